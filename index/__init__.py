@@ -1,0 +1,45 @@
+"""The memory: documents, passages, sentences, vectors and words in one library."""
+
+from index.errors import (
+    InputError,
+    LibraryBusy,
+    LibraryDamaged,
+    LibraryMismatch,
+    LibraryMissing,
+    ModelMissing,
+    PilcrowError,
+)
+from index.library import Library
+from index.types import (
+    CheckReport,
+    Document,
+    DocumentRecord,
+    Hit,
+    LibraryStats,
+    Passage,
+    Progress,
+    Receipt,
+    Sentence,
+    UpdateReport,
+)
+
+__all__ = [
+    "CheckReport",
+    "Document",
+    "DocumentRecord",
+    "Hit",
+    "InputError",
+    "Library",
+    "LibraryBusy",
+    "LibraryDamaged",
+    "LibraryMismatch",
+    "LibraryMissing",
+    "LibraryStats",
+    "ModelMissing",
+    "Passage",
+    "PilcrowError",
+    "Progress",
+    "Receipt",
+    "Sentence",
+    "UpdateReport",
+]

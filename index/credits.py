@@ -1,0 +1,319 @@
+"""One line above an article: the date, byline, outlet or photo credit it states.
+
+Pure; lines only. Where they are looked for, and what becomes of them, is in `frontmatter`.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from datetime import date
+
+TITLE_LIMIT = 300
+"""Characters kept of a title or of any other stated value."""
+LINE_LIMIT = 600
+"""Longer lines are prose whatever they say; it also bounds the work on a line of 50 MB."""
+
+_CONTROL = re.compile(
+    "[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069\\ufeff"
+    "\\U000e0000-\\U000e007f]+"
+)
+# Some exports wrote a question mark for every non-breaking space: `By?ZHU Rongsheng`.
+_LOST_SPACE = re.compile(r"(?<=[^\W\d_])\?+(?=[^\W\d_])")
+_LOST_IN_LINE = re.compile(r"(?<=[^\s?])\?(?=[^\W_]|\()|(?<=\))\?$")
+_EMPHASIS = re.compile(r"\*\*|__|^[*_>\s]+|[*_\s]+$")
+
+
+def clean(value: str) -> str:
+    """A metadata value as one line: entities read, control characters gone, lost spaces back."""
+    value = _CONTROL.sub(" ", html.unescape(value))
+    return " ".join(_LOST_SPACE.sub(" ", value).split())[:TITLE_LIMIT].strip()
+
+
+def shape(line: str) -> str:
+    """A line as it is matched: lost spaces and single blanks back, emphasis marks gone."""
+    return " ".join(_EMPHASIS.sub("", _LOST_IN_LINE.sub(" ", line.strip())).split())
+
+
+_SENTENCE_ENDS = (".", "!", "…", "\N{IDEOGRAPHIC FULL STOP}", "\N{FULLWIDTH EXCLAMATION MARK}")
+
+
+def ends_sentence(line: str) -> bool:
+    """Whether a line closes like a sentence. A question mark does not count: headlines ask."""
+    return line.rstrip("\"'”’»)]】」』 ").endswith(_SENTENCE_ENDS)
+
+
+# ---------------------------------------------------------------- dates
+
+_NAMES = (
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+)
+_MONTHS = {name[:3]: number for number, name in enumerate(_NAMES, start=1)}
+_MONTHS |= {name: number for number, name in enumerate(_NAMES, start=1)} | {"sept": 9}
+_MONTH = "(?:" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + r")\b\.?"
+_TH = "(?:st|nd|rd|th)?"
+# A group's first letter says what it holds: year, month, day, or one of two numbers a and b.
+_DATE = re.compile(
+    rf"""(?<!\d)(?P<y1>\d{{4}})(?P<sep>[-/.])(?P<m1>\d{{1,2}})(?P=sep)(?P<d1>\d{{1,2}})(?!\d)
+    | (?<!\d)(?P<d2>\d{{1,2}}){_TH}(?:\s+of)?[\s-]+(?P<m2>{_MONTH}),?[\s-]+(?P<y2>\d{{4}})(?!\d)
+    | \b(?P<m3>{_MONTH})\s+(?P<d3>\d{{1,2}}){_TH},?\s+(?P<y3>\d{{4}})(?!\d)
+    | \b(?P<m4>{_MONTH}),?\s+(?P<y4>\d{{4}})(?!\d)
+    | (?<!\d)(?P<y5>\d{{4}})\s?年\s?(?P<m5>\d{{1,2}})\s?月(?:\s?(?P<d5>\d{{1,2}})\s?日)?
+    | (?<!\d)(?P<y6>\d{{4}})-(?P<m6>\d\d)(?![\d-])
+    | (?<!\d)(?P<a7>\d{{1,2}})[/.](?P<b7>\d{{1,2}})[/.](?P<y7>\d{{4}})(?!\d)
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_STAMP = (
+    r"\b(?:(?:first|last|originally)\s+)?(?:published|posted|updated|modified|created|issued|"
+    r"released|filed|dated?|publication date|date of publication|release date)\b"
+    r"(?:\s+(?:on|at|date)\b)?"
+)
+_AROUND_DATE = re.compile(
+    rf"{_STAMP}|\bT(?=\d)|\d{{1,2}}[:.]\d\d(?:[:.]\d\d)?(?:\.\d+)?Z?|\b\d{{1,2}}(?=\s?[ap]\.?m\b)|"
+    r"\b[ap]\.?m\b\.?|\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b|"
+    r"\b(?:UTC|GMT|[A-Z]?[ECMPB]?[SDE]T)\b(?:[+-]\d{1,2}(?::?\d\d)?)?|[+-]\d\d:?\d\d\b|"
+    r"\b(?:at|on)\b|\b[a-z]+ time\b",
+    re.IGNORECASE,
+)
+_BARE_YEAR = re.compile(rf"{_STAMP}\s*:\s*((?:1[5-9]|20)\d\d)", re.IGNORECASE)
+_AGO = re.compile(
+    rf"(?:{_STAMP}\s*:?\s*)?(?:\d+|an?) (?:minute|hour|day|week)s? ago", re.IGNORECASE
+)
+
+
+def parse_date(value: str) -> str:
+    """The first date in a short text as `2024-09-04` or `2024-09`; empty when there is none.
+
+    `04/09/2024` means two different days in two countries and is no date to us; `24/09/2024` is.
+    """
+    return next((iso for match in _DATE.finditer(value[:LINE_LIMIT]) if (iso := _iso(match))), "")
+
+
+def _iso(match: re.Match[str]) -> str:
+    part = {name[0]: found for name, found in match.groupdict().items() if found and name != "sep"}
+    if "a" in part:
+        low, high = sorted((int(part["a"]), int(part["b"])))
+        if high <= 12 and low != high:
+            return ""
+        part["d"], part["m"] = str(high), str(low)
+    month = _MONTHS.get(part["m"].lower().rstrip("."), 0) or int(part["m"])
+    try:
+        found = date(int(part["y"]), month, int(part.get("d", 1)))
+    except ValueError:
+        return ""
+    return found.isoformat() if "d" in part else found.isoformat()[:7]
+
+
+def date_line(line: str) -> dict[str, str] | None:
+    """`Published: Sep 04, 2024 09:03 PM`, `4 May 2023`: dates and nothing else.
+
+    Of several, the first that is not an update.
+    """
+    found = [(match, iso) for match in _DATE.finditer(line) if (iso := _iso(match))]
+    if not found:
+        bare = _BARE_YEAR.fullmatch(line)
+        return {"date": bare[1]} if bare else None
+    if any(char.isalnum() for char in _AROUND_DATE.sub(" ", _DATE.sub(" ", line))):
+        return None
+    end = 0
+    for match, iso in found:
+        label = line[end : match.start()].lower()
+        if "updat" not in label and "modif" not in label:
+            return {"date": iso}
+        end = match.end()
+    return {"date": found[0][1]}
+
+
+_DIVIDERS = (",", "|", "·", "•", "–", "—", "-")
+
+
+def _trailing_date(line: str) -> tuple[str, str] | None:
+    """What stands before a date that ends the line, and the date; a divider must part them."""
+    for match in _DATE.finditer(line):
+        after = _AROUND_DATE.sub(" ", line[match.end() :])
+        if (iso := _iso(match)) and not any(char.isalnum() for char in after):
+            before = re.sub(rf"{_STAMP}\s*:?\s*$", "", line[: match.start()], flags=re.IGNORECASE)
+            if before.rstrip().endswith(_DIVIDERS):
+                return before.rstrip(" ,|·•–—-"), iso
+    return None
+
+
+# ---------------------------------------------------------------- people and outlets
+
+_LABELLED = {
+    name: re.compile(rf"(?:{labels})\s*:\s*(\S.*)", re.IGNORECASE)
+    for name, labels in {
+        "title": "title|headline",
+        "author": "authors?|writer|by|byline|written by",
+        "source": "source|outlet|publisher|publication|newspaper|website|site",
+        "": "editors?|edited by|section|tags|keywords|category|topics|url|link|language",
+    }.items()
+}
+_BYLINE = re.compile(
+    r"(?:By|BY|by|(?:Written|Story|Words|Text|Reporting|Reported|Posted) by) (\S.*)"
+)
+_DIVIDER = re.compile(r"\s+[|·•–—/-]\s+|\s*[|·•]\s*")
+_OUTLET = re.compile(
+    r"\b(?:Times|News|Post|Guardian|Daily|Press|Journal|Herald|Tribune|Telegraph|Gazette|Today|"
+    r"Chronicle|Observer|Review|Magazine|Weekly|Reuters|Xinhua|AFP|AP|BBC|CNN|Bloomberg|Standard|"
+    r"Independent|Mail|Media|Agency|Wire)\b|\.(?:com|org|net|cn|uk|io|tv)\b"
+)
+_ROLE = re.compile(
+    r"\b(?:writer|reporter|correspondent|editor|columnist|contributor|analyst|staff)s?\b",
+    re.IGNORECASE,
+)
+_DESK = re.compile(
+    r"(?:the |our )?(\S.{0,60} (?:editors?|editorial board|staff|team|desk|newsroom))",
+    re.IGNORECASE,
+)
+_PARTICLE = re.compile(
+    r"and|&|with|von|van|de[rnlsi]?|da|do|du|dos|della?|la|le|el|al|bin|ibn|ben|ter|y|e|et|und",
+    re.IGNORECASE,
+)
+
+
+def are_names(value: str) -> bool:
+    """Whether every word could be part of a person's or a desk's name."""
+    words = value.replace(",", " ").split()
+    if not 1 <= len(words) <= 14 or len(value) > 120 or any(char in value for char in ':;!()"“”'):
+        return False
+    proper = [word for word in words if not _PARTICLE.fullmatch(word)]
+    return bool(proper) and all(word[0].isalpha() and not word[0].islower() for word in proper)
+
+
+def _labelled(line: str) -> dict[str, str] | None:
+    """`Source: Xinhua | 2023-10-12`, `Author: Jane Doe`, `Editor: …`."""
+    for name, pattern in _LABELLED.items():
+        match = pattern.fullmatch(line)
+        if match is None:
+            continue
+        first, *others = [match[1]] if name == "title" else _DIVIDER.split(match[1])
+        if name == "author" and not are_names(first):
+            return None
+        if name == "title" and ends_sentence(first):
+            return None
+        stated = {name: first.rstrip(" .;")} if name else {}
+        when = next((iso for part in others if (iso := parse_date(part))), "")
+        return stated | ({"date": when} if when else {})
+    return None
+
+
+def _byline(line: str) -> dict[str, str] | None:
+    """`By Jane Doe`, `By JANE DOE and Li Wei, Reuters | 4 May 2023`."""
+    match = _BYLINE.fullmatch(line)
+    if match is None or (ends_sentence(line) and not line.endswith((" Jr.", " Sr."))):
+        return None
+    stated: dict[str, str] = {}
+    names, *others = _DIVIDER.split(match[1])
+    if (desk := _DESK.fullmatch(names)) is not None:
+        return {"author": desk[1]}
+    if (parted := _trailing_date(names)) is not None:
+        names, stated["date"] = parted
+    if (apart := re.fullmatch(r"(.+?),? (?:for|of) (?:the )?([A-Z].+)", names)) is not None:
+        names, stated["source"] = apart[1], apart[2]
+    people: list[str] = []
+    for part in re.sub(r" in [A-Z][\w .,'-]+$", "", names).split(","):
+        if people and _OUTLET.search(part):
+            stated.setdefault("source", part.strip())
+        elif not (people and _ROLE.search(part)):
+            people.append(part.strip())
+    author = ", ".join(people)
+    for part in others:
+        if iso := parse_date(part):
+            stated.setdefault("date", iso)
+        elif _OUTLET.search(part):
+            stated.setdefault("source", part)
+    return {"author": author} | stated if are_names(author) else None
+
+
+def _outlet_line(line: str) -> dict[str, str] | None:
+    """`The Verge, 2023-10-07`: an outlet, a comma or bar, a date."""
+    parted = _trailing_date(line)
+    if parted is None:
+        return None
+    outlet, iso = parted
+    if not outlet or outlet[0].islower() or len(outlet.split()) > 12:
+        return None
+    if outlet.endswith(".") or re.search(r"[.!?;] ", outlet):
+        return None
+    # `Kyoto, October 12, 2023` has the same form, so a comma needs an outlet's word or an ISO date.
+    certain = re.search(r"\d{4}-\d\d-\d\d|[|·•–—]", line) or _OUTLET.search(outlet)
+    return {"source": outlet, "date": iso} if certain else {"date": iso}
+
+
+_BUTTON = re.compile(
+    r"\d+[ -]min(?:ute)?s?(?: read)?|share(?: this(?: article| story| page)?)?|listen|print|save|"
+    r"advertisement|listen to this article|add to bookmarks",
+    re.IGNORECASE,
+)
+
+
+def stated(line: str) -> dict[str, str] | None:
+    """What a metadata line states of title, source, author and date.
+
+    `{}` for furniture without a value for us (`Editor: …`, a caption); None for every other line.
+    """
+    if not line or len(line) > LINE_LIMIT:
+        return None
+    if credit(line) is not None:
+        return {}
+    if len(line) > 200:
+        return None
+    if _BUTTON.fullmatch(line) or _AGO.fullmatch(line):
+        return {}
+    for reader in (_labelled, date_line, _byline, _outlet_line):
+        found = reader(line)
+        if found is not None:
+            return found
+    return None
+
+
+_DATELINE = re.compile(
+    r"[A-Z][A-Z .'/-]+(?:, [A-Z][\w .]*?)??(?:, (?P<when>[A-Z][a-z]+\.? \d{1,2}(?:, \d{4})?))?"
+    r" \((?P<agency>[A-Z][\w ]{1,30})\) ?(?:--?|–|—) ?\S.*",
+    re.DOTALL,
+)
+
+
+def dateline(opening: str) -> dict[str, str]:
+    """The agency of `KYOTO, Oct 12, 2023 (Reuters) - …` and, when the year is there, the day."""
+    match = _DATELINE.fullmatch(opening[:200])
+    if match is None:
+        return {}
+    when = parse_date(match["when"] or "")
+    return {"source": match["agency"]} | ({"date": when} if when else {})
+
+
+# ---------------------------------------------------------------- photo credits
+
+_IMAGE = (
+    r"(?:[Ff]ile )?(?:[Pp]hoto(?:graph)?|[Ii]mage|[Pp]icture|[Ii]llustration|[Gg]raphic|"
+    r"PHOTO|IMAGE)s?"
+)
+CREDIT = re.compile(
+    rf"\((?:{_IMAGE}|[Cc]redit|CREDIT)(?: (?:credit|by|courtesy of))?\s*[:/]\s*(?P<a>[^()]{{1,80}})"
+    rf"\)[.?\s]*$|(?:^|[.!?\"”)]\s+){_IMAGE}(?: [Cc]redit| by)?\s*:\s*"
+    r"(?P<b>[^.:!?\s][^.:!?]{0,60})$"
+)
+"""`(PHOTO: VCG)` or `Photo: Liu Caiyu/GT` at the end of a line."""
+
+
+def credit(line: str) -> str | None:
+    """Whom a photo caption credits; None when the line is no caption: it must end in the credit."""
+    match = CREDIT.search(line)
+    if match is None:
+        return None
+    name = (match["a"] or match["b"]).strip(" ?")
+    return name if len(name.split()) <= 10 and not name[:1].islower() else None

@@ -1,0 +1,159 @@
+"""A file → a `Document`: finding files, reading their bytes, choosing the reader.
+
+Whatever is wrong with one file becomes `Unreadable` with a reason in one line; the caller lists
+it and goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from index import formats, pdf, webpage
+from index.formats import Unreadable
+from index.types import Document
+
+__all__ = [
+    "SIZE_LIMIT",
+    "SUFFIXES",
+    "Unreadable",
+    "parse",
+    "read_bytes",
+    "safe_name",
+    "unknown",
+    "walk",
+]
+
+SIZE_LIMIT = 50_000_000
+"""Bytes of one file."""
+
+_READERS: dict[str, formats.Reader] = {
+    ".txt": formats.plain,
+    ".text": formats.plain,
+    ".md": formats.markdown,
+    ".markdown": formats.markdown,
+    ".html": webpage.read,
+    ".htm": webpage.read,
+    ".pdf": pdf.read,
+    ".docx": formats.docx,
+}
+SUFFIXES = tuple(_READERS)
+"""File name endings that are read, in lower case."""
+
+OnError = Callable[[Path, str], None]
+
+
+def parse(document_id: str, data: bytes, suffix: str) -> Document:
+    """The document in a file's bytes.
+
+    Args:
+        document_id: what the document will be called.
+        data: the whole file.
+        suffix: the file name's ending with its dot, in any case; it decides how data is read.
+
+    Raises:
+        Unreadable: with the reason, when there is no text worth indexing.
+    """
+    reader = _READERS.get(suffix.lower())
+    if reader is None:
+        known = ", ".join(SUFFIXES)
+        raise Unreadable(f"unknown suffix {suffix!r}" if suffix else f"no suffix; known: {known}")
+    if not data or data.isspace():
+        raise Unreadable("empty file")
+    document = reader(document_id, data)
+    if not any(char.isalnum() for char in document.text):
+        raise Unreadable("no words in it" if document.text.strip() else "empty: no text in it")
+    return document
+
+
+def read_bytes(path: Path) -> bytes:
+    """All bytes of a regular file of at most `SIZE_LIMIT` bytes.
+
+    Raises:
+        Unreadable: no such file, no permission, too big, or not a regular file. Pipes, sockets and
+            devices are never opened: that could wait for ever or have effects.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise Unreadable("not a regular file")
+        # If a pipe has taken the file's place since, opening must not wait for its other end.
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        with open(os.open(path, flags), "rb") as file:  # noqa: PTH123  (a descriptor, no path)
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise Unreadable("not a regular file")
+            # A file that is being written may have grown since: the limit counts what is read.
+            data = file.read(SIZE_LIMIT + 1) if status.st_size <= SIZE_LIMIT else b""
+    except (OSError, ValueError) as error:
+        raise Unreadable(_why(error)) from error
+    size = max(len(data), status.st_size)
+    if size > SIZE_LIMIT:
+        raise Unreadable(f"too big: {size / 1e6:.0f} MB, limit {SIZE_LIMIT / 1e6:.0f} MB")
+    return data
+
+
+def walk(folder: Path, *, onerror: OnError | None = None) -> Iterator[tuple[str, Path]]:
+    """The files in a folder and below that can be read, as (id, path), sorted by id.
+
+    The id is the path relative to the folder, with forward slashes, always valid Unicode. Hidden
+    files and folders are passed over, so are pipes and devices and links that lead out of the
+    folder. Linked folders are not entered: what they hold inside the folder is found in its own
+    place, and no loop can arise.
+
+    Args:
+        folder: where to look.
+        onerror: told of each folder that cannot be listed and each broken link, with the reason.
+    """
+    for path in _files(folder, onerror):
+        if path.suffix.lower() in _READERS:
+            yield safe_name(path.relative_to(folder).as_posix()), path
+
+
+def unknown(folder: Path) -> Iterator[Path]:
+    """The files in a folder and below that `walk` passes over for their suffix alone."""
+    for path in _files(folder, None):
+        if path.suffix.lower() not in _READERS:
+            yield path
+
+
+def safe_name(name: str) -> str:
+    """A file's name as valid Unicode: bytes that are no UTF-8 are written out in hex."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _files(folder: Path, onerror: OnError | None) -> Iterator[Path]:
+    """Visible regular files, in the order of their parts."""
+    root = folder.resolve()
+    report = onerror or (lambda path, reason: None)
+    todo = [folder]
+    while todo:
+        path = todo.pop()
+        try:
+            mode = path.lstat().st_mode
+            if stat.S_ISDIR(mode) or path == folder:
+                inside = [one for one in path.iterdir() if not one.name.startswith((".", "~$"))]
+                todo += sorted(inside, key=_order, reverse=True)
+            elif stat.S_ISREG(mode):
+                yield path
+            elif stat.S_ISLNK(mode):
+                target = path.resolve(strict=True)
+                if target.is_relative_to(root) and target.is_file():
+                    yield path
+        except FileNotFoundError:
+            report(path, "broken link" if path.is_symlink() else "no such file or folder")
+        except (OSError, RuntimeError) as error:  # Python 3.11 tells link loops by RuntimeError
+            report(path, _why(error))
+
+
+def _order(path: Path) -> str:
+    return path.name + "/" if path.is_dir() and not path.is_symlink() else path.name
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, PermissionError):
+        return "no permission to read it"
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    return (getattr(error, "strerror", "") or str(error)).lower()

@@ -1,0 +1,53 @@
+"""Errors a person can act on. Each message is one line: what happened and the way out.
+
+PilcrowError
+├── LibraryMissing     no library at that place
+├── LibraryBusy        another process is writing            (exit 75)
+├── LibraryMismatch    made by another encoder or chunker
+├── LibraryDamaged     the stored file does not check out
+├── InputError         the caller's paths or question
+└── ModelMissing       a model file or package is not there
+"""
+
+from __future__ import annotations
+
+
+class PilcrowError(Exception):
+    """Base of every error meant for the person at the keyboard.
+
+    Example:
+        try:
+            assistant.answer(question)
+        except PilcrowError as error:
+            print(error)
+    """
+
+    exit_code = 1
+
+
+class LibraryMissing(PilcrowError):
+    """There is no library at the given place."""
+
+
+class LibraryBusy(PilcrowError):
+    """Another process is writing to the library."""
+
+    exit_code = 75
+
+
+class LibraryMismatch(PilcrowError):
+    """The library was made with another encoder, chunker or format than the one asked for."""
+
+
+class LibraryDamaged(PilcrowError):
+    """The library's file does not pass its checks."""
+
+
+class InputError(PilcrowError):
+    """What was handed in cannot be used: a missing path, an empty or too long question."""
+
+    exit_code = 2
+
+
+class ModelMissing(PilcrowError):
+    """A model's package or file is not there."""

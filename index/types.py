@@ -1,0 +1,230 @@
+"""The values the memory hands around. All frozen, all plain.
+
+Offsets count Unicode characters of a document's canonical text, never bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A half-open range of characters: `text[start:end]`."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One article as read from its file.
+
+    `text` is canonical: every offset anywhere points into it. For `.txt` and `.md` it is the
+    decoded file itself, with the byte-order mark dropped and every newline a line feed.
+    """
+
+    id: str
+    """Path relative to the folder that was added, with forward slashes."""
+    title: str
+    """The article's own title; empty when neither the format nor the text gives one."""
+    text: str
+    source: str = ""
+    """Outlet or publisher."""
+    author: str = ""
+    date: str = ""
+    """Publication date as ISO 8601 (`2024-09-04`, `2024-09` or `2024`), empty when not stated."""
+    furniture: tuple[Span, ...] = ()
+    """Parts of `text` that are not prose: headline, byline, dateline, photo captions, boilerplate.
+    Sorted, not overlapping. They never become part of a paragraph."""
+
+    @property
+    def name(self) -> str:
+        """What to call the document on screen: its title, else its file name without the suffix."""
+        return self.title or title_from_id(self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence; `document.text[start:end] == text`."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What is embedded and retrieved: a paragraph, or the part of one that the encoder can read.
+
+    `document.text[start:end] == text`, and the sentences lie inside it, in order.
+    """
+
+    paragraph: int
+    """Number of the paragraph in its document, counted from 1."""
+    start: int
+    end: int
+    text: str
+    sentences: tuple[Sentence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredSentence:
+    """A sentence of a hit, compared with the question."""
+
+    start: int
+    end: int
+    text: str
+    score: float
+    """Cosine of question and sentence."""
+    late: float = 0.0
+    """Late interaction: the mean over the question's word pieces of the best cosine here."""
+    closeness: tuple[float, ...] = field(default=(), repr=False)
+    """That best cosine for each of the question's word pieces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage found for a question; `document.text[start:end] == text`."""
+
+    document_id: str
+    title: str
+    source: str
+    start: int
+    end: int
+    text: str
+    score: float
+    """Relevance in [0, 1]; comparable within one search, not between searches."""
+    rank: int
+    """1 for the best."""
+    passage_id: int = 0
+    paragraph: int = 0
+    author: str = ""
+    date: str = ""
+    dense: float = 0.0
+    """Cosine of question and passage."""
+    lexical: float = 0.0
+    """BM25, higher is better; 0 when no term matched."""
+    sentence: float = 0.0
+    """Best cosine of question and one of the passage's sentences."""
+    late: float = 0.0
+    """Best late interaction of the question with one of the passage's sentences."""
+    sentences: tuple[ScoredSentence, ...] = ()
+    also: tuple[str, ...] = ()
+    """Other documents with the very same content."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedFile:
+    """A file that could not be indexed, and why, in one line."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateReport:
+    """What an update did, by document id."""
+
+    added: tuple[str, ...] = ()
+    updated: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    failed: tuple[FailedFile, ...] = ()
+    embedded: int = 0
+    """Passages that went through the encoder."""
+    reused: int = 0
+    """Passages whose stored vectors served again."""
+    change: int = 0
+    """The library's change number afterwards."""
+    cancelled: bool = False
+    """True when it was stopped before the end; the next run goes on from there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One report of a long job: `done` of `total` units of `stage`."""
+
+    stage: str
+    """`reading`, `embedding` or `saving`."""
+    done: int
+    total: int
+    document_id: str = ""
+    state: str = ""
+    """For `reading` and finished documents: `done`, `unchanged`, `failed`, …"""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRecord:
+    """A document as the library lists it."""
+
+    id: str
+    title: str
+    source: str
+    author: str
+    date: str
+    paragraphs: int
+    passages: int
+    sentences: int
+    characters: int
+    content_hash: str
+    path: str
+    added_at: str
+    """When it was last added or updated, ISO 8601 in UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Proof of a removal: what went, counted before, and what is left of it, counted after."""
+
+    documents: tuple[str, ...]
+    passages: int
+    sentences: int
+    vectors: int
+    left: int
+    """Rows of the removed documents still found afterwards; 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryStats:
+    """How big a library is and how it searches."""
+
+    documents: int
+    passages: int
+    sentences: int
+    change: int
+    vectors: str
+    """`flat` (exact) or `hnsw` (approximate)."""
+    encoder: str
+    bytes: int
+    """Size on disk of everything in the library's folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckLine:
+    """One thing that was checked."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """The outcome of checking a library."""
+
+    lines: tuple[CheckLine, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every check passed."""
+        return all(line.ok for line in self.lines)
+
+
+def title_from_id(document_id: str) -> str:
+    """A readable name from a file's path: `news/Apollo_program.txt` gives `Apollo program`."""
+    stem = document_id.rsplit("/", 1)[-1]
+    if "." in stem.strip("."):
+        stem = stem.rsplit(".", 1)[0]
+    return " ".join(stem.replace("_", " ").split()) or document_id

@@ -1,0 +1,104 @@
+"""Stand-ins that behave: neighbours are real, replies are scripted, nothing is patched."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from index.encoder import (
+    Embeddable,
+    EncoderIdentity,
+    PassageVectors,
+    QuestionVectors,
+    Vector,
+    unit,
+)
+from index.lexical import ASKING, words
+from index.projection import pack
+from rag.generator import Message
+from rag.wording import stem
+
+
+class BagOfWordsEncoder:
+    """Texts that share words are near: each stem is hashed to one of a few hundred directions."""
+
+    def __init__(self, dimension: int = 256, *, name: str = "bag-of-words") -> None:
+        self.identity = EncoderIdentity(name, "1", dimension, 256, "words")
+        self.encoded = 0
+        """Passages embedded so far: tests count on unchanged ones not being among them."""
+
+    def with_identity(self, **changes: object) -> BagOfWordsEncoder:
+        other = BagOfWordsEncoder(self.identity.dimension)
+        other.identity = replace(self.identity, **changes)  # type: ignore[arg-type]
+        return other
+
+    def count(self, text: str) -> int:
+        return len(text.split())
+
+    def encode(self, passages: Sequence[Embeddable]) -> list[PassageVectors]:
+        self.encoded += len(passages)
+        return [self._vectors(one) for one in passages]
+
+    def encode_query(self, text: str) -> QuestionVectors:
+        pieces = words(text)
+        return QuestionVectors(self._vector(text), self._tokens(text), tuple(pieces))
+
+    def _vectors(self, one: Embeddable) -> PassageVectors:
+        parts = [one.text[s.start : s.end] for s in one.sentences]
+        tokens = [self._tokens(part) for part in parts]
+        return PassageVectors(
+            self._vector(f"{one.context} {one.text}"),
+            np.stack([self._vector(part) for part in parts]),
+            pack(np.concatenate(tokens)),
+            tuple(len(one) for one in tokens),
+        )
+
+    def _tokens(self, text: str) -> Vector:
+        rows = [self._vector(piece) for piece in words(text)]
+        return np.stack(rows) if rows else np.zeros((0, self.identity.dimension), np.float32)
+
+    def _vector(self, text: str) -> Vector:
+        vector = np.zeros(self.identity.dimension, np.float32)
+        for word in words(text):
+            if word not in ASKING:
+                digest = hashlib.sha256(stem(word).encode("utf-8", "surrogatepass")).digest()
+                vector[int.from_bytes(digest[:4], "little") % len(vector)] += 1.0
+        if not vector.any():
+            vector[0] = 1e-3
+        return unit(vector)
+
+
+class ScriptedGenerator:
+    """Says what it was told to, in small pieces, and remembers what it was asked."""
+
+    name = "scripted"
+    context_tokens = 2048
+
+    def __init__(self, replies: Sequence[str], *, piece: int = 5) -> None:
+        self._replies = list(replies)
+        self._piece = piece
+        self.asked: list[list[Message]] = []
+
+    def count(self, messages: Sequence[Message]) -> int:
+        return sum(len(message["content"].split()) + 4 for message in messages)
+
+    def count_text(self, text: str) -> int:
+        return len(text.split())
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        ids: Sequence[int],
+        max_tokens: int,
+        stop: Callable[[], bool] | None = None,
+    ) -> Iterator[str]:
+        self.asked.append(list(messages))
+        reply = self._replies.pop(0) if self._replies else ""
+        for at in range(0, len(reply), self._piece):
+            if stop is not None and stop():
+                return
+            yield reply[at : at + self._piece]
