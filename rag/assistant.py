@@ -1,0 +1,365 @@
+"""Question → answer, step by step: the function everyone reads first.
+
+Search, read, show the best sentence, decide whether the documents answer at all, let the model
+write, check every statement, number the citations. `stream` yields the answer as it grows;
+`answer` drains it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from index import Hit, Library
+from rag import citations, evidence, gate, prompt
+from rag.conversation import History, resolve
+from rag.errors import ModelMissing, QuestionError
+from rag.generator import Generator, Message
+from rag.reader import Reader, Reading
+from rag.types import Answer, Citation, Evidence, PassageRead, State, Timings
+
+LONGEST_QUESTION = 2_000
+"""Characters. A question longer than a page is a document: add it instead."""
+_HITS = 10
+_CLOSEST = 3
+_MOST_TOKENS = 160
+# Sentence budget when there is no model to count tokens: about four characters a token.
+_CHARACTERS_PER_TOKEN = 4
+
+
+@dataclass
+class _Run:
+    """One question on its way; what is known so far."""
+
+    question: str
+    began: float
+    model: str
+    notes: list[str] = field(default_factory=list)
+    wants_explanation: bool = False
+    evidence_ms: float | None = None
+    first_token_ms: float | None = None
+    explain: dict[str, Any] = field(default_factory=dict)
+
+    def elapsed(self) -> float:
+        return round((time.perf_counter() - self.began) * 1000, 1)
+
+
+class Assistant:
+    """Answers questions from a library and ties every statement to the sentences it rests on."""
+
+    def __init__(
+        self,
+        library: Library,
+        generator: Generator | Literal["default"] | None = "default",
+        *,
+        model: str | None = None,
+        threads: int | None = None,
+    ) -> None:
+        """Prepare to answer; no model is loaded yet.
+
+        Args:
+            library: where to look.
+            generator: what writes; `"default"` is the model of `model` or the packaged one, None
+                answers with quotes only.
+            model: a GGUF file for `"default"`.
+            threads: cores for the model; all this process may use when None.
+        """
+        self.library = library
+        self._reader = Reader(library)
+        self._missing = ""
+        if generator == "default":
+            generator, self._missing = _default_generator(model, threads)
+        self._generator = generator
+
+    def answer(
+        self,
+        question: str,
+        history: History = (),
+        *,
+        documents: Collection[str] | None = None,
+        dates: tuple[str, str] | None = None,
+        explain: bool = False,
+        stop: Callable[[], bool] | None = None,
+    ) -> Answer:
+        """The whole answer; see `stream`."""
+        *_, last = self.stream(
+            question, history, documents=documents, dates=dates, explain=explain, stop=stop
+        )
+        return last
+
+    def stream(
+        self,
+        question: str,
+        history: History = (),
+        *,
+        documents: Collection[str] | None = None,
+        dates: tuple[str, str] | None = None,
+        explain: bool = False,
+        stop: Callable[[], bool] | None = None,
+    ) -> Iterator[Answer]:
+        """Growing snapshots of the answer; the last one has `complete=True`.
+
+        Args:
+            question: what to answer, at most `LONGEST_QUESTION` characters.
+            history: earlier turns, oldest first.
+            documents: look only in these documents.
+            dates: look only in documents dated within these ISO dates.
+            explain: whether to say how the answer was made, in `Answer.explain`.
+            stop: asked often; when it says True the answer ends with what there is.
+
+        Raises:
+            QuestionError: when the question is empty, too long or not text; before any work.
+            LibraryMismatch: when the library was made with another encoder.
+        """
+        checked_question(question)
+        check_history(history)
+        return self._stream(question, history, documents, dates, explain, stop or _never)
+
+    def _stream(
+        self,
+        question: str,
+        history: History,
+        documents: Collection[str] | None,
+        dates: tuple[str, str] | None,
+        explain: bool,
+        stop: Callable[[], bool],
+    ) -> Iterator[Answer]:
+        model = self._generator.name if self._generator else "none"
+        run = _Run(question, time.perf_counter(), model, wants_explanation=explain)
+        if self._missing:
+            run.notes.append(f"Answered with quotes only: {self._missing}")
+        yield _snapshot(run, "not_found", stage="searching")
+
+        # 1. find and read: the question in each of its forms; the one that is answered best counts
+        form, hits, reading = self._best_form(resolve(question, history), documents, dates)
+        passages = tuple(_passage_read(hit) for hit in hits)
+        if not reading.sentences:
+            run.notes.append("There is nothing to look in: the library, or what was chosen, is empty.")
+            yield _finished(run, "not_found", (), passages)
+            return
+
+        # 2. decide: do the documents answer at all? and show the best sentence if they do
+        state = gate.decide(reading.answerable)
+        chosen = evidence.select(reading.sentences, self._count, self._room(question))
+        best = next(one for one in chosen if one.lead)
+        run.evidence_ms = run.elapsed()
+        run.explain = _explanation(form, hits, reading, chosen)
+        if state == "not_found":
+            yield _finished(run, state, (), passages[:_CLOSEST])
+            return
+        headline = _headline(best)
+        yield _snapshot(run, state, stage="reading", passages=passages, headline=headline)
+
+        # 3. write and check, statement by statement
+        shown: list[citations.Verified] = []
+        for shown in self._statements(run, form, chosen, stop):
+            yield _snapshot(run, state, shown, passages, stage="writing", headline=headline)
+        yield _finished(run, state, shown, passages, headline)
+
+    def _statements(
+        self, run: _Run, question: str, chosen: Sequence[Evidence], stop: Callable[[], bool]
+    ) -> Iterator[list[citations.Verified]]:
+        """The checked statements so far, each time there is one more; the best sentence is in it."""
+        best = next(one for one in chosen if one.lead)
+        shown: list[citations.Verified] = []
+        for draft in self._drafts(run, question, chosen, stop):
+            verified = citations.verify(draft, chosen)
+            run.explain.setdefault("drafts", []).append(
+                {"ids": list(draft.ids), "text": draft.text,
+                 "outcome": verified.outcome if verified else "dropped"}
+            )  # fmt: skip
+            if verified is None or not _worth_saying(verified, shown, best):
+                continue
+            shown = [*shown, verified]
+            yield shown
+        if not any(best in one.evidence for one in shown):
+            yield [citations.quote(best), *shown]
+
+    def _drafts(
+        self, run: _Run, question: str, chosen: Sequence[Evidence], stop: Callable[[], bool]
+    ) -> Iterator[citations.Draft]:
+        """What the model writes, as unchecked statements; nothing when there is no model."""
+        if self._generator is None or stop():
+            return
+        asked = prompt.messages(question, chosen)
+        run.explain["prompt_tokens"] = self._generator.count(asked)
+        parser = citations.StatementParser()
+        ids = [one.id for one in chosen if one.lead]
+        try:
+            pieces = self._generator.stream(asked, ids=ids, max_tokens=_MOST_TOKENS, stop=stop)
+            for piece in pieces:
+                if run.first_token_ms is None:
+                    run.first_token_ms = run.elapsed()
+                yield from parser.feed(piece)
+        except ModelMissing as error:
+            self._generator, self._missing = None, str(error)
+            run.model = "none"
+            run.notes.append(f"Answered with quotes only: {error}")
+            return
+        if not stop():
+            yield from parser.close()
+
+    def _best_form(
+        self,
+        forms: Sequence[str],
+        documents: Collection[str] | None,
+        dates: tuple[str, str] | None,
+    ) -> tuple[str, list[Hit], Reading]:
+        """The form of the question that the documents answer best, its hits and their reading."""
+        found = []
+        for form in forms:
+            hits = self.library.search(form, _HITS, documents=documents, dates=dates)
+            found.append((form, hits, self._reader.read(form, hits)))
+        return max(found, key=lambda one: one[2].answerable)
+
+    def _count(self, text: str) -> int:
+        if self._generator is None:
+            return len(text) // _CHARACTERS_PER_TOKEN + 1
+        return self._generator.count_text(text)
+
+    def _room(self, question: str) -> int:
+        """Tokens left for sentences in a prompt of `prompt.TOKENS`."""
+        if self._generator is None:
+            return prompt.TOKENS
+        limit = min(prompt.TOKENS, self._generator.context_tokens - _MOST_TOKENS)
+        frame: list[Message] = prompt.messages(question, ())
+        return max(limit - self._generator.count(frame), 0)
+
+
+def checked_question(question: object) -> str:
+    """The question, if it is one.
+
+    Raises:
+        QuestionError: when it is not text, has no letter or digit, or is too long.
+    """
+    if not isinstance(question, str):
+        raise QuestionError(f"a question is text, not {type(question).__name__}")
+    if len(question) > LONGEST_QUESTION:
+        raise QuestionError(
+            f"the question has {len(question):,} characters, the limit is {LONGEST_QUESTION:,}: "
+            "ask more briefly, or add the text as a document"
+        )
+    if not any(c.isalnum() for c in question):
+        raise QuestionError("the question is empty: type what you want to know")
+    return question
+
+
+def check_history(history: object) -> None:
+    """Make sure the history is a sequence of (question, answer) pairs of text.
+
+    Raises:
+        QuestionError: when it is not.
+    """
+    if isinstance(history, str) or not isinstance(history, Sequence):
+        raise QuestionError("history is a list of (question, answer) pairs")
+    for turn in history:
+        pair = isinstance(turn, Sequence) and not isinstance(turn, str) and len(turn) == 2
+        if not pair or not all(isinstance(part, str) for part in turn):
+            raise QuestionError("history is a list of (question, answer) pairs of text")
+
+
+def _default_generator(model: str | None, threads: int | None) -> tuple[Generator | None, str]:
+    """The model, or None and why there is none. A model the person named must be there."""
+    from rag.generator import LlamaGenerator, find_model
+    from rag.settings import usable_cores
+
+    try:
+        return LlamaGenerator(find_model(model), threads=threads or usable_cores()), ""
+    except ModelMissing as error:
+        if model is not None:
+            raise
+        return None, str(error)
+
+
+def _worth_saying(
+    verified: citations.Verified, shown: Sequence[citations.Verified], best: Evidence
+) -> bool:
+    """Whether a checked statement adds something to those before it."""
+    return all(verified.evidence != one.evidence for one in shown)
+
+
+def _headline(best: Evidence) -> Citation:
+    _, (citation,) = citations.compose([citations.quote(best)])
+    return citation
+
+
+def _passage_read(hit: Hit) -> PassageRead:
+    return PassageRead(
+        document_id=hit.document_id,
+        start=hit.start,
+        end=hit.end,
+        text=hit.text,
+        score=round(hit.score, 4),
+        title=hit.title,
+        source=hit.source,
+        date=hit.date,
+        paragraph=hit.paragraph,
+    )
+
+
+def _snapshot(
+    run: _Run,
+    state: State,
+    shown: Sequence[citations.Verified] = (),
+    passages: tuple[PassageRead, ...] = (),
+    *,
+    stage: str,
+    headline: Citation | None = None,
+) -> Answer:
+    statements, cited = citations.compose(shown)
+    return Answer(
+        question=run.question,
+        state=state,
+        text=citations.text_of(statements),
+        statements=statements,
+        citations=cited,
+        passages=passages,
+        timings=Timings(run.evidence_ms, run.first_token_ms, run.elapsed()),
+        model=run.model,
+        stage=stage,
+        headline=headline,
+        notes=tuple(run.notes),
+        explain=run.explain if run.wants_explanation else {},
+    )
+
+
+NOT_FOUND = "Not in your documents."
+"""What an answer says when the documents do not hold one; the closest passages stand beside it."""
+
+
+def _finished(
+    run: _Run,
+    state: State,
+    shown: Sequence[citations.Verified],
+    passages: tuple[PassageRead, ...],
+    headline: Citation | None = None,
+) -> Answer:
+    last = _snapshot(run, state, shown, passages, stage="done", headline=headline)
+    text = NOT_FOUND if state == "not_found" else last.text
+    return replace(last, text=text, complete=True)
+
+
+def _explanation(
+    form: str, hits: Sequence[Hit], reading: Reading, chosen: Sequence[Evidence]
+) -> dict[str, Any]:
+    return {
+        "form": form,
+        "answerable": round(reading.answerable, 4),
+        "hits": [
+            {"document_id": h.document_id, "paragraph": h.paragraph, "rank": h.rank,
+             "score": round(h.score, 4), "dense": round(h.dense, 4),
+             "lexical": round(h.lexical, 4), "sentence": round(h.sentence, 4)}
+            for h in hits
+        ],
+        "evidence": [
+            {"id": e.id, "document_id": e.document_id, "start": e.start, "end": e.end,
+             "score": round(e.score, 4), "lead": e.lead}
+            for e in chosen
+        ],
+    }  # fmt: skip
+
+
+def _never() -> bool:
+    return False

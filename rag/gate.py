@@ -1,0 +1,22 @@
+"""Is the answer in these documents? One calibrated probability, three outcomes.
+
+The probability comes from the reader (`reader/coefficients.json`, fitted by `reader/train.py` on
+questions whose article was taken out of the library, and on SQuAD 2.0's own unanswerables). The
+thresholds are places on its risk-coverage curve, chosen on articles that were not fitted on.
+"""
+
+from __future__ import annotations
+
+from rag.types import State
+
+NOT_FOUND_BELOW = 0.25
+"""Below this, more than three in four such questions had no answer in the documents."""
+PARTIAL_BELOW = 0.4
+"""Below this the sentences speak to the question, but may not answer it."""
+
+
+def decide(answerable: float) -> State:
+    """What to say of a question whose best sentences answer it with this probability."""
+    if answerable < NOT_FOUND_BELOW:
+        return "not_found"
+    return "partial" if answerable < PARTIAL_BELOW else "answered"

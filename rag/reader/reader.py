@@ -1,0 +1,152 @@
+"""Hits → sentences in order of how well they answer, and how likely any of them does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index import Hit
+from index.lexical import words
+from index.library import Library
+from rag.reader.features import NAMES, Candidate, Question, features, take_apart
+from rag.reader.gate_features import GATE_NAMES, gate_features
+
+# Passages read closely, and sentences in them at most.
+_PASSAGES, _SENTENCES = 6, 48
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSentence:
+    """A sentence of a hit with how well it answers."""
+
+    hit: Hit
+    position: int
+    """Which sentence of the hit, from 0."""
+    start: int
+    end: int
+    text: str
+    score: float
+    """Share of belief among the candidates that this one answers, in [0, 1]."""
+    features: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the reader makes of a question and its hits."""
+
+    sentences: tuple[ReadSentence, ...]
+    """Best first."""
+    answerable: float
+    """Calibrated probability in [0, 1] that one of the sentences answers the question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coefficients:
+    """The fitted numbers: a standardised linear ranking and a logistic gate."""
+
+    mean: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    gate_mean: NDArray[np.float64]
+    gate_scale: NDArray[np.float64]
+    gate_weights: NDArray[np.float64]
+    gate_bias: float
+
+
+class Reader:
+    """Reads the best hits closely; what it needs of the encoder is in the hits already."""
+
+    def __init__(self, library: Library) -> None:
+        """Read with the library's word counts."""
+        self._library = library
+
+    def read(self, question: str, hits: Sequence[Hit]) -> Reading:
+        """The sentences of the best hits, best answer first, and whether any answers.
+
+        Args:
+            question: as typed (or as resolved from the conversation).
+            hits: from `Library.search`, best first.
+        """
+        places = _places(hits)
+        if not places:
+            return Reading((), 0.0)
+        candidates, taken = self._candidates(question, places)
+        matrix = features(taken, candidates)
+        fitted = coefficients()
+        scores = ((matrix - fitted.mean) / fitted.scale) @ fitted.weights
+        order = np.argsort(-scores, kind="stable")
+        belief = np.exp(scores - scores.max())
+        belief /= belief.sum()
+        read = tuple(
+            ReadSentence(
+                hit=places[i][0],
+                position=places[i][1],
+                start=places[i][0].sentences[places[i][1]].start,
+                end=places[i][0].sentences[places[i][1]].end,
+                text=candidates[i].text,
+                score=float(belief[i]),
+                features=tuple(float(x) for x in matrix[i]),
+            )
+            for i in order
+        )
+        gate = gate_features(matrix[order], scores[order], belief[order])
+        logit = ((gate - fitted.gate_mean) / fitted.gate_scale) @ fitted.gate_weights
+        return Reading(read, float(1.0 / (1.0 + np.exp(-(logit + fitted.gate_bias)))))
+
+    def _candidates(
+        self, question: str, places: Sequence[tuple[Hit, int]]
+    ) -> tuple[list[Candidate], Question]:
+        rarity = self._library.rarity(words(question))
+        pieces = self._library.question(question).pieces
+        candidates = [_candidate(hit, i) for hit, i in places]
+        return candidates, take_apart(question, rarity, pieces)
+
+
+def _candidate(hit: Hit, position: int) -> Candidate:
+    sentence = hit.sentences[position]
+    return Candidate(
+        text=sentence.text,
+        before=hit.sentences[position - 1].text if position else "",
+        passage=hit.text,
+        title=hit.title,
+        first=position == 0,
+        cosine=sentence.score,
+        passage_score=hit.score,
+        dense=hit.dense,
+        bm25=hit.lexical,
+        rank=hit.rank,
+        closeness=sentence.closeness,
+    )
+
+
+def _places(hits: Sequence[Hit]) -> list[tuple[Hit, int]]:
+    """Which sentences to read: those of the best hits, as many as fit."""
+    every = [(hit, i) for hit in hits[:_PASSAGES] for i in range(len(hit.sentences))]
+    if len(every) <= _SENTENCES:
+        return every
+    # a very long passage must not crowd out the others: the nearest sentences overall
+    nearest = sorted(every, key=lambda place: -place[0].sentences[place[1]].score)[:_SENTENCES]
+    return sorted(nearest, key=lambda place: (place[0].rank, place[1]))
+
+
+@cache
+def coefficients() -> Coefficients:
+    """The fitted numbers of this package; ValueError when they are for other features."""
+    data = json.loads(files("rag.reader").joinpath("coefficients.json").read_text("utf-8"))
+    if tuple(data["features"]) != NAMES or tuple(data["gate_features"]) != GATE_NAMES:
+        raise ValueError("coefficients.json is for other features: run python -m rag.reader.train")
+    return Coefficients(
+        mean=np.array(data["mean"]),
+        scale=np.array(data["scale"]),
+        weights=np.array(data["weights"]),
+        gate_mean=np.array(data["gate_mean"]),
+        gate_scale=np.array(data["gate_scale"]),
+        gate_weights=np.array(data["gate_weights"]),
+        gate_bias=float(data["gate_bias"]),
+    )

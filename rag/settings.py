@@ -1,0 +1,95 @@
+"""What a person may set, read once at the top; everything below takes plain arguments."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from rag.errors import InputError
+
+
+def usable_cores() -> int:
+    """How many cores this process may really use, at least 1.
+
+    The affinity mask counts, and so does a container's quota: a pool as wide as a big host inside a
+    two-core container makes everything many times slower.
+    """
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS and Windows have no affinity mask to ask for
+        cores = os.cpu_count() or 1
+    return max(1, min(cores, _container_cores(Path("/sys/fs/cgroup/cpu.max")) or cores))
+
+
+def _container_cores(quota_file: Path) -> int | None:
+    """Cores granted by a cgroup v2 quota (`"200000 100000"` is two), None without a quota."""
+    try:
+        quota, period = quota_file.read_text(encoding="ascii").split()
+        return round(int(quota) / int(period))
+    except (OSError, ValueError, ZeroDivisionError):  # no such file, or "max": no limit
+        return None
+
+
+class Settings(BaseSettings):
+    """Each field is also an environment variable: `store` is `PILCROW_STORE`, and so on."""
+
+    # An empty variable counts as not set, as people expect of `PILCROW_MODEL= pilcrow ask …`.
+    model_config = SettingsConfigDict(
+        env_prefix="PILCROW_", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    store: Path | None = None
+    """Where the library lives; see `store_path` for what None means."""
+    model: str | None = None
+    """A GGUF file to answer with; None is the default model from its package."""
+    threads: int = Field(default_factory=usable_cores, ge=1, le=1024)
+    """The one knob for threads: encoder, search and language model all keep to it."""
+    host: str = "127.0.0.1"
+    """Address the page listens on; only this machine unless changed."""
+    port: int = Field(default=7860, ge=1, le=65535)
+    password: SecretStr | None = None
+    """Asked for by the page when set."""
+
+
+def load_settings() -> Settings:
+    """The settings from the environment; InputError names the variable that cannot be used."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "PILCROW_" + str(first["loc"][0]).upper()
+        raise InputError(f"{name}={first['input']!r} cannot be used: {first['msg']}") from None
+
+
+def store_path(flag: str | Path | None = None) -> Path:
+    """Where the library lives. Decides only, never creates anything.
+
+    The first of: `flag`, `PILCROW_STORE`, `index/built` when running from a checkout, the user's
+    data folder.
+    """
+    chosen = flag or load_settings().store
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    return _default_store(Path(__file__).resolve().parent.parent)
+
+
+def _default_store(home: Path) -> Path:
+    """The library's place when nobody chose one; `home` is the folder that holds our packages."""
+    if _is_checkout(home):
+        return home / "index" / "built"
+    import platformdirs
+
+    return platformdirs.user_data_path("pilcrow", appauthor=False)
+
+
+def _is_checkout(home: Path) -> bool:
+    """Whether `home` is this project's source tree and not, say, site-packages."""
+    try:
+        project = tomllib.loads((home / "pyproject.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return bool(project.get("project", {}).get("name") == "pilcrow")

@@ -1,0 +1,130 @@
+"""What an answer is made of. All frozen, all plain; `Answer.to_dict()` is the public JSON shape."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+State = Literal["answered", "partial", "not_found"]
+Support = Literal["supported", "unsupported"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A numbered sentence the model may point at; `document.text[start:end] == text`."""
+
+    id: int
+    """The number in the prompt, from 1. Ids are minted here and nowhere else."""
+    document_id: str
+    title: str
+    source: str
+    date: str
+    paragraph: int
+    start: int
+    end: int
+    text: str
+    score: float
+    """How well the sentence answers the question, in [0, 1]."""
+    lead: bool = False
+    """True for sentences chosen on their own account, false for neighbours kept for context."""
+    passage_start: int = 0
+    passage_end: int = 0
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A pointer into a document; `document.text[start:end] == quote`, copied from storage."""
+
+    number: int
+    document_id: str
+    title: str
+    source: str
+    paragraph: int
+    start: int
+    end: int
+    quote: str
+    date: str = ""
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One thing the answer says, with the numbers of the citations it rests on."""
+
+    text: str
+    support: Support
+    citations: tuple[int, ...]
+    quoted: bool = False
+    """True when the text is the source's own sentence rather than the model's wording."""
+
+
+@dataclass(frozen=True, slots=True)
+class PassageRead:
+    """A retrieved passage, shown as "also read" or, when nothing was found, as "closest"."""
+
+    document_id: str
+    start: int
+    end: int
+    text: str
+    score: float
+    title: str = ""
+    source: str = ""
+    date: str = ""
+    paragraph: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Milliseconds since the question arrived; None for what did not happen."""
+
+    evidence_ms: float | None = None
+    first_token_ms: float | None = None
+    total_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One snapshot of an answer. The last snapshot of a stream has `complete=True`."""
+
+    question: str
+    state: State
+    text: str
+    """The statements joined, each followed by its markers: `… [1]`."""
+    statements: tuple[Statement, ...] = ()
+    citations: tuple[Citation, ...] = ()
+    passages: tuple[PassageRead, ...] = ()
+    timings: Timings = Timings()
+    model: str = ""
+    """Name of the language model, or `none` when the answer is quotes only."""
+    complete: bool = False
+    stage: str = ""
+    """What is being done: `searching`, `reading`, `writing`, `done`."""
+    headline: Citation | None = None
+    """The best sentence, known before the model has read its prompt."""
+    notes: tuple[str, ...] = ()
+    """Plain sentences for the person: no language model, sources disagree, …"""
+    explain: dict[str, Any] = field(default_factory=dict)
+    """How the answer was made; filled on request."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as plain JSON values: the shape `pilcrow ask --json` prints."""
+        shown = {
+            "question": self.question,
+            "state": self.state,
+            "text": self.text,
+            "statements": [
+                {"text": s.text, "support": s.support, "citations": list(s.citations)}
+                for s in self.statements
+            ],
+            "citations": [
+                {k: v for k, v in asdict(c).items() if k != "also" or v} for c in self.citations
+            ],
+            "passages": [asdict(p) for p in self.passages],
+            "timings": asdict(self.timings),
+            "model": self.model,
+            "notes": list(self.notes),
+        }
+        if self.explain:
+            shown["explain"] = self.explain
+        return shown

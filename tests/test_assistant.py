@@ -1,0 +1,174 @@
+"""The whole way from a question to a checked answer, with real neighbours and a scripted model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from index import Library
+from rag import Assistant, QuestionError
+from rag.assistant import LONGEST_QUESTION, NOT_FOUND
+from rag.types import Answer
+from tests.fakes import BagOfWordsEncoder, ScriptedGenerator
+
+FORUM = """Forum Meets in Kyoto
+By A. Writer
+Published: Oct 13, 2023
+
+The Internet Governance Forum opened in Kyoto on October 8. Prime Minister Fumio Kishida gave the \
+opening speech. More than 8,000 people from 175 countries took part in Kyoto.
+
+Delegates also spoke about submarine cables. He said repairs take weeks.
+"""
+CABLES = """Cables Cut in the Red Sea
+
+Three submarine cables were cut in the Red Sea in February 2024. A quarter of the traffic between \
+Asia and Europe was affected.
+"""
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    folder = tmp_path / "articles"
+    folder.mkdir()
+    (folder / "forum.txt").write_text(FORUM)
+    (folder / "cables.txt").write_text(CABLES)
+    library = Library.open(tmp_path / "library", encoder=BagOfWordsEncoder())
+    library.update([folder])
+    return library
+
+
+def ask(library: Library, question: str, replies: Sequence[str] = (), **options: object) -> Answer:
+    return Assistant(library, ScriptedGenerator(replies)).answer(question, **options)  # type: ignore[arg-type]
+
+
+def check_pointers(library: Library, answer: Answer) -> None:
+    for citation in answer.citations:
+        text = library.document(citation.document_id).text
+        assert text[citation.start : citation.end] == citation.quote
+    numbers = {citation.number for citation in answer.citations}
+    assert {n for s in answer.statements for n in s.citations} == numbers
+    assert all(f"[{n}]" in answer.text for n in numbers)
+
+
+def test_a_supported_statement_is_shown_with_its_source(library: Library) -> None:
+    answer = ask(
+        library,
+        "Who gave the opening speech of the forum in Kyoto?",
+        ["[1] Prime Minister Fumio Kishida gave the opening speech.\n"],
+    )
+    assert answer.state == "answered"
+    assert "Kishida" in answer.text
+    assert answer.complete
+    check_pointers(library, answer)
+
+
+def test_an_unsupported_statement_never_reaches_the_reader(library: Library) -> None:
+    answer = ask(
+        library,
+        "Who gave the opening speech of the forum in Kyoto?",
+        ["[1] President Emmanuel Macron gave the speech in Paris in 1789.\n"],
+    )
+    assert "Macron" not in answer.text
+    assert "Kishida" in answer.text
+    assert all(s.support == "supported" for s in answer.statements)
+    check_pointers(library, answer)
+
+
+@pytest.mark.parametrize("reply", ["", "\n\n", "[99] Nonsense.\n", "no idea", "[1]", "[1] [2] [3]"])
+def test_whatever_the_model_says_the_best_sentence_is_there(library: Library, reply: str) -> None:
+    answer = ask(library, "How many submarine cables were cut in the Red Sea?", [reply])
+    assert "Three submarine cables" in answer.text
+    check_pointers(library, answer)
+
+
+def test_without_a_model_the_answer_is_quotes(library: Library) -> None:
+    answer = Assistant(library, None).answer("How many submarine cables were cut in the Red Sea?")
+    assert answer.model == "none"
+    assert answer.state == "answered"
+    assert answer.statements[0].text.startswith("Three submarine cables")
+    check_pointers(library, answer)
+
+
+def test_evidence_comes_before_the_model_speaks(library: Library) -> None:
+    generator = ScriptedGenerator(["[1] Three submarine cables were cut in the Red Sea.\n"])
+    stream = Assistant(library, generator).stream("How many cables were cut in the Red Sea?")
+    stages = []
+    for snapshot in stream:
+        stages.append(snapshot.stage)
+        if snapshot.stage == "reading":
+            assert snapshot.headline is not None
+            assert generator.asked == []
+    assert stages[0] == "searching"
+    assert stages[1] == "reading"
+    assert stages[-1] == "done"
+
+
+def test_what_is_not_in_the_documents_is_not_answered_and_costs_no_model_call(
+    library: Library,
+) -> None:
+    generator = ScriptedGenerator(["[1] Lula.\n"])
+    answer = Assistant(library, generator).answer("Which team won the football championship?")
+    assert (answer.state, answer.text) == ("not_found", NOT_FOUND)
+    assert answer.citations == ()
+    assert answer.statements == ()
+    assert generator.asked == []
+
+
+def test_an_empty_library_finds_nothing(tmp_path: Path) -> None:
+    empty = Library.open(tmp_path / "empty", encoder=BagOfWordsEncoder())
+    answer = Assistant(empty, None).answer("Anything?")
+    assert answer.state == "not_found"
+    assert answer.passages == ()
+
+
+@pytest.mark.parametrize("question", ["", "   ", "?!", "x" * (LONGEST_QUESTION + 1), None, 5, b"a"])
+def test_a_bad_question_is_refused_before_any_work(library: Library, question: object) -> None:
+    generator = ScriptedGenerator([])
+    with pytest.raises(QuestionError):
+        Assistant(library, generator).stream(question)  # type: ignore[arg-type]
+    assert generator.asked == []
+
+
+@pytest.mark.parametrize("history", ["abc", [("only one",)], [("a", 3)], 7])
+def test_a_bad_history_is_refused(library: Library, history: object) -> None:
+    with pytest.raises(QuestionError):
+        Assistant(library, None).stream("Who?", history)  # type: ignore[arg-type]
+
+
+def test_a_follow_up_is_understood_from_the_question_before_it(library: Library) -> None:
+    first = "Where did the Internet Governance Forum open?"
+    assistant = Assistant(library, None)
+    alone = assistant.answer(first)
+    assert "Kyoto" in alone.text
+    follow = assistant.answer("And how many people took part in it?", [(first, alone.text)])
+    assert "8,000" in follow.text
+
+
+def test_a_restricted_question_looks_nowhere_else(library: Library) -> None:
+    answer = ask(library, "How many cables were cut in the Red Sea?", documents={"forum.txt"})
+    assert all(p.document_id == "forum.txt" for p in answer.passages)
+    assert ask(library, "How many cables were cut?", documents=set()).state == "not_found"
+
+
+def test_stopping_leaves_a_whole_answer(library: Library) -> None:
+    generator = ScriptedGenerator(["[1] Three submarine cables were cut in the Red Sea.\n"])
+    answer = Assistant(library, generator).answer("How many cables were cut?", stop=lambda: True)
+    assert answer.complete
+    check_pointers(library, answer)
+
+
+def test_the_dictionary_has_the_agreed_shape(library: Library) -> None:
+    shown = ask(library, "How many submarine cables were cut in the Red Sea?").to_dict()
+    assert set(shown) >= {
+        "question", "state", "text", "statements", "citations", "passages", "timings", "model",
+    }  # fmt: skip
+    assert set(shown["citations"][0]) >= {
+        "number", "document_id", "title", "source", "paragraph", "start", "end", "quote",
+    }  # fmt: skip
+    assert set(shown["timings"]) == {"evidence_ms", "first_token_ms", "total_ms"}
+    assert "explain" not in shown
+    explained = ask(library, "How many cables were cut?", explain=True)
+    assert {"form", "hits", "evidence", "answerable"} <= set(explained.to_dict()["explain"])

@@ -1,0 +1,1 @@
+"""The faces of Pilcrow: the only floor that prints or draws."""

@@ -1,0 +1,496 @@
+"""The command line, `pilcrow`: data on stdout, messages and progress on stderr.
+
+Exit codes: 0 ok · 1 failed · 2 usage · 3 nothing found · 4 some files failed (listed) ·
+75 the library is being written by another process · 130 interrupted.
+
+Heavy imports happen inside the functions that need them, so that `pilcrow --help` is instant.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from typer.core import TyperGroup
+
+from index.errors import LibraryMissing, PilcrowError
+from index.types import Progress
+from ui.terminal import (
+    clean,
+    harmless,
+    open_console,
+    progress_bar,
+    show_answer,
+    show_documents,
+    show_hits,
+    show_lines,
+    to_json,
+    update_summary,
+)
+
+if TYPE_CHECKING:
+    from index.library import Library
+    from index.types import CheckLine, UpdateReport
+    from rag.assistant import Assistant
+    from rag.settings import Settings
+
+NOTHING_FOUND = 3
+SOME_FILES_FAILED = 4
+INTERRUPTED = 130
+
+# --- What the commands work with ---------------------------------------------------------------
+
+
+def _open_library(path: Path, create: bool, threads: int) -> Library:
+    from index.library import Library
+
+    return Library.open(path, create=create, threads=threads)
+
+
+def _make_assistant(library: Library, settings: Settings, quotes_only: bool) -> Assistant:
+    from rag.assistant import Assistant
+
+    generator: Literal["default"] | None = None if quotes_only else "default"
+    return Assistant(library, generator, model=settings.model, threads=settings.threads)
+
+
+def _serve(assistant: Assistant, library: Library, **options: Any) -> None:
+    from ui.web import serve
+
+    serve(assistant, library, **options)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """How the commands get their library, assistant and page; a test hands in its own."""
+
+    open_library: Callable[[Path, bool, int], Library] = _open_library
+    make_assistant: Callable[[Library, Settings, bool], Assistant] = _make_assistant
+    serve: Callable[..., None] = _serve
+
+
+@dataclass(frozen=True)
+class Session:
+    """One run of one command: the global options and the parts."""
+
+    parts: Parts = field(default_factory=Parts)
+    store: Path | None = None
+    json: bool = False
+
+    @property
+    def settings(self) -> Settings:
+        """The settings from the environment."""
+        from rag.settings import load_settings
+
+        return load_settings()
+
+    @property
+    def path(self) -> Path:
+        """Where the library lives."""
+        from rag.settings import store_path
+
+        return store_path(self.store)
+
+    @contextmanager
+    def library(self, *, create: bool = False, filled: bool = False) -> Iterator[Library]:
+        """The library, closed afterwards.
+
+        Raises LibraryMissing, naming the command that helps, when there is none and `create` is
+        off, or when `filled` is asked for and it holds no documents.
+        """
+        flag = f" --store {self.store}" if self.store else ""
+        remedy = f"Add your articles with: pilcrow{flag} add ARTICLES"
+        try:
+            library = self.parts.open_library(self.path, create, self.settings.threads)
+        except LibraryMissing:
+            raise LibraryMissing(f"there is no library at {self.path} yet. {remedy}") from None
+        with closing(library):
+            if filled and not library.documents():
+                raise LibraryMissing(f"the library at {self.path} is empty. {remedy}")
+            yield library
+
+
+class _Commands(TyperGroup):
+    """Turns what people can act on into one line; bugs keep their traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except PilcrowError as error:
+            _say(f"pilcrow: {error}")
+            raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt:
+            _say("pilcrow: interrupted")
+            raise typer.Exit(INTERRUPTED) from None
+
+
+app = typer.Typer(
+    name="pilcrow",
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+StoreOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--store",
+        metavar="PATH",
+        help="Where the library lives (else PILCROW_STORE, else index/built/ in a checkout, "
+        "else your data folder).",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON value on stdout.")]
+ModelOption = Annotated[
+    str | None,
+    typer.Option("--model", metavar="GGUF", help="A model file to answer with (PILCROW_MODEL)."),
+]
+NoModelOption = Annotated[
+    bool, typer.Option("--no-model", help="Answer with quotes only, without a language model.")
+]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"pilcrow {version('pilcrow')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _begin(
+    ctx: typer.Context,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Ask your own articles; every statement points at the sentences that support it."""
+    ctx.obj = Session(parts=ctx.obj or Parts(), store=store, json=as_json)
+
+
+def _session(ctx: typer.Context, store: Path | None, as_json: bool) -> Session:
+    """The session, with options given after the command taking the place of those before it."""
+    session: Session = ctx.obj
+    return replace(session, store=store or session.store, json=as_json or session.json)
+
+
+# --- Articles in, articles out -----------------------------------------------------------------
+
+
+@app.command()
+def add(
+    ctx: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", show_default=False)],
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add or update articles.
+
+    Files or whole folders: .txt, .md, .html, .pdf, .docx.
+    """
+    session = _session(ctx, store, as_json)
+    with (
+        session.library(create=True) as library,
+        progress_bar(open_console(stderr=True)) as progress,
+    ):
+        report = library.update(paths, progress=progress)
+    _finish_update(session, report)
+
+
+@app.command()
+def remove(
+    ctx: typer.Context,
+    documents: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DOC...", help="Documents as `list` names them.", show_default=False
+        ),
+    ],
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove documents; your files stay where they are."""
+    session = _session(ctx, store, as_json)
+    with session.library() as library:
+        receipt = library.remove(documents)
+    if session.json:
+        _print_json(asdict(receipt))
+        return
+    for document in receipt.documents:
+        _say(f"removed {document}")
+    _say(
+        f"with {receipt.passages} passages, {receipt.sentences} sentences and "
+        f"{receipt.vectors} vectors; {receipt.left} of them are left"
+    )
+
+
+@app.command()
+def rebuild(
+    ctx: typer.Context,
+    full: Annotated[bool, typer.Option("--full", help="Embed everything again.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would change; change nothing.")
+    ] = False,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read every added place again.
+
+    Unchanged articles cost nothing; with --full everything is embedded anew.
+    """
+    session = _session(ctx, store, as_json)
+    with session.library() as library, progress_bar(open_console(stderr=True)) as progress:
+        report = library.rebuild(full=full, progress=progress, dry_run=dry_run)
+    _finish_update(session, report, dry_run=dry_run)
+
+
+@app.command("list")
+def list_documents(
+    ctx: typer.Context, store: StoreOption = None, as_json: JsonOption = False
+) -> None:
+    """List the documents in the library."""
+    session = _session(ctx, store, as_json)
+    with session.library() as library:
+        records, stats = library.documents(), library.stats()
+    if session.json:
+        _print_json({"documents": [asdict(r) for r in records], "stats": asdict(stats)})
+        return
+    show_documents(records, open_console())
+    _say(
+        f"{stats.documents} documents, {stats.passages} passages, "
+        f"{stats.sentences} sentences in {session.path}"
+    )
+
+
+# --- Questions ---------------------------------------------------------------------------------
+
+
+@app.command()
+def search(
+    ctx: typer.Context,
+    query: Annotated[str, typer.Argument(metavar="Q", show_default=False)],
+    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many passages.")] = 10,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find the passages nearest to a question."""
+    session = _session(ctx, store, as_json)
+    with session.library(filled=True) as library:
+        hits = library.search(query, k=k)
+    if session.json:
+        _print_json({"query": query, "hits": [asdict(hit) for hit in hits]})
+    else:
+        show_hits(hits, open_console())
+    if not hits:
+        _say("nothing found")
+        raise typer.Exit(NOTHING_FOUND)
+
+
+@app.command()
+def ask(
+    ctx: typer.Context,
+    question: Annotated[str, typer.Argument(metavar="Q", show_default=False)],
+    model: ModelOption = None,
+    no_model: NoModelOption = False,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Answer a question from your articles, with numbered sources."""
+    from rag.assistant import checked_question
+
+    session = _session(ctx, store, as_json)
+    checked_question(question)  # a bad question costs nothing, not even opening the library
+    with session.library(filled=True) as library:
+        assistant = session.parts.make_assistant(library, _settings(session, model), no_model)
+        if session.json:
+            answer = assistant.answer(question)
+            _print_json(answer.to_dict())
+        else:
+            answer = show_answer(assistant.stream(question), open_console())
+    for note in answer.notes:
+        _say(note)
+    if answer.state == "not_found":
+        raise typer.Exit(NOTHING_FOUND)
+
+
+@app.command()
+def chat(
+    ctx: typer.Context,
+    model: ModelOption = None,
+    no_model: NoModelOption = False,
+    host: Annotated[
+        str | None, typer.Option("--host", help="Address to listen on (PILCROW_HOST).")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", min=1, max=65535, help="Port (PILCROW_PORT, 7860).")
+    ] = None,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page in your browser.")
+    ] = False,
+    store: StoreOption = None,
+) -> None:
+    """Serve the page where you ask and read.
+
+    With PILCROW_PASSWORD set, the page asks for it.
+    """
+    session = _session(ctx, store, False)
+    settings = _settings(session, model)
+    password = settings.password.get_secret_value() if settings.password else None
+    with session.library(create=True) as library:
+        if not library.documents():
+            _say("the library is empty: add articles on the page, or with `pilcrow add ARTICLES`")
+        session.parts.serve(
+            session.parts.make_assistant(library, settings, no_model),
+            library,
+            host=host or settings.host,
+            port=port or settings.port,
+            open_browser=browser,
+            on_ready=lambda url: _say(f"Pilcrow is at {url} (Ctrl-C stops it)"),
+            password=password,
+        )
+
+
+# --- Care --------------------------------------------------------------------------------------
+
+
+@app.command()
+def check(
+    ctx: typer.Context,
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended.")] = False,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check that the library is whole.
+
+    Stored text, offsets, vectors and indexes have to agree.
+    """
+    session = _session(ctx, store, as_json)
+    with session.library() as library:
+        report = library.check(repair=repair)
+    _show_findings(session, report.lines)
+    if not report.ok:
+        if not repair:
+            _say("pilcrow: the library needs care. Try: pilcrow check --repair")
+        raise typer.Exit(1)
+
+
+@app.command("eval")
+def evaluate(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE.jsonl", show_default=False)],
+    limit: Annotated[int | None, typer.Option(min=1, help="Ask only this many.")] = None,
+    far: Annotated[
+        int, typer.Option(min=0, help="Ask this many again with their articles hidden.")
+    ] = 0,
+    retrieval_only: Annotated[
+        bool, typer.Option("--retrieval-only", help="Search only, without answering.")
+    ] = False,
+    compare: Annotated[
+        Path | None, typer.Option(metavar="REPORT", help="An earlier report, saved with --json.")
+    ] = None,
+    model: ModelOption = None,
+    no_model: NoModelOption = False,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score the answers to a file of questions."""
+    from rag import evaluation
+
+    session = _session(ctx, store, as_json)
+    questions = evaluation.load_questions(file)
+    earlier = evaluation.load_report(compare) if compare else None
+    with session.library(filled=True) as library, progress_bar(open_console(stderr=True)) as draw:
+        assistant = None
+        if not retrieval_only:
+            assistant = session.parts.make_assistant(library, _settings(session, model), no_model)
+        report = evaluation.evaluate(
+            library,
+            assistant,
+            questions,
+            limit=limit,
+            far=far,
+            retrieval_only=retrieval_only,
+            progress=draw and (lambda done, total: draw(Progress("asking", done, total))),
+        )
+    comparison = evaluation.compare(report, earlier) if earlier else None
+    if session.json:
+        _print_json(report.to_dict() | (comparison.to_dict() if comparison else {}))
+    else:
+        print(harmless("\n".join(evaluation.report_lines(report, comparison))))
+
+
+@app.command()
+def doctor(ctx: typer.Context, store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Check this machine and this installation.
+
+    Each line is ok or says what to do.
+    """
+    from ui.doctor import examine
+
+    session = _session(ctx, store, as_json)
+    lines = examine(session.path, session.settings, session.parts.open_library)
+    _show_findings(session, lines)
+    if not all(line.ok for line in lines):
+        raise typer.Exit(1)
+
+
+# --- Endings -----------------------------------------------------------------------------------
+
+
+def _settings(session: Session, model: str | None) -> Settings:
+    """The settings, with `--model` taking the place of PILCROW_MODEL."""
+    settings = session.settings
+    return settings.model_copy(update={"model": model}) if model else settings
+
+
+def _finish_update(session: Session, report: UpdateReport, *, dry_run: bool = False) -> None:
+    """Says what an update did; exit code 4 when some files failed."""
+    if session.json:
+        _print_json(asdict(report))
+    for line in update_summary(report, dry_run=dry_run):
+        _say(line)
+    if report.failed:
+        raise typer.Exit(SOME_FILES_FAILED)
+
+
+def _show_findings(session: Session, lines: Sequence[CheckLine]) -> None:
+    if session.json:
+        _print_json([asdict(line) for line in lines])
+    else:
+        show_lines(lines, open_console())
+
+
+def _print_json(value: Any) -> None:
+    print(to_json(value), flush=True)
+
+
+def _say(message: str) -> None:
+    """One line for the person, on stderr."""
+    print(clean(message), file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """The console script."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a Latin-1 terminal shows ? instead of failing
+    app(prog_name="pilcrow")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,195 @@
+"""What the command line shows: answers, hits, findings and progress on a rich console.
+
+Everything shown may come from a hostile document, title or file name, so nothing reaches the
+terminal before `clean` has taken the means to steer it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bar
+from rich.text import Text
+
+from index.types import title_from_id
+
+if TYPE_CHECKING:
+    from index.types import CheckLine, DocumentRecord, Hit, Progress, UpdateReport
+    from rag.types import Answer, Citation, PassageRead
+
+CLOSEST_SHOWN = 3
+
+# C0 and C1 controls are the way into an escape sequence, the marks reorder text on screen, and lone
+# surrogates (file names that are not UTF-8) cannot be printed at all.
+_HARMFUL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def harmless(text: str) -> str:
+    """`text`, its layout kept, unable to steer a terminal; what is harmful shows as U+FFFD."""
+    return _HARMFUL.sub("\ufffd", text)
+
+
+def clean(text: str) -> str:
+    """`text`, harmless and on one line."""
+    return " ".join(harmless(text).split())
+
+
+def to_json(value: Any) -> str:
+    """`value` as JSON; harmful characters stay as escapes, so nothing is lost and nothing acts."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    # Outside strings JSON has only newlines and ASCII, so each match lies inside a string.
+    return _HARMFUL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def open_console(*, stderr: bool = False) -> Console:
+    """A console without rich's readings of `[1]` and `:smile:`; rich itself honours NO_COLOR."""
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+# --- Long jobs ---------------------------------------------------------------------------------
+
+
+class _Rate(ProgressColumn):
+    """Units per second, once known."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.1f}/s" if task.speed else "", style="dim")
+
+
+@contextmanager
+def progress_bar(console: Console) -> Iterator[Callable[[Progress], None] | None]:
+    """A callback that draws stage, rate and time left; None when `console` is no terminal."""
+    if not console.is_terminal:
+        yield None
+        return
+    stage = TextColumn("{task.description}", markup=False)
+    columns = (SpinnerColumn(), stage, BarColumn(), MofNCompleteColumn(), _Rate())
+    with Bar(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
+        tasks = {"": bar.add_task("starting", total=None)}
+
+        def draw(report: Progress) -> None:
+            if not report.total:  # news of one file; a bar has nothing to show for it
+                return
+            if report.stage not in tasks:
+                bar.update(tasks.get("", bar.task_ids[0]), visible=False)
+                tasks[report.stage] = bar.add_task(clean(report.stage), total=report.total)
+            bar.update(tasks[report.stage], completed=report.done, total=report.total)
+
+        yield draw
+
+
+def update_summary(report: UpdateReport, *, dry_run: bool) -> Iterator[str]:
+    """What an update did, or would do: one line per failed file, then the counts."""
+    for failed in report.failed:
+        yield f"failed: {failed.path}: {failed.reason}"
+    kinds = ("added", "updated", "unchanged", "removed", "failed")
+    counts = ", ".join(f"{len(getattr(report, kind))} {kind}" for kind in kinds)
+    yield f"would be: {counts}" if dry_run else counts
+
+
+# --- Documents, hits, findings -----------------------------------------------------------------
+
+
+def about(document_id: str, title: str, source: str, date: str, paragraph: int = 0) -> str:
+    """`Title · source · date · paragraph 7`, without what is not known."""
+    known = [title or title_from_id(document_id), source, date]
+    if paragraph:
+        known.append(f"paragraph {paragraph}")
+    return " · ".join(clean(part) for part in known if part)
+
+
+def show_documents(records: Iterable[DocumentRecord], console: Console) -> None:
+    """One line per document: its id, then what is known about it."""
+    for record in records:
+        line = Text(clean(record.id), style="bold")
+        line.append("  " + about(record.id, record.title, record.source, record.date), style="none")
+        console.print(line)
+
+
+def show_hits(hits: Iterable[Hit], console: Console) -> None:
+    """Ranked passages with where they stand."""
+    for hit in hits:
+        where = about(hit.document_id, hit.title, hit.source, hit.date, hit.paragraph)
+        console.print(Text(f"{hit.rank}. {where}", style="bold"), Text(f"{hit.score:.2f}", "dim"))
+        console.print(_indented(hit.text))
+
+
+def show_lines(lines: Iterable[CheckLine], console: Console) -> None:
+    """Findings, one line each: `ok` or `FIX`, the name, the detail."""
+    for line in lines:
+        mark = Text("ok  ", style="green") if line.ok else Text("FIX ", style="bold red")
+        console.print(mark + Text(f"{clean(line.name)}: {clean(line.detail)}", style="none"))
+
+
+# --- Answers -----------------------------------------------------------------------------------
+
+
+def show_answer(snapshots: Iterable[Answer], console: Console) -> Answer:
+    """Shows an answer and returns its last snapshot.
+
+    A terminal sees the best sentence first, then each statement as it comes; the finished text
+    takes their place, for checking may have changed them. A pipe or file gets the finished text
+    only. Both end with the numbered sources.
+    """
+    answer = None
+    with Live(console=console, transient=True, auto_refresh=False) as live:
+        for answer in snapshots:
+            if console.is_terminal:
+                live.update(_growing(answer), refresh=True)
+    if answer is None:
+        raise ValueError("a stream of answers has at least one snapshot")
+    for line in answer.text.splitlines():
+        console.print(clean(line))
+    _show_sources(answer, console)
+    return answer
+
+
+def _growing(answer: Answer) -> Text:
+    """A snapshot: the best sentence, then the statements so far."""
+    shown = Text(no_wrap=False, overflow="fold")  # the console itself leaves lines long, for pipes
+    if answer.headline:
+        shown.append(f"“{clean(answer.headline.quote)}”\n", style="dim")
+        shown.append(f"{_place(answer.headline)}\n\n", style="bold")
+    for statement in answer.statements:
+        markers = "".join(f" [{number}]" for number in statement.citations)
+        shown.append(f"{clean(statement.text)}{markers}\n")
+    return shown.append(f"{clean(answer.stage)} …" if answer.stage else "", style="dim")
+
+
+def _show_sources(answer: Answer, console: Console) -> None:
+    """The numbered citations, or the closest passages when nothing was found."""
+    for citation in answer.citations:
+        console.print(Text(f"\n[{citation.number}] {_place(citation)}", style="bold"))
+        console.print(_indented(f"“{citation.quote}”"))
+    if answer.state != "not_found" or not answer.passages:
+        return
+    console.print("\nClosest in your documents:")
+    for passage in answer.passages[:CLOSEST_SHOWN]:
+        console.print(Text(f"· {_place(passage)}", style="bold"))
+        console.print(_indented(textwrap.shorten(clean(passage.text), 300, placeholder=" …")))
+
+
+def _place(at: Citation | PassageRead) -> str:
+    return about(at.document_id, at.title, at.source, at.date, at.paragraph)
+
+
+def _indented(text: str) -> Text:
+    return Text("    " + clean(text), style="dim")
