@@ -6,6 +6,7 @@ from index.errors import (
     LibraryDamaged,
     LibraryMismatch,
     LibraryMissing,
+    LibraryUnwritable,
     ModelMissing,
     PilcrowError,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "LibraryMismatch",
     "LibraryMissing",
     "LibraryStats",
+    "LibraryUnwritable",
     "ModelMissing",
     "Passage",
     "PilcrowError",

@@ -11,14 +11,20 @@ import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from math import log
 from pathlib import Path
 
-from index import ranking, vectors
-from index.checking import check_library
+from index import database, files, ranking, vectors
+from index.checking import check_library, damage
 from index.encoder import Encoder, EncoderIdentity, QuestionVectors
-from index.errors import InputError, LibraryBusy, LibraryMismatch, LibraryMissing
+from index.errors import (
+    InputError,
+    LibraryBusy,
+    LibraryMismatch,
+    LibraryMissing,
+    LibraryUnwritable,
+)
 from index.lexical import match_query
 from index.passages import CHUNKER
 from index.store import Reader, Store, StoredPassage
@@ -34,7 +40,7 @@ from index.types import (
     Sentence,
     UpdateReport,
 )
-from index.updating import Update
+from index.updating import Cancelled, Update
 
 _FILE, _CACHE, _LOCK, _HOLDER = "library.sqlite", "vectors.cache", "write.lock", "writer.json"
 # Candidates that each leg hands to the joint ranking; on the visible sets more changed nothing.
@@ -53,10 +59,13 @@ class Library:
             print(hit.rank, hit.title, hit.text)
     """
 
-    def __init__(self, path: Path, encoder: Encoder | None, threads: int | None) -> None:
+    def __init__(
+        self, path: Path, encoder: Encoder | None, threads: int | None, exact_up_to: int
+    ) -> None:
         """Use `Library.open`."""
         self.path = path
         self._threads = threads or len(os.sched_getaffinity(0))
+        self._exact_up_to = exact_up_to
         self._given_encoder = encoder
         self._encoder_lock = threading.Lock()
         self._questions: dict[str, QuestionVectors] = {}
@@ -73,6 +82,7 @@ class Library:
         encoder: Encoder | None = None,
         create: bool = True,
         threads: int | None = None,
+        exact_up_to: int = vectors.FLAT_UP_TO,
     ) -> Library:
         """The library in a folder, made when it is missing.
 
@@ -81,11 +91,13 @@ class Library:
             encoder: what embeds; the packaged all-MiniLM-L6-v2 when None, loaded on first use.
             create: whether to make a library where there is none.
             threads: cores to use; all this process may use when None.
+            exact_up_to: passages up to which every vector is compared; above, HNSW looks at few.
 
         Raises:
             LibraryMissing: when there is none and `create` is False.
             LibraryDamaged: when its file cannot be read.
-            LibraryMismatch: when a newer Pilcrow made it.
+            LibraryMismatch: when another version of Pilcrow made it.
+            LibraryUnwritable: when the disk or its permissions refuse.
         """
         folder = Path(path).expanduser().absolute()
         if not (folder / _FILE).exists():
@@ -95,8 +107,8 @@ class Library:
                 )
             if folder.exists() and not folder.is_dir():
                 raise InputError(f"{str(path)!r} is a file; a library is a folder")
-            folder.mkdir(parents=True, exist_ok=True)
-        return cls(folder, encoder, threads)
+            _make(folder)
+        return cls(folder, encoder, threads, exact_up_to)
 
     def close(self) -> None:
         """Let go of the files."""
@@ -136,10 +148,13 @@ class Library:
             LibraryBusy: when another process is writing.
             LibraryMismatch: when the library was made with another encoder or chunker.
         """
+        places = [Path(path).expanduser().absolute() for path in paths]
         with self._writing(dry_run):
-            return Update(self._store, self.encoder, progress, cancelled).run(
-                [Path(path).expanduser().absolute() for path in paths], dry_run=dry_run
-            )
+            work = Update(self._store, self.encoder, progress, cancelled)
+            report = work.run(places, dry_run=dry_run)
+            if not dry_run:
+                self._tend_cache(progress, cancelled)
+        return report
 
     def rebuild(
         self,
@@ -162,7 +177,10 @@ class Library:
             with self._store.reading() as reader:
                 places = [Path(place) for place in reader.places()]
             work = Update(self._store, self.encoder, progress, cancelled)
-            return work.run(places, full=full, dry_run=dry_run, implied=True)
+            report = work.run(places, full=full, dry_run=dry_run, implied=True)
+            if not dry_run:
+                self._tend_cache(progress, cancelled)
+        return report
 
     def remove(self, document_ids: Iterable[str]) -> Receipt:
         """Take documents out, and count what is left of them: nothing.
@@ -172,23 +190,27 @@ class Library:
             LibraryBusy: when another process is writing.
         """
         wanted = tuple(dict.fromkeys(document_ids))
-        with self._writing(), self._store.writing() as writer:
-            found = [p for one in wanted for p in writer.passages_of(one)]
-            known = {one.id: one for one in writer.placed()}
-            for one in wanted:
-                if one not in known:
-                    raise InputError(f"no document {one!r} in the library. See: pilcrow list")
-            for one in wanted:
-                writer.remove_document(one)
-                writer.exclude(known[one].path)
-                # a file that was added by itself is not looked for again
-                if known[one].place == known[one].path:
-                    writer.drop_place(known[one].place)
-            gone = [p for p in found if not set(p.document_ids) - set(wanted)]
-            gone = list({p.id: p for p in gone}.values())
-            left = len(writer.passages([p.id for p in gone]))
-            left += sum(writer.document(one) is not None for one in wanted)
-            sentences = sum(len(p.sentences) for p in gone)
+        with self._writing():
+            with self._store.writing() as writer:
+                for one in wanted:
+                    placed = writer.placed_as(one)
+                    if placed is None:
+                        raise InputError(f"no document {one!r} in the library. See: pilcrow list")
+                    writer.remove_document(one)
+                    writer.exclude(placed.path)
+                    # a file that was added by itself is not looked for again
+                    if placed.place == placed.path:
+                        writer.drop_place(placed.place)
+                writer.finish()
+                writer.shred_words()
+            gone = dict(writer.dropped)
+            self._tend_cache(clean=True)
+            with suppress(LibraryBusy, LibraryUnwritable):  # then it goes from the log a bit later
+                self._store.checkpoint()
+            with self._store.reading() as reader:
+                left = reader.rows_left(gone)
+                left += sum(reader.placed_as(one) is not None for one in wanted)
+        sentences = sum(gone.values())
         return Receipt(wanted, len(gone), sentences, len(gone) + sentences, left)
 
     # --- asking ---------------------------------------------------------------------------
@@ -221,12 +243,14 @@ class Library:
             if reader.encoder is None:
                 return []
         question = self.question(query)
+        newest = 0
         while True:
             with self._store.reading() as reader:
-                index = self._index_at(reader)
-                if index.change != reader.change:
-                    continue  # a newer state came between the two: ask that one
-                return self._search(reader, index, query, question, k, documents, dates)
+                # a state older than one seen before: somebody put an older file in its place
+                index = self._index_at(reader, anew=reader.change < newest)
+                if index.change == reader.change:
+                    return self._search(reader, index, query, question, k, documents, dates)
+                newest = index.change  # it came between the two: ask again
 
     def question(self, text: str) -> QuestionVectors:
         """A question's vectors; the last few are remembered."""
@@ -241,15 +265,18 @@ class Library:
         return made
 
     def rarity(self, terms: Iterable[str]) -> dict[str, float]:
-        """How rare words are in the library's passages: inverse document frequency, at least 0.
+        """How rare words are in the library: 1 for one that is nowhere, near 0 for one everywhere.
+
+        Inverse document frequency over passages, divided by that of a word never seen.
 
         Args:
             terms: words as `lexical.words` makes them.
         """
         with self._store.reading() as reader:
             total = reader.counts()["passages"]
+            unseen = log(1 + (total + 0.5) / 0.5)
             return {
-                term: log(1 + (total - n + 0.5) / (n + 0.5))
+                term: log(1 + (total - n + 0.5) / (n + 0.5)) / unseen
                 for term in dict.fromkeys(terms)
                 for n in [reader.passages_with(term)]
             }
@@ -279,31 +306,33 @@ class Library:
     def stats(self) -> LibraryStats:
         """How big the library is and how it searches."""
         with self._store.reading() as reader:
-            counts = reader.counts()
-            encoder = reader.encoder
-            change = reader.change
+            counts, change, encoder = reader.counts(), reader.change, reader.encoder
+            header = self._header(reader)
         size = sum(file.stat().st_size for file in self.path.iterdir() if file.is_file())
-        kind = "hnsw" if counts["passages"] > vectors.FLAT_UP_TO else "flat"
+        used = self._index or header
         name = f"{encoder.name}@{encoder.revision}" if encoder else ""
+        kind = used.kind if used else "flat"
         return LibraryStats(change=change, vectors=kind, encoder=name, bytes=size, **counts)
 
     def check(self, repair: bool = False) -> CheckReport:
         """Whether everything stored fits together.
 
         Args:
-            repair: whether to make anew what can be derived: text index and vector cache.
+            repair: whether to make anew what is damaged and can be derived: the text index and the
+                vector cache from what is stored, vectors from their texts, texts from their files.
         """
-        if not repair:
-            return check_library(self._store, self.path / _CACHE)
+        report = check_library(self._store, self.path / _CACHE)
+        if not repair or report.ok:
+            return report
         with self._writing():
-            with self._store.writing() as writer:
-                writer.rebuild_words()
-            (self.path / _CACHE).unlink(missing_ok=True)
-            self._index = None
-            with self._store.reading() as reader:
-                if reader.encoder is not None:
-                    self._index_at(reader)
-            return check_library(self._store, self.path / _CACHE)
+            mended = self._mend({line.name for line in report.lines if not line.ok})
+            report = check_library(self._store, self.path / _CACHE)
+        return CheckReport(
+            tuple(
+                replace(line, detail=mended.get(line.name, line.detail)) if line.ok else line
+                for line in report.lines
+            )
+        )
 
     @property
     def encoder(self) -> Encoder:
@@ -335,43 +364,153 @@ class Library:
         near, _ = index.search(question.vector, depth, allowed)
         matched = reader.matches(match_query(query), depth, contents)
         found = reader.passages(sorted({*map(int, near), *matched}))
-        return ranking.rank(query, question, found, matched, documents)[:k]
+        return ranking.rank(query, question, found, matched, k, documents)
 
-    def _index_at(self, reader: Reader) -> vectors.VectorIndex:
-        """The vector index at the reader's change, or at a newer one."""
+    def _index_at(self, reader: Reader, *, anew: bool = False) -> vectors.VectorIndex:
+        """The vector index at the reader's change, or at a newer one.
+
+        Args:
+            reader: a state.
+            anew: whether to trust only what this state itself holds.
+        """
         identity = reader.encoder
         assert identity is not None
         self._require_match(identity, reader.chunker)
         index = self._index
-        if index is not None and index.change >= reader.change:
+        if index is not None and index.change >= reader.change and not anew:
             return index
         with self._index_lock:
-            index = self._index or self._load_index(reader, identity)
+            index = self._index
+            if anew or index is None or not reader.knows(index.change, index.token):
+                index = None if anew else self._load_index(reader, identity)
+                index = index or self._exact_index(reader, identity)
             if index.change < reader.change:
-                newest = max([0, *index.base_ids[-1:], *index.extra_ids[-1:]])
-                ids, added = reader.vectors_after(int(newest), identity.dimension)
-                removed = reader.removed_after(index.change)
-                index = index.after(reader.change, removed, ids, added)
-            if index.scattered or index.dimension != identity.dimension:
-                index = self._build_index(reader, identity)
+                index = self._brought_up(index, reader)
             self._index = index
             return index
 
-    def _load_index(self, reader: Reader, identity: EncoderIdentity) -> vectors.VectorIndex:
-        vectors.use_threads(self._threads)
-        try:
-            index = vectors.load(self.path / _CACHE, reader.library, identity.dimension)
-        except vectors.CacheUnusable:
-            return self._build_index(reader, identity)
-        # a cache from the future means the library's file was put back to an older state
-        return index if index.change <= reader.change else self._build_index(reader, identity)
+    def _brought_up(self, index: vectors.VectorIndex, reader: Reader) -> vectors.VectorIndex:
+        """The index with what came and without what went since."""
+        ids, added = reader.vectors_after(index.newest, index.dimension)
+        removed = reader.removed_after(index.change)
+        return index.after(reader.change, reader.token, removed, ids, added)
 
-    def _build_index(self, reader: Reader, identity: EncoderIdentity) -> vectors.VectorIndex:
+    def _load_index(
+        self, reader: Reader, identity: EncoderIdentity
+    ) -> vectors.VectorIndex | None:
+        """The cached index, which may be newer than the reader; None when there is no fit one."""
+        vectors.use_threads(self._threads)
+        cache = self.path / _CACHE
+        header = vectors.peek(cache)
+        if header is None or not (header.change > reader.change or self._header(reader)):
+            return None
+        try:
+            return vectors.load(cache, reader.library, identity.dimension)
+        except vectors.CacheUnusable:
+            with suppress(OSError):  # so that the next writer sees that it has to make one
+                cache.unlink()
+            return None
+
+    def _exact_index(self, reader: Reader, identity: EncoderIdentity) -> vectors.VectorIndex:
+        """An index over the stored vectors, built in about a second; a reader builds no HNSW."""
         ids, stored = reader.vectors_after(-1, identity.dimension)
-        index = vectors.build(reader.change, ids, stored, identity.dimension)
-        with suppress(OSError):  # a cache that cannot be kept (read-only folder) is made again
-            vectors.save(index, self.path / _CACHE, reader.library)
+        index = vectors.build(reader.change, reader.token, ids, stored, identity.dimension)
+        if len(index) <= self._exact_up_to:
+            with suppress(OSError):  # a cache that cannot be kept (read-only folder) is made again
+                vectors.save(index, self.path / _CACHE, reader.library)
         return index
+
+    def _header(self, reader: Reader) -> vectors.Header | None:
+        """What the cache file says, when it is of this library and its history."""
+        header, identity = vectors.peek(self.path / _CACHE), reader.encoder
+        if header is None or identity is None or header.dimension != identity.dimension:
+            return None
+        ours = header.library == reader.library and reader.knows(header.change, header.token)
+        return header if ours else None
+
+    def _tend_cache(
+        self,
+        progress: Callable[[Progress], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        *,
+        clean: bool = False,
+        anew: bool = False,
+    ) -> None:
+        """Make the vector cache anew when it is missing, unfit or far behind: the writer's duty.
+
+        Args:
+            progress: told how many vectors are in.
+            cancelled: when it says True the old cache stays; the next writer will see to it.
+            clean: whether nothing of what was removed may be left in it, as far as can be.
+            anew: whether the old one is no good.
+        """
+        with self._store.reading() as reader:
+            identity = reader.encoder
+            if identity is None:
+                return
+            header = None if anew else self._header(reader)
+            wanted = vectors.kind_for(reader.counts()["passages"], self._exact_up_to)
+            if header and header.serves(reader.changed_after(header.newest, header.change)):
+                if not (clean and header.kind == "flat"):
+                    return
+            state, library = (reader.change, reader.token), reader.library
+            index = self._growing(reader, header, wanted)
+            if index is None:
+                ids, stored = reader.vectors_after(-1, identity.dimension)
+        total = len(index) if index else len(ids)
+
+        def tick(done: int) -> None:
+            if progress:
+                progress(Progress("saving", done, total))
+            if cancelled and cancelled():
+                raise Cancelled
+
+        vectors.use_threads(self._threads)
+        # without room for it the library works as well, only slower
+        with suppress(Cancelled, OSError, LibraryUnwritable):
+            if index:
+                index = index.merged(tick)
+            else:
+                index = vectors.build(*state, ids, stored, identity.dimension, wanted, tick)
+            vectors.save(index, self.path / _CACHE, library)
+            self._index = index
+            with self._store.writing(counted=False) as writer:
+                writer.forget_changes_before(index.change)
+
+    def _growing(
+        self, reader: Reader, header: vectors.Header | None, wanted: vectors.Kind
+    ) -> vectors.VectorIndex | None:
+        """The cached index brought up to date, when adding to it is better than building anew."""
+        if header and header.grows(wanted):
+            with suppress(vectors.CacheUnusable):
+                index = vectors.load(self.path / _CACHE, reader.library, header.dimension)
+                return self._brought_up(index, reader)
+        return None
+
+    def _mend(self, bad: set[str]) -> dict[str, str]:
+        """Make anew what is damaged; says what was done, by name of the check."""
+        done: dict[str, str] = {}
+        if "database" in bad:
+            return done
+        if "text index" in bad:
+            with self._store.writing() as writer:
+                writer.rebuild_words()
+            done["text index"] = "made anew"
+        if bad & {"contents", "vectors", "offsets"}:
+            with self._store.reading() as reader:
+                contents, hurt = damage(reader)
+            report = Update(self._store, self.encoder, None, None).mend(contents, hurt)
+            done["contents"] = f"{len(contents) - len(report.failed)} files read again"
+            done["vectors"] = f"{report.embedded} passages embedded again"
+        if "counts" in bad:
+            with self._store.writing() as writer:
+                writer.recount()
+            done["counts"] = "counted again"
+        if "vector cache" in bad:
+            done["vector cache"] = "made anew"
+        self._index = None
+        self._tend_cache(anew="vector cache" in bad)
+        return done
 
     def _require_match(self, stored: EncoderIdentity, chunker: str) -> None:
         ours = self.encoder.identity
@@ -389,23 +528,55 @@ class Library:
     @contextmanager
     def _writing(self, dry_run: bool = False) -> Iterator[None]:
         """Hold the one right to write; it ends with the process, however that ends."""
-        from filelock import FileLock, Timeout
-
         if dry_run:
             yield
             return
-        lock = FileLock(self.path / _LOCK, timeout=0.2, thread_local=False)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise LibraryBusy(
-                f"{_holder(self.path / _HOLDER)} is changing this library. Try again when it is done"
-            ) from None
-        try:
-            (self.path / _HOLDER).write_text(json.dumps({"pid": os.getpid()}), encoding="utf-8")
+        with _lock(self.path):
+            files.sweep(self.path)
             yield
-        finally:
-            lock.release()
+
+
+def _make(folder: Path) -> None:
+    """Make an empty library, unless somebody else does."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    with _lock(folder, wait=10):
+        if not (folder / _FILE).exists():
+            try:
+                database.create(folder / _FILE)
+            except OSError as error:
+                raise _unwritable(folder, error) from error
+
+
+@contextmanager
+def _lock(folder: Path, wait: float = 0.2) -> Iterator[None]:
+    """The right to write in a library's folder; the system takes it back from a dead process."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / _LOCK, timeout=wait, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise LibraryBusy(
+            f"{_holder(folder / _HOLDER)} is changing this library. Try again when it is done"
+        ) from None
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    try:
+        with suppress(OSError):  # it only serves the message above
+            (folder / _HOLDER).write_text(json.dumps({"pid": os.getpid()}), encoding="utf-8")
+        yield
+    finally:
+        lock.release()
+
+
+def _unwritable(folder: Path, error: OSError) -> LibraryUnwritable:
+    return LibraryUnwritable(
+        f"{str(folder)!r} cannot be written ({error.strerror}). Make the folder writable for you, "
+        "free some space, or choose another with --store"
+    )
 
 
 def _holder(path: Path) -> str:

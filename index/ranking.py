@@ -35,21 +35,23 @@ def rank(
     question: QuestionVectors,
     found: Sequence[StoredPassage],
     matched: Mapping[int, float],
+    k: int,
     documents: Collection[str] | None = None,
 ) -> list[Hit]:
-    """Candidates as hits, best first, near-duplicates folded into the better one.
+    """The `k` best candidates as hits, best first, near-duplicates folded into the better one.
 
     Args:
         query: the question as typed.
         question: its vectors.
         found: the candidates.
         matched: BM25 by passage id, for those that matched a word.
+        k: how many at most.
         documents: the documents asked for, so that a text at two paths is named by the right one.
     """
     weight = _WORDS_CJK if has_cjk(query) else _WORDS
     hits = [_hit(one, question, matched.get(one.id, 0.0), weight, documents) for one in found]
     hits.sort(key=lambda hit: (-hit.score, hit.passage_id))
-    return [replace(hit, rank=i) for i, hit in enumerate(_folded(hits), start=1)]
+    return [replace(hit, rank=i) for i, hit in enumerate(_folded(hits, k), start=1)]
 
 
 def _hit(
@@ -123,11 +125,13 @@ def _closest(nearness: NDArray[np.float32]) -> NDArray[np.float32]:
     return best
 
 
-def _folded(hits: Sequence[Hit]) -> list[Hit]:
-    """Hits without those that say the same as a better one; that one names their documents."""
+def _folded(hits: Sequence[Hit], k: int) -> list[Hit]:
+    """The first `k` hits without those that say the same as a better one; that one names their documents."""
     kept: list[Hit] = []
     told: list[frozenset[str]] = []
     for hit in hits:
+        if len(kept) == k:
+            break
         mine = frozenset(words(hit.text))
         twin = next((i for i, other in enumerate(told) if _same(mine, other)), None)
         if twin is None:

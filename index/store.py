@@ -1,15 +1,17 @@
-"""The truth: one SQLite file with documents, passages, sentences, vectors and the text index.
+"""The truth: documents, passages, sentences, vectors and the text index, in one SQLite file.
 
-Every change is one transaction, numbered. Readers see one such number from start to end and never
-wait for a writer (WAL). Nothing here knows files, models or FAISS.
+Every change is one transaction, numbered, and readers see one such number from start to end.
+Nothing here knows files, models or FAISS. What is read back is compared with a checksum made when
+it was written: SQLite notices broken structure, but not a flipped bit in somebody's sentence.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
-import threading
 import uuid
+import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -20,52 +22,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from index.database import WORDS, Database
 from index.encoder import EncoderIdentity, PassageVectors, Vector
-from index.errors import LibraryDamaged, LibraryMismatch
+from index.errors import LibraryDamaged
 from index.lexical import index_form
 from index.projection import Packed
 from index.types import Document, DocumentRecord, Passage, Sentence, Span, title_from_id
 from index.vectors import Ids, stack
 
-FORMAT = 1
-"""Number of the file's layout, in SQLite's `user_version`; raised when older code cannot read it."""
-_APPLICATION = 0x50494C43  # 'PILC', in SQLite's application_id
-
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE places (path TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE contents (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    hash TEXT NOT NULL UNIQUE,
-    title TEXT NOT NULL, source TEXT NOT NULL, author TEXT NOT NULL, date TEXT NOT NULL,
-    text TEXT NOT NULL, furniture TEXT NOT NULL
-);
-CREATE TABLE documents (
-    id TEXT PRIMARY KEY,
-    content INTEGER NOT NULL REFERENCES contents (id),
-    place TEXT NOT NULL, path TEXT NOT NULL UNIQUE, added_at TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX documents_content ON documents (content);
-CREATE TABLE passages (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    content INTEGER NOT NULL REFERENCES contents (id),
-    paragraph INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL,
-    digest BLOB NOT NULL, spans TEXT NOT NULL,
-    vector BLOB NOT NULL, sentence_vectors BLOB NOT NULL,
-    token_counts TEXT NOT NULL, tokens BLOB NOT NULL
-);
-CREATE INDEX passages_content ON passages (content);
-CREATE INDEX passages_digest ON passages (digest);
-CREATE TABLE removed (passage INTEGER PRIMARY KEY, change INTEGER NOT NULL);
-CREATE TABLE drafts (
-    digest BLOB PRIMARY KEY, vector BLOB NOT NULL, sentence_vectors BLOB NOT NULL,
-    token_counts TEXT NOT NULL, tokens BLOB NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE excluded (path TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE VIRTUAL TABLE words USING fts5(
-    title, text, tokenize = 'porter unicode61 remove_diacritics 2'
-);
-"""
 # A title names the subject once; matching it says less than matching the passage itself.
 _TITLE_WEIGHT = 0.5
 
@@ -119,45 +83,21 @@ class Placed:
 
 
 class Store:
-    """One library file. Connections are per thread; the object may be shared."""
+    """One library file, as states to read and changes to write. May be shared between threads."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file, making it when there is none.
-
-        Raises:
-            LibraryDamaged: when the file is not a SQLite file of ours.
-            LibraryMismatch: when a newer Pilcrow made it.
-        """
-        self._path = path
-        self._local = threading.local()
-        self._all: list[sqlite3.Connection] = []
-        try:
-            self._prepare(self._connection())
-        except sqlite3.DatabaseError as error:
-            self.close()
-            raise LibraryDamaged(
-                f"{str(path)!r} cannot be read as a library ({error}). Restore it from a backup, "
-                "or move it away and run: pilcrow add ARTICLES"
-            ) from error
+        """Open an existing file; raises what `Database` raises."""
+        self._database = Database(path)
 
     def close(self) -> None:
-        """Close every thread's connection."""
-        while self._all:
-            self._all.pop().close()
-        self._local = threading.local()
+        """Let go of the file."""
+        self._database.close()
 
     @contextmanager
     def reading(self) -> Iterator[Reader]:
         """One consistent state of the library, for as long as the block runs."""
-        connection = self._connection()
-        if connection.in_transaction:  # a reader inside a reader or writer sees the same state
+        with self._database.reading() as connection:
             yield Reader(connection)
-            return
-        connection.execute("BEGIN")
-        try:
-            yield Reader(connection)
-        finally:
-            connection.execute("COMMIT")
 
     @contextmanager
     def writing(self, *, counted: bool = True) -> Iterator[Writer]:
@@ -166,66 +106,15 @@ class Store:
         Args:
             counted: whether readers need to know; drafts are nobody's business.
         """
-        connection = self._connection()
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with self._database.writing() as connection:
             writer = Writer(connection)
             yield writer
             if counted:
                 writer.finish()
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
 
     def checkpoint(self) -> None:
         """Move what the write-ahead log holds into the file, when no reader needs it."""
-        self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-    def _connection(self) -> sqlite3.Connection:
-        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if found is None:
-            found = sqlite3.connect(
-                self._path, isolation_level=None, timeout=30, check_same_thread=False
-            )
-            self._all.append(found)
-            self._local.connection = found
-            found.execute("PRAGMA journal_mode = WAL")
-            # a commit that was reported survives a power cut
-            found.execute("PRAGMA synchronous = FULL")
-            found.execute("PRAGMA foreign_keys = ON")
-            # deleted means gone: freed pages are overwritten
-            found.execute("PRAGMA secure_delete = ON")
-        return found
-
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        (made_by,) = connection.execute("PRAGMA application_id").fetchone()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if made_by == _APPLICATION:
-            if version > FORMAT:
-                raise LibraryMismatch(
-                    f"{str(self._path)!r} has format {version}, this Pilcrow reads up to "
-                    f"{FORMAT}. Upgrade it: pip install -U pilcrow"
-                )
-            return
-        connection.execute("BEGIN IMMEDIATE")
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        (made_by,) = connection.execute("PRAGMA application_id").fetchone()
-        if made_by == _APPLICATION:  # another process was faster
-            connection.execute("COMMIT")
-            return
-        if tables:
-            connection.execute("ROLLBACK")
-            raise sqlite3.DatabaseError("another program's database")
-        for statement in _SCHEMA.split(";"):
-            if statement.strip():
-                connection.execute(statement)
-        made = {"change": "0", "library": uuid.uuid4().hex, "title_weight": str(_TITLE_WEIGHT)}
-        connection.executemany("INSERT INTO meta VALUES (?, ?)", made.items())
-        connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-        connection.execute(f"PRAGMA user_version = {FORMAT}")
-        connection.execute("COMMIT")
+        self._database.checkpoint()
 
 
 class Reader:
@@ -239,6 +128,11 @@ class Reader:
     def change(self) -> int:
         """Number of the last change; grows by one with each."""
         return int(self.meta("change") or 0)
+
+    @property
+    def token(self) -> str:
+        """The last change's own random name; empty before the first."""
+        return self._token_of(self.change)
 
     @property
     def library(self) -> str:
@@ -256,61 +150,99 @@ class Reader:
         """Name of the splitting rules the passages were made with; empty while there are none."""
         return self.meta("chunker") or ""
 
+    def _token_of(self, change: int) -> str:
+        row = self._db.execute("SELECT token FROM changes WHERE number = ?", (change,)).fetchone()
+        return "" if row is None else str(row[0])
+
     def meta(self, key: str) -> str | None:
         """One stored fact about the library."""
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return None if row is None else str(row[0])
 
+    def knows(self, change: int, token: str) -> bool:
+        """Whether this state grew out of that change, and what was removed since is known."""
+        return bool(token) and self._token_of(change) == token
+
     def counts(self) -> dict[str, int]:
-        """How many documents, passages and sentences there are."""
-        one = self._db.execute(
+        """How many documents, passages and sentences there are; kept with every change."""
+        (documents,) = self._db.execute("SELECT count(*) FROM documents").fetchone()
+        return {
+            "documents": int(documents),
+            "passages": int(self.meta("passages") or 0),
+            "sentences": int(self.meta("sentences") or 0),
+        }
+
+    def recounted(self) -> dict[str, int]:
+        """The same, counted one by one."""
+        row = self._db.execute(
             "SELECT (SELECT count(*) FROM documents), count(*), "
             "coalesce(sum(json_array_length(spans)), 0) FROM passages"
         ).fetchone()
-        return dict(zip(("documents", "passages", "sentences"), map(int, one), strict=True))
+        return dict(zip(("documents", "passages", "sentences"), map(int, row), strict=True))
 
     def integrity(self) -> str:
         """What SQLite finds wrong with its file; empty when nothing."""
         (found,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
         return "" if found == "ok" else str(found)
 
-    def words_integrity(self) -> str:
-        """What is wrong with the text index; empty when nothing."""
-        try:
-            # FTS5 compares the index with the texts it keeps; it is asked in this odd form
-            self._db.execute("INSERT INTO words (words) VALUES ('integrity-check')")
-        except sqlite3.DatabaseError as error:
-            return str(error)
-        (missing,) = self._db.execute(
-            "SELECT count(*) FROM passages WHERE id NOT IN (SELECT rowid FROM words)"
-        ).fetchone()
-        (orphans,) = self._db.execute(
-            "SELECT count(*) FROM words WHERE rowid NOT IN (SELECT id FROM passages)"
-        ).fetchone()
-        return f"{missing} passages missing, {orphans} too many" if missing or orphans else ""
+    def bad_contents(self) -> list[int]:
+        """The contents that are not what was written."""
+        rows = self._raw(f"SELECT c.id, c.seal, {_CONTENT} FROM contents c")
+        return [int(row[0]) for row in rows if _seal(row[2:]) != row[1]]
 
-    def vector_sizes(self) -> Iterator[tuple[int, int, int, int]]:
-        """Per passage: id, bytes of its vector, number of sentences, bytes of their vectors."""
-        yield from self._db.execute(
-            "SELECT id, length(vector), json_array_length(spans), length(sentence_vectors) "
-            "FROM passages"
+    def bad_passages(self) -> list[tuple[int, int]]:
+        """The passages that are not what was written, each with its content."""
+        rows = self._raw(
+            f"SELECT p.id, p.seal, {_PASSAGE} FROM passages p JOIN contents c ON c.id = p.content"
         )
+        return [(int(row[0]), int(row[2])) for row in rows if _seal(row[2:]) != row[1]]
+
+    def _raw(self, query: str) -> Iterator[tuple[Any, ...]]:
+        """Rows with their texts as bytes: damaged ones may be no UTF-8."""
+        cursor = self._db.cursor()
+        self._db.text_factory = bytes
+        try:
+            cursor.execute(query)
+            while rows := cursor.fetchmany(64):
+                yield from rows
+        finally:
+            self._db.text_factory = str
 
     def places(self) -> list[str]:
         """Every folder and file that was ever added and not removed, as absolute paths."""
-        return [str(row[0]) for row in self._db.execute("SELECT path FROM places ORDER BY path")]
+        return [os.fsdecode(row[0]) for row in self._db.execute("SELECT path FROM places")]
 
     def excluded(self) -> set[str]:
         """Files that a person took out, as absolute paths."""
-        return {str(row[0]) for row in self._db.execute("SELECT path FROM excluded")}
+        return {os.fsdecode(row[0]) for row in self._db.execute("SELECT path FROM excluded")}
 
     def placed(self) -> list[Placed]:
         """Every document with its whereabouts."""
+        return self._placed("ORDER BY d.id")
+
+    def placed_in(self, place: str) -> list[Placed]:
+        """The documents that were added with this file or folder."""
+        return self._placed("WHERE d.place = ? ORDER BY d.id", _stored(place))
+
+    def placed_at(self, path: str) -> Placed | None:
+        """The document that this file stands for."""
+        return next(iter(self._placed("WHERE d.path = ?", _stored(path))), None)
+
+    def placed_as(self, document_id: str) -> Placed | None:
+        """The document with this id."""
+        return next(iter(self._placed("WHERE d.id = ?", document_id)), None)
+
+    def placed_with(self, content: int) -> list[Placed]:
+        """The documents with this content."""
+        return self._placed("WHERE d.content = ? ORDER BY d.id", content)
+
+    def _placed(self, which: str, *values: object) -> list[Placed]:
         rows = self._db.execute(
             "SELECT d.id, d.place, d.path, d.content, c.hash FROM documents d "
-            "JOIN contents c ON c.id = d.content ORDER BY d.id"
+            f"JOIN contents c ON c.id = d.content {which}",
+            values,
         )
-        return [Placed(*row) for row in rows]
+        return [Placed(r[0], os.fsdecode(r[1]), os.fsdecode(r[2]), r[3], r[4]) for r in rows]
 
     def records(self) -> list[DocumentRecord]:
         """Every document as a library lists it, by id."""
@@ -320,19 +252,24 @@ class Reader:
             "d.path, d.added_at FROM documents d JOIN contents c ON c.id = d.content "
             "LEFT JOIN passages p ON p.content = c.id GROUP BY d.id ORDER BY d.id"
         ).fetchall()
-        return [DocumentRecord(row[0], row[1] or title_from_id(row[0]), *row[2:]) for row in rows]
+        return [
+            DocumentRecord(r[0], r[1] or title_from_id(r[0]), *r[2:10], os.fsdecode(r[10]), r[11])
+            for r in rows
+        ]
 
     def document(self, document_id: str) -> Document | None:
         """One document, whole."""
         row = self._db.execute(
-            "SELECT c.title, c.text, c.source, c.author, c.date, c.furniture FROM documents d "
+            f"SELECT c.seal, {_CONTENT} FROM documents d "
             "JOIN contents c ON c.id = d.content WHERE d.id = ?",
             (document_id,),
         ).fetchone()
         if row is None:
             return None
-        furniture = tuple(Span(*span) for span in json.loads(row[5]))
-        return Document(document_id, *row[:5], furniture=furniture)
+        _require_seal(row, f"the stored text of {document_id!r}")
+        (_, _, title, source, author, date, text, furniture) = row
+        parts = tuple(Span(*span) for span in json.loads(furniture))
+        return Document(document_id, title, text, source, author, date, parts)
 
     def passages_of(self, document_id: str) -> list[StoredPassage]:
         """A document's passages in order."""
@@ -347,11 +284,8 @@ class Reader:
     def passages(self, ids: Sequence[int]) -> list[StoredPassage]:
         """The passages with these ids, as far as they are in the library, in no set order."""
         rows = self._db.execute(
-            'SELECT p.id, p.content, p.paragraph, p.start, p."end", p.spans, p.vector, '
-            "p.sentence_vectors, c.title, c.source, c.author, c.date, "
-            'substr(c.text, p.start + 1, p."end" - p.start), '
-            "(SELECT json_group_array(id) FROM documents WHERE content = c.id), "
-            "p.token_counts, p.tokens FROM passages p JOIN contents c ON c.id = p.content "
+            "SELECT p.id, (SELECT json_group_array(id) FROM documents WHERE content = c.id), "
+            f"p.seal, {_PASSAGE} FROM passages p JOIN contents c ON c.id = p.content "
             "WHERE p.id IN (SELECT value FROM json_each(?))",
             (json.dumps([int(one) for one in ids]),),
         )
@@ -416,10 +350,20 @@ class Reader:
     def vectors_after(self, passage_id: int, dimension: int) -> tuple[Ids, Vector]:
         """Ids, ascending, and vectors, shape (n, d), of passages with a greater id."""
         rows = self._db.execute(
-            "SELECT id, vector FROM passages WHERE id > ? ORDER BY id", (passage_id,)
+            "SELECT id, vector FROM passages WHERE id > ? AND length(vector) = ? ORDER BY id",
+            (passage_id, 4 * dimension),
         ).fetchall()
         ids = np.array([row[0] for row in rows], np.int64)
         return ids, stack((row[1] for row in rows), dimension)
+
+    def changed_after(self, passage_id: int, change: int) -> int:
+        """How many passages have a greater id or were removed by later changes."""
+        row = self._db.execute(
+            "SELECT (SELECT count(*) FROM passages WHERE id > ?) "
+            "+ (SELECT count(*) FROM removed WHERE change > ?)",
+            (passage_id, change),
+        ).fetchone()
+        return int(row[0])
 
     def removed_after(self, change: int) -> Ids:
         """Ids of passages removed by later changes, ascending."""
@@ -428,52 +372,74 @@ class Reader:
         ).fetchall()
         return np.array([row[0] for row in rows], np.int64)
 
+    def rows_left(self, passages: Collection[int]) -> int:
+        """How many rows there are about passages with these ids: 0 once they are removed."""
+        ids = json.dumps(list(passages))
+        (left,) = self._db.execute(
+            "SELECT (SELECT count(*) FROM passages WHERE id IN (SELECT value FROM json_each(?1))) "
+            "+ (SELECT count(*) FROM words WHERE rowid IN (SELECT value FROM json_each(?1)))",
+            (ids,),
+        ).fetchone()
+        return int(left)
+
     def content_of(self, hash_: str) -> int | None:
         """The content with this hash, if it is stored."""
         row = self._db.execute("SELECT id FROM contents WHERE hash = ?", (hash_,)).fetchone()
         return None if row is None else int(row[0])
 
     def known_digests(self, digests: Collection[bytes], *, drafts_only: bool = False) -> set[bytes]:
-        """Which of these digests have vectors already, in documents or drafts."""
-        tables = ("drafts",) if drafts_only else ("passages", "drafts")
-        return {
-            digest
-            for digest in digests
-            for table in tables
-            if self._db.execute(
-                f"SELECT 1 FROM {table} WHERE digest = ? LIMIT 1", (digest,)
-            ).fetchone()
-        }
+        """Which of these digests have sound vectors already, in drafts or passages."""
+        return {one for one in digests if self._vectors_of(one, drafts_only) is not None}
 
     def known_vectors(
         self, digests: Collection[bytes], dimension: int
     ) -> dict[bytes, PassageVectors]:
-        """Vectors already made for passages with these digests, in documents or drafts."""
-        found: dict[bytes, PassageVectors] = {}
-        for digest in digests:
-            row = self._db.execute(
-                f"SELECT {_VECTORS} FROM passages WHERE digest = ?1 "
-                f"UNION ALL SELECT {_VECTORS} FROM drafts WHERE digest = ?1 LIMIT 1",
-                (digest,),
-            ).fetchone()
-            if row is not None:
-                found[digest] = _vectors(row, dimension)
-        return found
+        """Vectors already made for passages with these digests, in drafts or passages."""
+        rows = {digest: self._vectors_of(digest) for digest in digests}
+        return {
+            digest: _vectors(row, dimension) for digest, row in rows.items() if row is not None
+        }
+
+    def _vectors_of(self, digest: bytes, drafts_only: bool = False) -> Sequence[Any] | None:
+        draft: Sequence[Any] | None = self._db.execute(
+            f"SELECT {_VECTORS} FROM drafts WHERE digest = ?", (digest,)
+        ).fetchone()
+        if draft is not None or drafts_only:
+            return draft
+        rows = self._db.execute(
+            f"SELECT p.seal, {_PASSAGE} FROM passages p JOIN contents c ON c.id = p.content "
+            "WHERE p.digest = ?",
+            (digest,),
+        )
+        sound = (row[1:] for row in rows if _seal(row[1:]) == row[0])
+        return next((row[_FIRST_VECTOR : _FIRST_VECTOR + 4] for row in sound), None)
 
 
 class Writer(Reader):
     """One change in the making."""
 
-    def finish(self) -> None:
-        """Count the change, if there was one."""
-        (rows,) = self._db.execute("SELECT total_changes()").fetchone()
-        if rows != self._rows_before:
-            self.set_meta("change", str(self.change + 1))
-
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Write through a connection that is inside a write transaction."""
         super().__init__(connection)
-        (self._rows_before,) = connection.execute("SELECT total_changes()").fetchone()
+        self._rows_before = connection.total_changes
+        self._left: set[int] = set()
+        self.dropped: list[tuple[int, int]] = []
+        """Passages taken out so far, each with its number of sentences."""
+
+    def finish(self) -> None:
+        """Drop what no document stands for any more; number and name the change, if any."""
+        while self._left:
+            self._drop_unused(self._left.pop())
+        if self._db.total_changes != self._rows_before:
+            change = self.change + 1
+            self.set_meta("change", str(change))
+            self._db.execute("INSERT INTO changes VALUES (?, ?)", (change, uuid.uuid4().hex))
+            self._rows_before = self._db.total_changes
+
+    def forget_changes_before(self, change: int) -> None:
+        """Forget what earlier changes removed; snapshots from before then are made anew."""
+        self._db.execute("DELETE FROM removed WHERE change <= ?", (change,))
+        self._db.execute("DELETE FROM changes WHERE number < ?", (change,))
 
     def set_meta(self, key: str, value: str) -> None:
         """Store one fact about the library."""
@@ -486,58 +452,79 @@ class Writer(Reader):
 
     def add_place(self, path: str) -> None:
         """Remember a folder or file, so that `rebuild` looks there again."""
-        self._db.execute("INSERT OR IGNORE INTO places VALUES (?)", (path,))
+        self._db.execute("INSERT OR IGNORE INTO places VALUES (?)", (_stored(path),))
 
     def exclude(self, path: str) -> None:
         """Remember that a person took this file out, so that a rebuild does not bring it back."""
-        self._db.execute("INSERT OR IGNORE INTO excluded VALUES (?)", (path,))
+        self._db.execute("INSERT OR IGNORE INTO excluded VALUES (?)", (_stored(path),))
 
     def include(self, paths: Iterable[str]) -> None:
         """Forget that files were taken out."""
-        self._db.executemany("DELETE FROM excluded WHERE path = ?", ((path,) for path in paths))
+        self._db.executemany(
+            "DELETE FROM excluded WHERE path = ?", ((_stored(path),) for path in paths)
+        )
 
     def drop_place(self, path: str) -> None:
         """Forget a folder or file."""
-        self._db.execute("DELETE FROM places WHERE path = ?", (path,))
+        self._db.execute("DELETE FROM places WHERE path = ?", (_stored(path),))
 
     def add_content(self, new: NewContent) -> int:
         """Store an article with its passages, vectors and words; returns its content id."""
         document = new.document
         furniture = json.dumps([[s.start, s.end] for s in document.furniture])
+        row = (new.hash, document.title, document.source, document.author, document.date,
+               document.text, furniture)  # fmt: skip
         cursor = self._db.execute(
-            "INSERT INTO contents (hash, title, source, author, date, text, furniture) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (new.hash, document.title, document.source, document.author, document.date,
-             document.text, furniture),
-        )  # fmt: skip
+            "INSERT INTO contents (hash, title, source, author, date, text, furniture, seal) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (*row, _seal(row)),
+        )
         content = int(cursor.lastrowid or 0)
         title = index_form(document.name)
         for passage, digest, vectors in zip(new.passages, new.digests, new.vectors, strict=True):
-            spans = json.dumps([[s.start, s.end] for s in passage.sentences])
-            cursor = self._db.execute(
-                f'INSERT INTO passages (content, paragraph, start, "end", digest, spans, {_VECTORS}) '
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (content, passage.paragraph, passage.start, passage.end, digest, spans,
-                 *_blobs(vectors)),
-            )  # fmt: skip
-            self._db.execute(
-                "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)",
-                (cursor.lastrowid, title, index_form(passage.text)),
-            )
+            self._add_passage(content, document, passage, digest, vectors, title)
+        self._count_more(len(new.passages), sum(len(one.sentences) for one in new.passages))
         return content
 
+    def _add_passage(
+        self,
+        content: int,
+        document: Document,
+        passage: Passage,
+        digest: bytes,
+        vectors: PassageVectors,
+        title: str,
+    ) -> None:
+        spans = json.dumps([[s.start, s.end] for s in passage.sentences])
+        blobs = _blobs(vectors)
+        place = (content, passage.paragraph, passage.start, passage.end, digest, spans)
+        article = (document.title, document.source, document.author, document.date)
+        cursor = self._db.execute(
+            f'INSERT INTO passages (content, paragraph, start, "end", digest, spans, {_VECTORS}, '
+            "seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*place, *blobs, _seal((*place, *blobs, *article, passage.text))),
+        )
+        self._db.execute(
+            "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)",
+            (cursor.lastrowid, title, index_form(passage.text)),
+        )
+
     def place_document(self, document_id: str, content: int, place: str, path: str) -> None:
-        """Let a document id stand for a content; what it stood for before goes if unused."""
+        """Let a document id stand for a content.
+
+        What it stood for before goes when the change is complete, unless another document stands
+        for it then.
+        """
         now = datetime.now(UTC).isoformat(timespec="seconds")
         row = self._db.execute(
             "SELECT content FROM documents WHERE id = ?", (document_id,)
         ).fetchone()
         self._db.execute(
             "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?)",
-            (document_id, content, place, path, now),
+            (document_id, content, _stored(place), _stored(path), now),
         )
-        if row is not None and row[0] != content:
-            self._drop_unused(int(row[0]))
+        if row is not None:
+            self._left.add(int(row[0]))
 
     def remove_document(self, document_id: str) -> None:
         """Take a document out; its content goes too unless another path holds the same."""
@@ -545,7 +532,7 @@ class Writer(Reader):
             "DELETE FROM documents WHERE id = ? RETURNING content", (document_id,)
         ).fetchone()
         if row is not None:
-            self._drop_unused(int(row[0]))
+            self._left.add(int(row[0]))
 
     def save_drafts(self, drafts: Iterable[tuple[bytes, PassageVectors]]) -> None:
         """Keep vectors of passages whose document is not complete yet."""
@@ -558,21 +545,53 @@ class Writer(Reader):
         """Forget all drafts."""
         self._db.execute("DELETE FROM drafts")
 
+    def words_fault(self) -> str:
+        """What is wrong with the text index; empty when nothing. It changes nothing."""
+        try:
+            # FTS5 compares the index with the texts it keeps; it is asked in this odd form
+            self._db.execute("INSERT INTO words (words) VALUES ('integrity-check')")
+        except sqlite3.DatabaseError as error:
+            return str(error)
+        (missing,) = self._db.execute(
+            "SELECT count(*) FROM passages WHERE id NOT IN (SELECT rowid FROM words)"
+        ).fetchone()
+        (orphans,) = self._db.execute(
+            "SELECT count(*) FROM words WHERE rowid NOT IN (SELECT id FROM passages)"
+        ).fetchone()
+        return f"{missing} passages missing, {orphans} too many" if missing or orphans else ""
+
     def rebuild_words(self) -> None:
         """Make the text index anew from the stored texts."""
-        self._db.execute("DELETE FROM words")
-        rows = self._db.execute(
+        self._db.execute("DROP TABLE words")  # rows of a damaged one could not be deleted
+        self._db.execute(WORDS)
+        rows = self._raw(
             'SELECT p.id, c.title, substr(c.text, p.start + 1, p."end" - p.start), '
             "(SELECT min(id) FROM documents WHERE content = c.id) "
             "FROM passages p JOIN contents c ON c.id = p.content ORDER BY p.id"
-        ).fetchall()
-        self._db.executemany(
-            "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)",
-            (
-                (id_, index_form(title or title_from_id(document_id)), index_form(text))
-                for id_, title, text, document_id in rows
-            ),
         )
+        for id_, *texts in rows:
+            title, text, name = (str(one, "utf-8", "replace") for one in texts)
+            self._db.execute(
+                "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)",
+                (id_, index_form(title or title_from_id(name)), index_form(text)),
+            )
+
+    def shred_words(self) -> None:
+        """Write the text index without the words of what was removed; FTS5 only marks them."""
+        self._db.execute("INSERT INTO words (words) VALUES ('optimize')")
+
+    def recount(self) -> None:
+        """Count passages and sentences one by one, and keep the result."""
+        self._count(**{name: n for name, n in self.recounted().items() if name != "documents"})
+
+    def replace_content(self, content: int, new: NewContent) -> None:
+        """Write a content anew; the same documents stand for it."""
+        placed = self.placed_with(content)
+        self._db.execute("DELETE FROM documents WHERE content = ?", (content,))
+        self._drop_unused(content)
+        made = self.content_of(new.hash) or self.add_content(new)
+        for one in placed:
+            self.place_document(one.id, made, one.place, one.path)
 
     def clear(self) -> None:
         """Take everything out but the places; passage ids go on counting, never return."""
@@ -586,16 +605,60 @@ class Writer(Reader):
         ).fetchone()
         if used:
             return
-        of_content = "SELECT id FROM passages WHERE content = ?"
-        self._db.execute(
-            f"INSERT INTO removed SELECT id, ? FROM ({of_content})", (self.change + 1, content)
-        )
-        self._db.execute(f"DELETE FROM words WHERE rowid IN ({of_content})", (content,))
+        gone = self._db.execute(
+            "SELECT id, json_array_length(spans) FROM passages WHERE content = ?", (content,)
+        ).fetchall()
+        self.dropped += gone
+        ids = [(row[0],) for row in gone]
+        change = self.change + 1
+        self._db.executemany("INSERT INTO removed VALUES (?, ?)", ((id_, change) for (id_,) in ids))
+        self._db.executemany("DELETE FROM words WHERE rowid = ?", ids)
         self._db.execute("DELETE FROM passages WHERE content = ?", (content,))
         self._db.execute("DELETE FROM contents WHERE id = ?", (content,))
+        self._count_more(-len(gone), -sum(row[1] for row in gone))
+
+    def _count_more(self, passages: int, sentences: int) -> None:
+        counts = self.counts()
+        self._count(counts["passages"] + passages, counts["sentences"] + sentences)
+
+    def _count(self, passages: int, sentences: int) -> None:
+        self.set_meta("passages", str(passages))
+        self.set_meta("sentences", str(sentences))
 
 
 _VECTORS = "vector, sentence_vectors, token_counts, tokens"
+# What a seal is made over: everything a content or a passage is shown or found by.
+_CONTENT = "c.hash, c.title, c.source, c.author, c.date, c.text, c.furniture"
+_PASSAGE = (
+    'p.content, p.paragraph, p.start, p."end", p.digest, p.spans, p.vector, p.sentence_vectors, '
+    "p.token_counts, p.tokens, c.title, c.source, c.author, c.date, "
+    'substr(c.text, p.start + 1, p."end" - p.start)'
+)
+_FIRST_VECTOR = _PASSAGE.split(", ").index("p.vector")
+
+
+def _seal(values: Sequence[Any]) -> int:
+    """A checksum over a row's values."""
+    sum_ = 0
+    for value in values:
+        data = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
+        sum_ = zlib.crc32(data, sum_)
+    return sum_
+
+
+def _require_seal(sealed: Sequence[Any], what: str) -> None:
+    """Refuse a row, its seal first, that is not what was written."""
+    if _seal(sealed[1:]) != sealed[0]:
+        raise LibraryDamaged(f"{what} is damaged. Mend it with: pilcrow check --repair")
+
+
+def _stored(path: str) -> str | bytes:
+    """A path as SQLite can hold it: names that are no Unicode as their bytes."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(path)
+    return path
 
 
 def _blobs(vectors: PassageVectors) -> tuple[bytes, bytes, str, bytes]:
@@ -625,26 +688,29 @@ def _packed(blob: bytes, counts: Sequence[int]) -> Packed:
 
 
 def _stored_passage(row: Sequence[Any]) -> StoredPassage:
-    (id_, content, paragraph, start, end, spans, vector, sentence_vectors) = row[:8]
+    id_, names, *sealed = row
+    _require_seal(sealed, f"passage {id_} of {json.loads(names)[0]!r}")
+    (_, content, paragraph, start, end, _, spans, vector, sentence_vectors, counts, tokens,
+     title, source, author, date, text) = sealed  # fmt: skip
     passage_vector = np.frombuffer(vector, "<f4").astype(np.float32)
-    counts = json.loads(row[14])
+    token_counts = json.loads(counts)
     return StoredPassage(
         id=id_,
         content=content,
-        document_ids=tuple(sorted(json.loads(row[13]))),
-        title=row[8],
-        source=row[9],
-        author=row[10],
-        date=row[11],
+        document_ids=tuple(sorted(json.loads(names))),
+        title=title,
+        source=source,
+        author=author,
+        date=date,
         paragraph=paragraph,
         start=start,
         end=end,
-        text=row[12],
+        text=text,
         sentences=tuple(Span(*span) for span in json.loads(spans)),
         vector=passage_vector,
         sentence_vectors=np.frombuffer(sentence_vectors, "<f2").reshape(-1, len(passage_vector)),
-        token_counts=tuple(counts),
-        tokens=_packed(row[15], counts),
+        token_counts=tuple(token_counts),
+        tokens=_packed(tokens, token_counts),
     )
 
 

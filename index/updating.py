@@ -17,7 +17,7 @@ from index import documents
 from index.encoder import CONTEXT_PIECES, Embeddable, Encoder, PassageVectors
 from index.errors import LibraryMismatch
 from index.passages import CHUNKER, passages
-from index.store import NewContent, Placed, Store, Writer
+from index.store import NewContent, Placed, Reader, Store, Writer
 from index.types import Document, FailedFile, Passage, Progress, Span, UpdateReport
 
 # Passages embedded between two saves of drafts: what a kill can cost, about a second's work.
@@ -47,7 +47,7 @@ class Parsed:
 
 
 class Cancelled(Exception):
-    """The person asked to stop. Never leaves this room."""
+    """The person asked to stop. Never leaves the library."""
 
 
 @dataclass
@@ -110,34 +110,66 @@ class Update:
             implied: nobody named these places just now, so what was removed by hand stays out.
         """
         with self._store.reading() as reader:
-            known = {one.path: one for one in reader.placed()}
             excluded = reader.excluded() if implied else set()
-        found, vanished = self._find(places, known)
+            found, vanished = self._find(reader, places)
         found = [one for one in found if str(one.path) not in excluded]
         if dry_run:
-            return self._foretell(found, vanished, known, full)
-        if not full:
-            self._require_match()
+            return self._foretell(found, vanished, full)
         try:
-            self._remember(places, found)
-            self._renew(found, known) if full else self._take_in(found, known)
-            self._let_go(vanished)
+            if full:
+                self._renew(places, found, vanished)
+            else:
+                self._require_match()
+                self._take_in(places, found, vanished)
         except Cancelled:
             self._tally.cancelled = True
+        return self._report()
+
+    def mend(self, contents: Iterable[int], hurt: Iterable[int]) -> UpdateReport:
+        """Write anew what was damaged in storage.
+
+        Args:
+            contents: contents whose text is damaged; their files are read again.
+            hurt: contents with sound text and damaged passages; these are embedded again.
+        """
+        self._require_match()
+        for content in (contents := set(contents)):
+            if found := self._found_with(content):
+                try:
+                    self._replace(content, self._parsed(found[0]))
+                except documents.Unreadable as error:
+                    self._fail(found[0].path, error.reason, found[0].id)
+        for content in set(hurt) - contents:
+            if found := self._found_with(content):
+                with self._store.reading() as reader:
+                    before = reader.placed_as(found[0].id)
+                parsed = self._stored(found[0], before) if before else None
+                if parsed:
+                    self._replace(content, parsed)
+        return self._report()
+
+    def _found_with(self, content: int) -> list[Found]:
         with self._store.reading() as reader:
-            return self._tally.report(reader.change)
+            placed = reader.placed_with(content)
+        return [Found(one.id, one.place, Path(one.path)) for one in placed]
+
+    def _replace(self, content: int, parsed: Parsed) -> None:
+        """Write one content anew, using again those of its vectors that are sound."""
+        self._embed([parsed])
+        with self._store.writing() as writer:
+            writer.replace_content(content, self._new(writer, parsed))
+            writer.clear_drafts()
+        self._tally.updated.append(parsed.found.id)
 
     # --- finding --------------------------------------------------------------------------
 
-    def _find(
-        self, places: Sequence[Path], known: dict[str, Placed]
-    ) -> tuple[list[Found], list[str]]:
+    def _find(self, reader: Reader, places: Sequence[Path]) -> tuple[list[Found], list[str]]:
         """Files that stand for documents, and ids of documents whose file is gone."""
         found: dict[str, Found] = {}
         vanished: list[str] = []
-        ids = {one.id: one.path for one in known.values()}
+        names = _Names(reader)
         for place in places:
-            of_place = [one for one in known.values() if one.place == str(place)]
+            of_place = reader.placed_in(str(place))
             if place.is_dir():
                 pairs = documents.walk(place, onerror=self._fail)
                 for path in documents.unknown(place):
@@ -150,12 +182,11 @@ class Update:
             before = len(found)
             for name, path in pairs:
                 if str(path) not in found:
-                    one = self._identify(name, place, path, known, ids)
-                    found[str(path)] = one
+                    found[str(path)] = names.identify(name, place, path)
             if place.is_dir() and len(found) == before and not of_place:
                 self._fail(place, "no articles in this folder")
             vanished += [one.id for one in of_place if one.path not in found]
-        return list(found.values()), [one for one in vanished if ids[one] not in found]
+        return list(found.values()), [one for one in vanished if one not in names.given]
 
     def _missing(self, place: Path, of_place: Sequence[Placed], vanished: list[str]) -> None:
         """A place that is not there: a file that was added is gone, a folder may come back."""
@@ -166,62 +197,53 @@ class Update:
         else:
             self._fail(place, "no such file or folder")
 
-    def _identify(
-        self, name: str, place: Path, path: Path, known: dict[str, Placed], ids: dict[str, str]
-    ) -> Found:
-        """A document id for a file: its relative path, made longer when that is taken."""
-        if str(path) in known:
-            one = known[str(path)]
-            return Found(one.id, one.place, path)
-        wanted, number = name, 1
-        while wanted in ids and ids[wanted] != str(path):
-            if self._moved_from(wanted, ids):
-                break
-            wanted = f"{place.name}/{name}" if number == 1 else f"{place.name}~{number}/{name}"
-            number += 1
-        ids[wanted] = str(path)
-        return Found(wanted, str(place), path)
-
-    def _moved_from(self, document_id: str, ids: dict[str, str]) -> bool:
-        """Whether the file that had this id is gone, so that a new file may take it over."""
-        return not Path(ids[document_id]).exists()
-
     # --- reading --------------------------------------------------------------------------
 
-    def _take_in(self, found: Sequence[Found], known: dict[str, Placed]) -> None:
-        """Read what changed and write it, batch by batch."""
+    def _take_in(
+        self, places: Sequence[Path], found: Sequence[Found], vanished: Sequence[str]
+    ) -> None:
+        """Read what changed and write it, batch by batch; let go of the rest with the last."""
         batch: list[Parsed] = []
         for number, one in enumerate(found, start=1):
             self._pause("reading", number, len(found), one.id)
-            parsed = self._read(one, known)
+            parsed = self._read(one)
             if parsed is not None:
                 batch.append(parsed)
             if (
                 sum(len(p.passages) for p in batch) >= _BATCH_PASSAGES
                 or len(batch) >= _BATCH_DOCUMENTS
             ):
-                self._write(batch, known)
+                self._write(batch, places)
                 batch = []
-        self._write(batch, known)
+        self._write(batch, places, found, vanished)
 
-    def _read(self, one: Found, known: dict[str, Placed]) -> Parsed | None:
+    def _read(self, one: Found) -> Parsed | None:
         """A changed file, parsed; None when it is unchanged or cannot be read."""
         try:
-            data = documents.read_bytes(one.path)
-            hash_ = _content_hash(data, one.path.suffix)
-            before = known.get(str(one.path))
+            hash_ = _content_hash(documents.read_bytes(one.path), one.path.suffix)
+            with self._store.reading() as reader:
+                before = reader.placed_at(str(one.path))
+                stored = reader.content_of(hash_) is not None
             if before is not None and before.hash == hash_:
                 self._tally.unchanged.append(one.id)
                 self._say(one.id, "unchanged")
                 return None
-            with self._store.reading() as reader:
-                if reader.content_of(hash_) is not None:  # moved, copied or renamed
-                    document = Document(one.id, "", "")
-                    return Parsed(one, hash_, document, (), ())
-            return self._split(one, hash_, documents.parse(one.id, data, one.path.suffix))
+            if stored:  # moved, copied or renamed
+                return Parsed(one, hash_, Document(one.id, "", ""), (), ())
+            return self._parsed(one)
         except documents.Unreadable as error:
             self._fail(one.path, error.reason, one.id)
             return None
+
+    def _parsed(self, one: Found) -> Parsed:
+        """A file read and split; one that is just being written is no article yet."""
+        for _ in range(2):
+            data = documents.read_bytes(one.path)
+            document = documents.parse(one.id, data, one.path.suffix)
+            parsed = self._split(one, _content_hash(data, one.path.suffix), document)
+            if documents.read_bytes(one.path) == data:
+                return parsed
+        raise documents.Unreadable("it changes while it is read; try again when it is finished")
 
     def _split(self, one: Found, hash_: str, document: Document) -> Parsed:
         context = self._context(document)
@@ -248,19 +270,32 @@ class Update:
 
     # --- embedding and writing --------------------------------------------------------------
 
-    def _write(self, batch: Sequence[Parsed], known: dict[str, Placed]) -> None:
-        """Embed a batch of documents and put them in, in one transaction."""
-        if not batch:
-            return
+    def _write(
+        self,
+        batch: Sequence[Parsed],
+        places: Sequence[Path],
+        found: Sequence[Found] = (),
+        vanished: Sequence[str] = (),
+    ) -> None:
+        """Embed a batch of documents and put them in, in one transaction.
+
+        Args:
+            batch: documents.
+            places: where they were looked for.
+            found: with the last batch, every file that was found.
+            vanished: with the last batch, the documents to let go of.
+        """
         self._embed(batch)
         with self._store.writing() as writer:
-            if writer.encoder is None:
+            if batch and writer.encoder is None:
                 writer.set_encoder(self._encoder.identity, CHUNKER)
-            for parsed in batch:
-                self._put(writer, parsed)
+            news = [self._put(writer, parsed) for parsed in batch]
+            gone = self._let_go(writer, vanished)
+            self._remember(writer, places, [*(one.found for one in batch), *found])
             writer.clear_drafts()
-        for parsed in batch:
-            self._count(parsed, known)
+        self._tally.removed += gone
+        for parsed, new in zip(batch, news, strict=True):
+            self._count(parsed, new)
 
     def _embed(self, batch: Sequence[Parsed], *, anew: bool = False) -> None:
         """Make the vectors that are not there yet, saving them as drafts stride by stride."""
@@ -283,66 +318,83 @@ class Update:
         if missing:
             self._pause("embedding", len(missing), len(missing), batch[-1].found.id)
 
-    def _put(self, writer: Writer, parsed: Parsed) -> None:
-        """Write one document; content that is stored already serves again."""
+    def _put(self, writer: Writer, parsed: Parsed) -> bool:
+        """Write one document; content that is stored already serves again. Says if it is new."""
         content = writer.content_of(parsed.hash)
         if content is None:
-            dimension = self._encoder.identity.dimension
-            ready = writer.known_vectors(set(parsed.digests), dimension)
-            vectors: tuple[PassageVectors, ...] = tuple(ready[one] for one in parsed.digests)
-            new = NewContent(parsed.hash, parsed.document, parsed.passages, parsed.digests, vectors)
-            content = writer.add_content(new)
+            content = writer.add_content(self._new(writer, parsed))
         one = parsed.found
+        new = writer.placed_at(str(one.path)) is None
         writer.place_document(one.id, content, one.place, str(one.path))
+        return new
 
-    def _renew(self, found: Sequence[Found], known: dict[str, Placed]) -> None:
+    def _new(self, reader: Reader, parsed: Parsed) -> NewContent:
+        """A parsed document with the vectors that were made for it."""
+        dimension = self._encoder.identity.dimension
+        ready = reader.known_vectors(set(parsed.digests), dimension)
+        vectors = tuple(ready[one] for one in parsed.digests)
+        return NewContent(parsed.hash, parsed.document, parsed.passages, parsed.digests, vectors)
+
+    def _renew(
+        self, places: Sequence[Path], found: Sequence[Found], vanished: Sequence[str]
+    ) -> None:
         """Read and embed everything anew beside the old state, then replace it in one change."""
-        batch: list[Parsed] = []
+        with self._store.reading() as reader:
+            known = {one.path: one for one in reader.placed()}
+        batch: list[Parsed | None] = []
         for number, one in enumerate(found, start=1):
             self._pause("reading", number, len(found), one.id)
-            parsed = self._read_anew(one, known)
-            if parsed is not None:
-                batch.append(parsed)
-        self._embed(batch, anew=True)
+            batch.append(self._read_anew(one, known.get(str(one.path))))
+        seen = {str(one.path) for one in found}
+        # a folder that is away just now: what the library holds of it stays
+        batch += [
+            self._stored(Found(one.id, one.place, Path(one.path)), one)
+            for one in known.values()
+            if one.path not in seen and one.id not in vanished
+        ]
+        ready = [parsed for parsed in batch if parsed is not None]
+        self._embed(ready, anew=True)
         self._progress(Progress("saving", 0, 1))
-        kept = {parsed.found.id for parsed in batch}
         with self._store.writing() as writer:
-            gone = [one.id for one in writer.placed() if one.id not in kept]
+            for one_id in vanished:
+                self._forget_place(writer, one_id)
             writer.clear()
             writer.set_encoder(self._encoder.identity, CHUNKER)
-            for parsed in batch:
+            for parsed in ready:
                 self._put(writer, parsed)
+            self._remember(writer, places, found)
             writer.clear_drafts()
-        self._tally.removed.extend(gone)
-        for parsed in batch:
-            self._count(parsed, known)
+        kept = {parsed.found.id for parsed in ready}
+        self._tally.removed += [one.id for one in known.values() if one.id not in kept]
+        for parsed in ready:
+            self._count(parsed, str(parsed.found.path) not in known)
 
-    def _read_anew(self, one: Found, known: dict[str, Placed]) -> Parsed | None:
+    def _read_anew(self, one: Found, before: Placed | None) -> Parsed | None:
         """A file parsed; when it cannot be read now, what the library holds of it."""
         try:
-            data = documents.read_bytes(one.path)
-            document = documents.parse(one.id, data, one.path.suffix)
-            return self._split(one, _content_hash(data, one.path.suffix), document)
+            return self._parsed(one)
         except documents.Unreadable as error:
             self._fail(one.path, error.reason, one.id)
-            before = known.get(str(one.path))
-            if before is None:
-                return None
+            return self._stored(one, before) if before else None
+
+    def _stored(self, one: Found, before: Placed) -> Parsed | None:
+        """A document as the library holds it, split by today's rules."""
         with self._store.reading() as reader:
             stored = reader.document(before.id)
         return self._split(one, before.hash, stored) if stored else None
 
-    def _let_go(self, vanished: Sequence[str]) -> None:
-        """Remove documents whose files are gone."""
-        with self._store.writing() as writer:
-            still = {one.id: one for one in writer.placed()}
-            for document_id in vanished:
-                # its id may meanwhile stand for a file that took its place
-                if document_id in still and not Path(still[document_id].path).exists():
-                    if still[document_id].place == still[document_id].path:
-                        writer.drop_place(still[document_id].place)
-                    writer.remove_document(document_id)
-                    self._tally.removed.append(document_id)
+    def _let_go(self, writer: Writer, vanished: Sequence[str]) -> list[str]:
+        """Remove documents whose files are gone; says which."""
+        for document_id in vanished:
+            self._forget_place(writer, document_id)
+            writer.remove_document(document_id)
+        return list(vanished)
+
+    def _forget_place(self, writer: Writer, document_id: str) -> None:
+        """A file that was added by itself and is gone is not looked for again."""
+        one = writer.placed_as(document_id)
+        if one is not None and one.place == one.path:
+            writer.drop_place(one.place)
 
     # --- small things -----------------------------------------------------------------------
 
@@ -360,15 +412,17 @@ class Update:
                 f"{CHUNKER!r}). Embed it anew with: pilcrow rebuild --full"
             )
 
-    def _remember(self, places: Iterable[Path], found: Iterable[Found]) -> None:
-        with self._store.writing(counted=False) as writer:
-            writer.include(str(one.path) for one in found)
-            for place in places:
-                if place.exists():
-                    writer.add_place(str(place))
+    def _remember(
+        self, writer: Writer, places: Iterable[Path], found: Iterable[Found]
+    ) -> None:
+        """Where to look next time; what is asked for by name is no longer left out."""
+        writer.include(str(one.path) for one in found)
+        for place in places:
+            if place.exists():
+                writer.add_place(str(place))
 
     def _foretell(
-        self, found: Sequence[Found], vanished: Sequence[str], known: dict[str, Placed], full: bool
+        self, found: Sequence[Found], vanished: Sequence[str], full: bool
     ) -> UpdateReport:
         """What a run would do, from hashes alone."""
         for one in found:
@@ -377,7 +431,8 @@ class Update:
             except documents.Unreadable as error:
                 self._fail(one.path, error.reason, one.id)
                 continue
-            before = known.get(str(one.path))
+            with self._store.reading() as reader:
+                before = reader.placed_at(str(one.path))
             if before is None:
                 self._tally.added.append(one.id)
             elif before.hash == hash_ and not full:
@@ -385,11 +440,13 @@ class Update:
             else:
                 self._tally.updated.append(one.id)
         self._tally.removed.extend(vanished)
+        return self._report()
+
+    def _report(self) -> UpdateReport:
         with self._store.reading() as reader:
             return self._tally.report(reader.change)
 
-    def _count(self, parsed: Parsed, known: dict[str, Placed]) -> None:
-        new = str(parsed.found.path) not in known
+    def _count(self, parsed: Parsed, new: bool) -> None:
         (self._tally.added if new else self._tally.updated).append(parsed.found.id)
         self._say(parsed.found.id, "done")
 
@@ -405,6 +462,50 @@ class Update:
         self._progress(Progress(stage, done, total, document_id))
         if self._cancelled():
             raise Cancelled
+
+
+class _Names:
+    """Ids for files: the path relative to the place, made longer when that is taken."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.given: dict[str, str] = {}
+        """Paths by the ids given so far."""
+
+    def identify(self, name: str, place: Path, path: Path) -> Found:
+        """The id of a file: the one it has, else a new one."""
+        known = self._reader.placed_at(str(path))
+        if known is not None:
+            self.given[known.id] = str(path)
+            return Found(known.id, known.place, path)
+        wanted, number = name, 1
+        while not self._free(wanted, path):
+            wanted = f"{place.name}/{name}" if number == 1 else f"{place.name}~{number}/{name}"
+            number += 1
+        self.given[wanted] = str(path)
+        return Found(wanted, str(place), path)
+
+    def _free(self, document_id: str, path: Path) -> bool:
+        if document_id in self.given:
+            return False
+        holder = self._reader.placed_as(document_id)
+        return holder is None or _moved(holder, path)
+
+
+def _moved(one: Placed, path: Path) -> bool:
+    """Whether a new file may take over a document: its own file is gone, and not just away.
+
+    When the whole folder is missing it may be a disk that is not mounted, or it was renamed; then
+    only the same content shows that the new file is the old one.
+    """
+    if Path(one.path).exists():
+        return False
+    if Path(one.place).exists() or one.place == one.path:
+        return True
+    try:
+        return _content_hash(documents.read_bytes(path), path.suffix) == one.hash
+    except documents.Unreadable:
+        return False
 
 
 def _content_hash(data: bytes, suffix: str) -> str:

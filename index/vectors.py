@@ -14,52 +14,91 @@ import hashlib
 import json
 import os
 import struct
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from index import files
 from index.encoder import Vector
 
 Ids = NDArray[np.int64]
+Kind = Literal["flat", "hnsw"]
 
 FLAT_UP_TO = 100_000
 """Vectors up to which exact search is used: at 100 k x 384 it costs about 10 ms on two cores."""
-_MAGIC = b"PILCROWV1\n"
+_MAGIC = b"PILCROWV2\n"
+_DIGEST = hashlib.sha256().digest_size
 # HNSW: 32 links and a beam of 200/128 keep recall@10 above .98 on 1 M x 384 (see benchmarks).
 _LINKS, _BUILD_BEAM, _SEARCH_BEAM = 32, 200, 128
-# When this share of the index has changed since it was built, building anew is cheaper than
-# dragging the changes along in every search.
-_COMPACT_SHARE, _COMPACT_AT_LEAST = 0.1, 2_000
+# A cache is made anew when this share of the library has changed since: until then every search
+# carries the changes along, exactly, at a cost that this bounds.
+_STALE_SHARE, _STALE_AT_LEAST = 0.05, 2_000
+# HNSW cannot forget; with more than this share gone it is built from the start.
+_GONE_SHARE = 0.2
+# Vectors added between two looks at the clock and the person.
+_STRIDE = 10_000
 
 
 class CacheUnusable(Exception):
     """The cache file is missing, damaged or not about this library. Never shown to a person."""
 
 
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a cache file says about itself."""
+
+    library: str
+    """The library's own id, so that another library's file is never taken for ours."""
+    change: int
+    token: str
+    """The change's own name, so that another history's change 7 is never taken for ours."""
+    dimension: int
+    kind: Kind
+    count: int
+    gone: int
+    newest: int
+    """The greatest passage id it covers."""
+
+    def serves(self, changed: int) -> bool:
+        """Whether it is worth keeping when so many passages came or went since."""
+        return changed + self.gone <= max(_STALE_AT_LEAST, _STALE_SHARE * self.count)
+
+    def grows(self, wanted: Kind) -> bool:
+        """Whether vectors can be added to it, rather than building from the start."""
+        return self.kind == wanted == "hnsw" and self.gone <= _GONE_SHARE * self.count
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class VectorIndex:
-    """The library's passage vectors at one change number, searchable."""
+    """The library's passage vectors at one change, searchable."""
 
     change: int
+    token: str
     dimension: int
     base: Any
     """A FAISS index whose position i holds the vector of passage `base_ids[i]`."""
     base_ids: Ids
     """Ascending, since passage ids only ever grow."""
     gone: Ids
-    """Positions in `base` that are no longer in the library."""
+    """Positions in `base` that are no longer in the library, ascending."""
     extra_ids: Ids
     extra: Vector
     """Vectors added since `base` was built, shape (n, d)."""
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Kind:
         """`flat` (exact) or `hnsw` (approximate)."""
         return "hnsw" if "HNSW" in type(self.base).__name__ else "flat"
+
+    @property
+    def newest(self) -> int:
+        """A passage id such that every passage with a greater one is missing here."""
+        return int(max([0, *self.base_ids[-1:], *self.extra_ids[-1:]]))
 
     def __len__(self) -> int:
         return len(self.base_ids) - len(self.gone) + len(self.extra_ids)
@@ -85,25 +124,40 @@ class VectorIndex:
         best = np.lexsort((ids, -scores))[:k]  # ties by id, so that equal scores have one order
         return ids[best], scores[best]
 
-    def after(self, change: int, removed: Ids, ids: Ids, vectors: Vector) -> VectorIndex:
+    def after(
+        self, change: int, token: str, removed: Ids, ids: Ids, vectors: Vector
+    ) -> VectorIndex:
         """The snapshot at a later change: without `removed`, with `ids` and their vectors."""
-        positions = np.searchsorted(self.base_ids, removed)
-        known = positions < len(self.base_ids)
-        known[known] = self.base_ids[positions[known]] == removed[known]
         kept = ~np.isin(self.extra_ids, removed)
         return replace(
             self,
             change=change,
-            gone=np.union1d(self.gone, positions[known]),
+            token=token,
+            gone=np.union1d(self.gone, self._positions(removed)),
             extra_ids=np.concatenate([self.extra_ids[kept], ids]),
             extra=np.concatenate([self.extra[kept], vectors.reshape(-1, self.dimension)]),
         )
 
-    @property
-    def scattered(self) -> bool:
-        """Whether so much has changed since `base` was built that it should be built anew."""
-        changed = len(self.gone) + len(self.extra_ids)
-        return changed > max(_COMPACT_AT_LEAST, _COMPACT_SHARE * len(self.base_ids))
+    def merged(self, tick: Callable[[int], None]) -> VectorIndex:
+        """This snapshot with its added vectors moved into `base`.
+
+        It changes `base`: only for a snapshot that nobody else searches.
+        """
+        _fill(self.base, self.extra, tick)
+        return replace(
+            self,
+            base_ids=np.concatenate([self.base_ids, self.extra_ids]),
+            extra_ids=self.extra_ids[:0],
+            extra=self.extra[:0],
+        )
+
+    def _positions(self, ids: Ids) -> Ids:
+        """Where in `base` the passages with these ids are, as far as they are there."""
+        at = np.searchsorted(self.base_ids, ids)
+        known = at < len(self.base_ids)
+        known[known] = self.base_ids[at[known]] == ids[known]
+        found: Ids = at[known]
+        return found
 
     def _search_base(self, query: Vector, k: int, allowed: Ids | None) -> tuple[Ids, Vector]:
         import faiss
@@ -111,86 +165,122 @@ class VectorIndex:
         k = min(k, len(self.base_ids))
         if k == 0:
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
-        parameters = None
+        options: dict[str, Any] = {}
+        if allowed is not None and self.kind == "hnsw" and len(allowed) <= FLAT_UP_TO:
+            return self._search_few(query, np.setdiff1d(self._positions(allowed), self.gone))
         if allowed is not None or len(self.gone):
             wanted = np.ones(len(self.base_ids), bool)
             if allowed is not None:
                 wanted = np.isin(self.base_ids, allowed, assume_unique=True)
             wanted[self.gone] = False
             bitmap = np.packbits(wanted, bitorder="little")
-            selector = faiss.IDSelectorBitmap(bitmap)
-            parameters = (
-                faiss.SearchParametersHNSW(sel=selector, efSearch=max(_SEARCH_BEAM, 2 * k))
-                if self.kind == "hnsw"
-                else faiss.SearchParameters(sel=selector)
-            )
-        elif self.kind == "hnsw":
-            parameters = faiss.SearchParametersHNSW(efSearch=max(_SEARCH_BEAM, 2 * k))
+            options["sel"] = faiss.IDSelectorBitmap(bitmap)
+        if self.kind == "hnsw":
+            parameters = faiss.SearchParametersHNSW(efSearch=max(_SEARCH_BEAM, 2 * k), **options)
+        else:
+            parameters = faiss.SearchParameters(**options)
         scores, positions = self.base.search(query.reshape(1, -1), k, params=parameters)
         found = positions[0] >= 0  # FAISS pads with -1
         return self.base_ids[positions[0][found]], scores[0][found]
 
+    def _search_few(self, query: Vector, positions: Ids) -> tuple[Ids, Vector]:
+        """All of these, compared one by one: a walk along links gets lost among few allowed."""
+        if not len(positions):
+            return np.zeros(0, np.int64), np.zeros(0, np.float32)
+        scores: Vector = self.base.reconstruct_batch(positions) @ query
+        return self.base_ids[positions], scores
+
+
+def kind_for(count: int, flat_up_to: int = FLAT_UP_TO) -> Kind:
+    """How so many vectors are best searched."""
+    return "flat" if count <= flat_up_to else "hnsw"
+
 
 def build(
-    change: int, ids: Ids, vectors: Vector, dimension: int, *, flat_up_to: int = FLAT_UP_TO
+    change: int,
+    token: str,
+    ids: Ids,
+    vectors: Vector,
+    dimension: int,
+    kind: Kind = "flat",
+    tick: Callable[[int], None] = lambda done: None,
 ) -> VectorIndex:
-    """A fresh snapshot over all vectors: exact up to `flat_up_to` of them, HNSW above.
+    """A fresh snapshot over all vectors.
 
     Args:
-        change: the library's change number the vectors belong to.
+        change: number of the library's change that the vectors belong to.
+        token: the change's own name.
         ids: passage ids, shape (n,), ascending.
         vectors: shape (n, d), float32, unit length.
         dimension: d, needed when n is 0.
-        flat_up_to: where exact search ends.
+        kind: `flat` or `hnsw`.
+        tick: told now and then how many vectors are in; what it raises ends the work.
     """
     import faiss
 
-    if len(ids) > flat_up_to:
+    if kind == "hnsw":
         base = faiss.IndexHNSWFlat(dimension, _LINKS, faiss.METRIC_INNER_PRODUCT)
         base.hnsw.efConstruction = _BUILD_BEAM
     else:
         base = faiss.IndexFlatIP(dimension)
-    if len(ids):
-        base.add(np.ascontiguousarray(vectors, np.float32))
-    empty = np.zeros(0, np.int64)
+    _fill(base, vectors, tick)
+    none = np.zeros(0, np.int64)
     return VectorIndex(
-        change, dimension, base, ids, empty, empty, np.zeros((0, dimension), np.float32)
+        change, token, dimension, base, ids, none, none, np.zeros((0, dimension), np.float32)
     )
 
 
 def save(index: VectorIndex, path: Path, library: str) -> None:
-    """Write a freshly built snapshot: new file beside the old one, synced, renamed over it.
+    """Write a snapshot without added vectors: new file beside the old one, synced, renamed.
 
     Args:
-        index: a snapshot without changes of its own (`build` makes such).
+        index: what `build` or `merged` made.
         path: where to.
-        library: the library's own id, so that another library's file is never taken for ours.
+        library: the library's own id.
+
+    Raises:
+        OSError: when the disk refuses; then nothing is left of the new file.
     """
     import faiss
 
-    assert not len(index.gone) and not len(index.extra_ids), "only what was built is saved"
-    body = faiss.serialize_index(index.base)
-    ids = np.ascontiguousarray(index.base_ids, "<i8")
-    digest = hashlib.sha256(ids.tobytes())
-    digest.update(body)
-    header = json.dumps(
-        {
-            "library": library,
-            "change": index.change,
-            "count": len(ids),
-            "dimension": index.dimension,
-            "sha256": digest.hexdigest(),
-        }
-    ).encode()
-    beside = path.with_name(path.name + ".new")
-    with beside.open("wb") as file:
-        file.write(_MAGIC + struct.pack("<I", len(header)) + header)
-        file.write(ids.tobytes())
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-    _sync_folder(path.parent)
+    assert not len(index.extra_ids), "added vectors are merged before a snapshot is saved"
+    header = json.dumps(asdict(_header(index, library))).encode()
+    digest = hashlib.sha256()
+    new = files.beside(path)
+    try:
+        with new.open("wb") as file:
+
+            def put(data: bytes) -> None:
+                digest.update(data)
+                file.write(data)
+
+            file.write(_MAGIC + bytes(_DIGEST))
+            put(struct.pack("<I", len(header)) + header)
+            put(index.base_ids.astype("<i8").tobytes())
+            put(index.gone.astype("<i8").tobytes())
+            faiss.write_index(index.base, faiss.PyCallbackIOWriter(put))
+            file.seek(len(_MAGIC))
+            file.write(digest.digest())
+            file.flush()
+            os.fsync(file.fileno())
+        files.publish(new, path)
+    except BaseException:
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
+        raise
+
+
+def peek(path: Path) -> Header | None:
+    """What a cache file says about itself, unchecked; None when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_MAGIC) + _DIGEST + 4)
+            (size,) = struct.unpack("<I", start[-4:])
+            if start[: len(_MAGIC)] != _MAGIC or size > 4096:
+                return None
+            return Header(**json.loads(file.read(size)))
+    except (OSError, ValueError, TypeError, struct.error):
+        return None
 
 
 def load(path: Path, library: str, dimension: int) -> VectorIndex:
@@ -201,30 +291,26 @@ def load(path: Path, library: str, dimension: int) -> VectorIndex:
     """
     import faiss
 
+    header = peek(path)
+    if header is None:
+        raise CacheUnusable("not a vector cache")
+    if header.library != library or header.dimension != dimension:
+        raise CacheUnusable("made for another library")
     try:
-        data = path.read_bytes()
-        at = len(_MAGIC) + 4
-        if data[: len(_MAGIC)] != _MAGIC:
-            raise CacheUnusable("not a vector cache")
-        (size,) = struct.unpack("<I", data[len(_MAGIC) : at])
-        header = json.loads(data[at : at + size])
-        body = memoryview(data)[at + size :]
-        if hashlib.sha256(body).hexdigest() != header["sha256"]:
+        data = np.memmap(path, np.uint8, mode="r")
+        at = len(_MAGIC) + _DIGEST
+        if hashlib.sha256(data[at:]).digest() != data[len(_MAGIC) : at].tobytes():
             raise CacheUnusable("checksum differs")
-        if header["library"] != library or header["dimension"] != dimension:
-            raise CacheUnusable("made for another library")
-        count = int(header["count"])
-        ids = np.frombuffer(body[: 8 * count], "<i8").astype(np.int64)
-        base = faiss.deserialize_index(np.frombuffer(body[8 * count :], np.uint8))
-        change = int(header["change"])
-    except (OSError, ValueError, KeyError, TypeError, struct.error, RuntimeError) as error:
+        at += 4 + struct.unpack("<I", data[at : at + 4])[0]
+        ids, at = np.frombuffer(data, "<i8", header.count, at).copy(), at + 8 * header.count
+        gone, at = np.frombuffer(data, "<i8", header.gone, at).copy(), at + 8 * header.gone
+        base = faiss.deserialize_index(data[at:])
+    except (OSError, ValueError, RuntimeError, struct.error) as error:
         raise CacheUnusable(str(error)) from error
     if base.ntotal != len(ids) or base.d != dimension:
         raise CacheUnusable("count differs")
-    empty = np.zeros(0, np.int64)
-    return VectorIndex(
-        change, dimension, base, ids, empty, empty, np.zeros((0, dimension), np.float32)
-    )
+    none = np.zeros((0, dimension), np.float32)
+    return VectorIndex(header.change, header.token, dimension, base, ids, gone, ids[:0], none)
 
 
 def stack(blobs: Iterable[bytes], dimension: int) -> Vector:
@@ -240,10 +326,20 @@ def use_threads(count: int) -> None:
     faiss.omp_set_num_threads(count)
 
 
-def _sync_folder(folder: Path) -> None:
-    # a rename is atomic at once but on disk only when its folder is synced
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _header(index: VectorIndex, library: str) -> Header:
+    return Header(
+        library,
+        index.change,
+        index.token,
+        index.dimension,
+        index.kind,
+        len(index.base_ids),
+        len(index.gone),
+        index.newest,
+    )
+
+
+def _fill(base: Any, vectors: Vector, tick: Callable[[int], None]) -> None:
+    for at in range(0, len(vectors), _STRIDE):
+        tick(at)
+        base.add(np.ascontiguousarray(vectors[at : at + _STRIDE], np.float32))

@@ -16,7 +16,7 @@ from index import Hit, Library
 from rag import citations, evidence, gate, prompt
 from rag.conversation import History, resolve
 from rag.errors import ModelMissing, QuestionError
-from rag.generator import Generator, Message
+from rag.generator import Generator
 from rag.reader import Reader, Reading
 from rag.types import Answer, Citation, Evidence, PassageRead, State, Timings
 
@@ -24,7 +24,9 @@ LONGEST_QUESTION = 2_000
 """Characters. A question longer than a page is a document: add it instead."""
 _HITS = 10
 _CLOSEST = 3
-_MOST_TOKENS = 160
+_MOST_TOKENS = 120
+# A statement may rest on a sentence believed in at least this much as compared with the best one.
+_TO_THE_POINT = 0.25
 # Sentence budget when there is no model to count tokens: about four characters a token.
 _CHARACTERS_PER_TOKEN = 4
 
@@ -136,14 +138,16 @@ class Assistant:
         form, hits, reading = self._best_form(resolve(question, history), documents, dates)
         passages = tuple(_passage_read(hit) for hit in hits)
         if not reading.sentences:
-            run.notes.append("There is nothing to look in: the library, or what was chosen, is empty.")
+            run.notes.append(
+                "There is nothing to look in: the library or your choice of it is empty."
+            )
             yield _finished(run, "not_found", (), passages)
             return
 
         # 2. decide: do the documents answer at all? and show the best sentence if they do
         state = gate.decide(reading.answerable)
-        chosen = evidence.select(reading.sentences, self._count, self._room(question))
-        best = next(one for one in chosen if one.lead)
+        chosen = self._select(run, question, reading)
+        best = evidence.best_of(chosen)
         run.evidence_ms = run.elapsed()
         run.explain = _explanation(form, hits, reading, chosen)
         if state == "not_found":
@@ -161,17 +165,18 @@ class Assistant:
     def _statements(
         self, run: _Run, question: str, chosen: Sequence[Evidence], stop: Callable[[], bool]
     ) -> Iterator[list[citations.Verified]]:
-        """The checked statements so far, each time there is one more; the best sentence is in it."""
-        best = next(one for one in chosen if one.lead)
+        """The checked statements so far, each time there is one more."""
+        best = evidence.best_of(chosen)
         shown: list[citations.Verified] = []
         for draft in self._drafts(run, question, chosen, stop):
             verified = citations.verify(draft, chosen)
+            outcome = _refused(verified, shown, best) if verified else "dropped"
             run.explain.setdefault("drafts", []).append(
                 {"ids": list(draft.ids), "text": draft.text,
-                 "outcome": verified.outcome if verified else "dropped"}
+                 "outcome": outcome or (verified.outcome if verified else "")}
             )  # fmt: skip
-            if verified is None or not _worth_saying(verified, shown, best):
-                continue
+            if verified is None or outcome:
+                break  # a small model that has left the point does not come back to it
             shown = [*shown, verified]
             yield shown
         if not any(best in one.evidence for one in shown):
@@ -194,12 +199,24 @@ class Assistant:
                     run.first_token_ms = run.elapsed()
                 yield from parser.feed(piece)
         except ModelMissing as error:
-            self._generator, self._missing = None, str(error)
-            run.model = "none"
-            run.notes.append(f"Answered with quotes only: {error}")
+            self._lose_model(run, error)
             return
         if not stop():
             yield from parser.close()
+
+    def _select(self, run: _Run, question: str, reading: Reading) -> tuple[Evidence, ...]:
+        """The sentences for the prompt; counting tokens may show that the model cannot be used."""
+        try:
+            return evidence.select(reading.sentences, self._count, self._room(question))
+        except ModelMissing as error:
+            self._lose_model(run, error)
+            return evidence.select(reading.sentences, self._count, self._room(question))
+
+    def _lose_model(self, run: _Run, error: ModelMissing) -> None:
+        """Go on with quotes only, from this question on, and say so."""
+        self._generator, self._missing = None, str(error)
+        run.model = "none"
+        run.notes.append(f"Answered with quotes only: {error}")
 
     def _best_form(
         self,
@@ -220,12 +237,12 @@ class Assistant:
         return self._generator.count_text(text)
 
     def _room(self, question: str) -> int:
-        """Tokens left for sentences in a prompt of `prompt.TOKENS`."""
-        if self._generator is None:
-            return prompt.TOKENS
-        limit = min(prompt.TOKENS, self._generator.context_tokens - _MOST_TOKENS)
-        frame: list[Message] = prompt.messages(question, ())
-        return max(limit - self._generator.count(frame), 0)
+        """Tokens left for sentences beside the question."""
+        room = prompt.TOKENS - self._count(prompt.question_of(question))
+        if self._generator is not None:
+            fixed = self._generator.count(prompt.messages(question, ()))
+            room = min(room, self._generator.context_tokens - _MOST_TOKENS - fixed)
+        return max(room, 0)
 
 
 def checked_question(question: object) -> str:
@@ -273,11 +290,15 @@ def _default_generator(model: str | None, threads: int | None) -> tuple[Generato
         return None, str(error)
 
 
-def _worth_saying(
+def _refused(
     verified: citations.Verified, shown: Sequence[citations.Verified], best: Evidence
-) -> bool:
-    """Whether a checked statement adds something to those before it."""
-    return all(verified.evidence != one.evidence for one in shown)
+) -> str:
+    """Why a checked statement is not shown all the same; empty when it is."""
+    if any(verified.evidence == one.evidence for one in shown):
+        return "said before"
+    if max(one.score for one in verified.evidence) < _TO_THE_POINT * best.score:
+        return "beside the point"
+    return ""
 
 
 def _headline(best: Evidence) -> Citation:

@@ -12,6 +12,8 @@ from rag.wording import content_stems
 
 MOST = 6
 """Leading sentences at most: the sixth holds the answer in fewer than one question in a hundred."""
+# `[1] ` and the line's end
+_MARKER_TOKENS = 5
 # A sentence that opens like this leans on the one before it.
 _LEANS = re.compile(
     r"(?:he|she|it|they|his|her|its|their|this|that|these|those|such|there|here|then|both|"
@@ -24,36 +26,45 @@ _LEANS = re.compile(
 def select(
     sentences: Sequence[ReadSentence], count: Callable[[str], int], budget: int
 ) -> tuple[Evidence, ...]:
-    """The best sentences that fit, numbered from 1, best first.
+    """The best sentences that fit, numbered from 1, the best one last.
 
-    A sentence that leans on the one before it ("He said …") brings that one along, right before
-    it, not as an answer but to be understood. The best sentence is always there, budget or not.
+    Last is next to the question, where a small model looks: SmolLM2-135M points at the last
+    sentence nearly always, so the last one had better be right. A sentence that leans on the one
+    before it ("He said …") brings that one along, not as an answer but to be understood. The best
+    sentence is always there, budget or not.
 
     Args:
         sentences: from the reader, best first.
         count: tokens of a text in the model's own vocabulary.
         budget: tokens for all the sentences together.
     """
-    chosen: list[Evidence] = []
+    chosen: list[tuple[Evidence, ...]] = []
     told: list[set[str]] = []
     spent = 0
     for sentence in sentences:
-        if sum(one.lead for one in chosen) == MOST:
+        if len(chosen) == MOST:
             break
         stems = set(content_stems(sentence.text))
-        if any(_same(stems, other) for other in told):
+        cost = count(sentence.text) + _MARKER_TOKENS
+        if any(_same(stems, other) for other in told) or (chosen and spent + cost > budget):
             continue
-        cost = count(sentence.text)
-        if chosen and spent + cost > budget:
-            continue
-        before = _leaned_on(sentence, chosen)
-        if before is not None and spent + cost + count(before.text) <= budget:
-            chosen.append(before)
-            spent += count(before.text)
-        chosen.append(_evidence(sentence, sentence.position, lead=True))
-        told.append(stems)
         spent += cost
-    return tuple(_numbered(one, i) for i, one in enumerate(chosen, start=1))
+        told.append(stems)
+        group = (_evidence(sentence, sentence.position, lead=True),)
+        before = _leaned_on(sentence, [one for other in chosen for one in other])
+        if before is not None:
+            extra = count(before.text) + _MARKER_TOKENS
+            if spent + extra <= budget:
+                spent += extra
+                group = (before, *group)
+        chosen.append(group)
+    ordered = [one for group in reversed(chosen) for one in group]
+    return tuple(replace(one, id=number) for number, one in enumerate(ordered, start=1))
+
+
+def best_of(evidence: Sequence[Evidence]) -> Evidence:
+    """The sentence that answers best, among those chosen on their own account."""
+    return max((one for one in evidence if one.lead), key=lambda one: one.score)
 
 
 def _leaned_on(sentence: ReadSentence, chosen: Sequence[Evidence]) -> Evidence | None:
@@ -86,10 +97,6 @@ def _evidence(sentence: ReadSentence, position: int, *, lead: bool) -> Evidence:
         passage_end=hit.end,
         also=hit.also,
     )
-
-
-def _numbered(evidence: Evidence, number: int) -> Evidence:
-    return replace(evidence, id=number)
 
 
 def _same(a: set[str], b: set[str]) -> bool:

@@ -127,19 +127,21 @@ def pointer_grammar(ids: Sequence[int], lines: int = _LINES) -> str:
     r"""The GBNF grammar of one to `lines` lines `[id] statement\n` with ids from `ids` only.
 
     A statement has 2 to 300 characters, does not begin with a blank, and holds no square bracket
-    (it could pose as a pointer), line break, control character or sign that turns the writing
-    direction around. Rule names have no underscore: llama.cpp's own derived names do.
+    (it could pose as a pointer), line break or other ASCII control character. Rule names have no
+    underscore: llama.cpp's own derived names do.
     """
     if not ids or lines < 1:
         raise ValueError(f"a grammar needs ids and lines, not {list(ids)!r} and {lines!r}")
-    never = r"\x7f-\x9f\u2028-\u202e\u2066-\u2069\[\]"
+    # ASCII alone is forbidden: were U+2028 too, llama.cpp would refuse the first byte of every
+    # sign from U+2000 to U+2FFF, and with it the dashes and quotes a model spells in bytes.
+    never = r"\x7f\[\]"
     pointers = " | ".join(f'"{int(i)}"' for i in dict.fromkeys(ids))
     return "\n".join(
         [
             f"root ::= line{{1,{lines}}}",
             r'line ::= "[" pointer "] " statement "\n"',
             f"pointer ::= {pointers}",
-            rf"statement ::= [^\x00-\x20\xa0{never}] [^\x00-\x1f{never}]"
+            rf"statement ::= [^\x00-\x20{never}] [^\x00-\x1f{never}]"
             f"{{1,{_LONGEST_STATEMENT - 1}}}",
             "",
         ]

@@ -14,13 +14,28 @@ from rag.generator import Message
 from rag.types import Evidence
 
 SYSTEM = (
-    "You answer questions using only the numbered sentences. "
-    "Each line of your answer starts with the number of the sentence it comes from, "
-    "then says in one short sentence what that sentence tells about the question."
+    "Answer the question from the numbered sentences. "
+    "Start with the number of the sentence that answers it."
+)
+# Two examples turn a 135 M model from copying the list of sentences into answering in a short one.
+# They stand before everything that changes, so that the model reads them once a session.
+_EXAMPLES: tuple[Message, ...] = (
+    {
+        "role": "user",
+        "content": "[1] The bridge opened in 1932.\n[2] Building it took eight years.\n\n"
+        "Question: How long did the bridge take to build?",
+    },
+    {"role": "assistant", "content": "[2] The bridge took eight years to build."},
+    {
+        "role": "user",
+        "content": "[1] The ministry paid for the study.\n[2] Ann Lee wrote the report.\n\n"
+        "Question: Who is the author of the report?",
+    },
+    {"role": "assistant", "content": "[2] The author of the report is Ann Lee."},
 )
 TOKENS = 350
-"""What a whole prompt may cost: a token of prompt is 3 ms on two cores, and six sentences hold
-what a larger prompt would (see the README's curve)."""
+"""What the changing part of a prompt may cost, the question and its sentences: a token of prompt is
+3 ms and more on two cores, and these hold what a larger prompt would (see the README's curve)."""
 # Brackets in a source would pose as our markers.
 _BRACKETS = str.maketrans("[]【】", "()()")
 
@@ -30,8 +45,14 @@ def messages(question: str, evidence: Sequence[Evidence]) -> list[Message]:
     shown = "\n".join(f"[{one.id}] {plain(one.text)}" for one in evidence)
     return [
         {"role": "system", "content": SYSTEM},
+        *_EXAMPLES,
         {"role": "user", "content": f"{shown}\n\nQuestion: {plain(question)}"},
     ]
+
+
+def question_of(question: str) -> str:
+    """The part of a prompt that asks, for counting what it costs."""
+    return f"\n\nQuestion: {plain(question)}"
 
 
 def plain(text: str) -> str:

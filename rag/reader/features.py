@@ -21,7 +21,7 @@ Matrix = NDArray[np.float32]
 OWN = (
     "cosine", "late", "late_content", "late_weakest", "overlap", "overlap_near",
     "overlap_passage", "names", "names_passage", "numbers", "kind", "passage", "dense", "bm25",
-    "rank", "length", "first", "question_in_passage",
+    "rank", "length", "first", "numbers_passage",
 )  # fmt: skip
 """Features of a sentence by itself."""
 RELATIVE = ("cosine", "late", "late_content", "overlap", "overlap_near", "passage")
@@ -53,6 +53,8 @@ class Question:
     """`number`, `when`, `who`, `where`, `why` or `other`: what the answer should look like."""
     weights: Mapping[str, float]
     """Its content stems with their rarity in the library; sums to 1 unless empty."""
+    unknown: float
+    """Share of that weight on words that are nowhere in the library, in [0, 1]."""
     names: frozenset[str]
     numbers: frozenset[str]
     telling: NDArray[np.bool_]
@@ -90,7 +92,7 @@ def take_apart(text: str, rarity: Mapping[str, float], pieces: Sequence[str]) ->
 
     Args:
         text: the question.
-        rarity: for each of its words, how rare it is in the library (inverse document frequency).
+        rarity: for each of its words how rare it is in the library; 1 when it is nowhere.
         pieces: its word pieces.
     """
     weights: dict[str, float] = {}
@@ -106,6 +108,7 @@ def take_apart(text: str, rarity: Mapping[str, float], pieces: Sequence[str]) ->
         text=text,
         kind=question_kind(text),
         weights={word: weight / total for word, weight in weights.items()} if total else {},
+        unknown=sum(w for w in weights.values() if w == 1.0) / total if total else 0.0,
         names=frozenset(names(text)),
         numbers=frozenset(numbers(text)),
         telling=telling if telling.any() else np.ones(len(pieces), bool),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from index import Hit
 from index.lexical import words
 from index.library import Library
-from rag.reader.features import NAMES, Candidate, Question, features, take_apart
+from rag.reader.features import NAMES, Candidate, Matrix, Question, features, take_apart
 from rag.reader.gate_features import GATE_NAMES, gate_features
 
 # Passages read closely, and sentences in them at most.
@@ -33,7 +33,6 @@ class ReadSentence:
     text: str
     score: float
     """Share of belief among the candidates that this one answers, in [0, 1]."""
-    features: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,18 @@ class Reading:
     """Calibrated probability in [0, 1] that one of the sentences answers the question."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class Examined:
+    """A question and the sentences that may answer it, with what can be seen of each."""
+
+    question: Question
+    places: Sequence[tuple[Hit, int]]
+    """The sentences: a hit, and which of its sentences."""
+    matrix: Matrix
+    """Their features, shape (len(places), len(NAMES))."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Coefficients:
     """The fitted numbers: a standardised linear ranking and a logistic gate."""
 
@@ -73,39 +83,34 @@ class Reader:
             question: as typed (or as resolved from the conversation).
             hits: from `Library.search`, best first.
         """
-        places = _places(hits)
-        if not places:
+        seen = self.examine(question, hits)
+        if not seen.places:
             return Reading((), 0.0)
-        candidates, taken = self._candidates(question, places)
-        matrix = features(taken, candidates)
         fitted = coefficients()
-        scores = ((matrix - fitted.mean) / fitted.scale) @ fitted.weights
+        scores = ((seen.matrix - fitted.mean) / fitted.scale) @ fitted.weights
         order = np.argsort(-scores, kind="stable")
         belief = np.exp(scores - scores.max())
         belief /= belief.sum()
-        read = tuple(
-            ReadSentence(
-                hit=places[i][0],
-                position=places[i][1],
-                start=places[i][0].sentences[places[i][1]].start,
-                end=places[i][0].sentences[places[i][1]].end,
-                text=candidates[i].text,
-                score=float(belief[i]),
-                features=tuple(float(x) for x in matrix[i]),
-            )
-            for i in order
-        )
-        gate = gate_features(matrix[order], scores[order], belief[order])
+        gate = gate_features(seen.question, seen.matrix[order], scores[order], belief[order])
         logit = ((gate - fitted.gate_mean) / fitted.gate_scale) @ fitted.gate_weights
-        return Reading(read, float(1.0 / (1.0 + np.exp(-(logit + fitted.gate_bias)))))
+        return Reading(
+            tuple(_read(seen, int(i), float(belief[i])) for i in order),
+            float(1.0 / (1.0 + np.exp(-(logit + fitted.gate_bias)))),
+        )
 
-    def _candidates(
-        self, question: str, places: Sequence[tuple[Hit, int]]
-    ) -> tuple[list[Candidate], Question]:
+    def examine(self, question: str, hits: Sequence[Hit]) -> Examined:
+        """Everything there is to see, before anything is weighed."""
+        places = _places(hits)
         rarity = self._library.rarity(words(question))
         pieces = self._library.question(question).pieces
-        candidates = [_candidate(hit, i) for hit, i in places]
-        return candidates, take_apart(question, rarity, pieces)
+        taken = take_apart(question, rarity, pieces)
+        return Examined(taken, places, features(taken, [_candidate(*place) for place in places]))
+
+
+def _read(seen: Examined, i: int, belief: float) -> ReadSentence:
+    hit, position = seen.places[i]
+    one = hit.sentences[position]
+    return ReadSentence(hit, position, one.start, one.end, one.text, belief)
 
 
 def _candidate(hit: Hit, position: int) -> Candidate:

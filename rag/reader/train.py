@@ -2,9 +2,10 @@
 
 DATA_FOLDER holds `docs/` and `questions.jsonl` in the evaluation shape; the shipped numbers come
 from SQuAD 1.1/2.0 development articles (CC BY-SA 4.0). Every fourth article is held out of fitting
-and only measured on. Steps: build a library; ask every question of it as it is, and a part of the
-answerable ones with their article taken away ("far"); fit a ranking over each question's sentences
-(listwise softmax, the gold sentences share the belief); fit a logistic gate over the outcomes.
+and only measured on. Steps: build two libraries, each with half of the articles; ask every question
+of the library that holds its article, and a part of the answerable ones of the other ("far"); fit a
+ranking over each question's sentences (listwise softmax, the gold sentences share the belief); fit
+a logistic gate over the outcomes.
 
 Needs nothing beyond what Pilcrow installs (scipy and scikit-learn come with the encoder).
 Deterministic: fixed seeds, full batches.
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 from index import Library
 from rag.evaluation import Question, load_questions
 from rag.reader.features import NAMES, Matrix
+from rag.reader.features import Question as Taken
 from rag.reader.gate_features import GATE_NAMES, gate_features
 from rag.reader.reader import Reader
 
@@ -47,6 +49,7 @@ class Example:
     article: str
     kind: str
     """`answerable`, `near` or `far`."""
+    question: Taken
     matrix: Matrix
     """Features, shape (candidates, len(NAMES))."""
     gold: NDArray[np.bool_]
@@ -64,9 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--store", type=Path, help="keep the library here, for another run")
     chosen = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        library = Library.open(chosen.store or folder)
-        library.update([chosen.data / "docs"])
-        examples = list(_examples(library, chosen.data, chosen.questions, chosen.far))
+        examples = list(_examples(chosen.store or Path(folder), chosen))
     articles = sorted({one.article for one in examples})
     held = set(articles[::_HELD_OUT_EVERY])
     fitted = [one for one in examples if one.article not in held]
@@ -78,35 +79,42 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(json.dumps(figures, indent=1), file=sys.stderr)  # noqa: T201
 
 
-def _examples(library: Library, data: Path, most: int, far: int) -> Iterator[Example]:
+def _examples(store: Path, chosen: argparse.Namespace) -> Iterator[Example]:
+    """Questions asked of a library that holds their article, and of one that never held it."""
+    files = sorted((chosen.data / "docs").iterdir())
+    libraries = [_library(store / str(half), files[half::2]) for half in (0, 1)]
+    readers = [Reader(library) for library in libraries]
+    home = {path.name: half for half in (0, 1) for path in files[half::2]}
+    questions = load_questions(chosen.data / "questions.jsonl")
     rng = np.random.default_rng(_SEED)
-    questions = load_questions(data / "questions.jsonl")
-    sample = [questions[i] for i in rng.permutation(len(questions))[:most]]
-    reader = Reader(library)
-    everything = {record.id for record in library.documents()}
-    absent = [q for q in sample if q.answerable][:far]
+    sample = [questions[i] for i in rng.permutation(len(questions))[: chosen.questions]]
+    absent = [q for q in sample if q.answerable][: chosen.far]
     jobs = [(q, False) for q in sample] + [(q, True) for q in absent]
     for done, (question, away) in enumerate(jobs):
         if done % 200 == 0:
             print(f"{done}/{len(jobs)} questions read", file=sys.stderr)  # noqa: T201
-        documents = everything - _articles(question) if away else None
-        hits = library.search(question.question, _HITS, documents=documents)
-        if not hits:
-            continue
-        reading = reader.read(question.question, hits)
+        article = _article(question)
+        half = home[article] ^ away
+        hits = libraries[half].search(question.question, _HITS)
+        seen = readers[half].examine(question.question, hits)
         gold = [
-            not away and _holds_gold(question, s.hit.document_id, s.start, s.end)
-            for s in reading.sentences
+            _holds_gold(question, hit.document_id, hit.sentences[i].start, hit.sentences[i].end)
+            for hit, i in seen.places
         ]
-        matrix = np.array([s.features for s in reading.sentences], np.float32)
         kind = "far" if away else "answerable" if question.answerable else "near"
-        yield Example(min(_articles(question), default=""), kind, matrix, np.array(gold))
+        yield Example(article, kind, seen.question, seen.matrix, np.array(gold))
 
 
-def _articles(question: Question) -> set[str]:
-    if question.gold or question.paragraph is None:
-        return {span.document for span in question.gold}
-    return {question.paragraph.document}
+def _library(folder: Path, files: Sequence[Path]) -> Library:
+    library = Library.open(folder)
+    library.update(files)
+    return library
+
+
+def _article(question: Question) -> str:
+    place = question.gold[0] if question.gold else question.paragraph
+    assert place is not None
+    return place.document
 
 
 def _holds_gold(question: Question, document_id: str, start: int, end: int) -> bool:
@@ -155,7 +163,8 @@ def _gate_rows(
         scores = ((one.matrix - mean) / scale) @ weights
         order = np.argsort(-scores, kind="stable")
         belief = np.exp(scores[order] - scores.max())
-        rows.append(gate_features(one.matrix[order], scores[order], belief / belief.sum()))
+        belief /= belief.sum()
+        rows.append(gate_features(one.question, one.matrix[order], scores[order], belief))
     return np.array(rows)
 
 

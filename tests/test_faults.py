@@ -1,0 +1,62 @@
+"""The plug is pulled, and the disk refuses, at every single point of every change."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CHANGES = ("create", "update", "rebuild", "rebuild --full", "remove", "check --repair")
+
+
+@pytest.fixture(scope="session")
+def faults(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library that stands between a child process and the disk."""
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None or sys.platform != "linux":
+        pytest.skip("fault injection needs Linux and a C compiler")
+    built = tmp_path_factory.mktemp("faults") / "disk_faults.so"
+    source = str(ROOT / "tests" / "disk_faults.c")
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", built, source, "-ldl"], check=True)
+    return built
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder in memory where there is one: what is tested is the order of acts, not the disk."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as made:
+        yield Path(made)
+
+
+def run(faults: Path, *arguments: str | Path) -> str:
+    """What a program of ours prints that runs behind the faults."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        env={**os.environ, "LD_PRELOAD": str(faults)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_before_or_after_whatever_happens_at_whichever_point(
+    change: str, faults: Path, folder: Path
+) -> None:
+    report = json.loads(run(faults, "-m", "tests.crash_points", folder, change))
+    points, wrong = report["points"], report["wrong"]
+    print(f"{change}: {points} points x {len(wrong)} faults = {points * len(wrong)} trials")
+    assert points > 40, "it must have counted what a change does to the disk"
+    assert not any(wrong.values()), json.dumps(wrong, indent=1)
