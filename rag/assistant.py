@@ -17,6 +17,7 @@ from rag import citations, evidence, gate, prompt
 from rag.conversation import History, resolve
 from rag.errors import ModelMissing, QuestionError
 from rag.generator import Generator
+from rag.kinds import fits
 from rag.reader import Reader, Reading
 from rag.types import Answer, Citation, Evidence, PassageRead, State, Timings
 
@@ -27,6 +28,9 @@ _CLOSEST = 3
 _MOST_TOKENS = 120
 # A statement may rest on a sentence believed in at least this much as compared with the best one.
 _TO_THE_POINT = 0.25
+# When a second sentence is believed in nearly as much as the best one, both are shown: on 400 SQuAD
+# questions that puts the answer on screen in 80 % instead of 76 %, for 5 points of precision.
+_AS_GOOD = 0.6
 # Sentence budget when there is no model to count tokens: about four characters a token.
 _CHARACTERS_PER_TOKEN = 4
 
@@ -177,10 +181,15 @@ class Assistant:
             )  # fmt: skip
             if verified is None or outcome:
                 break  # a small model that has left the point does not come back to it
-            shown = [*shown, verified]
+            shown = [*shown, _with_the_answer(question, verified)]
             yield shown
-        if not any(best in one.evidence for one in shown):
-            yield [citations.quote(best), *shown]
+        told = [one for verified in shown for one in verified.evidence]
+        close = [one for one in chosen if one.lead and one.score >= _AS_GOOD * best.score]
+        close = sorted((one for one in close if one not in told), key=lambda one: -one.score)
+        if best in close:
+            shown, close = [citations.quote(best), *shown], close[1:]
+        if close[:1] or best not in told:
+            yield [*shown, *map(citations.quote, close[:1])]
 
     def _drafts(
         self, run: _Run, question: str, chosen: Sequence[Evidence], stop: Callable[[], bool]
@@ -288,6 +297,14 @@ def _default_generator(model: str | None, threads: int | None) -> tuple[Generato
         if model is not None:
             raise
         return None, str(error)
+
+
+def _with_the_answer(question: str, verified: citations.Verified) -> citations.Verified:
+    """The statement, or its source when that has what was asked for and the statement lost it."""
+    source = " ".join(one.text for one in verified.evidence)
+    if fits(question, source) and not fits(question, verified.text):
+        return citations.quote(verified.evidence[0])
+    return verified
 
 
 def _refused(

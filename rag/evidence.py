@@ -50,7 +50,7 @@ def select(
             continue
         spent += cost
         told.append(stems)
-        group = (_evidence(sentence, sentence.position, lead=True),)
+        group: tuple[Evidence, ...] = (_evidence(sentence, sentence.position, lead=True),)
         before = _leaned_on(sentence, [one for other in chosen for one in other])
         if before is not None:
             extra = count(before.text) + _MARKER_TOKENS

@@ -6,7 +6,6 @@ part of the trained coefficients (`coefficients.json`), which are refused when t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.lexical import ASKING, words
-from rag.wording import content_stems, dates, names, numbers, stem
+from rag.kinds import fits
+from rag.wording import content_stems, names, numbers, stem
 
 Matrix = NDArray[np.float32]
 
@@ -28,20 +28,7 @@ RELATIVE = ("cosine", "late", "late_content", "overlap", "overlap_near", "passag
 """Features that are also given as the distance to the best candidate's."""
 NAMES = (*OWN, *(f"{name}_behind" for name in RELATIVE))
 
-_KINDS = (
-    ("number", re.compile(r"\bhow (?:many|much|old|long|far|large|big|high|tall|often)\b|"
-                          r"\b(?:percent|percentage|number|amount|population|score)\b", re.I)),
-    ("when", re.compile(r"\bwhen\b|\b(?:what|which|in what|in which) (?:\w+ )?"
-                        r"(?:year|date|day|month|decade|century|time)\b|\bhow long ago\b", re.I)),
-    ("who", re.compile(r"\bwho(?:se|m)?\b|\b(?:what|which) (?:\w+ ){0,2}(?:person|man|woman|player|"
-                       r"king|queen|president|author|leader|scientist|team|company|group|"
-                       r"organi[sz]ation)\b", re.I)),
-    ("where", re.compile(r"\bwhere\b|\b(?:what|which) (?:\w+ )?(?:city|country|state|place|"
-                         r"region|river|continent|town|location|area)\b", re.I)),
-    ("why", re.compile(r"\bwhy\b|\b(?:what|which) (?:\w+ )?(?:reason|cause|purpose)\b", re.I)),
-)  # fmt: skip
-_REASON = re.compile(r"\b(?:because|since|due to|so that|in order to|reason|therefore|caused? by|"
-                     r"result(?:ed|s|ing)?|led to|to \w+)\b", re.I)  # fmt: skip
+_FIT = {True: 1.0, False: 0.0, None: 0.5}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +36,6 @@ class Question:
     """A question taken apart once."""
 
     text: str
-    kind: str
-    """`number`, `when`, `who`, `where`, `why` or `other`: what the answer should look like."""
     weights: Mapping[str, float]
     """Its content stems with their rarity in the library; sums to 1 unless empty."""
     unknown: float
@@ -82,11 +67,6 @@ class Candidate:
     """For each of the question's word pieces the best cosine in this sentence."""
 
 
-def question_kind(text: str) -> str:
-    """What an answer to this question should look like."""
-    return next((kind for kind, pattern in _KINDS if pattern.search(text)), "other")
-
-
 def take_apart(text: str, rarity: Mapping[str, float], pieces: Sequence[str]) -> Question:
     """A question ready to be compared with sentences.
 
@@ -106,7 +86,6 @@ def take_apart(text: str, rarity: Mapping[str, float], pieces: Sequence[str]) ->
     )
     return Question(
         text=text,
-        kind=question_kind(text),
         weights={word: weight / total for word, weight in weights.items()} if total else {},
         unknown=sum(w for w in weights.values() if w == 1.0) / total if total else 0.0,
         names=frozenset(names(text)),
@@ -141,7 +120,7 @@ def _own(question: Question, one: Candidate) -> list[float]:
         _share(question.names, named | set(words(one.text))),
         _share(question.names, set(words(one.passage)) | set(words(one.title))),
         _share(question.numbers, numbers(one.text)),
-        _fits(question, one.text, named),
+        _FIT[fits(question.text, one.text)],
         one.passage_score,
         one.dense,
         one.bm25 / (one.bm25 + 10.0),
@@ -159,17 +138,3 @@ def _covered(weights: Mapping[str, float], stems: set[str]) -> float:
 def _share(wanted: frozenset[str], there: set[str]) -> float:
     """The share of wanted things that are there; 1 when nothing is wanted."""
     return len(wanted & there) / len(wanted) if wanted else 1.0
-
-
-def _fits(question: Question, text: str, named: set[str]) -> float:
-    """Whether the sentence has something new of the kind asked for; 0.5 when any kind will do."""
-    match question.kind:
-        case "number":
-            return float(bool(numbers(text) - question.numbers))
-        case "when":
-            return float(bool(dates(text) - question.numbers - set(words(question.text))))
-        case "who" | "where":
-            return float(bool(named - question.names - set(words(question.text))))
-        case "why":
-            return float(bool(_REASON.search(text)))
-    return 0.5
