@@ -13,13 +13,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from index import Hit, Library
+from index.lexical import words
 from rag import citations, evidence, gate, prompt
 from rag.conversation import History, resolve
 from rag.errors import ModelMissing, QuestionError
 from rag.generator import Generator
-from rag.kinds import fits
 from rag.reader import Reader, Reading
 from rag.types import Answer, Citation, Evidence, PassageRead, State, Timings
+from rag.wording import content_stems, names, numbers
 
 LONGEST_QUESTION = 2_000
 """Characters. A question longer than a page is a document: add it instead."""
@@ -28,6 +29,9 @@ _CLOSEST = 3
 _MOST_TOKENS = 120
 # A statement may rest on a sentence believed in at least this much as compared with the best one.
 _TO_THE_POINT = 0.25
+# Every content word of a small model's statement stands in its sentence. On 88 SQuAD questions the
+# answer is then on screen in 83 %, with sentences alone in 85 %, at the usual .7 in 75 %.
+_EVERY_WORD = 1.0
 # When a second sentence is believed in nearly as much as the best one, both are shown: on 400 SQuAD
 # questions that puts the answer on screen in 80 % instead of 76 %, for 5 points of precision.
 _AS_GOOD = 0.6
@@ -173,7 +177,7 @@ class Assistant:
         best = evidence.best_of(chosen)
         shown: list[citations.Verified] = []
         for draft in self._drafts(run, question, chosen, stop):
-            verified = citations.verify(draft, chosen)
+            verified = citations.verify(draft, chosen, self._enough)
             outcome = _refused(verified, shown, best) if verified else "dropped"
             run.explain.setdefault("drafts", []).append(
                 {"ids": list(draft.ids), "text": draft.text,
@@ -181,7 +185,9 @@ class Assistant:
             )  # fmt: skip
             if verified is None or outcome:
                 break  # a small model that has left the point does not come back to it
-            shown = [*shown, _with_the_answer(question, verified)]
+            if self._enough == _EVERY_WORD and _loses_something(question, verified):
+                verified = citations.quote(verified.evidence[0])
+            shown = [*shown, verified]
             yield shown
         told = [one for verified in shown for one in verified.evidence]
         close = [one for one in chosen if one.lead and one.score >= _AS_GOOD * best.score]
@@ -239,6 +245,12 @@ class Assistant:
             hits = self.library.search(form, _HITS, documents=documents, dates=dates)
             found.append((form, hits, self._reader.read(form, hits)))
         return max(found, key=lambda one: one[2].answerable)
+
+    @property
+    def _enough(self) -> float:
+        """The support a statement needs: a small model may only leave words out."""
+        small = self._generator is not None and self._generator.small
+        return _EVERY_WORD if small else citations.ENOUGH
 
     def _count(self, text: str) -> int:
         if self._generator is None:
@@ -299,12 +311,14 @@ def _default_generator(model: str | None, threads: int | None) -> tuple[Generato
         return None, str(error)
 
 
-def _with_the_answer(question: str, verified: citations.Verified) -> citations.Verified:
-    """The statement, or its source when that has what was asked for and the statement lost it."""
+def _loses_something(question: str, verified: citations.Verified) -> bool:
+    """Whether a shortened sentence has lost a fact, or has nothing but the question's own words."""
     source = " ".join(one.text for one in verified.evidence)
-    if fits(question, source) and not fits(question, verified.text):
-        return citations.quote(verified.evidence[0])
-    return verified
+    asked = names(question) | numbers(question) | set(words(question))
+    facts = (names(source) | numbers(source)) - asked
+    said = names(verified.text) | numbers(verified.text) | set(words(verified.text))
+    new = set(content_stems(source)) - set(content_stems(question))
+    return not (facts <= said and new & set(content_stems(verified.text)))
 
 
 def _refused(

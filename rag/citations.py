@@ -114,19 +114,24 @@ def support(statement: str, sources: Sequence[str]) -> float:
     return len(said & set(content_stems(source))) / len(said)
 
 
-def verify(draft: Draft, evidence: Sequence[Evidence]) -> Verified | None:
+def verify(draft: Draft, evidence: Sequence[Evidence], enough: float = ENOUGH) -> Verified | None:
     """The draft with evidence that carries it, the source's own words instead, or nothing.
 
     Keep it when the sentences it points at support it. Else point it at the sentence that supports
     it best. Else say what the first sentence it points at says, in that sentence's words. Else,
     when it points at nothing there is, drop it.
+
+    Args:
+        draft: what the model wrote.
+        evidence: the sentences it was shown.
+        enough: the support below which a statement does not stand, in (0, 1].
     """
     by_id = {one.id: one for one in evidence}
     cited = tuple(by_id[i] for i in dict.fromkeys(draft.ids) if i in by_id)
-    if cited and support(draft.text, [one.text for one in cited]) >= ENOUGH:
+    if cited and support(draft.text, [one.text for one in cited]) >= enough:
         return Verified(draft.text, _needed(draft.text, cited), False, "kept")
     best = max(evidence, key=lambda one: support(draft.text, [one.text]), default=None)
-    if best is not None and support(draft.text, [best.text]) >= ENOUGH:
+    if best is not None and support(draft.text, [best.text]) >= enough:
         return Verified(draft.text, (best,), False, "re-pointed")
     leads = [one for one in cited if one.lead]
     if leads:

@@ -42,6 +42,11 @@ _LOG_ERROR = 4  # `GGML_LOG_LEVEL_ERROR`
 _MANY = 12  # tokens of the same few said over and over before the writing is stopped
 
 
+# Bytes of weights. Below about half a billion parameters a model puts words together that no
+# sentence supports: SmolLM2-135M made "strong and weak forces" into "the electromagnetic force".
+_SMALL = 400_000_000
+
+
 class Message(TypedDict):
     """One turn of the conversation with the model; `role` is system, user or assistant."""
 
@@ -56,6 +61,8 @@ class Generator(Protocol):
     """As shown to people: `SmolLM2-135M-Instruct`."""
     context_tokens: int
     """Tokens of prompt and answer together."""
+    small: bool
+    """Whether it is too small to be trusted with words of its own: it may shorten a sentence."""
 
     def count(self, messages: Sequence[Message]) -> int:
         """Tokens of the prompt that these messages make, chat markup included."""
@@ -200,6 +207,7 @@ class LlamaGenerator:
             )
         self.name = model.name
         self.context_tokens = context_tokens
+        self.small = model.path.is_file() and model.path.stat().st_size < _SMALL
         self._model = model
         self._threads = threads
         self._writing = Lock()  # one Llama is not thread-safe

@@ -77,7 +77,8 @@ class ScriptedGenerator:
     name = "scripted"
     context_tokens = 2048
 
-    def __init__(self, replies: Sequence[str], *, piece: int = 5) -> None:
+    def __init__(self, replies: Sequence[str], *, piece: int = 5, small: bool = False) -> None:
+        self.small = small
         self._replies = list(replies)
         self._piece = piece
         self.asked: list[list[Message]] = []

@@ -172,3 +172,23 @@ def test_the_dictionary_has_the_agreed_shape(library: Library) -> None:
     assert "explain" not in shown
     explained = ask(library, "How many cables were cut?", explain=True)
     assert {"form", "hits", "evidence", "answerable"} <= set(explained.to_dict()["explain"])
+
+
+@pytest.mark.parametrize(
+    ("reply", "shown"),
+    [
+        ("[1] Three submarine cables were cut in the Red Sea in February 2024.\n", True),
+        ("[1] Three cables were cut in February 2024.\n", True),  # shorter, nothing lost
+        ("[1] Pirates cut three cables in February 2024.\n", False),  # a word of its own
+        ("[1] Submarine cables were cut in the Red Sea.\n", False),  # the number is lost
+    ],
+)
+def test_a_small_model_may_shorten_a_sentence_and_nothing_else(
+    library: Library, reply: str, shown: bool
+) -> None:
+    generator = ScriptedGenerator([reply], small=True)
+    question = "How many submarine cables were cut in the Red Sea?"
+    answer = Assistant(library, generator).answer(question)
+    assert (reply[4:].strip() == answer.statements[0].text) is shown
+    assert "Three" in answer.statements[0].text
+    check_pointers(library, answer)

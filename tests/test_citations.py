@@ -24,6 +24,7 @@ SENTENCES = [
     "The treaty did not enter into force before 2024.",
     "He met Guterres there.",
 ]
+MET = "They met."
 
 
 def evidence(*texts: str) -> tuple[Evidence, ...]:
@@ -44,8 +45,8 @@ def read(text: str, piece: int = 3) -> list[Draft]:
     [
         ("[2] They met.\n", [Draft((2,), "They met.")]),
         ("[1, 2] They met.", [Draft((1, 2), "They met.")]),
-        ("[1][2] They met.\n[3] They left.", [Draft((1, 2), "They met."), Draft((3,), "They left.")]),
-        ("They met [1]. They left [2][3].", [Draft((1,), "They met."), Draft((2, 3), "They left.")]),
+        ("[1][2] They met.\n[3] They left.", [Draft((1, 2), MET), Draft((3,), "They left.")]),
+        ("They met [1]. They left [2][3].", [Draft((1,), MET), Draft((2, 3), "They left.")]),
         ("They met. [1] They left. [2]", [Draft((1,), "They met."), Draft((2,), "They left.")]),
         ("They met【1】。", [Draft((1,), "They met。")]),
         ("They met ［4］.", [Draft((4,), "They met.")]),

@@ -1,243 +1,215 @@
-"""The page in a real browser, on a library and an assistant that behave but load no model.
-
-The fakes hold on to events, so the tests decide when an answer or a rebuild goes on: nothing sleeps
-and nothing is timed.
-"""
+"""The page in a real browser, on a library and an assistant that behave but load no model."""
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from index.errors import InputError, PilcrowError
-from index.types import (
-    Document,
-    DocumentRecord,
-    FailedFile,
-    Passage,
-    Progress,
-    Sentence,
-    UpdateReport,
-)
-from rag.types import Answer, Citation, PassageRead, Statement, Timings
+from index.errors import PilcrowError
+from index.types import Document
+from tests.browsers import Tab, chromium, served, tab
+from tests.page_fakes import ARTICLES, HOSTILE, FakeAssistant, FakeLibrary
 from ui import web
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+    from playwright.sync_api import Browser
 
-CHROMIUM = os.environ.get("PILCROW_CHROMIUM") or next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+KYOTO = "How many participants registered in Kyoto?"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def assistant(tmp_path_factory: pytest.TempPathFactory) -> FakeAssistant:
+    library = FakeLibrary(tmp_path_factory.mktemp("store"))
+    for name, (title, source, date, text) in ARTICLES.items():
+        library.shelf[name] = Document(name, title, text, source, "", date)
+    return FakeAssistant(library)
+
+
+@pytest.fixture(scope="module")
+def address(assistant: FakeAssistant) -> Iterator[str]:
+    with served(assistant, assistant.library) as where:
+        yield where
+
+
+@pytest.fixture
+def opened(browser: Browser, address: str) -> Iterator[Tab]:
+    with tab(browser, address) as fresh:
+        yield fresh
+
+
+@pytest.mark.browser
+def test_an_answer_is_streamed_with_its_sources(opened: Tab) -> None:
+    opened.ask(KYOTO)
+    opened.page.wait_for_selector("#current .headline, #current .statement")
+    text = opened.finish()
+    assert "More than 9,000 participants" in text
+    assert "not supported by its source" in text
+    opened.page.click("#current .cite[data-n='1']")
+    marked = opened.page.inner_text("#current-sources .source.current mark")
+    assert marked.startswith("More than 9,000 participants")
+
+
+@pytest.mark.browser
+def test_evidence_is_there_before_the_model_writes_and_escape_stops_it(
+    opened: Tab, assistant: FakeAssistant
+) -> None:
+    assistant.go_on.clear()
+    try:
+        opened.ask(KYOTO)
+        opened.page.wait_for_selector("#current .headline")
+        assert opened.page.locator("#current .statement").count() == 0
+        opened.page.keyboard.press("Escape")
+        assert "Stopped" in opened.finish()
+        assert assistant.stopped.wait(30)
+    finally:
+        assistant.go_on.set()
+
+
+@pytest.mark.browser
+def test_what_is_not_there_has_a_state_of_its_own(opened: Tab) -> None:
+    opened.ask("Who baked sourdough?")
+    text = opened.finish()
+    assert "Not in your documents" in text
+    assert opened.page.locator("#current .closest").count() > 0
+    opened.page.click("#current .closest >> nth=0")
+    opened.page.wait_for_selector("#current-sources .source.current")
+
+
+@pytest.mark.browser
+def test_hostile_text_stays_text(opened: Tab) -> None:
+    opened.ask(f"What do hostile words say? {HOSTILE}")
+    text = opened.finish()
+    assert "<img src=x onerror=alert(1)> ${alert(1)} {{alert(1)}} `x`" in text
+    page = opened.page
+    assert page.locator("#panes img[src='x'], #panes script").count() == 0
+    cited = page.locator("#current .cite").count()
+    assert cited == page.locator("#current .cite[data-n='1'], #current .cite[data-n='2']").count()
+
+
+@pytest.mark.browser
+def test_follow_ups_keep_their_sources_and_hand_the_history_on(
+    opened: Tab, assistant: FakeAssistant
+) -> None:
+    opened.ask(KYOTO)
+    opened.finish()
+    opened.ask("How long does a ship need on average to reach a cable fault?")
+    opened.page.wait_for_selector("#t2:not([data-running]) .statement")
+    assert assistant.histories[-1][0][0] == KYOTO
+    opened.page.click("#t1 .cite[data-n='1']")
+    section = opened.page.locator("#sources .turn-sources:not([hidden])")
+    assert "9,000" in section.inner_text()
+
+
+@pytest.mark.browser
+def test_two_tabs_never_see_each_other(browser: Browser, address: str) -> None:
+    with tab(browser, address) as one, tab(browser, address) as other:
+        one.ask(KYOTO)
+        one.finish()
+        assert other.page.locator(".turn").count() == 0
+        other.ask("How many cables carry nearly all traffic between continents?")
+        assert "Kyoto" not in other.finish().split("Best sentence")[0]
+        assert one.page.locator(".turn").count() == 1
+
+
+@pytest.mark.browser
+def test_keys_reach_everything(opened: Tab) -> None:
+    page = opened.page
+    page.locator("body").press("/")
+    page.keyboard.type(KYOTO)
+    page.keyboard.press("Shift+Enter")
+    assert page.input_value("#question textarea") == KYOTO + "\n"
+    page.keyboard.press("Enter")
+    opened.finish()
+    page.locator("#current .turn .question").click()
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("2")
+    page.wait_for_selector("#current-sources .source.current[data-n='2']")
+
+
+@pytest.mark.browser
+def test_documents_are_added_by_upload_and_rebuilt_with_progress(
+    opened: Tab, assistant: FakeAssistant, tmp_path: Path
+) -> None:
+    page = opened.page
+    page.wait_for_selector(".documents li")
+    article = tmp_path / "moon.txt"
+    article.write_text("The moon landing happened in July 1969.\n\nTwo people walked there.\n")
+    page.set_input_files("#upload input[type=file]", str(article))
+    page.wait_for_selector("#job .summary")
+    assert "+2 paragraphs" in page.inner_text("#job")
+    assert "moon" in page.inner_text("#library")
+    opened.ask("When did the moon landing happen?")
+    assert "July 1969" in opened.finish()
+    assistant.library.go_on.clear()
+    try:
+        page.click("#rebuild")
+        page.wait_for_selector("#job .pace:has-text('embedding 1/')")
+    finally:
+        assistant.library.go_on.set()
+    page.wait_for_selector("#job .summary:has-text('unchanged')")
+
+
+@pytest.mark.browser
+def test_narrow_screens_have_their_sources_below(browser: Browser, address: str) -> None:
+    with tab(browser, address, width=420, height=800) as opened:
+        opened.ask(KYOTO)
+        opened.finish()
+        wide = opened.page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= 420
+        opened.page.click("#current .cite[data-n='1']")
+        opened.page.wait_for_selector("#current-sources .source.current mark", state="visible")
+
+
+@pytest.mark.browser
+def test_dark_is_dark(browser: Browser, address: str) -> None:
+    with tab(browser, address, dark=True) as opened:
+        colour = opened.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert max(int(part) for part in colour[4:-1].split(",")[:3]) < 64
+
+
+@pytest.mark.browser
+def test_errors_say_what_to_do_and_bugs_show_no_trace(opened: Tab) -> None:
+    opened.ask("a" * 3000)
+    assert "too long" in opened.finish()
+    opened.ask("please crash")
+    opened.page.wait_for_selector("#t2:not([data-running])")
+    text = opened.page.inner_text("#t2")
+    assert "Something went wrong" in text
+    assert "on purpose" not in text
+
+
+def test_a_public_address_needs_a_password(tmp_path: Path) -> None:
+    library = FakeLibrary(tmp_path)
+    with pytest.raises(PilcrowError, match="password"):
+        web.serve(FakeAssistant(library), library, host="0.0.0.0", port=0)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("../../etc/passwd.txt", "passwd.txt"),
+        ("C:\\docs\\a.txt", "a.txt"),
+        ("..hidden.txt", "hidden.txt"),
+        ("<b>.txt", "<b>.txt"),
+    ],
 )
-browser_test = pytest.mark.browser
-
-HOSTILE = (
-    "<img src=x onerror=alert(1)> ${alert(1)} {{alert(1)}} `x` [1] </mark><script>alert(1)</script>"
-)
-
-ARTICLES = {
-    "kyoto.txt": (
-        "Kyoto hosts the Internet Governance Forum",
-        "The Link",
-        "2023-10-12",
-        "The 18th Internet Governance Forum was held in Kyoto from 8 to 12 October 2023. More than "
-        "9,000 participants from 178 countries registered, the highest number so far. Sessions on "
-        "artificial intelligence drew the largest rooms.\n\n"
-        "Japan used the week to present the Hiroshima AI Process. Its code of conduct asks "
-        "developers to label generated content.",
-    ),
-    "cables.md": (
-        "Cables under the sea",
-        "Harbour Review",
-        "2024-03",
-        "About 600 cables carry nearly all traffic between continents. A ship needs eight days on "
-        "average to reach a fault.\n\n"
-        "Repairs wait longest where permits are slow. Tonga was offline for five weeks in 2022.",
-    ),
-    "hostile.txt": (
-        f"Plain title {HOSTILE}",
-        f"Source {HOSTILE}",
-        "",
-        f"Hostile words stand here: {HOSTILE} and they end. A second sentence about hostile text.",
-    ),
-}
-
-
-# --- fakes ----------------------------------------------------------------------------------------
-
-
-def passages_of(text: str) -> list[Passage]:
-    """One passage per paragraph, one sentence per full stop; offsets into `text`."""
-    found = []
-    for number, block in enumerate(re.finditer(r"[^\n]+(?:\n[^\n]+)*", text), start=1):
-        sentences = tuple(
-            Sentence(block.start() + m.start(), block.start() + m.end(), m.group())
-            for m in re.finditer(r"\S.*?(?:[.?!](?=\s|$)|$)", block.group(), re.DOTALL)
-        )
-        found.append(Passage(number, block.start(), block.end(), block.group(), sentences))
-    return found
-
-
-@dataclass
-class FakeLibrary:
-    """Documents in memory; `update` reads `.txt` files for real and reports each step."""
-
-    path: Path
-    shelf: dict[str, Document] = field(default_factory=dict)
-    go_on: threading.Event = field(default_factory=threading.Event)
-    """Embedding pauses after its first passage until this is set."""
-
-    def __post_init__(self) -> None:
-        self.go_on.set()
-
-    def documents(self) -> list[DocumentRecord]:
-        return [
-            DocumentRecord(
-                d.id, d.title, d.source, "", d.date, len(passages_of(d.text)), 0, 0, len(d.text),
-                "", "", "",
-            )
-            for d in sorted(self.shelf.values(), key=lambda d: d.name)
-        ]  # fmt: skip
-
-    def document(self, document_id: str, /) -> Document:
-        if document_id not in self.shelf:
-            raise InputError(f"No document {document_id!r}.")
-        return self.shelf[document_id]
-
-    def passages(self, document_id: str, /) -> list[Passage]:
-        return passages_of(self.document(document_id).text)
-
-    def update(
-        self,
-        paths: Sequence[str | Path],
-        *,
-        progress: Callable[[Progress], None] | None = None,
-        cancelled: Callable[[], bool] | None = None,
-        dry_run: bool = False,
-    ) -> UpdateReport:
-        files = [f for path in paths for f in sorted(Path(path).iterdir())]
-        report, fresh = UpdateReport(), {}
-        for file in files:
-            if not (text := file.read_text(encoding="utf-8")).strip():
-                failed = FailedFile(str(file), "the file is empty")
-                report = replace(report, failed=(*report.failed, failed))
-            elif (old := self.shelf.get(file.name)) and old.text == text:
-                report = replace(report, unchanged=(*report.unchanged, file.name))
-            else:
-                fresh[file.name] = Document(file.name, "", text)
-                report = replace(report, added=(*report.added, file.name))
-        self._embed(list(fresh.values()), progress, cancelled)
-        self.shelf |= fresh
-        return report
-
-    def rebuild(
-        self,
-        *,
-        full: bool = False,
-        progress: Callable[[Progress], None] | None = None,
-        cancelled: Callable[[], bool] | None = None,
-        dry_run: bool = False,
-    ) -> UpdateReport:
-        self._embed(list(self.shelf.values()), progress, cancelled)
-        return UpdateReport(unchanged=tuple(self.shelf))
-
-    def _embed(
-        self,
-        documents: Sequence[Document],
-        progress: Callable[[Progress], None] | None,
-        cancelled: Callable[[], bool] | None,
-    ) -> None:
-        steps = [(d.id, i) for d in documents for i, _ in enumerate(passages_of(d.text))]
-        for done, (document_id, _) in enumerate(steps, start=1):
-            if progress:
-                progress(Progress("embedding", done, len(steps), document_id, "embedding"))
-            while not self.go_on.wait(0.02):
-                if cancelled and cancelled():
-                    return
-
-
-@dataclass
-class FakeAssistant:
-    """Quotes the sentence that shares most words with the question; waits where it is told to."""
-
-    library: FakeLibrary
-    go_on: threading.Event = field(default_factory=threading.Event)
-    """Writing pauses before its first word until this is set, or until it is stopped."""
-    histories: list[list[tuple[str, str]]] = field(default_factory=list)
-    stopped: threading.Event = field(default_factory=threading.Event)
-
-    def __post_init__(self) -> None:
-        self.go_on.set()
-
-    def stream(
-        self,
-        question: str,
-        history: Sequence[tuple[str, str]] = (),
-        *,
-        documents: Collection[str] | None = None,
-        dates: tuple[str, str] | None = None,
-        explain: bool = False,
-        stop: Callable[[], bool] | None = None,
-    ) -> Iterator[Answer]:
-        self.histories.append(list(history))
-        if len(question) > 2000:
-            raise InputError("The question is too long: ask in at most 2,000 characters.")
-        if "crash" in question:
-            raise RuntimeError("a bug, on purpose")
-        now = Answer(question, "answered", "", stage="searching", model="Scripted-1")
-        yield now
-        ranked = self._ranked(question)
-        read = tuple(p for _, _, p in ranked[:4])
-        timings = Timings(evidence_ms=38)
-        if ranked[0][0] < 2:
-            yield replace(
-                now, state="not_found", passages=read, timings=replace(timings, total_ms=61),
-                stage="done", complete=True, text="Not in your documents.", model="none",
-            )  # fmt: skip
-            return
-        cited = tuple(replace(c, number=n) for n, (_, c, _) in enumerate(ranked[:2], start=1))
-        now = replace(now, stage="reading", headline=cited[0], timings=timings)
-        yield now
-        while not self.go_on.wait(0.02):
-            if stop and stop():
-                self.stopped.set()
-                yield replace(now, complete=True, stage="done")
-                return
-        now = replace(now, stage="writing", citations=cited)
-        said = "It says so in these words: " + cited[0].quote
-        for end in range(10, len(said) + 10, 10):
-            yield replace(now, statements=(Statement(said[:end], "supported", (1,)),))
-        statements = (
-            Statement(said, "supported", (1,)),
-            Statement("A loose remark.", "unsupported", (2,)),
-        )
-        yield replace(
-            now, statements=statements, passages=read, complete=True, stage="done",
-            text=f"{said} [1] A loose remark. [2]",
-            timings=replace(timings, first_token_ms=410, total_ms=900),
-        )  # fmt: skip
-
-    def _ranked(self, question: str) -> list[tuple[int, Citation, PassageRead]]:
-        words = set(re.findall(r"\w{4,}", question.lower()))
-        scored = []
-        for d in self.library.shelf.values():
-            for p in passages_of(d.text):
-                read = PassageRead(
-                    d.id, p.start, p.end, p.text, 0.5, d.title, d.source, d.date, p.paragraph
-                )
-                for s in p.sentences:
-                    shared = len(words & set(re.findall(r"\w{4,}", s.text.lower())))
-                    cited = Citation(
-                        0, d.id, d.title, d.source, p.paragraph, s.start, s.end, s.text, d.date
-                    )
-                    scored.append((shared, cited, read))
-        return sorted(scored, key=lambda row: -row[0])
+def test_uploaded_names_cannot_leave_their_folder(tmp_path: Path, given: str, kept: str) -> None:
+    source = tmp_path / "in" / given.replace("\\", "_").replace("/", "_")
+    source.parent.mkdir()
+    source.write_text("text")
+    link = tmp_path / "in" / given if "\\" in given else source
+    if not link.exists():
+        link.write_text("text")
+    names = web.keep_uploads([str(link)], tmp_path / "uploads")
+    assert {p.name for p in (tmp_path / "uploads").iterdir()} == set(names)
+    assert all("/" not in name and not name.startswith(".") for name in names)
+    assert names[0].endswith(kept.rsplit("/", 1)[-1])

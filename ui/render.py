@@ -357,8 +357,10 @@ def library(records: Sequence[DocumentRecord]) -> str:
     )
     more = len(records) - LISTED
     rest = f'<p class="pane-empty">and {plural(more, "more document")}</p>' if more > 0 else ""
-    body = f'<ul class="documents">{rows}</ul>{rest}' if records else (
-        '<p class="pane-empty">No documents yet.</p>'
+    body = (
+        f'<ul class="documents">{rows}</ul>{rest}'
+        if records
+        else ('<p class="pane-empty">No documents yet.</p>')
     )
     return f'<h2 class="eyebrow">Library ({len(records)})</h2>{body}'
 
@@ -386,7 +388,7 @@ def job(view: JobView | None) -> str:
         for r in view.rows
     )
     listing = (
-        f'<details{" open" if view.running else ""}><summary>{plural(len(view.rows), "file")}'
+        f"<details{' open' if view.running else ''}><summary>{plural(len(view.rows), 'file')}"
         f'</summary><ul class="files">{rows}</ul></details>'
         if rows
         else ""
@@ -420,7 +422,9 @@ def summary(report: UpdateReport, paragraphs: int, *, only: Iterable[str] | None
     """
     names = None if only is None else set(only)
     failed = [
-        f for f in report.failed if names is None or f.path.replace("\\", "/").split("/")[-1] in names
+        f
+        for f in report.failed
+        if names is None or f.path.replace("\\", "/").split("/")[-1] in names
     ]
     touched = bool(report.added or report.updated or report.removed)
     parts = [f"{paragraphs:+d} {'paragraph' if abs(paragraphs) == 1 else 'paragraphs'}"]

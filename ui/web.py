@@ -113,9 +113,7 @@ class Chat:
         self._assistant = assistant
         self._library = library
 
-    def begin(
-        self, question: str, turns: tuple[Turn, ...]
-    ) -> tuple[str, str, str, str, str, Run]:
+    def begin(self, question: str, turns: tuple[Turn, ...]) -> tuple[str, str, str, str, str, Run]:
         """Puts the question on screen at once, before it waits for its turn.
 
         Returns:
@@ -299,7 +297,7 @@ class Works:
 
     def _work(self, work: Callable[[], UpdateReport], only: Sequence[str] | None) -> None:
         assert self._view is not None
-        outcome: dict[str, str]
+        outcome: dict[str, Any]
         try:
             before = _paragraphs(self._library)
             report = work()
@@ -318,12 +316,15 @@ class Works:
         """Called by the library, in the worker thread, for every step."""
         assert self._view is not None
         now = time.monotonic()
-        if progress.stage != self._stage:
-            self._stage, self._stage_began, self._stage_from = progress.stage, now, progress.done
         if progress.document_id:
             self._rows[progress.document_id] = render.JobRow(
                 progress.document_id, progress.state or progress.stage, progress.detail
             )
+        if not progress.total:  # news of one file, not of how far the whole is
+            self._view = replace(self._view, rows=tuple(self._rows.values()))
+            return
+        if progress.stage != self._stage:
+            self._stage, self._stage_began, self._stage_from = progress.stage, now, progress.done
         done, seconds = progress.done - self._stage_from, now - self._stage_began
         rate = done / seconds if done > 0 and seconds > 0 else None
         self._view = replace(
@@ -405,7 +406,8 @@ def build_app(
         head=_head(),
     )
     app.add_middleware(Shield, any_host=bool(password))
-    return app
+    mounted: FastAPI = app
+    return mounted
 
 
 def _page(gr: Any, chat: Chat, works: Works, library: LibraryLike) -> Any:
@@ -432,9 +434,7 @@ def _page(gr: Any, chat: Chat, works: Works, library: LibraryLike) -> Any:
                 rebuild = gr.Button("Rebuild the index", elem_id="rebuild")
             with gr.Column(elem_id="centre"):
                 with gr.Column(elem_id="conversation"):
-                    welcome, past, current = (
-                        _html(gr, i) for i in ("welcome", "past", "current")
-                    )
+                    welcome, past, current = (_html(gr, i) for i in ("welcome", "past", "current"))
                 with gr.Row(elem_id="composer"):
                     question = gr.Textbox(
                         label="Question",
@@ -478,6 +478,10 @@ def _page(gr: Any, chat: Chat, works: Works, library: LibraryLike) -> Any:
             for drawn in draw_work(works.add(uploaded)):
                 yield (None, *drawn)
 
+        def renew() -> Iterator[tuple[Any, ...]]:
+            # a generator function, not a lambda: Gradio streams only what it can see is one
+            yield from draw_work(works.rebuild())
+
         def begin(asked: str, turns: tuple[Turn, ...], run: Run | None) -> Sequence[Any]:
             if not asked.strip() or (run and not run.over.is_set()):
                 return [gr.skip()] * 6
@@ -516,7 +520,7 @@ def _page(gr: Any, chat: Chat, works: Works, library: LibraryLike) -> Any:
         )
         work = {"concurrency_limit": None, **quiet}
         files.upload(add, files, [files, job, *shelf], **work)
-        rebuild.click(lambda: draw_work(works.rebuild()), None, [job, *shelf], **work)
+        rebuild.click(renew, None, [job, *shelf], **work)
         cancel.click(works.cancel, None, None, queue=False, **quiet)
     page.queue(max_size=16, default_concurrency_limit=4)
     return page

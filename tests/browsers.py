@@ -1,0 +1,113 @@
+"""Chromium for the page's tests: found, started once, watched for everything that goes wrong."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ui import web
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+CHROMIUM = os.environ.get("PILCROW_CHROMIUM") or next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
+_FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--disable-quic",
+]  # fmt: skip
+PATIENCE = 90_000
+"""Milliseconds that a busy machine may need for what takes one second on an idle one."""
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser, or the test skipped by name where there is none."""
+    if not CHROMIUM:
+        pytest.skip("no Chromium found. Install it: apt install chromium (or set PILCROW_CHROMIUM)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def served(assistant: Any, library: Any) -> Iterator[str]:
+    """The page on a free port, in a thread of its own; gives its address."""
+    ready = threading.Event()
+    addresses: list[str] = []
+
+    def on_ready(address: str) -> None:
+        addresses.append(address)
+        ready.set()
+
+    def run() -> None:
+        web.serve(assistant, library, port=0, on_ready=on_ready)
+
+    threading.Thread(target=run, daemon=True).start()
+    assert ready.wait(120), "the page did not start"
+    yield addresses[0]
+
+
+@dataclass
+class Tab:
+    """A page with a record of every complaint of the browser's."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+
+    def ask(self, question: str) -> None:
+        self.page.fill("#question textarea", question)
+        self.page.keyboard.press("Enter")
+
+    def finish(self) -> str:
+        """Waits for the current answer to be complete; gives its text."""
+        self.page.wait_for_selector("#current .turn:not([data-running])")
+        return self.page.inner_text("#current .turn")
+
+
+@contextmanager
+def tab(
+    browser: Browser, address: str, *, width: int = 1440, height: int = 900, dark: bool = False
+) -> Iterator[Tab]:
+    """A fresh tab on the page; at its end nothing may have gone wrong or gone elsewhere."""
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
+    )
+    context.set_default_timeout(PATIENCE)
+    opened = Tab(context.new_page())
+    page, complain = opened.page, opened.complaints.append
+    home = address.rstrip("/")
+    page.on("console", lambda m: complain(f"console: {m.text}") if m.type == "error" else None)
+    page.on("pageerror", lambda error: complain(f"error: {error}"))
+    page.on("dialog", lambda dialog: (complain(f"dialog: {dialog.message}"), dialog.dismiss()))
+    page.on("request", _elsewhere(home, complain))
+    page.goto(address)
+    page.wait_for_selector("html[data-pilcrow=ready]")
+    yield opened
+    context.close()
+    assert opened.complaints == []
+
+
+def _elsewhere(home: str, complain: Callable[[str], None]) -> Callable[[Any], None]:
+    def look(request: Any) -> None:
+        if not request.url.startswith((home, "data:", "blob:")):
+            complain(f"request to {request.url}")
+
+    return look
+
+
+def screenshot(page: Page, path: Path) -> None:
+    """A picture of the page as it stands."""
+    page.screenshot(path=str(path))

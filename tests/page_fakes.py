@@ -1,0 +1,227 @@
+"""A library and an assistant for the page: they behave, load no model, and wait when told to.
+
+They hold on to events, so the tests decide when an answer or a rebuild goes on: nothing sleeps for
+long and nothing is timed.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from index.errors import InputError
+from index.types import (
+    Document,
+    DocumentRecord,
+    FailedFile,
+    Passage,
+    Progress,
+    Sentence,
+    UpdateReport,
+)
+from rag.types import Answer, Citation, PassageRead, Statement, Timings
+
+HOSTILE = (
+    "<img src=x onerror=alert(1)> ${alert(1)} {{alert(1)}} `x` [1] </mark><script>alert(1)</script>"
+)
+
+ARTICLES = {
+    "kyoto.txt": (
+        "Kyoto hosts the Internet Governance Forum",
+        "The Link",
+        "2023-10-12",
+        "The 18th Internet Governance Forum was held in Kyoto from 8 to 12 October 2023. More than "
+        "9,000 participants from 178 countries registered, the highest number so far. Sessions on "
+        "artificial intelligence drew the largest rooms.\n\n"
+        "Japan used the week to present the Hiroshima AI Process. Its code of conduct asks "
+        "developers to label generated content.",
+    ),
+    "cables.md": (
+        "Cables under the sea",
+        "Harbour Review",
+        "2024-03",
+        "About 600 cables carry nearly all traffic between continents. A ship needs eight days on "
+        "average to reach a fault.\n\n"
+        "Repairs wait longest where permits are slow. Tonga was offline for five weeks in 2022.",
+    ),
+    "hostile.txt": (
+        f"Plain title {HOSTILE}",
+        f"Source {HOSTILE}",
+        "",
+        f"Hostile words stand here: {HOSTILE} and they end. A second sentence about hostile text.",
+    ),
+}
+
+
+# --- fakes ----------------------------------------------------------------------------------------
+
+
+def passages_of(text: str) -> list[Passage]:
+    """One passage per paragraph, one sentence per full stop; offsets into `text`."""
+    found = []
+    for number, block in enumerate(re.finditer(r"[^\n]+(?:\n[^\n]+)*", text), start=1):
+        sentences = tuple(
+            Sentence(block.start() + m.start(), block.start() + m.end(), m.group())
+            for m in re.finditer(r"\S.*?(?:[.?!](?=\s|$)|$)", block.group(), re.DOTALL)
+        )
+        found.append(Passage(number, block.start(), block.end(), block.group(), sentences))
+    return found
+
+
+@dataclass
+class FakeLibrary:
+    """Documents in memory; `update` reads `.txt` files for real and reports each step."""
+
+    path: Path
+    shelf: dict[str, Document] = field(default_factory=dict)
+    go_on: threading.Event = field(default_factory=threading.Event)
+    """Embedding pauses after its first passage until this is set."""
+
+    def __post_init__(self) -> None:
+        self.go_on.set()
+
+    def documents(self) -> list[DocumentRecord]:
+        return [
+            DocumentRecord(
+                d.id, d.title, d.source, "", d.date, len(passages_of(d.text)), 0, 0, len(d.text),
+                "", "", "",
+            )
+            for d in sorted(self.shelf.values(), key=lambda d: d.name)
+        ]  # fmt: skip
+
+    def document(self, document_id: str, /) -> Document:
+        if document_id not in self.shelf:
+            raise InputError(f"No document {document_id!r}.")
+        return self.shelf[document_id]
+
+    def passages(self, document_id: str, /) -> list[Passage]:
+        return passages_of(self.document(document_id).text)
+
+    def update(
+        self,
+        paths: Sequence[str | Path],
+        *,
+        progress: Callable[[Progress], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        dry_run: bool = False,
+    ) -> UpdateReport:
+        files = [f for path in paths for f in sorted(Path(path).iterdir())]
+        report, fresh = UpdateReport(), {}
+        for file in files:
+            if not (text := file.read_text(encoding="utf-8")).strip():
+                failed = FailedFile(str(file), "the file is empty")
+                report = replace(report, failed=(*report.failed, failed))
+            elif (old := self.shelf.get(file.name)) and old.text == text:
+                report = replace(report, unchanged=(*report.unchanged, file.name))
+            else:
+                fresh[file.name] = Document(file.name, "", text)
+                report = replace(report, added=(*report.added, file.name))
+        self._embed(list(fresh.values()), progress, cancelled)
+        self.shelf |= fresh
+        return report
+
+    def rebuild(
+        self,
+        *,
+        full: bool = False,
+        progress: Callable[[Progress], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        dry_run: bool = False,
+    ) -> UpdateReport:
+        self._embed(list(self.shelf.values()), progress, cancelled)
+        return UpdateReport(unchanged=tuple(self.shelf))
+
+    def _embed(
+        self,
+        documents: Sequence[Document],
+        progress: Callable[[Progress], None] | None,
+        cancelled: Callable[[], bool] | None,
+    ) -> None:
+        steps = [(d.id, i) for d in documents for i, _ in enumerate(passages_of(d.text))]
+        for done, (document_id, _) in enumerate(steps, start=1):
+            if progress:
+                progress(Progress("embedding", done, len(steps), document_id, "embedding"))
+            while not self.go_on.wait(0.02):
+                if cancelled and cancelled():
+                    return
+
+
+@dataclass
+class FakeAssistant:
+    """Quotes the sentence that shares most words with the question; waits where it is told to."""
+
+    library: FakeLibrary
+    go_on: threading.Event = field(default_factory=threading.Event)
+    """Writing pauses before its first word until this is set, or until it is stopped."""
+    histories: list[list[tuple[str, str]]] = field(default_factory=list)
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.go_on.set()
+
+    def stream(
+        self,
+        question: str,
+        history: Sequence[tuple[str, str]] = (),
+        *,
+        documents: Collection[str] | None = None,
+        dates: tuple[str, str] | None = None,
+        explain: bool = False,
+        stop: Callable[[], bool] | None = None,
+    ) -> Iterator[Answer]:
+        self.histories.append(list(history))
+        if len(question) > 2000:
+            raise InputError("The question is too long: ask in at most 2,000 characters.")
+        if "crash" in question:
+            raise RuntimeError("a bug, on purpose")
+        now = Answer(question, "answered", "", stage="searching", model="Scripted-1")
+        yield now
+        ranked = self._ranked(question)
+        read = tuple(p for _, _, p in ranked[:4])
+        timings = Timings(evidence_ms=38)
+        if ranked[0][0] < 2:
+            yield replace(
+                now, state="not_found", passages=read, timings=replace(timings, total_ms=61),
+                stage="done", complete=True, text="Not in your documents.", model="none",
+            )  # fmt: skip
+            return
+        cited = tuple(replace(c, number=n) for n, (_, c, _) in enumerate(ranked[:2], start=1))
+        now = replace(now, stage="reading", headline=cited[0], timings=timings)
+        yield now
+        while not self.go_on.wait(0.02):
+            if stop and stop():
+                self.stopped.set()
+                yield replace(now, complete=True, stage="done")
+                return
+        now = replace(now, stage="writing", citations=cited)
+        said = "It says so in these words: " + cited[0].quote
+        for end in range(10, len(said) + 10, 10):
+            yield replace(now, statements=(Statement(said[:end], "supported", (1,)),))
+        statements = (
+            Statement(said, "supported", (1,)),
+            Statement("A loose remark.", "unsupported", (2,)),
+        )
+        yield replace(
+            now, statements=statements, passages=read, complete=True, stage="done",
+            text=f"{said} [1] A loose remark. [2]",
+            timings=replace(timings, first_token_ms=410, total_ms=900),
+        )  # fmt: skip
+
+    def _ranked(self, question: str) -> list[tuple[int, Citation, PassageRead]]:
+        words = set(re.findall(r"\w{4,}", question.lower()))
+        scored = []
+        for d in self.library.shelf.values():
+            for p in passages_of(d.text):
+                read = PassageRead(
+                    d.id, p.start, p.end, p.text, 0.5, d.title, d.source, d.date, p.paragraph
+                )
+                for s in p.sentences:
+                    shared = len(words & set(re.findall(r"\w{4,}", s.text.lower())))
+                    cited = Citation(
+                        0, d.id, d.title, d.source, p.paragraph, s.start, s.end, s.text, d.date
+                    )
+                    scored.append((shared, cited, read))
+        return sorted(scored, key=lambda row: -row[0])

@@ -1,0 +1,105 @@
+"""Answers as HTML: everything hostile is inert, markers come from citations and nowhere else."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from index.types import DocumentRecord, FailedFile, UpdateReport
+from rag.types import Answer, Citation, PassageRead, Statement
+from ui import render
+
+TAGS = {
+    "article", "h2", "h3", "h4", "p", "span", "a", "i", "b", "q", "figure", "figcaption",
+    "blockquote", "section", "ol", "li", "button", "mark", "header", "div", "details", "summary",
+}  # fmt: skip
+NASTY = st.text(
+    st.one_of(st.characters(codec="utf-8"), st.sampled_from("<>&\"'`${}[]1/=")), max_size=60
+)
+
+
+class Seen(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.handlers: list[str] = []
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.handlers += [name for name, _ in attrs if name.startswith("on") or name == "style"]
+        self.links += [value or "" for name, value in attrs if name in ("href", "src")]
+
+
+def look(markup: str) -> Seen:
+    seen = Seen()
+    seen.feed(markup)
+    return seen
+
+
+def answer(text: str) -> Answer:
+    cited = Citation(1, text, text, text, 1, 0, len(text), text)
+    return Answer(
+        text, "answered", text, (Statement(text, "supported", (1,)),), (cited,),
+        (PassageRead(text, 0, 1, text, 0.5, text, text),), complete=True, headline=cited,
+        notes=(text,), model=text,
+    )  # fmt: skip
+
+
+@given(NASTY)
+def test_no_text_becomes_markup(text: str) -> None:
+    drawn = render.answer(answer(text), 1) + render.sources(answer(text), 1, {})
+    seen = look(drawn)
+    assert seen.tags <= TAGS
+    assert seen.handlers == []
+    assert all(link.startswith("#t1-") for link in seen.links)
+    assert not set("$`{}") & set(drawn)
+
+
+def test_a_marker_in_a_text_is_only_text() -> None:
+    drawn = render.answer(answer("As said [2] before"), 1)
+    assert 'data-n="2"' not in drawn
+    assert 'data-n="1"' in drawn
+
+
+def test_support_is_said_in_words() -> None:
+    given_ = answer("x")
+    loose = Statement("Loose.", "unsupported", (1,))
+    shown = Answer("q", "answered", "", (loose,), given_.citations, complete=True)
+    assert "not supported by its source" in render.answer(shown, 1)
+
+
+def test_the_headline_is_not_said_twice() -> None:
+    cited = Citation(1, "a.txt", "A", "", 1, 0, 9, "Said so. ")
+    said = Statement("Said so.", "supported", (1,), quoted=True)
+    shown = Answer("q", "answered", "", (said,), (cited,), complete=True, headline=cited)
+    assert render.answer(shown, 1).count("Said so.") == 2  # the statement and its hover card
+
+
+def test_not_found_shows_the_closest_passages_and_what_to_do() -> None:
+    passage = PassageRead("a.txt", 0, 4, "Text", 0.5, "Title")
+    drawn = render.answer(Answer("q", "not_found", "", passages=(passage,), complete=True), 1)
+    assert "Not in your documents" in drawn
+    assert "Title" in drawn
+    assert 'data-action="rephrase"' in drawn
+
+
+def test_a_removed_source_keeps_its_quote_and_says_so() -> None:
+    shown = answer("kept")
+    drawn = render.sources(shown, 1, {1: render.Context("", "kept", "", "removed")})
+    assert "<mark>kept</mark>" in drawn
+    assert "Source removed" in drawn
+
+
+def test_the_library_is_listed_with_its_names_escaped() -> None:
+    record = DocumentRecord("<i>.txt", "", "", "", "", 1, 1, 1, 1, "", "", "")
+    drawn = render.library([record])
+    assert "<i>" not in drawn
+    assert "1 paragraph<" in drawn or "1 ¶" in drawn
+
+
+def test_a_summary_names_failures_with_their_reason() -> None:
+    report = UpdateReport(added=("a",), failed=(FailedFile("/x/b.pdf", "damaged PDF"),))
+    assert render.summary(report, 3) == "+3 paragraphs; 1 failed: b.pdf: damaged PDF"
