@@ -27,7 +27,7 @@ ASKING = frozenset(
     "must not no what which who whom whose when where why how there their they them he she his her "
     "him i me my we us our you your about into over after before between during through because "
     "so such also more most other some any each all both only own same too very s t d "
-    "please tell give explain describe according".split()
+    "many much say says said please tell give explain describe according".split()
 )
 
 

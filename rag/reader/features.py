@@ -53,6 +53,8 @@ class Candidate:
     text: str
     before: str
     """The sentence before it in its passage, or nothing."""
+    after: str
+    """The sentence after it in its passage, or nothing: a quote's speaker often stands there."""
     passage: str
     title: str
     first: bool
@@ -104,7 +106,7 @@ def features(question: Question, candidates: Sequence[Candidate]) -> Matrix:
 
 def _own(question: Question, one: Candidate) -> list[float]:
     here = set(content_stems(one.text))
-    near = here | set(content_stems(one.before))
+    near = here | set(content_stems(one.before)) | set(content_stems(one.after))
     around = set(content_stems(one.passage)) | set(content_stems(one.title))
     late = np.array(one.closeness, np.float32)
     told = late[question.telling] if len(late) else late

@@ -118,6 +118,7 @@ def _candidate(hit: Hit, position: int) -> Candidate:
     return Candidate(
         text=sentence.text,
         before=hit.sentences[position - 1].text if position else "",
+        after=hit.sentences[position + 1].text if position + 1 < len(hit.sentences) else "",
         passage=hit.text,
         title=hit.title,
         first=position == 0,

@@ -2,10 +2,10 @@
 
 DATA_FOLDER holds `docs/` and `questions.jsonl` in the evaluation shape; the shipped numbers come
 from SQuAD 1.1/2.0 development articles (CC BY-SA 4.0). Every fourth article is held out of fitting
-and only measured on. Steps: build two libraries, each with half of the articles; ask every question
-of the library that holds its article, and a part of the answerable ones of the other ("far"); fit a
-ranking over each question's sentences (listwise softmax, the gold sentences share the belief); fit
-a logistic gate over the outcomes.
+and only measured on. Steps: build libraries of one to ten articles, since rarity and BM25 depend
+on how much there is; ask every question of the library that holds its article, and a part of the
+answerable ones of another ("far"); fit a ranking over each question's sentences (listwise softmax,
+the gold sentences share the belief); fit a logistic gate over the outcomes.
 
 Needs nothing beyond what Pilcrow installs (scipy and scikit-learn come with the encoder).
 Deterministic: fixed seeds, full batches.
@@ -36,6 +36,8 @@ _SEED = 20261122
 _HITS = 10
 _HELD_OUT_EVERY = 4
 _PENALTY = 1e-3
+# Articles in each library; what is left over makes one more.
+_GROUP_SIZES = (1, 1, 2, 2, 3, 4, 6)
 _GATE_PENALTY = 0.1
 # Near-misses weigh less than plain absences: half of them cannot be told apart by any feature
 # here, and a gate that tries refuses answerable questions instead.
@@ -81,10 +83,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _examples(store: Path, chosen: argparse.Namespace) -> Iterator[Example]:
     """Questions asked of a library that holds their article, and of one that never held it."""
-    files = sorted((chosen.data / "docs").iterdir())
-    libraries = [_library(store / str(half), files[half::2]) for half in (0, 1)]
+    groups = _groups(sorted((chosen.data / "docs").iterdir()))
+    libraries = [_library(store / str(i), files) for i, files in enumerate(groups)]
     readers = [Reader(library) for library in libraries]
-    home = {path.name: half for half in (0, 1) for path in files[half::2]}
+    home = {path.name: i for i, files in enumerate(groups) for path in files}
     questions = load_questions(chosen.data / "questions.jsonl")
     rng = np.random.default_rng(_SEED)
     sample = [questions[i] for i in rng.permutation(len(questions))[: chosen.questions]]
@@ -94,15 +96,23 @@ def _examples(store: Path, chosen: argparse.Namespace) -> Iterator[Example]:
         if done % 200 == 0:
             print(f"{done}/{len(jobs)} questions read", file=sys.stderr)  # noqa: T201
         article = _article(question)
-        half = home[article] ^ away
-        hits = libraries[half].search(question.question, _HITS)
-        seen = readers[half].examine(question.question, hits)
+        which = (home[article] + away) % len(groups)
+        hits = libraries[which].search(question.question, _HITS)
+        seen = readers[which].examine(question.question, hits)
         gold = [
             _holds_gold(question, hit.document_id, hit.sentences[i].start, hit.sentences[i].end)
             for hit, i in seen.places
         ]
         kind = "far" if away else "answerable" if question.answerable else "near"
         yield Example(article, kind, seen.question, seen.matrix, np.array(gold))
+
+
+def _groups(files: Sequence[Path]) -> list[list[Path]]:
+    """The articles in a few small and large groups: people's libraries differ too."""
+    shuffled = [files[i] for i in np.random.default_rng(_SEED).permutation(len(files))]
+    starts = np.cumsum((0, *_GROUP_SIZES))
+    groups = [shuffled[a:b] for a, b in zip(starts, (*starts[1:], None), strict=True)]
+    return [group for group in groups if group]
 
 
 def _library(folder: Path, files: Sequence[Path]) -> Library:
