@@ -15,7 +15,7 @@ from typing import Any, Literal
 from index import Hit, Library
 from index.lexical import words
 from rag import citations, evidence, gate, prompt
-from rag.conversation import History, resolve
+from rag.conversation import History, resolve, speaker_of
 from rag.errors import ModelMissing, QuestionError
 from rag.generator import Generator
 from rag.reader import Reader, Reading
@@ -244,6 +244,11 @@ class Assistant:
         for form in forms:
             hits = self.library.search(form, _HITS, documents=documents, dates=dates)
             found.append((form, hits, self._reader.read(form, hits)))
+            if apart := speaker_of(form):
+                content, speaker = apart
+                hits = self.library.search(content, _HITS, documents=documents, dates=dates)
+                hits = _told_by(speaker, hits)
+                found.append((content, hits, self._reader.read(content, hits)))
         return max(found, key=lambda one: one[2].answerable)
 
     @property
@@ -309,6 +314,16 @@ def _default_generator(model: str | None, threads: int | None) -> tuple[Generato
         if model is not None:
             raise
         return None, str(error)
+
+
+def _told_by(speaker: frozenset[str], hits: Sequence[Hit]) -> list[Hit]:
+    """The hits that name a speaker in their passage, title, author or source, ranked anew."""
+    named = [
+        hit
+        for hit in hits
+        if speaker & set(words(f"{hit.text} {hit.title} {hit.author} {hit.source}"))
+    ]
+    return [replace(hit, rank=rank) for rank, hit in enumerate(named, start=1)]
 
 
 def _loses_something(question: str, verified: citations.Verified) -> bool:

@@ -22,6 +22,11 @@ _LEANS = re.compile(
     r"then|one|ones|former|latter|same)\b",
     re.IGNORECASE,
 )
+_SPEAKER = re.compile(
+    r",?\s*\b(?:according to|in the (?:words|opinion|view) of|as (?:stated|reported|told) by)\s+"
+    r"([^,?!;]{1,80})",
+    re.IGNORECASE,
+)
 # Fewer content words than this cannot name a subject by themselves.
 _STANDS_ALONE = 2
 
@@ -38,6 +43,20 @@ def resolve(question: str, history: History) -> tuple[str, ...]:
     mine = set(words(question))
     carried = [w for w in dict.fromkeys(words(last)) if w not in ASKING and w not in mine]
     return (question, f"{' '.join(carried)} {question}") if carried else (question,)
+
+
+def speaker_of(question: str) -> tuple[str, frozenset[str]] | None:
+    """A question without the words that name its source, and that source's words; None without.
+
+    "How many are there, according to Li Junru?" asks for a number; who gave it may stand in another
+    sentence than the number, so the two are looked for apart.
+    """
+    found = _SPEAKER.search(question)
+    if found is None:
+        return None
+    rest = (question[: found.start()] + question[found.end() :]).strip(" ,")
+    named = frozenset(word for word in words(found.group(1)) if word not in ASKING)
+    return (rest, named) if named and any(c.isalnum() for c in rest) else None
 
 
 def leans(question: str) -> bool:

@@ -192,3 +192,18 @@ def test_a_small_model_may_shorten_a_sentence_and_nothing_else(
     assert (reply[4:].strip() == answer.statements[0].text) is shown
     assert "Three" in answer.statements[0].text
     check_pointers(library, answer)
+
+
+def test_what_one_said_is_not_taken_for_what_another_said(tmp_path: Path) -> None:
+    folder = tmp_path / "quotes"
+    folder.mkdir()
+    (folder / "quote.txt").write_text(
+        '"The world now counts 5.3 billion netizens in every country," Li Junru noted. '
+        "The seminar took place in Beijing.\n\nEmmanuel Macron spoke about music.\n"
+    )
+    library = Library.open(tmp_path / "quoted", encoder=BagOfWordsEncoder())
+    library.update([folder])
+    right = ask(library, "How many netizens does the world count, according to Li Junru?")
+    assert "5.3 billion" in right.text
+    wrong = ask(library, "How many netizens does the world count, according to Emmanuel Macron?")
+    assert "Li Junru" in wrong.text or wrong.state == "not_found"

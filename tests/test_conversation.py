@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.conversation import leans, resolve
+from rag.conversation import leans, resolve, speaker_of
 
 HISTORY = [("Who opened the Internet Governance Forum in Kyoto?", "Fumio Kishida did. [1]")]
 
@@ -56,3 +56,10 @@ def test_a_change_of_topic_stands_alone(question: str) -> None:
 )
 def test_leaning(question: str, wanted: bool) -> None:
     assert leans(question) is wanted
+
+
+def test_the_speaker_is_looked_for_apart_from_what_was_said() -> None:
+    apart = speaker_of("How many netizens are there, according to Li Junru?")
+    assert apart == ("How many netizens are there?", frozenset({"li", "junru"}))
+    assert speaker_of("How many netizens are there?") is None
+    assert speaker_of("According to whom?") is None
