@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from index import vectors
+from index.encoder import Vector
 from index.errors import LibraryBusy, LibraryDamaged, LibraryUnwritable
 from index.store import Reader, Store
 from index.types import CheckLine, CheckReport
@@ -24,12 +25,15 @@ def check_library(store: Store, cache: Path) -> CheckReport:
     lines = [_line(store, "database", lambda reader: reader.integrity())]
     if not lines[0].ok:
         return CheckReport(tuple(lines))
-    lines.append(_words(store))
+    lines += [_words(store), _line(store, "notes", _bad_notes)]
+    if not lines[-1].ok:
+        return CheckReport(tuple(lines))
     with store.reading() as reader:
         empty = reader.encoder is None
     if empty:
         lines.append(CheckLine("contents", True, "empty library"))
     else:
+        lines.append(_line(store, "documents", _strays))
         lines.append(_line(store, "contents", _bad_contents))
         lines.append(_line(store, "vectors", _bad_vectors))
         lines.append(_line(store, "offsets", lambda reader: next(_bad_offsets(reader), "")))
@@ -61,6 +65,18 @@ def _words(store: Store) -> CheckLine:
     except (LibraryBusy, LibraryUnwritable) as error:
         return CheckLine("text index", True, f"not checked: {error}")
     return CheckLine("text index", not fault, f"{fault}; {_REPAIR}" if fault else "ok")
+
+
+def _bad_notes(reader: Reader) -> str:
+    """What is noted about the library is there, or asking for it raises."""
+    known = (reader.library, reader.encoder, reader.chunker, reader.counts())
+    missing = reader.recounted()["documents"] and not all(known)
+    return "there are documents, yet no encoder is noted" if missing else ""
+
+
+def _strays(reader: Reader) -> str:
+    found = reader.strays()
+    return f"{found} documents or texts have lost each other; {_REPAIR}" if found else ""
 
 
 def _bad_contents(reader: Reader) -> str:
@@ -123,7 +139,7 @@ def _bad_cache(reader: Reader, cache: Path) -> str:
     return ""
 
 
-def _finds(index: vectors.VectorIndex, passage: int, vector: vectors.Vector) -> bool:
+def _finds(index: vectors.VectorIndex, passage: int, vector: Vector) -> bool:
     """Whether a passage, or one just like it, is the nearest to its own vector."""
     found, scores = index.search(vector, 1)
     return len(found) > 0 and (int(found[0]) == passage or scores[0] > 0.999)

@@ -10,6 +10,7 @@ import os
 import sqlite3
 import threading
 import uuid
+import weakref
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import cache
@@ -25,7 +26,7 @@ from index.errors import (
 )
 
 FORMAT = 2
-"""Number of the file's layout, in SQLite's `user_version`; raised when older code cannot read it."""
+"""The file's layout, in SQLite's `user_version`; raised when older code could not read it."""
 _APPLICATION = 0x50494C43  # 'PILC', in SQLite's application_id
 
 _SCHEMA = """
@@ -71,20 +72,24 @@ _LEFT_TO_THE_PARENT: list[sqlite3.Connection] = []
 
 
 def create(path: Path) -> None:
-    """Make an empty library file; it is there whole or not at all. One process at a time."""
-    new = files.beside(path)
-    with explained(path), closing(_connect(str(new))) as connection:
-        connection.execute("BEGIN")
+    """Make an empty library file; it is there whole or not at all. One process at a time.
+
+    Raises:
+        OSError: when the disk or its permissions refuse.
+    """
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         _lay_out(connection)
-        made = {"library": uuid.uuid4().hex, "change": 0, "passages": 0, "sentences": 0}
+        made = {"library": uuid.uuid4().hex, "encoder": "", "chunker": "", "passages": 0,
+                "sentences": 0}  # fmt: skip
         connection.executemany("INSERT INTO meta VALUES (?, ?)", made.items())
         connection.execute(f"PRAGMA application_id = {_APPLICATION}")
         connection.execute(f"PRAGMA user_version = {FORMAT}")
-        connection.execute("COMMIT")
-        connection.execute("PRAGMA journal_mode = WAL")
+        image = bytearray(connection.serialize())
+    image[18:20] = b"\2\2"  # read and written with a write-ahead log (SQLite's file format, 1.3)
     for ending in ("-wal", "-shm"):  # of a file that is no more; SQLite would play them into ours
         path.with_name(path.name + ending).unlink(missing_ok=True)
-    files.publish(new, path)
+    with files.replacing(path) as file:
+        file.write(image)
 
 
 class Database:
@@ -103,14 +108,15 @@ class Database:
         self._process = os.getpid()
         self._closed = False
         self._open = threading.local()
+        # who forgets to close has it done when the object goes
+        weakref.finalize(self, _close_all, self._idle, self._process).atexit = False
         with self.reading() as connection:
             _require_ours(connection, path)
 
     def close(self) -> None:
         """Close every connection; one that is in use closes when its block ends."""
         self._closed = True
-        while self._idle:
-            self._idle.pop().close()
+        _close_all(self._idle, self._process)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -135,8 +141,10 @@ class Database:
         """Move what the write-ahead log holds into the file, unless a reader needs it still."""
         with explained(self._path):
             connection = self._borrow()
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            self._idle.append(connection)
+            try:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                self._give_back(connection)
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
@@ -158,24 +166,23 @@ class Database:
     def _borrow(self) -> sqlite3.Connection:
         if self._process != os.getpid():
             _LEFT_TO_THE_PARENT.extend(self._idle)
-            self._process, self._idle = os.getpid(), []
-            self._open = threading.local()
+            self._idle.clear()
+            self._process, self._open = os.getpid(), threading.local()
         with suppress(IndexError):
             return self._idle.pop()
-        connection = _connect(str(self._path))
         try:
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            return _opened(str(self._path))
+        except UnicodeDecodeError as error:  # what SQLite quotes of a damaged file is no text
+            raise damaged(self._path, "malformed") from error
         except sqlite3.OperationalError:
             # In a folder where nothing may be written SQLite cannot keep the side files that
             # readers of a log share. Where there is no log, nobody writes, and none are needed.
-            connection.close()
             log = self._path.with_name(self._path.name + "-wal")
             if log.exists() and log.stat().st_size:
                 raise
-            connection = _connect(f"{self._path.as_uri()}?immutable=1")
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            connection = _opened(f"{self._path.as_uri()}?immutable=1")
             connection.execute("PRAGMA query_only = ON")
-        return connection
+            return connection
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
         # what was opened as unchanging is looked at once: later there may be a log
@@ -184,6 +191,11 @@ class Database:
             connection.close()
         else:
             self._idle.append(connection)
+
+
+def _close_all(connections: list[sqlite3.Connection], process: int) -> None:
+    while connections and process == os.getpid():
+        connections.pop().close()
 
 
 @contextmanager
@@ -225,14 +237,17 @@ def _meant(error: sqlite3.DatabaseError, path: Path) -> PilcrowError | None:
         )
     if kind in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return LibraryBusy("another process is changing this library. Try again when it is done")
-    undecodable = "Could not decode to UTF-8" in str(error)  # this one has no number
-    if undecodable or kind in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    if kind in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return damaged(path, error)
+    if "Could not decode to UTF-8" in str(error):  # this one has no number
+        return LibraryDamaged(
+            f"{str(path)!r} holds a damaged text. Mend it with: pilcrow check --repair"
+        )
     return None
 
 
-def _connect(place: str) -> sqlite3.Connection:
-    """A connection to a path or a `file:` address."""
+def _opened(place: str) -> sqlite3.Connection:
+    """A connection to a path or a `file:` address that can be read from."""
     connection = sqlite3.connect(
         place,
         isolation_level=None,
@@ -240,11 +255,16 @@ def _connect(place: str) -> sqlite3.Connection:
         check_same_thread=False,
         uri=place.startswith("file:"),
     )
-    # a commit that was reported survives a power cut
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    # deleted means gone: freed pages are overwritten
-    connection.execute("PRAGMA secure_delete = ON")
+    try:
+        # a commit that was reported survives a power cut
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        # deleted means gone: freed pages are overwritten
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

@@ -5,7 +5,6 @@ PilcrowError
 ├── LibraryBusy        another process is writing            (exit 75)
 ├── LibraryMismatch    made by another encoder or chunker
 ├── LibraryDamaged     the stored file does not check out
-├── LibraryUnwritable  the disk is full, failing or read-only (exit 74)
 ├── LibraryUnwritable  disk full, read-only or failing      (exit 74)
 ├── InputError         the caller's paths or question
 └── ModelMissing       a model file or package is not there
@@ -47,12 +46,6 @@ class LibraryDamaged(PilcrowError):
 
 class LibraryUnwritable(PilcrowError):
     """The disk is full, the folder is read-only, or the device fails."""
-
-    exit_code = 74
-
-
-class LibraryUnwritable(PilcrowError):
-    """The disk or its permissions refuse; the library is as it was."""
 
     exit_code = 74
 

@@ -11,7 +11,8 @@ import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
+from functools import partial
 from math import log
 from pathlib import Path
 
@@ -21,12 +22,10 @@ from index.encoder import Encoder, EncoderIdentity, QuestionVectors
 from index.errors import (
     InputError,
     LibraryBusy,
-    LibraryMismatch,
     LibraryMissing,
     LibraryUnwritable,
 )
 from index.lexical import match_query
-from index.passages import CHUNKER
 from index.store import Reader, Store, StoredPassage
 from index.types import (
     CheckReport,
@@ -40,7 +39,7 @@ from index.types import (
     Sentence,
     UpdateReport,
 )
-from index.updating import Cancelled, Update
+from index.updating import Cancelled, Update, require_match
 
 _FILE, _CACHE, _LOCK, _HOLDER = "library.sqlite", "vectors.cache", "write.lock", "writer.json"
 # Candidates that each leg hands to the joint ranking; on the visible sets more changed nothing.
@@ -375,12 +374,14 @@ class Library:
         """
         identity = reader.encoder
         assert identity is not None
-        self._require_match(identity, reader.chunker)
+        require_match(reader, self.encoder)
         index = self._index
         if index is not None and index.change >= reader.change and not anew:
             return index
         with self._index_lock:
             index = self._index
+            if index is not None and index.change >= reader.change and not anew:
+                return index  # another thread was faster
             if anew or index is None or not reader.knows(index.change, index.token):
                 index = None if anew else self._load_index(reader, identity)
                 index = index or self._exact_index(reader, identity)
@@ -395,11 +396,8 @@ class Library:
         removed = reader.removed_after(index.change)
         return index.after(reader.change, reader.token, removed, ids, added)
 
-    def _load_index(
-        self, reader: Reader, identity: EncoderIdentity
-    ) -> vectors.VectorIndex | None:
+    def _load_index(self, reader: Reader, identity: EncoderIdentity) -> vectors.VectorIndex | None:
         """The cached index, which may be newer than the reader; None when there is no fit one."""
-        vectors.use_threads(self._threads)
         cache = self.path / _CACHE
         header = vectors.peek(cache)
         if header is None or not (header.change > reader.change or self._header(reader)):
@@ -444,20 +442,6 @@ class Library:
             clean: whether nothing of what was removed may be left in it, as far as can be.
             anew: whether the old one is no good.
         """
-        with self._store.reading() as reader:
-            identity = reader.encoder
-            if identity is None:
-                return
-            header = None if anew else self._header(reader)
-            wanted = vectors.kind_for(reader.counts()["passages"], self._exact_up_to)
-            if header and header.serves(reader.changed_after(header.newest, header.change)):
-                if not (clean and header.kind == "flat"):
-                    return
-            state, library = (reader.change, reader.token), reader.library
-            index = self._growing(reader, header, wanted)
-            if index is None:
-                ids, stored = reader.vectors_after(-1, identity.dimension)
-        total = len(index) if index else len(ids)
 
         def tick(done: int) -> None:
             if progress:
@@ -465,27 +449,38 @@ class Library:
             if cancelled and cancelled():
                 raise Cancelled
 
-        vectors.use_threads(self._threads)
+        with self._store.reading() as reader:
+            header = None if anew else self._header(reader)
+            total = reader.counts()["passages"]
+            if reader.encoder is None or (header and self._serves(header, reader, clean)):
+                return
+            make = self._plan(reader, header, vectors.kind_for(total, self._exact_up_to))
+            library = reader.library
         # without room for it the library works as well, only slower
         with suppress(Cancelled, OSError, LibraryUnwritable):
-            if index:
-                index = index.merged(tick)
-            else:
-                index = vectors.build(*state, ids, stored, identity.dimension, wanted, tick)
+            index = make(tick, threads=self._threads)
             vectors.save(index, self.path / _CACHE, library)
             self._index = index
             with self._store.writing(counted=False) as writer:
                 writer.forget_changes_before(index.change)
 
-    def _growing(
+    def _serves(self, header: vectors.Header, reader: Reader, clean: bool) -> bool:
+        """Whether the cache is good enough as it is."""
+        changed = reader.changed_after(header.newest, header.change)
+        return header.serves(changed) and not (clean and header.kind == "flat")
+
+    def _plan(
         self, reader: Reader, header: vectors.Header | None, wanted: vectors.Kind
-    ) -> vectors.VectorIndex | None:
-        """The cached index brought up to date, when adding to it is better than building anew."""
+    ) -> Callable[..., vectors.VectorIndex]:
+        """How to make a new cache: add to the old one where that is better, else from the start."""
         if header and header.grows(wanted):
             with suppress(vectors.CacheUnusable):
                 index = vectors.load(self.path / _CACHE, reader.library, header.dimension)
-                return self._brought_up(index, reader)
-        return None
+                return self._brought_up(index, reader).merged
+        assert reader.encoder is not None
+        dimension = reader.encoder.dimension
+        ids, stored = reader.vectors_after(-1, dimension)
+        return partial(vectors.build, reader.change, reader.token, ids, stored, dimension, wanted)
 
     def _mend(self, bad: set[str]) -> dict[str, str]:
         """Make anew what is damaged; says what was done, by name of the check."""
@@ -496,34 +491,25 @@ class Library:
             with self._store.writing() as writer:
                 writer.rebuild_words()
             done["text index"] = "made anew"
+        if "documents" in bad:
+            with self._store.writing() as writer:
+                writer.drop_strays()
+            done["documents"] = "what had lost its document is gone; pilcrow rebuild reads it again"
         if bad & {"contents", "vectors", "offsets"}:
             with self._store.reading() as reader:
                 contents, hurt = damage(reader)
             report = Update(self._store, self.encoder, None, None).mend(contents, hurt)
             done["contents"] = f"{len(contents) - len(report.failed)} files read again"
             done["vectors"] = f"{report.embedded} passages embedded again"
+        with self._store.writing() as writer:
+            writer.recount()  # whatever was mended
         if "counts" in bad:
-            with self._store.writing() as writer:
-                writer.recount()
             done["counts"] = "counted again"
         if "vector cache" in bad:
             done["vector cache"] = "made anew"
         self._index = None
         self._tend_cache(anew="vector cache" in bad)
         return done
-
-    def _require_match(self, stored: EncoderIdentity, chunker: str) -> None:
-        ours = self.encoder.identity
-        if stored != ours:
-            raise LibraryMismatch(
-                f"this library was made with {_differences(stored, ours)}. "
-                "Embed it anew with: pilcrow rebuild --full"
-            )
-        if chunker != CHUNKER:
-            raise LibraryMismatch(
-                f"this library was split by {chunker!r}, this Pilcrow splits by {CHUNKER!r}. "
-                "Split it anew with: pilcrow rebuild --full"
-            )
 
     @contextmanager
     def _writing(self, dry_run: bool = False) -> Iterator[None]:
@@ -584,16 +570,6 @@ def _holder(path: Path) -> str:
         return f"process {int(json.loads(path.read_text(encoding='utf-8'))['pid'])}"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"
-
-
-def _differences(stored: EncoderIdentity, ours: EncoderIdentity) -> str:
-    """`name 'a', this Pilcrow uses 'b'` for each part that differs."""
-    mine = asdict(ours)
-    return "; ".join(
-        f"encoder {key} {value!r}, this Pilcrow uses {mine[key]!r}"
-        for key, value in asdict(stored).items()
-        if value != mine[key]
-    )
 
 
 def _passage(stored: StoredPassage) -> Passage:

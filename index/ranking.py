@@ -126,7 +126,7 @@ def _closest(nearness: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _folded(hits: Sequence[Hit], k: int) -> list[Hit]:
-    """The first `k` hits without those that say the same as a better one; that one names their documents."""
+    """The first `k` hits; one that repeats a better one only lends it its documents."""
     kept: list[Hit] = []
     told: list[frozenset[str]] = []
     for hit in hits:

@@ -27,11 +27,13 @@ from index.encoder import EncoderIdentity, PassageVectors, Vector
 from index.errors import LibraryDamaged
 from index.lexical import index_form
 from index.projection import Packed
-from index.types import Document, DocumentRecord, Passage, Sentence, Span, title_from_id
+from index.types import Document, DocumentRecord, Passage, Span, title_from_id
 from index.vectors import Ids, stack
 
 # A title names the subject once; matching it says less than matching the passage itself.
 _TITLE_WEIGHT = 0.5
+# Squared lengths of unit vectors differ from 1 by less, unless they are damaged.
+_ROUNDING = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,8 @@ class Reader:
     @property
     def change(self) -> int:
         """Number of the last change; grows by one with each."""
-        return int(self.meta("change") or 0)
+        (number,) = self._db.execute("SELECT max(number) FROM changes").fetchone()
+        return int(number or 0)
 
     @property
     def token(self) -> str:
@@ -137,27 +140,38 @@ class Reader:
     @property
     def library(self) -> str:
         """The library's own random id."""
-        return self.meta("library") or ""
+        return self.meta("library")
 
     @property
     def encoder(self) -> EncoderIdentity | None:
         """What the stored vectors were made with; None while there are none."""
         stored = self.meta("encoder")
-        return EncoderIdentity(**json.loads(stored)) if stored else None
+        try:
+            return EncoderIdentity(**json.loads(stored)) if stored else None
+        except (ValueError, TypeError) as error:
+            raise _unnoted("encoder") from error
 
     @property
     def chunker(self) -> str:
         """Name of the splitting rules the passages were made with; empty while there are none."""
-        return self.meta("chunker") or ""
+        return self.meta("chunker")
 
     def _token_of(self, change: int) -> str:
         row = self._db.execute("SELECT token FROM changes WHERE number = ?", (change,)).fetchone()
         return "" if row is None else str(row[0])
 
-    def meta(self, key: str) -> str | None:
-        """One stored fact about the library."""
+    def meta(self, key: str) -> str:
+        """One stored fact about the library; every one is there from the beginning."""
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return None if row is None else str(row[0])
+        if row is None:
+            raise _unnoted(key)
+        return str(row[0])
+
+    def _number(self, key: str) -> int:
+        try:
+            return int(self.meta(key))
+        except ValueError as error:
+            raise _unnoted(key) from error
 
     def knows(self, change: int, token: str) -> bool:
         """Whether this state grew out of that change, and what was removed since is known."""
@@ -168,15 +182,15 @@ class Reader:
         (documents,) = self._db.execute("SELECT count(*) FROM documents").fetchone()
         return {
             "documents": int(documents),
-            "passages": int(self.meta("passages") or 0),
-            "sentences": int(self.meta("sentences") or 0),
+            "passages": self._number("passages"),
+            "sentences": self._number("sentences"),
         }
 
     def recounted(self) -> dict[str, int]:
         """The same, counted one by one."""
         row = self._db.execute(
             "SELECT (SELECT count(*) FROM documents), count(*), "
-            "coalesce(sum(json_array_length(spans)), 0) FROM passages"
+            f"coalesce(sum({_COUNTED}), 0) FROM passages"
         ).fetchone()
         return dict(zip(("documents", "passages", "sentences"), map(int, row), strict=True))
 
@@ -184,6 +198,15 @@ class Reader:
         """What SQLite finds wrong with its file; empty when nothing."""
         (found,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
         return "" if found == "ok" else str(found)
+
+    def strays(self) -> int:
+        """Contents that no document stands for, and documents without one."""
+        (found,) = self._db.execute(
+            "SELECT (SELECT count(*) FROM contents WHERE id NOT IN (SELECT content FROM documents))"
+            " + (SELECT count(*) FROM documents WHERE content NOT IN (SELECT id FROM contents))"
+            " + (SELECT count(*) FROM passages WHERE content NOT IN (SELECT id FROM contents))"
+        ).fetchone()
+        return int(found)
 
     def bad_contents(self) -> list[int]:
         """The contents that are not what was written."""
@@ -197,16 +220,18 @@ class Reader:
         )
         return [(int(row[0]), int(row[2])) for row in rows if _seal(row[2:]) != row[1]]
 
-    def _raw(self, query: str) -> Iterator[tuple[Any, ...]]:
+    def _raw(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
         """Rows with their texts as bytes: damaged ones may be no UTF-8."""
-        cursor = self._db.cursor()
-        self._db.text_factory = bytes
-        try:
-            cursor.execute(query)
-            while rows := cursor.fetchmany(64):
-                yield from rows
-        finally:
-            self._db.text_factory = str
+        cursor = self._db.execute(query, values)
+        while True:
+            self._db.text_factory = bytes
+            try:
+                rows = cursor.fetchmany(64)
+            finally:
+                self._db.text_factory = str
+            if not rows:
+                return
+            yield from rows
 
     def places(self) -> list[str]:
         """Every folder and file that was ever added and not removed, as absolute paths."""
@@ -248,13 +273,13 @@ class Reader:
         """Every document as a library lists it, by id."""
         rows = self._db.execute(
             "SELECT d.id, c.title, c.source, c.author, c.date, count(DISTINCT p.paragraph), "
-            "count(p.id), coalesce(sum(json_array_length(p.spans)), 0), length(c.text), c.hash, "
+            f"count(p.id), coalesce(sum({_COUNTED}), 0), length(c.text), c.hash, "
             "d.path, d.added_at FROM documents d JOIN contents c ON c.id = d.content "
             "LEFT JOIN passages p ON p.content = c.id GROUP BY d.id ORDER BY d.id"
-        ).fetchall()
+        )
         return [
-            DocumentRecord(r[0], r[1] or title_from_id(r[0]), *r[2:10], os.fsdecode(r[10]), r[11])
-            for r in rows
+            DocumentRecord(*(id_, title or title_from_id(id_), *more, os.fsdecode(path), added))
+            for id_, title, *more, path, added in rows
         ]
 
     def document(self, document_id: str) -> Document | None:
@@ -354,7 +379,11 @@ class Reader:
             (passage_id, 4 * dimension),
         ).fetchall()
         ids = np.array([row[0] for row in rows], np.int64)
-        return ids, stack((row[1] for row in rows), dimension)
+        found = stack((row[1] for row in rows), dimension)
+        lengths = np.einsum("nd,nd->n", found, found)
+        if not np.all(np.abs(lengths - 1) < _ROUNDING):  # one that is no number would hide the rest
+            raise _damaged("a vector")
+        return ids, found
 
     def changed_after(self, passage_id: int, change: int) -> int:
         """How many passages have a greater id or were removed by later changes."""
@@ -396,9 +425,7 @@ class Reader:
     ) -> dict[bytes, PassageVectors]:
         """Vectors already made for passages with these digests, in drafts or passages."""
         rows = {digest: self._vectors_of(digest) for digest in digests}
-        return {
-            digest: _vectors(row, dimension) for digest, row in rows.items() if row is not None
-        }
+        return {digest: _vectors(row, dimension) for digest, row in rows.items() if row is not None}
 
     def _vectors_of(self, digest: bytes, drafts_only: bool = False) -> Sequence[Any] | None:
         draft: Sequence[Any] | None = self._db.execute(
@@ -406,10 +433,10 @@ class Reader:
         ).fetchone()
         if draft is not None or drafts_only:
             return draft
-        rows = self._db.execute(
+        rows = self._raw(
             f"SELECT p.seal, {_PASSAGE} FROM passages p JOIN contents c ON c.id = p.content "
             "WHERE p.digest = ?",
-            (digest,),
+            digest,
         )
         sound = (row[1:] for row in rows if _seal(row[1:]) == row[0])
         return next((row[_FIRST_VECTOR : _FIRST_VECTOR + 4] for row in sound), None)
@@ -422,18 +449,19 @@ class Writer(Reader):
         """Write through a connection that is inside a write transaction."""
         super().__init__(connection)
         self._rows_before = connection.total_changes
-        self._left: set[int] = set()
+        self._moved: set[int] = set()  # contents that gained or lost a document
         self.dropped: list[tuple[int, int]] = []
         """Passages taken out so far, each with its number of sentences."""
 
     def finish(self) -> None:
-        """Drop what no document stands for any more; number and name the change, if any."""
-        while self._left:
-            self._drop_unused(self._left.pop())
+        """Settle what documents were moved from and to; number and name the change, if any."""
+        while self._moved:
+            content = self._moved.pop()
+            self._drop_unused(content)
+            self._name_anew(content)
         if self._db.total_changes != self._rows_before:
-            change = self.change + 1
-            self.set_meta("change", str(change))
-            self._db.execute("INSERT INTO changes VALUES (?, ?)", (change, uuid.uuid4().hex))
+            name = (self.change + 1, uuid.uuid4().hex)
+            self._db.execute("INSERT INTO changes VALUES (?, ?)", name)
             self._rows_before = self._db.total_changes
 
     def forget_changes_before(self, change: int) -> None:
@@ -523,8 +551,7 @@ class Writer(Reader):
             "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?)",
             (document_id, content, _stored(place), _stored(path), now),
         )
-        if row is not None:
-            self._left.add(int(row[0]))
+        self._moved |= {content} if row is None else {content, int(row[0])}
 
     def remove_document(self, document_id: str) -> None:
         """Take a document out; its content goes too unless another path holds the same."""
@@ -532,7 +559,7 @@ class Writer(Reader):
             "DELETE FROM documents WHERE id = ? RETURNING content", (document_id,)
         ).fetchone()
         if row is not None:
-            self._left.add(int(row[0]))
+            self._moved.add(int(row[0]))
 
     def save_drafts(self, drafts: Iterable[tuple[bytes, PassageVectors]]) -> None:
         """Keep vectors of passages whose document is not complete yet."""
@@ -580,6 +607,16 @@ class Writer(Reader):
         """Write the text index without the words of what was removed; FTS5 only marks them."""
         self._db.execute("INSERT INTO words (words) VALUES ('optimize')")
 
+    def drop_strays(self) -> None:
+        """Take out documents, contents and passages that have lost each other."""
+        self._db.execute("DELETE FROM documents WHERE content NOT IN (SELECT id FROM contents)")
+        rows = self._db.execute(
+            "SELECT id FROM contents WHERE id NOT IN (SELECT content FROM documents) UNION "
+            "SELECT content FROM passages WHERE content NOT IN (SELECT id FROM contents)"
+        ).fetchall()
+        for (content,) in rows:
+            self._drop_unused(int(content))
+
     def recount(self) -> None:
         """Count passages and sentences one by one, and keep the result."""
         self._count(**{name: n for name, n in self.recounted().items() if name != "documents"})
@@ -595,6 +632,8 @@ class Writer(Reader):
 
     def clear(self) -> None:
         """Take everything out but the places; passage ids go on counting, never return."""
+        self._db.execute("INSERT OR IGNORE INTO meta VALUES ('library', ?)", (uuid.uuid4().hex,))
+        self.recount()
         self._db.execute("DELETE FROM documents")
         for (content,) in self._db.execute("SELECT id FROM contents").fetchall():
             self._drop_unused(int(content))
@@ -606,7 +645,7 @@ class Writer(Reader):
         if used:
             return
         gone = self._db.execute(
-            "SELECT id, json_array_length(spans) FROM passages WHERE content = ?", (content,)
+            f"SELECT id, {_COUNTED} FROM passages WHERE content = ?", (content,)
         ).fetchall()
         self.dropped += gone
         ids = [(row[0],) for row in gone]
@@ -617,6 +656,21 @@ class Writer(Reader):
         self._db.execute("DELETE FROM contents WHERE id = ?", (content,))
         self._count_more(-len(gone), -sum(row[1] for row in gone))
 
+    def _name_anew(self, content: int) -> None:
+        """An article without a title of its own is found by its file's name: the present one."""
+        row = self._db.execute(
+            "SELECT (SELECT min(id) FROM documents WHERE content = c.id), w.title "
+            "FROM contents c JOIN words w ON w.rowid = "
+            "(SELECT min(id) FROM passages WHERE content = c.id) WHERE c.id = ? AND c.title = ''",
+            (content,),
+        ).fetchone()
+        if row is not None and (name := index_form(title_from_id(row[0]))) != row[1]:
+            self._db.execute(
+                "UPDATE words SET title = ? WHERE rowid IN "
+                "(SELECT id FROM passages WHERE content = ?)",
+                (name, content),
+            )
+
     def _count_more(self, passages: int, sentences: int) -> None:
         counts = self.counts()
         self._count(counts["passages"] + passages, counts["sentences"] + sentences)
@@ -626,6 +680,8 @@ class Writer(Reader):
         self.set_meta("sentences", str(sentences))
 
 
+# The sentences of a passage; a damaged one has none.
+_COUNTED = "CASE WHEN json_valid(spans) THEN json_array_length(spans) ELSE 0 END"
 _VECTORS = "vector, sentence_vectors, token_counts, tokens"
 # What a seal is made over: everything a content or a passage is shown or found by.
 _CONTENT = "c.hash, c.title, c.source, c.author, c.date, c.text, c.furniture"
@@ -646,10 +702,21 @@ def _seal(values: Sequence[Any]) -> int:
     return sum_
 
 
-def _require_seal(sealed: Sequence[Any], what: str) -> None:
+def _require_seal(sealed: Sequence[Any], what: str, otherwise_sound: bool = True) -> None:
     """Refuse a row, its seal first, that is not what was written."""
-    if _seal(sealed[1:]) != sealed[0]:
-        raise LibraryDamaged(f"{what} is damaged. Mend it with: pilcrow check --repair")
+    if _seal(sealed[1:]) != sealed[0] or not otherwise_sound:
+        raise _damaged(what)
+
+
+def _damaged(what: str) -> LibraryDamaged:
+    return LibraryDamaged(f"{what} is damaged. Mend it with: pilcrow check --repair")
+
+
+def _unnoted(key: str) -> LibraryDamaged:
+    return LibraryDamaged(
+        f"what is noted about the library ({key}) is damaged. Make it anew with: "
+        "pilcrow rebuild --full"
+    )
 
 
 def _stored(path: str) -> str | bytes:
@@ -688,8 +755,9 @@ def _packed(blob: bytes, counts: Sequence[int]) -> Packed:
 
 
 def _stored_passage(row: Sequence[Any]) -> StoredPassage:
-    id_, names, *sealed = row
-    _require_seal(sealed, f"passage {id_} of {json.loads(names)[0]!r}")
+    id_, named, *sealed = row
+    names = sorted(json.loads(named))
+    _require_seal(sealed, f"a passage of {', '.join(names) or 'no document'}", bool(names))
     (_, content, paragraph, start, end, _, spans, vector, sentence_vectors, counts, tokens,
      title, source, author, date, text) = sealed  # fmt: skip
     passage_vector = np.frombuffer(vector, "<f4").astype(np.float32)
@@ -697,7 +765,7 @@ def _stored_passage(row: Sequence[Any]) -> StoredPassage:
     return StoredPassage(
         id=id_,
         content=content,
-        document_ids=tuple(sorted(json.loads(names))),
+        document_ids=tuple(names),
         title=title,
         source=source,
         author=author,

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from index import documents
-from index.encoder import CONTEXT_PIECES, Embeddable, Encoder, PassageVectors
+from index.encoder import CONTEXT_PIECES, Embeddable, Encoder
 from index.errors import LibraryMismatch
 from index.passages import CHUNKER, passages
 from index.store import NewContent, Placed, Reader, Store, Writer
@@ -66,7 +66,10 @@ class Tally:
     def report(self, change: int) -> UpdateReport:
         """The finished report."""
         return UpdateReport(
-            *(tuple(one) for one in (self.added, self.updated, self.unchanged, self.removed)),
+            added=tuple(self.added),
+            updated=tuple(self.updated),
+            unchanged=tuple(self.unchanged),
+            removed=tuple(self.removed),
             failed=tuple(self.failed),
             embedded=self.embedded,
             reused=self.reused,
@@ -400,21 +403,9 @@ class Update:
 
     def _require_match(self) -> None:
         with self._store.reading() as reader:
-            stored, chunker = reader.encoder, reader.chunker
-        if stored is None:
-            return
-        if stored != self._encoder.identity or chunker != CHUNKER:
-            ours = self._encoder.identity
-            raise LibraryMismatch(
-                f"this library was made with {stored.name}@{stored.revision} ({stored.dimension} "
-                f"dimensions, {stored.recipe!r}, {chunker!r}), this Pilcrow uses "
-                f"{ours.name}@{ours.revision} ({ours.dimension} dimensions, {ours.recipe!r}, "
-                f"{CHUNKER!r}). Embed it anew with: pilcrow rebuild --full"
-            )
+            require_match(reader, self._encoder)
 
-    def _remember(
-        self, writer: Writer, places: Iterable[Path], found: Iterable[Found]
-    ) -> None:
+    def _remember(self, writer: Writer, places: Iterable[Path], found: Iterable[Found]) -> None:
         """Where to look next time; what is asked for by name is no longer left out."""
         writer.include(str(one.path) for one in found)
         for place in places:
@@ -462,6 +453,30 @@ class Update:
         self._progress(Progress(stage, done, total, document_id))
         if self._cancelled():
             raise Cancelled
+
+
+def require_match(reader: Reader, encoder: Encoder) -> None:
+    """Refuse to mix what this Pilcrow makes with what another one made.
+
+    Raises:
+        LibraryMismatch: naming each difference, and the command that ends it.
+    """
+    stored, ours = reader.encoder, encoder.identity
+    if stored is None:
+        return
+    mine = asdict(ours)
+    differences = [
+        f"encoder {key} {value!r}, this Pilcrow uses {mine[key]!r}"
+        for key, value in asdict(stored).items()
+        if value != mine[key]
+    ]
+    if reader.chunker != CHUNKER:
+        differences.append(f"splitting rules {reader.chunker!r}, this Pilcrow uses {CHUNKER!r}")
+    if differences:
+        raise LibraryMismatch(
+            f"this library was made with {'; '.join(differences)}. "
+            "Make it anew with: pilcrow rebuild --full"
+        )
 
 
 class _Names:

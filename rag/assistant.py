@@ -309,7 +309,10 @@ def _default_generator(model: str | None, threads: int | None) -> tuple[Generato
     from rag.settings import usable_cores
 
     try:
-        return LlamaGenerator(find_model(model), threads=threads or usable_cores()), ""
+        # one core stays free for whoever asks: when all are taken, llama.cpp's threads spin waiting
+        # for each other (13 tokens/s on two busy cores, 53 on one of them)
+        cores = max(1, (threads or usable_cores()) - 1)
+        return LlamaGenerator(find_model(model), threads=cores), ""
     except ModelMissing as error:
         if model is not None:
             raise

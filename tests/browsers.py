@@ -16,7 +16,7 @@ import pytest
 from ui import web
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Dialog, Page
 
 CHROMIUM = os.environ.get("PILCROW_CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
@@ -91,13 +91,21 @@ def tab(
     home = address.rstrip("/")
     page.on("console", lambda m: complain(f"console: {m.text}") if m.type == "error" else None)
     page.on("pageerror", lambda error: complain(f"error: {error}"))
-    page.on("dialog", lambda dialog: (complain(f"dialog: {dialog.message}"), dialog.dismiss()))
+    page.on("dialog", _dismissed(complain))
     page.on("request", _elsewhere(home, complain))
     page.goto(address)
     page.wait_for_selector("html[data-pilcrow=ready]")
     yield opened
     context.close()
     assert opened.complaints == []
+
+
+def _dismissed(complain: Callable[[str], None]) -> Callable[[Dialog], None]:
+    def dismiss(dialog: Dialog) -> None:
+        complain(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    return dismiss
 
 
 def _elsewhere(home: str, complain: Callable[[str], None]) -> Callable[[Any], None]:

@@ -106,6 +106,7 @@ void disk_faults_begin(const char *below_this, int what, int number, int error) 
     mode = what, refusal = error, counted = 0, at = number;
 }
 int disk_faults_end(void) { at = -1; return counted; }
+void disk_faults_pull_the_plug(void) { pull_the_plug(); }
 int disk_faults_synced_at(int number) { return syncs[number]; }
 
 /* At the fatal write half of it still gets through. */

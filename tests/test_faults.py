@@ -13,8 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from index import Library
+from tests.fakes import BagOfWordsEncoder
+
 ROOT = Path(__file__).parent.parent
-CHANGES = ("create", "update", "rebuild", "rebuild --full", "remove", "check --repair")
+CHANGES = ("add", "update", "rebuild --full", "remove", "check --repair")
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +60,21 @@ def test_before_or_after_whatever_happens_at_whichever_point(
 ) -> None:
     report = json.loads(run(faults, "-m", "tests.crash_points", folder, change))
     points, wrong = report["points"], report["wrong"]
-    print(f"{change}: {points} points x {len(wrong)} faults = {points * len(wrong)} trials")
+    print(f"{change}: {points} points, {report['tried']} trials")  # noqa: T201
     assert points > 40, "it must have counted what a change does to the disk"
     assert not any(wrong.values()), json.dumps(wrong, indent=1)
+
+
+def test_in_a_folder_where_nothing_may_be_written_one_can_still_ask(
+    faults: Path, folder: Path
+) -> None:
+    (folder / "articles").mkdir()
+    (folder / "articles" / "sea.txt").write_text("Cables lie under the sea.\n")
+    with Library.open(folder / "library", encoder=BagOfWordsEncoder(64)) as library:
+        library.update([folder / "articles"])
+    told = run(faults, "-m", "tests.other_process", "read_only", folder)
+    found, unsound, refused, found_again = json.loads(told)
+    assert found == found_again == ["sea.txt"]
+    assert unsound == []
+    assert [code for code, _ in refused] == [74, 74, 74]
+    assert all("Make the folder writable" in line and "\n" not in line for _, line in refused)

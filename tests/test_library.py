@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -10,6 +15,9 @@ import pytest
 from index import InputError, Library, LibraryBusy, LibraryMismatch, LibraryMissing, UpdateReport
 from index.types import Progress
 from tests.fakes import BagOfWordsEncoder
+from tests.other_process import PAIR, write_pair
+
+ROOT = Path(__file__).parent.parent
 
 KYOTO = """Forum Meets in Kyoto
 
@@ -134,7 +142,7 @@ def test_removed_means_gone_and_a_rebuild_does_not_bring_it_back(
 
 def test_removing_an_unknown_document_removes_nothing(library: Library, shelf: Path) -> None:
     library.update([shelf])
-    with pytest.raises(InputError, match="nowhere.txt"):
+    with pytest.raises(InputError, match=r"nowhere\.txt"):
         library.remove(["kyoto.txt", "nowhere.txt"])
     assert len(library.documents()) == 2
 
@@ -334,7 +342,7 @@ def test_an_empty_library_answers_with_nothing(library: Library) -> None:
 
 
 def test_a_missing_library_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(LibraryMissing, match="pilcrow --store .* add ARTICLES"):
+    with pytest.raises(LibraryMissing, match=r"pilcrow --store .* add ARTICLES"):
         Library.open(tmp_path / "nowhere", create=False)
     assert not (tmp_path / "nowhere").exists()
 
@@ -365,3 +373,269 @@ def test_dates_and_documents_narrow_a_search(library: Library, tmp_path: Path) -
     hits = library.search("people online", dates=("2023-01-01", "2023-12-31"))
     assert [hit.document_id for hit in hits] == ["2023.txt"]
     assert library.search("people online", documents=set()) == []
+
+
+# --- many at once ---------------------------------------------------------------------------------
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    """Another process at work on a library."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.other_process", *map(str, arguments)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def result(process: subprocess.Popen[str]) -> object:
+    out, _ = process.communicate()
+    assert process.returncode == 0
+    return json.loads(out)
+
+
+def test_a_thousand_questions_during_rebuilds_are_each_answered_from_one_state(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "articles").mkdir()
+    write_pair(tmp_path / "articles", 0)
+    library = Library.open(tmp_path / "library", encoder=BagOfWordsEncoder(64))
+    library.update([tmp_path / "articles"])
+    writer = start("change_pair", tmp_path, tmp_path / "enough")
+    answered: list[str] = []
+    wrong: list[object] = []
+
+    def ask() -> None:
+        seen = ""
+        while len(answered) < 1000 or (len(set(answered)) < 3 and writer.poll() is None):
+            hits = library.search("which generation is the pair in?", 5)
+            states = {hit.text.split()[4].strip(",") for hit in hits}
+            if {hit.document_id for hit in hits} != set(PAIR) or len(states) != 1:
+                wrong.append([(hit.document_id, hit.text) for hit in hits])
+            (state,) = states or {"none"}
+            if int(state.removeprefix("generation")) < int(seen.removeprefix("generation") or 0):
+                wrong.append((seen, state))
+            seen = state
+            answered.append(state)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (tmp_path / "enough").touch()
+    result(writer)
+    assert wrong == []
+    assert len(set(answered)) >= 3, "the library must have changed while it was asked"
+
+
+def test_two_processes_that_write_do_not_mix(tmp_path: Path) -> None:
+    (tmp_path / "articles").mkdir()
+    writers = [start("add_own", tmp_path, name, 15) for name in ("one", "two")]
+    for writer in writers:
+        result(writer)
+    with Library.open(tmp_path / "library", encoder=BagOfWordsEncoder(64)) as library:
+        assert len(library.documents()) == 30
+        assert library.check().ok
+        with Library.open(tmp_path / "fresh", encoder=BagOfWordsEncoder(64)) as fresh:
+            fresh.update([tmp_path / "articles"])
+            for question in ("article by one", "twoword3", "it says oneword14"):
+                assert {(h.document_id, h.text) for h in library.search(question, 60)} == {
+                    (h.document_id, h.text) for h in fresh.search(question, 60)
+                }
+
+
+def test_a_library_may_be_carried_over_a_fork(tmp_path: Path) -> None:
+    (tmp_path / "articles").mkdir()
+    (tmp_path / "articles" / "sea.txt").write_text("Cables lie under the sea.\n")
+    with Library.open(tmp_path / "library", encoder=BagOfWordsEncoder(64)) as library:
+        library.update([tmp_path / "articles"])
+    assert result(start("fork", tmp_path)) is True
+
+
+@pytest.mark.parametrize(
+    ("times", "outcome"),
+    [
+        (2, [["Version 1 of an unsteady article.\n"], []]),
+        (4, [["Version 1 of an unsteady article.\n"], []]),
+        (99, [[], ["it changes while it is read; try again when it is finished"]]),
+    ],
+)
+def test_a_file_that_changes_while_it_is_read_is_read_again(
+    times: int, outcome: object, tmp_path: Path
+) -> None:
+    (tmp_path / "articles").mkdir()
+    (tmp_path / "articles" / "a.txt").write_text("Version 0 of an unsteady article.\n")
+    assert result(start("add_while_it_changes", tmp_path, "a.txt", times)) == outcome
+
+
+# --- what a person may meet -----------------------------------------------------------------------
+
+
+def test_two_articles_may_swap_their_names(
+    library: Library, shelf: Path, encoder: BagOfWordsEncoder
+) -> None:
+    library.update([shelf])
+    before = encoder.encoded
+    (shelf / "kyoto.txt").write_text(BRUSSELS)
+    (shelf / "news" / "brussels.txt").write_text(KYOTO)
+    library.rebuild()
+    assert library.document("kyoto.txt").text == BRUSSELS
+    assert library.document("news/brussels.txt").text == KYOTO
+    assert found(library, "people in Kyoto")[0] == "news/brussels.txt"
+    assert encoder.encoded == before
+
+
+def test_a_folder_that_is_away_keeps_its_documents_whatever_is_rebuilt(
+    library: Library, shelf: Path, tmp_path: Path
+) -> None:
+    library.update([shelf])
+    shelf.rename(tmp_path / "unplugged")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "kyoto.txt").write_text("A temple in Kyoto burned down.\n")
+    assert library.update([other]).added == ("other/kyoto.txt",)
+    for full in (False, True):
+        report = library.rebuild(full=full)
+        assert report.removed == ()
+        assert ["gone" in one.reason for one in report.failed] == [True]
+        assert "kyoto.txt" in found(library, "people came to the forum")
+
+
+def test_a_renamed_folder_keeps_its_document_ids(
+    library: Library, shelf: Path, tmp_path: Path, encoder: BagOfWordsEncoder
+) -> None:
+    library.update([shelf])
+    before = encoder.encoded
+    shelf.rename(tmp_path / "renamed")
+    library.update([tmp_path / "renamed"])
+    assert [one.id for one in library.documents()] == ["kyoto.txt", "news/brussels.txt"]
+    assert encoder.encoded == before
+
+
+def test_a_name_that_is_no_unicode_is_an_ordinary_name(library: Library, tmp_path: Path) -> None:
+    folder = tmp_path / "names"
+    folder.mkdir()
+    odd = Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.txt"))
+    odd.write_text(KYOTO)
+    (folder / "plain.txt").write_text(BRUSSELS)
+    assert library.update([folder]).added == ("caf\\xe9.txt", "plain.txt")
+    assert library.rebuild().unchanged == ("caf\\xe9.txt", "plain.txt")
+    odd.unlink()
+    assert library.rebuild().removed == ("caf\\xe9.txt",)
+
+
+def test_what_was_removed_is_nowhere_in_the_librarys_files(
+    library: Library, shelf: Path, tmp_path: Path
+) -> None:
+    (shelf / "secret.txt").write_text("The zanzibar memorandum names quixotic witnesses.\n")
+    library.update([shelf])
+    assert library.search("zanzibar")
+
+    def files() -> bytes:
+        return b"".join(one.read_bytes() for one in (tmp_path / "library").iterdir())
+
+    assert b"zanzibar" in files()
+    library.remove(["secret.txt"])
+    for word in (b"zanzibar", b"memorandum", b"quixot", b"witness"):
+        assert word not in files()
+
+
+def test_what_was_removed_long_ago_is_not_noted_for_ever(
+    library: Library, shelf: Path, tmp_path: Path, encoder: BagOfWordsEncoder
+) -> None:
+    import sqlite3
+
+    library.update([shelf])
+    late = Library.open(tmp_path / "library", encoder=encoder)
+    assert found(late, "people in Kyoto")[0] == "kyoto.txt"  # has a snapshot from now on
+    for i in range(5):
+        (shelf / "kyoto.txt").write_text(KYOTO.replace("8,000", f"{i}"))
+        library.rebuild()
+    library.rebuild(full=True)
+    library.remove(["news/brussels.txt"])
+    connection = sqlite3.connect(tmp_path / "library" / "library.sqlite")
+    noted = connection.execute(
+        "SELECT (SELECT count(*) FROM removed), (SELECT count(*) FROM changes)"
+    )
+    assert noted.fetchone() == (0, 1)
+    connection.close()
+    assert found(late, "people in Kyoto") == [
+        "kyoto.txt"
+    ]  # its snapshot was too old to be followed
+
+
+# --- many files -----------------------------------------------------------------------------------
+
+MANY = 2_000
+"""The benchmark does the same with 10,000."""
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for i in range(MANY):
+        (folder / f"{i:05}.txt").write_text(f"Note {i} is about subject{i}.\n")
+    return folder
+
+
+def test_many_files_are_interrupted_resumed_and_then_cost_nothing(
+    tmp_path: Path, many: Path
+) -> None:
+    encoder = BagOfWordsEncoder(32)
+    library = Library.open(tmp_path / "library", encoder=encoder, exact_up_to=1_000)
+    seen: list[Progress] = []
+
+    def interrupt(report: Progress) -> None:
+        if encoder.encoded >= MANY // 2:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        library.update([many], progress=interrupt)
+    assert library.check().ok
+    kept = len(library.documents())
+    assert 0 < kept < MANY
+    report = library.update([many], progress=seen.append)
+    assert (len(report.unchanged), len(report.added)) == (kept, MANY - kept)
+    assert encoder.encoded == MANY, "what was embedded before the interruption serves"
+    reading = [one for one in seen if one.stage == "reading"]
+    assert [one.done for one in reading] == list(range(1, MANY + 1))
+    assert {one.total for one in reading} == {MANY}
+    embedding = [one for one in seen if one.stage == "embedding"]
+    assert all(0 <= one.done <= one.total for one in embedding)
+
+    assert library.stats().vectors == "hnsw", "above the limit few vectors are looked at"
+    report = library.rebuild()
+    assert len(report.unchanged) == MANY
+    assert encoder.encoded == MANY
+    for i in (3, 777, MANY - 1):
+        assert library.search(f"what is subject{i}?", 1)[0].document_id == f"{i:05}.txt"
+    some = {"00007.txt", "00123.txt"}
+    assert {h.document_id for h in library.search("note", documents=some)} == some
+
+
+def test_an_approximate_index_grows_with_its_library(tmp_path: Path, many: Path) -> None:
+    encoder = BagOfWordsEncoder(32)
+
+    def opened() -> Library:
+        return Library.open(tmp_path / "library", encoder=encoder, exact_up_to=100)
+
+    def holds_true(library: Library) -> None:
+        assert library.search("subject1999", 1)[0].document_id == "01999.txt"
+        assert library.search("something else", 1)[0].document_id == "00050.txt"
+        assert not any(h.document_id == "00060.txt" for h in library.search("subject60", 50))
+        assert library.stats().vectors == "hnsw"
+
+    library = opened()
+    library.update([many / f"{i:05}.txt" for i in range(200)])
+    assert library.stats().vectors == "hnsw"
+    (many / "00050.txt").write_text("Note 50 is about something else.\n")
+    library.update([many])
+    library.remove(["00060.txt"])
+    holds_true(library)
+    holds_true(opened())
+    library.rebuild(full=True)
+    holds_true(library)
+    holds_true(opened())
+    assert library.check().ok

@@ -40,7 +40,7 @@ _STAGES = {
 _OUTCOMES = {
     "answered": "Answered",
     "partial": "Partly answered",
-    "not_found": "Looked everywhere",
+    "not_found": "Searched everything",
 }
 
 
@@ -187,27 +187,34 @@ def _outcome(shown: Answer, phase: Phase, seconds: float) -> str:
 def _headline(shown: Answer, turn: int) -> str:
     best = shown.headline
     assert best is not None
-    number = next((c.number for c in shown.citations if _same_place(c, best)), None)
-    marker = _marker(best, turn, number if number is not None else HEADLINE)
-    return (
-        '<figure class="headline"><figcaption class="eyebrow">Best sentence</figcaption>'
-        f'<blockquote dir="auto">{escape(best.quote)}</blockquote>'
-        f'<p class="from" dir="auto">{_place(best)} {marker}</p></figure>'
-    )
+    number = next((c.number for c in shown.citations if _same_place(c, best)), HEADLINE)
+    return _figure("headline", "Best sentence", best.quote, best, _marker(best, turn, number))
 
 
 def _statement(said: Statement, citations: Sequence[Citation], turn: int) -> str:
     by_number = {c.number: c for c in citations}
-    markers = "".join(_marker(by_number[n], turn, n) for n in said.citations if n in by_number)
+    cited = [by_number[n] for n in said.citations if n in by_number]
+    markers = "".join(_marker(c, turn, c.number) for c in cited)
     if said.support == "unsupported":
         kind, words = "unsupported", "not supported by its source"
-    elif said.quoted:
-        kind, words = "quoted", "the source’s own words"
+    elif said.quoted and cited:
+        words = "The source’s own words"
+        return _figure("statement quoted headline", words, said.text, cited[0], markers)
     else:
         kind, words = "supported", "supported"
     return (
         f'<p class="statement {kind}"><span class="said" dir="auto">{escape(said.text)}</span>'
         f'{markers} <span class="support">{words}</span></p>'
+    )
+
+
+def _figure(kind: str, words: str, quote: str, cited: Citation, markers: str) -> str:
+    """A sentence of the source, set apart, with where it stands."""
+    return (
+        f'<figure class="{kind}"><figcaption class="eyebrow">{words}</figcaption>'
+        f'<blockquote dir="auto">{escape(quote)}</blockquote>'
+        f'<p class="from"><span dir="auto">{escape(_name(cited))}</span> · paragraph '
+        f"{cited.paragraph} {markers}</p></figure>"
     )
 
 
@@ -248,7 +255,8 @@ def _missing(shown: Answer) -> bool:
 
 def _repeated(best: Citation, statements: Iterable[Statement]) -> bool:
     """True when a statement is the headline itself, so that showing both would say it twice."""
-    return any(s.quoted and s.text.strip() == best.quote.strip() for s in statements)
+    quote = " ".join(best.quote.split())
+    return any(" ".join(s.text.split()) == quote for s in statements)
 
 
 # --- sources --------------------------------------------------------------------------------------
@@ -301,7 +309,8 @@ def _source(cited: Citation, turn: int, number: int, context: Context | None) ->
     badge = str(number) if number else "¶"
     also = f" · also in {plural(len(cited.also), 'other document')}" if cited.also else ""
     return (
-        f'<li class="source {context.state}" id="t{turn}-s{number}" data-n="{number}" tabindex="-1">'
+        f'<li class="source {context.state}" id="t{turn}-s{number}" data-n="{number}" '
+        'tabindex="-1">'
         f'<header><span class="badge" aria-hidden="true">{badge}</span><div>'
         f'<h4 dir="auto">{escape(_name(cited))}</h4>'
         f'<p class="meta" dir="auto">{_meta(cited)}{also}</p></div></header>{warning}'
@@ -332,11 +341,8 @@ def _also_read(shown: Answer, turn: int) -> str:
 
 def masthead(documents: int, paragraphs: int) -> str:
     """The line at the top of the page."""
-    count = (
-        f"{plural(documents, 'document')} · {plural(paragraphs, 'paragraph')} · "
-        if documents
-        else ""
-    )
+    count = f"{plural(documents, 'document')}, {plural(paragraphs, 'paragraph')}"
+    count = f'<span class="aside">{count} · </span>' if documents else ""
     return (
         '<div class="masthead"><button type="button" class="icon-button" data-action="library" '
         'aria-controls="left" aria-expanded="true" aria-label="Library">'
@@ -351,8 +357,8 @@ def library(records: Sequence[DocumentRecord]) -> str:
     rows = "".join(
         f'<li><span class="name" dir="auto" title="{escape(r.id)}">'
         f"{escape(r.title or title_from_id(r.id))}</span>"
-        f'<span class="meta" dir="auto">{_dotted(r.source, r.date)}'
-        f"{plural(r.paragraphs, 'paragraph')}</span></li>"
+        f'<span class="meta">{_outlet(r)}'
+        f'<span class="count">{plural(r.paragraphs, "paragraph")}</span></span></li>'
         for r in records[:LISTED]
     )
     more = len(records) - LISTED
@@ -363,6 +369,16 @@ def library(records: Sequence[DocumentRecord]) -> str:
         else ('<p class="pane-empty">No documents yet.</p>')
     )
     return f'<h2 class="eyebrow">Library ({len(records)})</h2>{body}'
+
+
+def _outlet(record: DocumentRecord) -> str:
+    parts = []
+    if record.source:
+        source = escape(record.source)
+        parts.append(f'<span class="outlet" dir="auto" title="{source}">{source}</span>')
+    if record.date:
+        parts.append(f"<span>{escape(record.date)}</span>")
+    return "".join(parts)
 
 
 def job(view: JobView | None) -> str:
@@ -450,10 +466,6 @@ def plural(count: int, noun: str) -> str:
 
 def _name(place: Citation | PassageRead) -> str:
     return place.title or title_from_id(place.document_id)
-
-
-def _place(cited: Citation) -> str:
-    return f"{escape(_name(cited))} · paragraph {cited.paragraph}"
 
 
 def _meta(place: Citation | PassageRead) -> str:

@@ -1,0 +1,174 @@
+"""Any order of changes: the library equals a plain dictionary, and one that was built from scratch.
+
+Articles come, change, move, are copied and go; the library follows with updates, rebuilds and
+removals, is closed and opened again. Whatever happened, it holds what the dictionary holds, `check`
+passes, and every question is answered as by a fresh library over the same texts.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from index import Library
+from tests.fakes import BagOfWordsEncoder
+
+NAMES = st.sampled_from(["harbour.txt", "bridge.txt", "sub/harbour.txt", "sub/castle.txt"])
+PARAGRAPHS = (
+    "The forum met in Kyoto on a Sunday in October.",
+    "Cables under the sea carry the traffic between continents.",
+    "The parliament voted for the act, and fines reach millions.",
+    "Rice was harvested late, because the rain came early this year.",
+    "A comet passed close to the moon; nobody on the island slept.",
+)
+TEXTS = st.lists(st.sampled_from(PARAGRAPHS), min_size=1, max_size=3, unique=True)
+QUESTIONS = ("cables at the bridge", "the parliament, the harbour, the forum", "castle, rice, moon")
+
+
+def answers(library: Library) -> list[object]:
+    """What every question finds, without what depends on the order in which articles came."""
+    return [
+        sorted(
+            (round(hit.score, 4), hit.text, sorted({hit.document_id, *hit.also}))
+            for hit in library.search(question)
+        )
+        for question in QUESTIONS
+    ]
+
+
+class LibraryMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.shelf = self.folder / "articles"
+        self.shelf.mkdir()
+        self.files: dict[str, str] = {}
+        self.held: dict[str, str] = {}
+        self.left_out: set[str] = set()
+        self.known = False
+        self.encoder = BagOfWordsEncoder(64)
+        self.library = self.open("library")
+
+    def teardown(self) -> None:
+        self.library.close()
+        shutil.rmtree(self.folder)
+
+    def open(self, name: str) -> Library:
+        return Library.open(self.folder / name, encoder=self.encoder, threads=1)
+
+    # --- the person's files ---------------------------------------------------------------
+
+    def put(self, name: str, text: str) -> None:
+        self.files[name] = text
+        (self.shelf / name).parent.mkdir(exist_ok=True)
+        (self.shelf / name).write_text(text)
+
+    @rule(name=NAMES, paragraphs=TEXTS)
+    def write(self, name: str, paragraphs: list[str]) -> None:
+        self.put(name, "\n\n".join(paragraphs) + "\n")
+
+    @precondition(lambda self: self.files)
+    @rule(data=st.data(), to=NAMES)
+    def move(self, data: st.DataObject, to: str) -> None:
+        source = data.draw(st.sampled_from(sorted(self.files)))
+        (self.shelf / to).parent.mkdir(exist_ok=True)
+        (self.shelf / source).rename(self.shelf / to)
+        self.files[to] = self.files.pop(source)
+
+    @precondition(lambda self: self.files)
+    @rule(data=st.data(), to=NAMES)
+    def copy(self, data: st.DataObject, to: str) -> None:
+        self.put(to, self.files[data.draw(st.sampled_from(sorted(self.files)))])
+
+    @precondition(lambda self: len(self.files) > 1)
+    @rule(data=st.data())
+    def swap(self, data: st.DataObject) -> None:
+        one, other = data.draw(st.permutations(sorted(self.files)))[:2]
+        texts = self.files[one], self.files[other]
+        self.put(one, texts[1])
+        self.put(other, texts[0])
+
+    @precondition(lambda self: self.files)
+    @rule(data=st.data())
+    def delete(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.files)))
+        (self.shelf / name).unlink()
+        del self.files[name]
+
+    # --- the library ----------------------------------------------------------------------
+
+    @rule()
+    def update(self) -> None:
+        report = self.library.update([self.shelf])
+        assert set(report.removed) == set(self.held) - set(self.files)
+        self.held, self.known = dict(self.files), True
+        self.left_out -= set(self.files)
+
+    @rule(full=st.booleans())
+    def rebuild(self, full: bool) -> None:
+        encoded = self.encoder.encoded
+        self.library.rebuild(full=full)
+        if self.known:
+            fresh = {n: text for n, text in self.files.items() if n not in self.left_out}
+            if not full and set(fresh.values()) <= set(self.held.values()):
+                assert self.encoder.encoded == encoded, "moving and copying embeds nothing"
+            self.held = fresh
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data())
+    def remove(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.held)))
+        shared = sum(text == self.held[name] for text in self.held.values()) > 1
+        receipt = self.library.remove([name])
+        assert (receipt.left, receipt.passages == 0) == (0, shared)
+        del self.held[name]
+        self.left_out.add(name)
+
+    @rule()
+    def reopen(self) -> None:
+        self.library.close()
+        self.library = self.open("library")
+
+    @rule()
+    def check(self) -> None:
+        assert self.library.check().ok
+
+    # --- what always holds ----------------------------------------------------------------
+
+    @invariant()
+    def holds_what_the_dictionary_holds(self) -> None:
+        records = self.library.documents()
+        assert [one.id for one in records] == sorted(self.held)
+        for one in records:
+            text = self.library.document(one.id).text
+            assert text == self.held[one.id]
+            for passage in self.library.passages(one.id):
+                assert text[passage.start : passage.end] == passage.text
+        stats = self.library.stats()
+        assert stats.documents == len(records)
+        contents = {one.content_hash: one for one in records}.values()
+        assert stats.passages == sum(one.passages for one in contents)
+        assert stats.sentences == sum(one.sentences for one in contents)
+
+    @rule()
+    def answers_like_one_built_from_scratch(self) -> None:
+        scratch = self.folder / "scratch"
+        shutil.rmtree(scratch, ignore_errors=True)
+        for name, text in self.held.items():
+            (scratch / "articles" / name).parent.mkdir(parents=True, exist_ok=True)
+            (scratch / "articles" / name).write_text(text)
+        with self.open("scratch/library") as fresh:
+            if self.held:
+                fresh.update([scratch / "articles"])
+            assert answers(self.library) == answers(fresh)
+
+
+LibraryMachine.TestCase.settings = settings(
+    max_examples=40, stateful_step_count=15, deadline=None, print_blob=True
+)
+test_any_order_of_changes = LibraryMachine.TestCase
