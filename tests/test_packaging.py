@@ -55,7 +55,7 @@ def test_the_wheel_holds_the_four_packages_whole(wheel: Path) -> None:
         file.relative_to(CHECKOUT).as_posix()
         for package in PACKAGES
         for file in (CHECKOUT / package).rglob("*")
-        if file.is_file() and not {"__pycache__", "built"} & set(file.parts)
+        if file.is_file() and not {"__pycache__", "built", "screenshots"} & set(file.parts)
     }
     assert {f"{package}/py.typed" for package in PACKAGES} <= ours
     assert "seeds/questions.jsonl" in ours
