@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -91,6 +92,35 @@ def test_a_removed_source_keeps_its_quote_and_says_so() -> None:
     drawn = render.sources(shown, 1, {1: render.Context("", "kept", "", "removed")})
     assert "<mark>kept</mark>" in drawn
     assert "Source removed" in drawn
+
+
+def test_an_empty_library_says_what_to_do_first() -> None:
+    assert 'data-action="add"' in render.welcome(0, 0)
+    assert "12 documents, 1 paragraph." in render.welcome(12, 1)
+
+
+def test_a_stopped_search_claims_nothing() -> None:
+    cut_short = Answer("q", "not_found", "", stage="searching")
+    assert "Not in your documents" not in render.answer(cut_short, 1, "stopped")
+
+
+@pytest.mark.parametrize(
+    ("view", "words"),
+    [
+        (render.JobView("x", stage="embedding", done=12, total=48, rate=30.4, eta=1.2),
+         "embedding 12/48 · 30/s · about 1 s left"),
+        (render.JobView("x", stage="embedding", done=1, total=900, rate=0.5, eta=1798),
+         "embedding 1/900 · 0.5/s · about 30 min left"),
+        (render.JobView("x"), "starting"),
+    ],
+)  # fmt: skip
+def test_progress_says_how_far_how_fast_and_how_long(view: render.JobView, words: str) -> None:
+    assert render.pace(view) == words
+
+
+def test_failures_elsewhere_are_not_reported_for_this_upload() -> None:
+    report = UpdateReport(unchanged=("a",), failed=(FailedFile("/x/old.pdf", "damaged PDF"),))
+    assert render.summary(report, 0, only=["new.txt"]) == "Nothing new; 1 document unchanged"
 
 
 def test_the_library_is_listed_with_its_names_escaped() -> None:

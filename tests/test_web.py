@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from index.errors import PilcrowError
-from index.types import Document
+from index.types import Document, Passage
+from rag.types import Answer, Citation, Statement
 from tests.browsers import Tab, chromium, served, tab
-from tests.page_fakes import ARTICLES, HOSTILE, FakeAssistant, FakeLibrary
+from tests.page_fakes import ARTICLES, HOSTILE, FakeAssistant, FakeLibrary, passages_of
 from ui import web
 
 if TYPE_CHECKING:
@@ -110,6 +113,26 @@ def test_follow_ups_keep_their_sources_and_hand_the_history_on(
 
 
 @pytest.mark.browser
+def test_a_new_chat_during_an_answer_is_not_haunted_by_it(
+    opened: Tab, assistant: FakeAssistant
+) -> None:
+    assistant.stopped.clear()
+    assistant.go_on.clear()
+    try:
+        opened.ask(KYOTO)
+        opened.page.wait_for_selector("#current .headline")
+        opened.page.click("#new-chat")
+        assert assistant.stopped.wait(30)
+    finally:
+        assistant.go_on.set()
+    opened.page.wait_for_selector("#welcome h2", state="visible")
+    opened.ask(KYOTO)
+    opened.page.wait_for_selector("#current .turn:not([data-running]) .statement")
+    assert opened.page.locator(".turn").count() == 1
+    assert assistant.histories[-1] == []
+
+
+@pytest.mark.browser
 def test_two_tabs_never_see_each_other(browser: Browser, address: str) -> None:
     with tab(browser, address) as one, tab(browser, address) as other:
         one.ask(KYOTO)
@@ -159,6 +182,101 @@ def test_documents_are_added_by_upload_and_rebuilt_with_progress(
 
 
 @pytest.mark.browser
+def test_a_rebuild_outlives_a_reload_and_can_be_cancelled(
+    opened: Tab, assistant: FakeAssistant
+) -> None:
+    page = opened.page
+    assistant.library.go_on.clear()
+    try:
+        page.click("#rebuild")
+        page.wait_for_selector("#job .pace:has-text('embedding 1/')")
+        page.reload()
+        page.wait_for_selector("#job .pace:has-text('embedding 1/')")
+        opened.complaints.clear()  # Gradio logs the stream that the reload cut off
+        page.click("#cancel")
+        page.wait_for_selector("#job h3:has-text('Cancelled')")
+    finally:
+        assistant.library.go_on.set()
+    assert page.is_visible("#rebuild")
+
+
+@pytest.mark.browser
+def test_hovering_a_number_shows_its_quote_and_escape_comes_back_from_a_source(
+    opened: Tab,
+) -> None:
+    page = opened.page
+    opened.ask(KYOTO)
+    opened.finish()
+    number = page.locator("#current .statement .cite[data-n='1']")
+    number.hover()
+    card = page.locator("#popover")
+    assert "Kyoto hosts" in card.inner_text()
+    assert "More than 9,000" in card.inner_text()
+    number.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#current-sources .source.current:focus")
+    assert card.is_hidden()
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#current .statement .cite[data-n='1']:focus")
+
+
+@pytest.mark.browser
+def test_a_new_chat_is_empty_and_remembers_nothing(opened: Tab, assistant: FakeAssistant) -> None:
+    page = opened.page
+    opened.ask(KYOTO)
+    opened.finish()
+    page.click("#new-chat")
+    page.wait_for_selector("#welcome h2", state="visible")
+    assert page.locator(".turn, .turn-sources").count() == 0
+    opened.ask(KYOTO)
+    opened.finish()
+    assert assistant.histories[-1] == []
+
+
+class Endless(FakeAssistant):
+    """Writes on until it is stopped or dropped; says so when that happens."""
+
+    def stream(
+        self, question: str, history: Sequence[tuple[str, str]] = (), **options: Any
+    ) -> Iterator[Answer]:
+        stop: Callable[[], bool] = options["stop"]
+        words = "word"
+        try:
+            while not stop():
+                said = Statement(words := words + " word", "supported", ())
+                yield Answer(question, "answered", words, (said,), stage="writing")
+                self.stopped.wait(0.05)
+        finally:
+            self.stopped.set()
+
+
+@pytest.mark.browser
+def test_a_closed_tab_ends_its_answer(browser: Browser, tmp_path: Path) -> None:
+    endless = Endless(FakeLibrary(tmp_path))
+    with served(endless, endless.library) as address:
+        with tab(browser, address) as opened:
+            opened.ask("Go on")
+            opened.page.wait_for_selector("#current .statement")
+        assert endless.stopped.wait(60)
+
+
+@pytest.mark.browser
+def test_a_smuggled_script_is_refused_by_the_policy(opened: Tab) -> None:
+    refused = opened.page.evaluate(
+        """() => new Promise((resolve) => {
+            document.addEventListener("securitypolicyviolation", (event) =>
+                resolve(event.effectiveDirective));
+            const image = document.createElement("div");
+            image.innerHTML = '<img src="data:," onerror="window.smuggled = 1">';
+            document.body.append(image);
+        })"""
+    )
+    assert refused == "script-src-attr"
+    assert opened.page.evaluate("window.smuggled") is None
+    opened.complaints.clear()  # the refusal itself is written to the console
+
+
+@pytest.mark.browser
 def test_narrow_screens_have_their_sources_below(browser: Browser, address: str) -> None:
     with tab(browser, address, width=420, height=800) as opened:
         opened.ask(KYOTO)
@@ -185,6 +303,95 @@ def test_errors_say_what_to_do_and_bugs_show_no_trace(opened: Tab) -> None:
     text = opened.page.inner_text("#t2")
     assert "Something went wrong" in text
     assert "on purpose" not in text
+
+
+def test_headers_keep_the_page_to_itself(address: str) -> None:
+    page = httpx.get(address)
+    policy = dict(
+        part.strip().split(" ", 1) for part in page.headers["content-security-policy"].split(";")
+    )
+    assert policy["default-src"] == "'none'"
+    assert policy["connect-src"] == policy["font-src"] == "'self'"
+    assert policy["img-src"] == "'self' data:"
+    assert "'unsafe-inline'" not in policy["script-src"]
+    assert "http" not in page.headers["content-security-policy"]
+    for response in (page, httpx.get(f"{address}pilcrow/pilcrow.js"), httpx.get(f"{address}nope")):
+        assert response.headers["x-frame-options"] == "DENY"
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert response.headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}])
+def test_requests_from_elsewhere_are_refused(address: str, headers: dict[str, str]) -> None:
+    assert httpx.get(address, headers=headers).status_code == 403
+    join = f"{address}gradio_api/queue/join"
+    assert httpx.post(join, headers=headers, json={}).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "pyproject.toml", "../../../etc/passwd"])
+def test_files_cannot_be_fetched(address: str, path: str) -> None:
+    assert httpx.get(f"{address}gradio_api/file={path}").status_code in (403, 404)
+
+
+def test_uploads_have_a_limit(address: str) -> None:
+    big = {"files": ("big.txt", b"x" * (21 * 2**20))}
+    assert httpx.post(f"{address}gradio_api/upload", files=big, timeout=60).status_code == 413
+
+
+def test_with_a_password_nothing_is_shown_without_it(tmp_path: Path) -> None:
+    library = FakeLibrary(tmp_path)
+    app = web.build_app(FakeAssistant(library), library, password="sesame")
+    from starlette.testclient import TestClient
+
+    client = TestClient(app, base_url="http://pilcrow.lan")
+    assert client.get("/config").status_code == 401
+    assert "auth_required" in client.get("/").text
+    client.post("/login", data={"username": "pilcrow", "password": "sesame"})
+    assert client.get("/config").status_code == 200
+
+
+def test_only_growing_words_wait_for_their_turn() -> None:
+    shown = Answer("q", "answered", "", (Statement("It", "supported", (1,)),), stage="writing")
+    grown = replace(shown, statements=(Statement("It says", "supported", (1,)),))
+    cited = Citation(1, "a.txt", "", "", 1, 0, 2, "It")
+    assert not web.worth_drawing(grown, shown, 0.01)
+    assert web.worth_drawing(grown, shown, 0.1)
+    assert web.worth_drawing(grown, None, 0.0)
+    for news in (
+        replace(shown, statements=(*shown.statements, Statement("New", "supported", ()))),
+        replace(shown, headline=cited),
+        replace(shown, citations=(cited,)),
+        replace(shown, stage="done"),
+        replace(shown, complete=True),
+    ):
+        assert web.worth_drawing(news, shown, 0.0)
+
+
+class SplitLibrary(FakeLibrary):
+    """Stores each paragraph as one passage per sentence, as a long one would be."""
+
+    def passages(self, document_id: str, /) -> list[Passage]:
+        return [
+            Passage(p.paragraph, s.start, s.end, s.text, (s,))
+            for p in passages_of(self.document(document_id).text)
+            for s in p.sentences
+        ]
+
+
+def test_a_cited_sentence_stands_in_its_whole_paragraph(tmp_path: Path) -> None:
+    text = "Zero. \n\nOne. Two. Three.\n\nFour."
+    library = SplitLibrary(tmp_path, {"a.txt": Document("a.txt", "A", text)})
+    start = text.index("Two.")
+    cited = Citation(1, "a.txt", "A", "", 2, start, start + 4, "Two.")
+    found = web.paragraph_around(library, cited)
+    assert (found.before, found.quote, found.after, found.state) == (
+        "One. ", "Two.", " Three.", "found",
+    )  # fmt: skip
+    library.shelf["a.txt"] = Document("a.txt", "A", "Quite another text now, and longer than it.")
+    assert web.paragraph_around(library, cited).state == "changed"
+    library.shelf.clear()
+    gone = web.paragraph_around(library, cited)
+    assert (gone.before, gone.quote, gone.after, gone.state) == ("", "Two.", "", "removed")
 
 
 def test_a_public_address_needs_a_password(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def welcome(documents: int, paragraphs: int) -> str:
 
 def waiting(question: str, turn: int) -> str:
     """A question that has been sent and is not being answered yet."""
-    return _article(turn, question, _status("waiting", 0.0, running=True), running=True)
+    return _article(turn, question, _status("waiting", 0.0), running=True)
 
 
 def failure(question: str, turn: int, message: str) -> str:
@@ -161,7 +161,7 @@ def _article(turn: int, question: str, body: str, *, running: bool = False) -> s
     )
 
 
-def _status(stage: str, seconds: float, *, running: bool = True) -> str:
+def _status(stage: str, seconds: float) -> str:
     words = _STAGES.get(stage, stage.capitalize() or "Working")
     clock = f'<span class="clock" data-seconds="{seconds:.1f}">{seconds:.1f} s</span>'
     return (
@@ -177,7 +177,9 @@ def _outcome(shown: Answer, phase: Phase, seconds: float) -> str:
     parts = [f"{word} {'after' if phase == 'stopped' else 'in'} {taken:.1f} s"]
     if shown.timings.evidence_ms is not None:
         parts.append(f"evidence after {_milliseconds(shown.timings.evidence_ms)}")
-    if shown.model == "none":
+    if _missing(shown):
+        pass  # no model was asked
+    elif shown.model == "none":
         parts.append("quotes only, no language model")
     elif shown.model:
         parts.append(escape(shown.model))
@@ -213,8 +215,8 @@ def _figure(kind: str, words: str, quote: str, cited: Citation, markers: str) ->
     return (
         f'<figure class="{kind}"><figcaption class="eyebrow">{words}</figcaption>'
         f'<blockquote dir="auto">{escape(quote)}</blockquote>'
-        f'<p class="from"><span dir="auto">{escape(_name(cited))}</span> · paragraph '
-        f"{cited.paragraph} {markers}</p></figure>"
+        f'<p class="from"><bdi>{escape(_name(cited))}</bdi> · <span class="at">paragraph '
+        f"{cited.paragraph} {markers}</span></p></figure>"
     )
 
 
@@ -469,11 +471,10 @@ def _name(place: Citation | PassageRead) -> str:
 
 
 def _meta(place: Citation | PassageRead) -> str:
-    return f"{_dotted(place.source, place.date)}paragraph {place.paragraph}"
-
-
-def _dotted(*words: str) -> str:
-    return "".join(f"{escape(word)} · " for word in words if word)
+    parts = [escape(place.source)] if place.source else []
+    parts += [f'<span class="at">{escape(place.date)}</span>'] if place.date else []
+    parts += [f'<span class="at">paragraph {place.paragraph}</span>']
+    return " · ".join(parts)
 
 
 def _same_place(one: Citation, other: Citation) -> bool:

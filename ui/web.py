@@ -99,6 +99,8 @@ class Run:
     asked: float = field(default_factory=time.monotonic)
     stop: threading.Event = field(default_factory=threading.Event)
     over: threading.Event = field(default_factory=threading.Event)
+    left: threading.Event = field(default_factory=threading.Event)
+    """Set when its conversation was left: what it still says is not drawn and not remembered."""
 
     @property
     def seconds(self) -> float:
@@ -136,7 +138,7 @@ class Chat:
         if run is None or run.over.is_set():
             return
         latest: Answer | None = None
-        drawn = source_list = ""
+        drawn, source_list = "", render.no_sources()
         try:
             for latest, source_list in self._snapshots(run, turns):
                 drawn = render.answer(latest, run.number, "running", run.seconds)
@@ -156,8 +158,8 @@ class Chat:
         finally:
             run.stop.set()
             run.over.set()
-        text = latest.text if latest else ""
-        yield drawn, source_list, (*turns, Turn(run.question, text, drawn, source_list))
+        kept = (latest.text, drawn, source_list) if latest else ("", drawn, "")
+        yield drawn, source_list, (*turns, Turn(run.question, *kept))
 
     def _snapshots(self, run: Run, turns: tuple[Turn, ...]) -> Iterator[tuple[Answer, str]]:
         """The snapshots worth drawing, each with its sources."""
@@ -243,7 +245,7 @@ class Works:
     def rebuild(self) -> Iterator[render.JobView]:
         """Reads every place that was ever added again; yields progress until it is over."""
         return self._run(
-            "Rebuilding the library",
+            ("Rebuilding the library", "Library rebuilt"),
             lambda: self._library.rebuild(progress=self._report, cancelled=self._cancel.is_set),
         )
 
@@ -251,8 +253,9 @@ class Works:
         """Copies files into the library's folder and indexes them; yields progress."""
         names = keep_uploads(files, self._library.path / "uploads")
         folder = self._library.path / "uploads"
+        count = render.plural(len(names), "file")
         return self._run(
-            f"Adding {render.plural(len(names), 'file')}",
+            (f"Adding {count}", f"Finished with {count}"),
             lambda: self._library.update(
                 [folder], progress=self._report, cancelled=self._cancel.is_set
             ),
@@ -277,11 +280,17 @@ class Works:
         return not self._over.is_set()
 
     def _run(
-        self, title: str, work: Callable[[], UpdateReport], *, only: Sequence[str] | None = None
+        self,
+        titles: tuple[str, str],
+        work: Callable[[], UpdateReport],
+        *,
+        only: Sequence[str] | None = None,
     ) -> Iterator[render.JobView]:
-        while not self._begin(title):
+        """`titles` say what is being done and, afterwards, what was."""
+        doing, done = titles
+        while not self._begin(doing):
             yield from self.watch()
-        threading.Thread(target=self._work, args=(work, only), daemon=True).start()
+        threading.Thread(target=self._work, args=(done, work, only), daemon=True).start()
         yield from self.watch()
 
     def _begin(self, title: str) -> bool:
@@ -295,7 +304,9 @@ class Works:
             self._view = render.JobView(title)
             return True
 
-    def _work(self, work: Callable[[], UpdateReport], only: Sequence[str] | None) -> None:
+    def _work(
+        self, title: str, work: Callable[[], UpdateReport], only: Sequence[str] | None
+    ) -> None:
         assert self._view is not None
         outcome: dict[str, Any]
         try:
@@ -303,7 +314,8 @@ class Works:
             report = work()
             gained = _paragraphs(self._library) - before
             line = render.summary(report, gained, only=only)
-            outcome = {"summary": f"Cancelled. {line}" if self._cancel.is_set() else line}
+            cancelled = self._cancel.is_set()
+            outcome = {"title": "Cancelled" if cancelled else title, "summary": line}
         except PilcrowError as error:
             outcome = {"problem": str(error)}
         except Exception:
@@ -448,9 +460,8 @@ def _page(gr: Any, chat: Chat, works: Works, library: LibraryLike) -> Any:
                     ask = gr.Button("Ask", elem_id="ask")
                     stop = gr.Button("Stop", elem_id="stop")
             with gr.Column(elem_id="sources"):
-                past_sources, current_sources = (
-                    _html(gr, i) for i in ("past-sources", "current-sources")
-                )
+                past_sources = _html(gr, "past-sources")
+                current_sources = _html(gr, "current-sources", render.no_sources())
 
         shelf = [documents, masthead, welcome]
         conversation = [past, past_sources, current, current_sources]
@@ -487,9 +498,16 @@ def _page(gr: Any, chat: Chat, works: Works, library: LibraryLike) -> Any:
                 return [gr.skip()] * 6
             return chat.begin(asked, turns)
 
-        def start_over(run: Run | None) -> tuple[Any, ...]:
+        def answer(run: Run | None, turns: tuple[Turn, ...]) -> Iterator[Sequence[Any]]:
+            for drawn in chat.answer(run, turns):
+                yield [gr.skip()] * 3 if run and run.left.is_set() else drawn
+
+        def leave(run: Run | None) -> None:
             if run:
+                run.left.set()
                 run.stop.set()
+
+        def start_over() -> tuple[Any, ...]:
             return ("", "", "", render.no_sources(), (), None)
 
         page.load(open_page, None, [job, *shelf], concurrency_limit=None, **quiet)
@@ -502,7 +520,7 @@ def _page(gr: Any, chat: Chat, works: Works, library: LibraryLike) -> Any:
             **quiet,
         )
         answering = begun.success(
-            chat.answer,
+            answer,
             [run, turns],
             [current, current_sources, turns],
             concurrency_id="llm",
@@ -510,14 +528,9 @@ def _page(gr: Any, chat: Chat, works: Works, library: LibraryLike) -> Any:
             **quiet,
         )
         stop.click(lambda run: run and run.stop.set(), run, None, queue=False, **quiet)
-        new.click(
-            start_over,
-            run,
-            [*conversation, turns, run],
-            cancels=[answering],
-            queue=False,
-            **quiet,
-        )
+        # in two steps: what was on its way to the page when the run was left is cleared as well
+        gone = new.click(leave, run, None, cancels=[answering], queue=False, **quiet)
+        gone.then(start_over, None, [*conversation, turns, run], queue=False, **quiet)
         work = {"concurrency_limit": None, **quiet}
         files.upload(add, files, [files, job, *shelf], **work)
         rebuild.click(renew, None, [job, *shelf], **work)
@@ -526,9 +539,9 @@ def _page(gr: Any, chat: Chat, works: Works, library: LibraryLike) -> Any:
     return page
 
 
-def _html(gr: Any, elem_id: str) -> Any:
+def _html(gr: Any, elem_id: str, value: str = "") -> Any:
     """A place for HTML that `ui.render` has escaped; never a template of its own."""
-    return gr.HTML(elem_id=elem_id, apply_default_css=False, js_on_load=None)
+    return gr.HTML(value, elem_id=elem_id, apply_default_css=False, js_on_load=None)
 
 
 def _theme(gr: Any) -> Any:

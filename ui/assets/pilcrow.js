@@ -11,6 +11,7 @@
   // --- sources -----------------------------------------------------------------------------
 
   let shownTurn = ""; // "" follows the latest question
+  let opener = null; // the marker to which Esc returns from the sources
 
   function showTurn(turn) {
     const sections = [...document.querySelectorAll("#sources .turn-sources")];
@@ -33,7 +34,7 @@
     if (!target) return false;
     const fold = target.closest("details");
     if (fold) fold.open = true;
-    document.body.classList.add("sources-open");
+    pullSheet(true);
     for (const other of document.querySelectorAll(".source.current")) {
       other.classList.remove("current", "flash");
     }
@@ -52,7 +53,7 @@
   function showCard(cite) {
     const card = cite.querySelector(".card");
     const popover = byId("popover");
-    if (!card || !popover) return;
+    if (!card || !popover || cite.closest(".headline")) return; // there the quote is on screen
     popover.replaceChildren(...[...card.childNodes].map((node) => node.cloneNode(true)));
     popover.hidden = false;
     const at = cite.getBoundingClientRect();
@@ -108,22 +109,27 @@
       if (cite) {
         event.preventDefault();
         hideCard();
+        opener = cite;
         openSource(cite.getAttribute("href").slice(1), cite.dataset.turn);
         return;
       }
       const button = event.target.closest?.("[data-action]");
       if (button) actions[button.dataset.action]?.(button);
-      else if (event.target.closest?.("#sheet-bar")) toggleSheet();
-      else if (event.target.closest?.("#ask") && !box()?.value.trim()) stopHere(event);
-      else if (!event.target.closest?.("#left")) document.body.classList.remove("left-open");
+      else if (event.target.closest?.("#sheet-bar")) {
+        pullSheet(!document.body.classList.contains("sources-open"));
+      } else if (event.target.closest?.("#ask") && !box()?.value.trim()) {
+        stopHere(event);
+      } else if (!event.target.closest?.("#left")) {
+        document.body.classList.remove("left-open");
+      }
     },
     true,
   );
 
-  function toggleSheet() {
-    const open = document.body.classList.toggle("sources-open");
+  function pullSheet(open) {
+    document.body.classList.toggle("sources-open", open);
     byId("sheet-bar").setAttribute("aria-expanded", String(open));
-    if (!open) byId("sources").scrollTop = 0;
+    if (!open && narrow.matches) byId("sources").scrollTop = 0;
   }
 
   function stopHere(event) {
@@ -161,9 +167,12 @@
   );
 
   function escape(event) {
+    const inSources = event.target.closest?.("#sources");
     if (running()) byId("stop")?.click();
-    else if (document.body.matches(".left-open, .sources-open")) {
-      document.body.classList.remove("left-open", "sources-open");
+    else if (inSources || document.body.matches(".left-open, .sources-open")) {
+      document.body.classList.remove("left-open");
+      pullSheet(false);
+      if (inSources) opener?.focus();
     } else return;
     event.preventDefault();
   }
@@ -183,13 +192,26 @@
     if (number !== latestTurn) {
       latestTurn = number;
       shownTurn = "";
-      document.body.classList.remove("sources-open");
+      pullSheet(false);
+      hideCard();
       turn?.scrollIntoView({ block: "start", behavior: motion() });
       if (!number) box()?.focus();
     }
     byId("current")?.setAttribute("aria-busy", String(Boolean(running())));
     showTurn(shownTurn);
     labelToggle();
+    labelUpload();
+  }
+
+  // The stylesheet draws our words in the drop zone; Gradio's, which it brings back after each
+  // upload, give way to them for screen readers too.
+  function labelUpload() {
+    const words = document.querySelector('#upload [data-testid="upload-text"]');
+    if (!words) return;
+    words.closest("button")?.setAttribute("aria-label", "Drop articles or choose files");
+    for (const node of words.childNodes) {
+      if (node.nodeType === Node.TEXT_NODE && node.data) node.data = "";
+    }
   }
 
   function tick() {
