@@ -263,21 +263,32 @@ class Library:
             self._questions[text] = made
         return made
 
-    def rarity(self, terms: Iterable[str]) -> dict[str, float]:
+    def rarity(
+        self,
+        terms: Iterable[str],
+        *,
+        documents: Collection[str] | None = None,
+        dates: tuple[str, str] | None = None,
+    ) -> dict[str, float]:
         """How rare words are in the library: 1 for one that is nowhere, near 0 for one everywhere.
 
         Inverse document frequency over passages, divided by that of a word never seen.
 
         Args:
             terms: words as `lexical.words` makes them.
+            documents: count only in these documents, as if there were no others.
+            dates: count only in documents dated within these ISO dates.
         """
         with self._store.reading() as reader:
-            total = reader.counts()["passages"]
+            total, contents = reader.counts()["passages"], None
+            if documents is not None or dates is not None:
+                contents = reader.contents(documents, dates)
+                total = len(reader.passage_ids(contents))
             unseen = log(1 + (total + 0.5) / 0.5)
             return {
                 term: log(1 + (total - n + 0.5) / (n + 0.5)) / unseen
                 for term in dict.fromkeys(terms)
-                for n in [reader.passages_with(term)]
+                for n in [reader.passages_with(term, contents)]
             }
 
     def documents(self) -> list[DocumentRecord]:

@@ -9,6 +9,8 @@ from .83 to .88 recall@1. BM25 enters as b / (b + 10): bounded, and comparable b
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -26,8 +28,19 @@ _PASSAGE, _SENTENCE, _WORDS, _LATE = 0.5, 0.5, 1.0, 2.0
 # The default encoder has hardly seen CJK (nDCG@10 .24 on XQuAD-zh): there words decide.
 _WORDS_CJK = 8.0
 _HALF_BM25 = 10.0
+# How near the word pieces of a year are to a sentence that its document dates to that year: what
+# a year's pieces reach on average where the sentence spells it out (seeds, 14 articles).
+_DATED = 0.8
+_YEAR = re.compile(r"\b[12]\d{3}\b")
+# What it is worth that a question names the article's outlet or author ("as The Verge reported"),
+# and what each earlier hit of its document costs one in the second half of the list. On 300
+# MultiHop-RAG questions the latter moves recall@10 from .884 to .901 (.05 no further), on 300 of
+# SQuAD, whose answers lie in one of 29 long articles, from .987 to .980.
+_NAMED, _AGAIN = 0.04, 0.03
 # Two passages sharing this share of their distinct words say the same thing.
 _SAME = 0.9
+# How many times the wanted number of hits are compared with one another for repetition and spread.
+_POOL = 3
 
 
 def rank(
@@ -50,8 +63,12 @@ def rank(
     """
     weight = _WORDS_CJK if has_cjk(query) else _WORDS
     hits = [_hit(one, question, matched.get(one.id, 0.0), weight, documents) for one in found]
+    hits = [replace(h, score=min(h.score + _NAMED, 1.0)) if _named(query, h) else h for h in hits]
     hits.sort(key=lambda hit: (-hit.score, hit.passage_id))
-    return [replace(hit, rank=i) for i, hit in enumerate(_folded(hits, k), start=1)]
+    return [
+        replace(hit, rank=i)
+        for i, hit in enumerate(_spread(_folded(hits[: _POOL * k]), k), start=1)
+    ]
 
 
 def _hit(
@@ -63,7 +80,7 @@ def _hit(
 ) -> Hit:
     """A candidate with its scores and their weighted mean, which lies in [0, 1]."""
     dense = float(passage.vector @ question.vector)
-    compared = _sentences(passage, question)
+    compared = _sentences(passage, question, _dated_pieces(passage, question))
     best = max((one.score for one in compared), default=dense)
     late = max((one.late for one in compared), default=0.0)
     total = (
@@ -96,13 +113,37 @@ def _hit(
     )
 
 
-def _sentences(passage: StoredPassage, question: QuestionVectors) -> tuple[ScoredSentence, ...]:
-    """The passage's sentences, each compared with the question."""
+def _dated_pieces(passage: StoredPassage, question: QuestionVectors) -> list[int]:
+    """Which word pieces of the question spell the year of the passage's document.
+
+    None when the passage names years itself: then those count, not the date of publication.
+    """
+    year = passage.date[:4]
+    found: list[int] = []
+    if not year or _YEAR.search(passage.text):
+        return []
+    for first in range(len(question.pieces)):
+        spelled = ""
+        for last in range(first, len(question.pieces)):
+            spelled += question.pieces[last].removeprefix("##")
+            if spelled == year:
+                found += range(first, last + 1)
+            if not year.startswith(spelled):
+                break
+    return found
+
+
+def _sentences(
+    passage: StoredPassage, question: QuestionVectors, dated: Sequence[int]
+) -> tuple[ScoredSentence, ...]:
+    """The passage's sentences, each compared with the question; `dated` pieces are known here."""
     cosines = passage.sentence_vectors.astype(np.float32) @ question.vector
     nearness = question.tokens @ unpack(passage.tokens).T  # (pieces asked, pieces read)
     compared, at = [], 0
     for span, count, cosine in zip(passage.sentences, passage.token_counts, cosines, strict=True):
         closest = _closest(nearness[:, at : at + count])
+        if len(dated) and len(closest):
+            closest[dated] = np.maximum(closest[dated], _DATED)
         at += count
         compared.append(
             ScoredSentence(
@@ -125,13 +166,35 @@ def _closest(nearness: NDArray[np.float32]) -> NDArray[np.float32]:
     return best
 
 
-def _folded(hits: Sequence[Hit], k: int) -> list[Hit]:
-    """The first `k` hits; one that repeats a better one only lends it its documents."""
+def _named(query: str, hit: Hit) -> bool:
+    """Whether a question names the outlet or the author of a hit, spelled as it is there."""
+    return any(
+        len(name) > 1 and re.search(rf"\b{re.escape(name)}\b", query) is not None
+        for name in (hit.source.removeprefix("The "), hit.author)
+    )
+
+
+def _spread(hits: Sequence[Hit], k: int) -> list[Hit]:
+    """`k` hits: the first half as ranked, in the second a document's next hit counts for less.
+
+    Several documents may speak to a question, and one long article must not fill the list.
+    """
+    chosen, rest = list(hits[: (k + 1) // 2]), list(hits[(k + 1) // 2 :])
+    often = Counter(hit.document_id for hit in chosen)
+    while rest and len(chosen) < k:
+        at = max(
+            range(len(rest)), key=lambda i: rest[i].score - _AGAIN * often[rest[i].document_id]
+        )
+        often[rest[at].document_id] += 1
+        chosen.append(rest.pop(at))
+    return chosen
+
+
+def _folded(hits: Sequence[Hit]) -> list[Hit]:
+    """The hits in order; one that repeats a better one only lends it its documents."""
     kept: list[Hit] = []
     told: list[frozenset[str]] = []
     for hit in hits:
-        if len(kept) == k:
-            break
         mine = frozenset(words(hit.text))
         twin = next((i for i, other in enumerate(told) if _same(mine, other)), None)
         if twin is None:

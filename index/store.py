@@ -328,25 +328,24 @@ class Reader:
         """
         if not query:
             return {}
-        only = ""
-        values: list[object] = [_TITLE_WEIGHT, query]
-        if contents is not None:
-            only = (
-                "AND rowid IN (SELECT id FROM passages WHERE content IN "
-                "(SELECT value FROM json_each(?))) "
-            )
-            values.append(json.dumps(list(contents)))
+        only, of = _among(contents)
         rows = self._db.execute(
             "SELECT rowid, -bm25(words, ?, 1.0) AS score FROM words WHERE words MATCH ? "
             f"{only}ORDER BY score DESC, rowid LIMIT ?",
-            (*values, k),
+            (_TITLE_WEIGHT, query, *of, k),
         )
         return {int(row[0]): float(row[1]) for row in rows}
 
-    def passages_with(self, word: str) -> int:
-        """How many passages hold a word (or another form of it)."""
+    def passages_with(self, word: str, contents: Collection[int] | None = None) -> int:
+        """How many passages hold a word (or another form of it).
+
+        Args:
+            word: from `lexical.words`.
+            contents: only passages of these contents; all when None.
+        """
+        only, of = _among(contents)
         row = self._db.execute(
-            "SELECT count(*) FROM words WHERE words MATCH ?", (f'"{word}"',)
+            f"SELECT count(*) FROM words WHERE words MATCH ? {only}", (f'"{word}"', *of)
         ).fetchone()
         return int(row[0])
 
@@ -780,6 +779,16 @@ def _stored_passage(row: Sequence[Any]) -> StoredPassage:
         token_counts=tuple(token_counts),
         tokens=_packed(tokens, token_counts),
     )
+
+
+def _among(contents: Collection[int] | None) -> tuple[str, tuple[str, ...]]:
+    """The condition that rows of the text index belong to some contents, and its value."""
+    if contents is None:
+        return "", ()
+    only = (
+        "AND rowid IN (SELECT id FROM passages WHERE content IN (SELECT value FROM json_each(?))) "
+    )
+    return only, (json.dumps(sorted(contents)),)
 
 
 def _within(date: str, dates: tuple[str, str]) -> bool:

@@ -10,31 +10,30 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 from index import Hit, Library
 from index.lexical import words
-from rag import citations, evidence, gate, prompt
-from rag.conversation import History, resolve, speaker_of
+from rag import about, citations, conflicts, evidence, gate, prompt, showing
+from rag.conversation import History, fresh, resolve, speaker_of, speaks_to
 from rag.errors import ModelMissing, QuestionError
 from rag.generator import Generator
-from rag.reader import Reader, Reading
+from rag.kinds import asks_for_list
+from rag.reader import Reader, Reading, ReadSentence, Within
+from rag.times import time_of, weigh
 from rag.types import Answer, Citation, Evidence, PassageRead, State, Timings
-from rag.wording import content_stems, names, numbers
+from rag.wording import content_stems
 
 LONGEST_QUESTION = 2_000
 """Characters. A question longer than a page is a document: add it instead."""
 _HITS = 10
+_LIST_HITS = 60
 _CLOSEST = 3
 _MOST_TOKENS = 120
-# A statement may rest on a sentence believed in at least this much as compared with the best one.
-_TO_THE_POINT = 0.25
 # Every content word of a small model's statement stands in its sentence. On 88 SQuAD questions the
 # answer is then on screen in 83 %, with sentences alone in 85 %, at the usual .7 in 75 %.
 _EVERY_WORD = 1.0
-# When a second sentence is believed in nearly as much as the best one, both are shown: on 400 SQuAD
-# questions that puts the answer on screen in 80 % instead of 76 %, for 5 points of precision.
-_AS_GOOD = 0.6
 # Sentence budget when there is no model to count tokens: about four characters a token.
 _CHARACTERS_PER_TOKEN = 4
 
@@ -50,10 +49,25 @@ class _Run:
     wants_explanation: bool = False
     evidence_ms: float | None = None
     first_token_ms: float | None = None
+    answerable: float | None = None
     explain: dict[str, Any] = field(default_factory=dict)
 
     def elapsed(self) -> float:
         return round((time.perf_counter() - self.began) * 1000, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the documents have for a question."""
+
+    form: str
+    """The question in the form that was answered best."""
+    hits: Sequence[Hit]
+    reading: Reading
+    members: tuple[Evidence, ...] = ()
+    """When a list is asked for: its sentences."""
+    rivals: tuple[Evidence, ...] = ()
+    """Sentences of other documents that give another value than the best one."""
 
 
 class Assistant:
@@ -142,10 +156,17 @@ class Assistant:
             run.notes.append(f"Answered with quotes only: {self._missing}")
         yield _snapshot(run, "not_found", stage="searching")
 
+        # 0. about the assistant itself? the library's own list answers
+        if topic := about.topic_of(question):
+            text = about.reply(topic, self.library)
+            run.notes.append("From the library's own list, not from a document.")
+            yield replace(_finished(run, "answered", (), ()), text=text, model="none")
+            return
+
         # 1. find and read: the question in each of its forms; the one that is answered best counts
-        form, hits, reading = self._best_form(resolve(question, history), documents, dates)
-        passages = tuple(_passage_read(hit) for hit in hits)
-        if not reading.sentences:
+        found = self._find(question, history, Within(documents, dates))
+        passages = tuple(_passage_read(hit) for hit in found.hits)
+        if not found.reading.sentences:
             run.notes.append(
                 "There is nothing to look in: the library or your choice of it is empty."
             )
@@ -153,49 +174,49 @@ class Assistant:
             return
 
         # 2. decide: do the documents answer at all? and show the best sentence if they do
-        state = gate.decide(reading.answerable)
-        chosen = self._select(run, question, reading)
+        state = gate.decide(found.reading.answerable)
+        chosen = self._select(run, question, found.reading)
         best = evidence.best_of(chosen)
-        run.evidence_ms = run.elapsed()
-        run.explain = _explanation(form, hits, reading, chosen)
+        run.evidence_ms, run.answerable = run.elapsed(), found.reading.answerable
+        run.explain = _explanation(found, chosen)
         if state == "not_found":
             yield _finished(run, state, (), passages[:_CLOSEST])
             return
+        run.notes += _notes_on(found)
         headline = _headline(best)
         yield _snapshot(run, state, stage="reading", passages=passages, headline=headline)
 
         # 3. write and check, statement by statement
         shown: list[citations.Verified] = []
-        for shown in self._statements(run, form, chosen, stop):
+        for shown in self._statements(run, found, chosen, stop):
             yield _snapshot(run, state, shown, passages, stage="writing", headline=headline)
         yield _finished(run, state, shown, passages, headline)
 
     def _statements(
-        self, run: _Run, question: str, chosen: Sequence[Evidence], stop: Callable[[], bool]
+        self, run: _Run, found: _Found, chosen: Sequence[Evidence], stop: Callable[[], bool]
     ) -> Iterator[list[citations.Verified]]:
         """The checked statements so far, each time there is one more."""
         best = evidence.best_of(chosen)
         shown: list[citations.Verified] = []
-        for draft in self._drafts(run, question, chosen, stop):
+        drafts = () if found.members else self._drafts(run, found.form, chosen, stop)
+        for draft in drafts:
             verified = citations.verify(draft, chosen, self._enough)
-            outcome = _refused(verified, shown, best) if verified else "dropped"
+            outcome = showing.refusal(verified, shown, best) if verified else "dropped"
             run.explain.setdefault("drafts", []).append(
                 {"ids": list(draft.ids), "text": draft.text,
                  "outcome": outcome or (verified.outcome if verified else "")}
             )  # fmt: skip
             if verified is None or outcome:
-                break  # a small model that has left the point does not come back to it
-            if self._enough == _EVERY_WORD and _loses_something(question, verified):
+                if self._small:
+                    break  # a small model that has left the point does not come back to it
+                continue
+            if self._small and showing.loses_something(found.form, verified):
                 verified = citations.quote(verified.evidence[0])
             shown = [*shown, verified]
             yield shown
-        told = [one for verified in shown for one in verified.evidence]
-        close = [one for one in chosen if one.lead and one.score >= _AS_GOOD * best.score]
-        close = sorted((one for one in close if one not in told), key=lambda one: -one.score)
-        if best in close:
-            shown, close = [citations.quote(best), *shown], close[1:]
-        if close[:1] or best not in told:
-            yield [*shown, *map(citations.quote, close[:1])]
+        beside = [*found.rivals, *found.members]
+        if completed := showing.completed(shown, chosen, beside, second=self._small):
+            yield completed
 
     def _drafts(
         self, run: _Run, question: str, chosen: Sequence[Evidence], stop: Callable[[], bool]
@@ -233,29 +254,63 @@ class Assistant:
         run.model = "none"
         run.notes.append(f"Answered with quotes only: {error}")
 
+    def _find(self, question: str, history: History, within: Within) -> _Found:
+        """What the documents have for a question: its best form, hits, sentences by belief."""
+        form, hits, reading = self._best_form(question, history, within)
+        time = time_of(question, partial(self._date_of, within))
+        reading = replace(reading, sentences=weigh(reading.sentences, time))
+        members: Sequence[ReadSentence] = ()
+        if asks_for_list(question) and reading.sentences:
+            members = self._members(form, within)
+        rivals = () if time or members else conflicts.rivals(form, reading.sentences)
+        return _Found(
+            form, hits, reading, tuple(map(evidence.alone, members)),
+            tuple(map(evidence.alone, rivals)),
+        )  # fmt: skip
+
     def _best_form(
-        self,
-        forms: Sequence[str],
-        documents: Collection[str] | None,
-        dates: tuple[str, str] | None,
-    ) -> tuple[str, list[Hit], Reading]:
+        self, question: str, history: History, within: Within
+    ) -> tuple[str, Sequence[Hit], Reading]:
         """The form of the question that the documents answer best, its hits and their reading."""
         found = []
-        for form in forms:
-            hits = self.library.search(form, _HITS, documents=documents, dates=dates)
-            found.append((form, hits, self._reader.read(form, hits)))
+        for form in resolve(question, history):
+            hits = self._search(form, within)
+            found.append((form, hits, self._reader.read(form, hits, within)))
             if apart := speaker_of(form):
                 content, speaker = apart
-                hits = self.library.search(content, _HITS, documents=documents, dates=dates)
-                hits = _told_by(speaker, hits)
-                found.append((content, hits, self._reader.read(content, hits)))
-        return max(found, key=lambda one: one[2].answerable)
+                hits = _told_by(speaker, self._search(content, within))
+                found.append((content, hits, self._reader.read(content, hits, within)))
+        if len(found) == 1:
+            return found[0]
+        told = history[-1][1] if history else ""
+        found = [(form, hits, fresh(question, reading, told)) for form, hits, reading in found]
+        return max(found, key=lambda one: one[2].answerable * speaks_to(question, one[2]))
+
+    def _search(self, form: str, within: Within, k: int = _HITS) -> list[Hit]:
+        return self.library.search(form, k, documents=within.documents, dates=within.dates)
+
+    def _members(self, form: str, within: Within) -> list[ReadSentence]:
+        """The sentences of a list: every passage is looked at, not only those of the best."""
+        hits = self._search(form, within, _LIST_HITS)
+        return showing.members(form, self._reader.read(form, hits, within, wide=True).sentences)
+
+    def _date_of(self, within: Within, event: str) -> str:
+        """The date of the passage that names an event, empty when none names it whole."""
+        wanted = set(content_stems(event))
+        for hit in self._search(event, within, _CLOSEST):
+            if wanted <= set(content_stems(f"{hit.title} {hit.text}")):
+                return hit.date
+        return ""
+
+    @property
+    def _small(self) -> bool:
+        """Whether whoever writes needs the stricter rules; nobody at all counts as small."""
+        return self._generator is None or self._generator.small
 
     @property
     def _enough(self) -> float:
         """The support a statement needs: a small model may only leave words out."""
-        small = self._generator is not None and self._generator.small
-        return _EVERY_WORD if small else citations.ENOUGH
+        return _EVERY_WORD if self._small else citations.ENOUGH
 
     def _count(self, text: str) -> int:
         if self._generator is None:
@@ -329,27 +384,6 @@ def _told_by(speaker: frozenset[str], hits: Sequence[Hit]) -> list[Hit]:
     return [replace(hit, rank=rank) for rank, hit in enumerate(named, start=1)]
 
 
-def _loses_something(question: str, verified: citations.Verified) -> bool:
-    """Whether a shortened sentence has lost a fact, or has nothing but the question's own words."""
-    source = " ".join(one.text for one in verified.evidence)
-    asked = names(question) | numbers(question) | set(words(question))
-    facts = (names(source) | numbers(source)) - asked
-    said = names(verified.text) | numbers(verified.text) | set(words(verified.text))
-    new = set(content_stems(source)) - set(content_stems(question))
-    return not (facts <= said and new & set(content_stems(verified.text)))
-
-
-def _refused(
-    verified: citations.Verified, shown: Sequence[citations.Verified], best: Evidence
-) -> str:
-    """Why a checked statement is not shown all the same; empty when it is."""
-    if any(verified.evidence == one.evidence for one in shown):
-        return "said before"
-    if max(one.score for one in verified.evidence) < _TO_THE_POINT * best.score:
-        return "beside the point"
-    return ""
-
-
 def _headline(best: Evidence) -> Citation:
     _, (citation,) = citations.compose([citations.quote(best)])
     return citation
@@ -391,6 +425,7 @@ def _snapshot(
         stage=stage,
         headline=headline,
         notes=tuple(run.notes),
+        answerable=run.answerable,
         explain=run.explain if run.wants_explanation else {},
     )
 
@@ -411,17 +446,28 @@ def _finished(
     return replace(last, text=text, complete=True)
 
 
-def _explanation(
-    form: str, hits: Sequence[Hit], reading: Reading, chosen: Sequence[Evidence]
-) -> dict[str, Any]:
+def _notes_on(found: _Found) -> list[str]:
+    """What the person should know about the answer before reading it."""
+    if found.rivals:
+        return ["Your documents disagree: each value is shown with its document and date."]
+    if found.members:
+        places = len({one.document_id for one in found.members})
+        return [
+            f"Every passage was looked at; the best {len(found.members)} sentences, from {places} "
+            f"document{'s' * (places != 1)}, are quoted. There may be more."
+        ]
+    return []
+
+
+def _explanation(found: _Found, chosen: Sequence[Evidence]) -> dict[str, Any]:
     return {
-        "form": form,
-        "answerable": round(reading.answerable, 4),
+        "form": found.form,
+        "answerable": round(found.reading.answerable, 4),
         "hits": [
             {"document_id": h.document_id, "paragraph": h.paragraph, "rank": h.rank,
              "score": round(h.score, 4), "dense": round(h.dense, 4),
              "lexical": round(h.lexical, 4), "sentence": round(h.sentence, 4)}
-            for h in hits
+            for h in found.hits
         ],
         "evidence": [
             {"id": e.id, "document_id": e.document_id, "start": e.start, "end": e.end,

@@ -1,17 +1,20 @@
 """What a follow-up means, given the turns before it; no extra model call.
 
 A question that stands on its own is passed through byte for byte. One that leans on what was said
-("and in 2024?", "who signed it?") is searched for in two forms: as typed, and with the content
-words of the question before it.
+("and in 2024?", "who signed it?") is searched for in up to three forms: as typed, with the content
+words of the questions before it, and with the names in the last answer.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from index.lexical import ASKING, words
-from rag.wording import names
+from rag.kinds import fits
+from rag.reader import Reading
+from rag.wording import content_stems, dates, names, numbers
 
 History = Sequence[tuple[str, str]]
 """Earlier turns, oldest first: (question, answer text)."""
@@ -27,6 +30,13 @@ _SPEAKER = re.compile(
     r"([^,?!;]{1,80})",
     re.IGNORECASE,
 )
+_ORDINALS = frozenset(
+    "first second third fourth fifth sixth seventh eighth ninth tenth last next other".split()
+)
+# Turns looked back for the question that stood alone, and names taken from an answer.
+_TURNS, _NAMES = 4, 6
+# Belief in a sentence that was quoted in the turn before. Hand-set.
+_REPEATED = 0.3
 # Fewer content words than this cannot name a subject by themselves.
 _STANDS_ALONE = 2
 
@@ -34,15 +44,38 @@ _STANDS_ALONE = 2
 def resolve(question: str, history: History) -> tuple[str, ...]:
     """The forms in which to search for a question, the one as typed first.
 
-    One form when there is no history or the question stands on its own; else a second one with the
-    last question's content words before it.
+    One form when there is no history or the question stands on its own. Else two more: with the
+    content words of the questions before it, back to one that stands alone, and with the names in
+    the last answer. The form that the documents answer best counts.
     """
     if not history or not leans(question):
         return (question,)
-    last = history[-1][0]
     mine = set(words(question))
-    carried = [w for w in dict.fromkeys(words(last)) if w not in ASKING and w not in mine]
-    return (question, f"{' '.join(carried)} {question}") if carried else (question,)
+    asked = [word for word in _asked(history) if word not in mine]
+    if dates(question):  # "and in 2024?" after a question about 2023 is not about 2023
+        asked = [word for word in asked if not dates(word)]
+    if mine & _ORDINALS:  # nor is "and the second?" about the first
+        asked = [word for word in asked if word not in _ORDINALS]
+    told = [name for name in _told(history[-1][1]) if name not in mine]
+    forms = [question]
+    forms += [f"{' '.join(carried)} {question}" for carried in (asked, told) if carried]
+    return tuple(dict.fromkeys(forms))
+
+
+def _asked(history: History) -> list[str]:
+    """Content words of the last question that stood alone and of what leaned on it, in order."""
+    found: list[str] = []
+    for asked, _ in reversed(history[-_TURNS:]):
+        found = [word for word in words(asked) if word not in ASKING] + found
+        if not leans(asked):
+            break
+    return list(dict.fromkeys(found))
+
+
+def _told(answer: str) -> list[str]:
+    """Names in an answer in order of mention, the first few: what "he" or "there" may mean."""
+    there = names(answer)
+    return list(dict.fromkeys(word for word in words(answer) if word in there))[:_NAMES]
 
 
 def speaker_of(question: str) -> tuple[str, frozenset[str]] | None:
@@ -57,6 +90,35 @@ def speaker_of(question: str) -> tuple[str, frozenset[str]] | None:
     rest = (question[: found.start()] + question[found.end() :]).strip(" ,")
     named = frozenset(word for word in words(found.group(1)) if word not in ASKING)
     return (rest, named) if named and any(c.isalnum() for c in rest) else None
+
+
+def speaks_to(question: str, reading: Reading) -> float:
+    """How well the best sentence and its passage hold a follow-up's own words, in [.5, 1].
+
+    A form that carries many words along is answered well by what was said already; what is asked
+    now is only in the question itself.
+    """
+    own = set(content_stems(question)) | numbers(question)
+    if not own or not reading.sentences:
+        return 1.0
+    best = reading.sentences[0]
+    there = set(content_stems(best.text)) | numbers(best.text)
+    around = set(content_stems(f"{best.hit.title} {best.hit.text}"))
+    return 0.5 + 0.25 * (len(own & there) + len(own & (there | around))) / len(own)
+
+
+def fresh(question: str, reading: Reading, told: str) -> Reading:
+    """The reading with less belief in what was said already, unless it holds what is asked now.
+
+    "When was it?" may be answered by the sentence quoted before, "What did he say?" is not.
+    """
+    weighed = [
+        replace(one, score=one.score * _REPEATED)
+        if " ".join(one.text.split()) in told and not fits(question, one.text)
+        else one
+        for one in reading.sentences
+    ]
+    return replace(reading, sentences=tuple(sorted(weighed, key=lambda one: -one.score)))
 
 
 def leans(question: str) -> bool:

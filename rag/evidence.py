@@ -46,7 +46,7 @@ def select(
             break
         stems = set(content_stems(sentence.text))
         cost = count(sentence.text) + _MARKER_TOKENS
-        if any(_same(stems, other) for other in told) or (chosen and spent + cost > budget):
+        if any(same(stems, other) for other in told) or (chosen and spent + cost > budget):
             continue
         spent += cost
         told.append(stems)
@@ -65,6 +65,11 @@ def select(
 def best_of(evidence: Sequence[Evidence]) -> Evidence:
     """The sentence that answers best, among those chosen on their own account."""
     return max((one for one in evidence if one.lead), key=lambda one: one.score)
+
+
+def alone(sentence: ReadSentence) -> Evidence:
+    """A sentence as evidence outside the prompt, to be quoted beside the answer."""
+    return _evidence(sentence, sentence.position, lead=True)
 
 
 def _leaned_on(sentence: ReadSentence, chosen: Sequence[Evidence]) -> Evidence | None:
@@ -99,5 +104,6 @@ def _evidence(sentence: ReadSentence, position: int, *, lead: bool) -> Evidence:
     )
 
 
-def _same(a: set[str], b: set[str]) -> bool:
+def same(a: set[str], b: set[str]) -> bool:
+    """Whether two sentences, as sets of stems, say the same."""
     return bool(a) and len(a & b) >= 0.9 * len(a | b)

@@ -45,6 +45,32 @@ _REASON = re.compile(
 )
 
 
+_LIST = re.compile(
+    r"\b(?:list|name|enumerate|give|mention|find|show)(?: me)? "
+    r"(?:all|every|each|the (?:names|different))\b"
+    r"|\b(?:what|which|who|where) (?:(?:are|were) )?all (?:of )?(?:the|those|these)\b"
+    r"|\bhow many (?:different|distinct)\b"
+    r"|\b(?:which|what) (?:different |various |other |two |three |four |five |\d+ )?"
+    r"(?:countries|cities|companies|people|persons|organi[sz]ations|documents|articles|states|places"
+    r"|years|dates|events|sources|figures|names|reasons|parties|groups|measures|laws|languages)\b"
+    r"|^\s*(?:list|enumerate)\b|\beverything (?:that|about)\b|\b(?:each|every) (?:time|mention)\b",
+    re.IGNORECASE,
+)
+
+
+def asks_for_list(question: str) -> bool:
+    """Whether one sentence may not be enough: "list all …", "which countries …"; English forms."""
+    return _LIST.search(question) is not None
+
+
+def listed(question: str) -> str:
+    """What is to be listed: the question without the words that ask for a list and name its kind.
+
+    "Which cities hosted AI summits?" is a list of whatever hosted AI summits.
+    """
+    return _LIST.sub(" ", question, count=1)
+
+
 def question_kind(question: str) -> Kind:
     """What an answer to this question should look like."""
     return next((kind for kind, pattern in _KINDS if pattern.search(question)), "other")

@@ -104,6 +104,8 @@ class Answer:
     """The best sentence, known before the model has read its prompt."""
     notes: tuple[str, ...] = ()
     """Plain sentences for the person: no language model, sources disagree, …"""
+    answerable: float | None = None
+    """Calibrated probability in [0, 1] that the documents answer; None before they were read."""
     explain: dict[str, Any] = field(default_factory=dict)
     """How the answer was made; filled on request."""
 
@@ -124,6 +126,7 @@ class Answer:
             "timings": asdict(self.timings),
             "model": self.model,
             "notes": list(self.notes),
+            "answerable": None if self.answerable is None else round(self.answerable, 4),
         }
         if self.explain:
             shown["explain"] = self.explain

@@ -30,7 +30,7 @@ _SMALL_NUMBERS = {
     "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70",
     "eighty": "80", "ninety": "90", "hundred": "100", "dozen": "12",
 }  # fmt: skip
-_MONTHS = (
+MONTHS = (
     "january february march april may june july august september october november december"
 ).split()
 _ENDINGS = (
@@ -89,8 +89,12 @@ def names(text: str) -> set[str]:
 
 def dates(text: str) -> set[str]:
     """Years (four digits from 1000 to 2999) and month names in a text."""
-    years = {n for n in numbers(text) if len(n) == 4 and n[0] in "12" and n.isdigit()}
-    return years | {word for word in words(text) if word in _MONTHS and word != "may"}
+    return years(text) | {word for word in words(text) if word in MONTHS and word != "may"}
+
+
+def years(text: str) -> set[str]:
+    """Years from 1000 to 2999 in a text."""
+    return {n for n in numbers(text) if len(n) == 4 and n[0] in "12" and n.isdigit()}
 
 
 def negations(text: str) -> int:

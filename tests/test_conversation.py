@@ -27,10 +27,12 @@ def test_without_history_a_question_is_passed_through_byte_for_byte(question: st
     ],
 )
 def test_a_leaning_follow_up_carries_the_subject_along(question: str) -> None:
-    typed, completed = resolve(question, HISTORY)
+    typed, asked, told = resolve(question, HISTORY)
     assert typed == question
-    assert completed.endswith(question)
-    assert {"forum", "kyoto"} <= set(completed.lower().split())
+    assert asked.endswith(question)
+    assert told.endswith(question)
+    assert {"forum", "kyoto"} <= set(asked.lower().split())
+    assert "kishida" in told.split()
 
 
 @pytest.mark.parametrize(

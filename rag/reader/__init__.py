@@ -4,6 +4,6 @@ First rung: features without a model file (`features.py`), weighed by coefficien
 data in this package (`coefficients.json`), fitted by `python -m rag.reader.train`.
 """
 
-from rag.reader.reader import Reader, Reading, ReadSentence
+from rag.reader.reader import Reader, Reading, ReadSentence, Within
 
-__all__ = ["ReadSentence", "Reader", "Reading"]
+__all__ = ["ReadSentence", "Reader", "Reading", "Within"]

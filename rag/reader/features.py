@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from index.lexical import ASKING, words
 from rag.kinds import fits
-from rag.wording import content_stems, names, numbers, stem
+from rag.wording import content_stems, names, numbers, stem, years
 
 Matrix = NDArray[np.float32]
 
@@ -57,6 +57,8 @@ class Candidate:
     """The sentence after it in its passage, or nothing: a quote's speaker often stands there."""
     passage: str
     title: str
+    year: str
+    """Of its document, empty when unknown: it dates a sentence that names no year itself."""
     first: bool
     """Whether it opens its passage."""
     cosine: float
@@ -111,6 +113,9 @@ def _own(question: Question, one: Candidate) -> list[float]:
     late = np.array(one.closeness, np.float32)
     told = late[question.telling] if len(late) else late
     named = names(one.text)
+    numbered, passage_numbered = numbers(one.text), numbers(one.passage)
+    if one.year and not years(one.text):
+        numbered, passage_numbered = numbered | {one.year}, passage_numbered | {one.year}
     return [
         one.cosine,
         float(late.mean()) if len(late) else 0.0,
@@ -121,7 +126,7 @@ def _own(question: Question, one: Candidate) -> list[float]:
         _covered(question.weights, around),
         _share(question.names, named | set(words(one.text))),
         _share(question.names, set(words(one.passage)) | set(words(one.title))),
-        _share(question.numbers, numbers(one.text)),
+        _share(question.numbers, numbered),
         _FIT[fits(question.text, one.text)],
         one.passage_score,
         one.dense,
@@ -129,7 +134,7 @@ def _own(question: Question, one: Candidate) -> list[float]:
         1.0 / one.rank,
         min(len(one.text), 400) / 400.0,
         float(one.first),
-        _share(question.numbers, numbers(one.passage)),
+        _share(question.numbers, passage_numbered),
     ]
 
 

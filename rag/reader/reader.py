@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -17,8 +17,19 @@ from index.library import Library
 from rag.reader.features import NAMES, Candidate, Matrix, Question, features, take_apart
 from rag.reader.gate_features import GATE_NAMES, gate_features
 
-# Passages read closely, and sentences in them at most.
-_PASSAGES, _SENTENCES = 6, 48
+# Passages read closely, and sentences in them at most: 48, or 3 a passage when many are read.
+_PASSAGES, _SENTENCES, _EACH = 6, 48, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """The part of the library a question is asked of."""
+
+    documents: Collection[str] | None = None
+    dates: tuple[str, str] | None = None
+
+
+EVERYWHERE = Within()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +87,18 @@ class Reader:
         """Read with the library's word counts."""
         self._library = library
 
-    def read(self, question: str, hits: Sequence[Hit]) -> Reading:
+    def read(
+        self, question: str, hits: Sequence[Hit], within: Within = EVERYWHERE, *, wide: bool = False
+    ) -> Reading:
         """The sentences of the best hits, best answer first, and whether any answers.
 
         Args:
             question: as typed (or as resolved from the conversation).
             hits: from `Library.search`, best first.
+            within: where that search looked: words are as rare as they are there.
+            wide: whether to read every hit, not only the best few.
         """
-        seen = self.examine(question, hits)
+        seen = self.examine(question, hits, within, wide=wide)
         if not seen.places:
             return Reading((), 0.0)
         fitted = coefficients()
@@ -98,10 +113,20 @@ class Reader:
             float(1.0 / (1.0 + np.exp(-(logit + fitted.gate_bias)))),
         )
 
-    def examine(self, question: str, hits: Sequence[Hit]) -> Examined:
+    def examine(
+        self,
+        question: str,
+        hits: Sequence[Hit],
+        within: Within = EVERYWHERE,
+        *,
+        wide: bool = False,
+    ) -> Examined:
         """Everything there is to see, before anything is weighed."""
-        places = _places(hits)
-        rarity = self._library.rarity(words(question))
+        most = len(hits) if wide else _PASSAGES
+        places = _places(hits[:most], max(_SENTENCES, _EACH * most))
+        rarity = self._library.rarity(
+            words(question), documents=within.documents, dates=within.dates
+        )
         pieces = self._library.question(question).pieces
         taken = take_apart(question, rarity, pieces)
         return Examined(taken, places, features(taken, [_candidate(*place) for place in places]))
@@ -121,6 +146,7 @@ def _candidate(hit: Hit, position: int) -> Candidate:
         after=hit.sentences[position + 1].text if position + 1 < len(hit.sentences) else "",
         passage=hit.text,
         title=hit.title,
+        year=hit.date[:4],
         first=position == 0,
         cosine=sentence.score,
         passage_score=hit.score,
@@ -131,13 +157,13 @@ def _candidate(hit: Hit, position: int) -> Candidate:
     )
 
 
-def _places(hits: Sequence[Hit]) -> list[tuple[Hit, int]]:
-    """Which sentences to read: those of the best hits, as many as fit."""
-    every = [(hit, i) for hit in hits[:_PASSAGES] for i in range(len(hit.sentences))]
-    if len(every) <= _SENTENCES:
+def _places(hits: Sequence[Hit], most: int) -> list[tuple[Hit, int]]:
+    """Which sentences of the hits to read: all, or as many as are wanted."""
+    every = [(hit, i) for hit in hits for i in range(len(hit.sentences))]
+    if len(every) <= most:
         return every
     # a very long passage must not crowd out the others: the nearest sentences overall
-    nearest = sorted(every, key=lambda place: -place[0].sentences[place[1]].score)[:_SENTENCES]
+    nearest = sorted(every, key=lambda place: -place[0].sentences[place[1]].score)[:most]
     return sorted(nearest, key=lambda place: (place[0].rank, place[1]))
 
 

@@ -1,0 +1,98 @@
+"""Which checked statements are shown, and which sentences beside them. Pure, no model.
+
+The rules differ for a small model, which has often left the point while every word it wrote
+stands in its source; measured on SQuAD questions (see the README).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from index.lexical import words
+from rag import citations, evidence
+from rag.citations import Verified
+from rag.kinds import listed
+from rag.reader import ReadSentence
+from rag.types import Evidence
+from rag.wording import content_stems, names, numbers
+
+# A statement may rest on a sentence believed in at least this much as compared with the best one.
+_TO_THE_POINT = 0.25
+# When a second sentence is believed in nearly as much as the best one, both are shown: on 400 SQuAD
+# questions that puts the answer on screen in 80 % instead of 76 %, for 5 points of precision.
+_AS_GOOD = 0.6
+# A list is as long as a person reads, of sentences that hold this share of the words asked for.
+_LONGEST_LIST, _LISTED = 8, 0.66
+
+
+def refusal(verified: Verified, shown: Sequence[Verified], best: Evidence) -> str:
+    """Why a checked statement is not shown all the same; empty when it is."""
+    if any(verified.evidence == one.evidence for one in shown):
+        return "said before"
+    if max(one.score for one in verified.evidence) < _TO_THE_POINT * best.score:
+        return "beside the point"
+    return ""
+
+
+def loses_something(question: str, verified: Verified) -> bool:
+    """Whether a shortened sentence has lost a fact, or has nothing but the question's own words."""
+    source = " ".join(one.text for one in verified.evidence)
+    asked = names(question) | numbers(question) | set(words(question))
+    facts = (names(source) | numbers(source)) - asked
+    said = names(verified.text) | numbers(verified.text) | set(words(verified.text))
+    new = set(content_stems(source)) - set(content_stems(question))
+    return not (facts <= said and new & set(content_stems(verified.text)))
+
+
+def completed(
+    shown: Sequence[Verified],
+    chosen: Sequence[Evidence],
+    beside: Sequence[Evidence] = (),
+    *,
+    second: bool = True,
+) -> list[Verified]:
+    """The statements with the sentences that belong beside them, quoted; empty when none do.
+
+    Args:
+        shown: what the model said and what stood the check.
+        chosen: the sentences the model was shown. The best is told, first when nothing rests on
+            it; a larger model that has said something may have had its reasons to leave it out.
+        beside: sentences to be told in any case: those that disagree, or those of a list.
+        second: whether a sentence nearly as good as the best is told as well.
+    """
+    best = evidence.best_of(chosen)
+    told = {_place(one) for verified in shown for one in verified.evidence}
+    first = [best] if _place(best) not in told and (second or not shown) else []
+    told |= set(map(_place, first))
+    close = [one for one in chosen if one.lead and one.score >= _AS_GOOD * best.score]
+    close = sorted((one for one in close if _place(one) not in told), key=lambda one: -one.score)
+    more = {_place(one): one for one in [*close[: int(second)], *beside]}
+    last = [one for place, one in more.items() if place not in told]
+    if not first and not last:
+        return []
+    return [*map(citations.quote, first), *shown, *map(citations.quote, last)]
+
+
+def members(question: str, sentences: Sequence[ReadSentence]) -> list[ReadSentence]:
+    """The sentences of a list: those that hold most of what it is a list of, best first.
+
+    Args:
+        question: as searched for.
+        sentences: from a wide reading, best first.
+    """
+    wanted = set(content_stems(listed(question)))
+    found: list[ReadSentence] = []
+    told: list[set[str]] = []
+    for one in sentences:
+        if len(found) == _LONGEST_LIST:
+            break
+        stems = set(content_stems(one.text))
+        held = len(wanted & stems) >= _LISTED * len(wanted)
+        if held and not any(evidence.same(stems, other) for other in told):
+            found.append(one)
+            told.append(stems)
+    return found
+
+
+def _place(one: Evidence) -> tuple[str, int]:
+    return one.document_id, one.start
