@@ -201,19 +201,18 @@ class Assistant:
         drafts = () if found.members else self._drafts(run, found.form, chosen, stop)
         for draft in drafts:
             verified = citations.verify(draft, chosen, self._enough)
-            outcome = showing.refusal(verified, shown, best) if verified else "dropped"
+            refusal = showing.refusal(verified, shown, best) if verified else "dropped"
+            if verified and not refusal and self._small:
+                verified = showing.whole(found.form, verified)
             run.explain.setdefault("drafts", []).append(
                 {"ids": list(draft.ids), "text": draft.text,
-                 "outcome": outcome or (verified.outcome if verified else "")}
+                 "outcome": refusal or (verified.outcome if verified else "")}
             )  # fmt: skip
-            if verified is None or outcome:
-                if self._small:
-                    break  # a small model that has left the point does not come back to it
-                continue
-            if self._small and showing.loses_something(found.form, verified):
-                verified = citations.quote(verified.evidence[0])
-            shown = [*shown, verified]
-            yield shown
+            if verified and not refusal:
+                shown = [*shown, verified]
+                yield shown
+            elif self._small:
+                break  # a small model that has left the point does not come back to it
         beside = [*found.rivals, *found.members]
         if completed := showing.completed(shown, chosen, beside, second=self._small):
             yield completed

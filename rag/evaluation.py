@@ -4,33 +4,33 @@
     report = evaluate(library, Assistant(library), questions, limit=200, far=50)
     for line in report_lines(report): print(line)
 
-A question file has one JSON object a line: `id`, `question`, `answerable`, and where they are
-known `answers` (alternatives), `gold` (places: `document`, `start`, `end`), `need` (`any`: one
-gold place is enough, `all`: each is evidence of its own), `paragraph` (the gold paragraph's place)
-and `kind` (`near_unanswerable`, …). What the scores mean is said in `rag.metrics`; every figure of
-a report is computed from its rows, one a question asked, so a saved report can be compared with
-a later one.
+The shape of a question file is said in `rag.question_file`, what the scores mean in `rag.metrics`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import reprlib
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from index.passages import paragraphs
 from index.types import Document, DocumentRecord, Hit
 from rag import metrics
 from rag.errors import InputError
-from rag.metrics import Need, Place
+from rag.metrics import Place
+from rag.question_file import Question, load_questions
+from rag.report import Comparison, Difference, Report, Row, compare, load_report, summarise
+from rag.report_text import report_lines
 from rag.types import Answer
+
+__all__ = [
+    "Answering", "Comparison", "Difference", "Question", "Report", "Row", "Searchable",
+    "compare", "evaluate", "load_questions", "load_report", "report_lines", "summarise",
+]  # fmt: skip
 
 RETRIEVED = 10
 """How many passages are asked of every search; rankings are scored down to here."""
@@ -38,7 +38,6 @@ CHARACTERS_OF = 5
 """How many of them are scored character by character, where gold is only characters."""
 
 Unit = Literal["paragraph", "document", "characters"]
-Figures = dict[str, float | None]
 
 
 class Searchable(Protocol):
@@ -59,211 +58,10 @@ class Searchable(Protocol):
 class Answering(Protocol):
     """What is asked of an assistant; `rag.Assistant` is one."""
 
-    def answer(self, question: str, /, *, documents: Collection[str] | None = None) -> Answer:
+    def answer(
+        self, question: str, /, *, documents: Collection[str] | None = None, explain: bool = False
+    ) -> Answer:
         """The finished answer, from the named documents only when they are named."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One line of a question file."""
-
-    id: str
-    question: str
-    answerable: bool
-    answers: tuple[str, ...] = ()
-    """Alternatives; any of them is right."""
-    gold: tuple[Place, ...] = ()
-    need: Need = "any"
-    paragraph: Place | None = None
-    kind: str = "answerable"
-
-    @property
-    def group(self) -> str:
-        """`answerable`, or the sort of unanswerable: `near`, `far`, `null` or `other`."""
-        if self.answerable:
-            return "answerable"
-        sort = self.kind.removesuffix("_unanswerable")
-        return sort if sort in ("near", "far", "null") else "other"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What one question gave; a value that does not apply to it is absent."""
-
-    id: str
-    kind: str
-    """The question's group: `answerable`, `near`, `far`, …"""
-    values: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """All figures of a run; None where no question had the figure."""
-
-    questions: dict[str, int]
-    """How many were asked, by group."""
-    headline: float | None
-    """Mean of two shares: answerables that are right and cite gold, unanswerables refused."""
-    retrieval: Figures
-    answers: Figures
-    citations: Figures
-    refusals: Figures
-    arms: dict[str, Figures]
-    """The references: `bm25` answers with its first paragraph, `nearest` with the sentence nearest
-    to the question. Both always answer."""
-    seconds: Figures
-    notes: tuple[str, ...]
-    rows: tuple[Row, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The report as plain JSON values; `load_report` reads it back."""
-        return {
-            name: getattr(self, name)
-            for name in ("questions", "headline", "retrieval", "answers", "citations", "refusals")
-        } | {
-            "arms": self.arms,
-            "seconds": self.seconds,
-            "notes": list(self.notes),
-            "rows": [
-                {"id": row.id, "kind": row.kind, "values": dict(row.values)} for row in self.rows
-            ],
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """How one figure moved between two runs, over the questions that both asked."""
-
-    name: str
-    questions: int
-    earlier: float
-    now: float
-    difference: float
-    low: float
-    """Lower end of the difference's 95 % interval."""
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """A run against an earlier one."""
-
-    differences: tuple[Difference, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The comparison as plain JSON values."""
-        return {"differences": [asdict(difference) for difference in self.differences]}
-
-
-# --- reading ---------------------------------------------------------------------------------
-
-
-def load_questions(path: str | Path) -> list[Question]:
-    """The questions of a file, in its order.
-
-    Raises:
-        InputError: The file cannot be read, or a line is not a question; the message names it.
-    """
-    questions: dict[str, Question] = {}
-    # not splitlines(): a JSON string may hold U+2028 as it is
-    for number, line in enumerate(_read(path).split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            question = _question(json.loads(line))
-            if question.id in questions:
-                raise ValueError(f"the id {question.id!r} is used twice")
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{path}, line {number}: {_problem(error)}") from error
-        questions[question.id] = question
-    if not questions:
-        raise InputError(f"{path} holds no questions; write one JSON object a line.")
-    return list(questions.values())
-
-
-def _problem(error: Exception) -> str:
-    if isinstance(error, json.JSONDecodeError):
-        return f"this is not JSON, from column {error.colno} on"
-    if isinstance(error, UnicodeError | RecursionError):
-        return "this holds broken characters or is nested too deeply"
-    return str(error)
-
-
-def _read(path: str | Path) -> str:
-    try:
-        return Path(path).read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text; save it as UTF-8.") from error
-
-
-def _question(entry: object) -> Question:
-    """One parsed line as a question; ValueError says in a phrase what is wrong with it."""
-    if not isinstance(entry, dict):
-        raise ValueError("expected a JSON object with id, question, answerable")
-    answerable, need = entry.get("answerable"), entry.get("need") or "any"
-    if not isinstance(answerable, bool):
-        raise ValueError(f"answerable must be true or false, not {reprlib.repr(answerable)}")
-    if need not in ("any", "all"):
-        raise ValueError(f"need must be 'any' or 'all', not {reprlib.repr(need)}")
-    answers, gold = _list(entry, "answers"), _list(entry, "gold")
-    if answerable and not answers and not gold:
-        raise ValueError("an answerable question needs answers or gold")
-    paragraph = entry.get("paragraph")
-    return Question(
-        id=_text(entry.get("id"), "id"),
-        question=_text(entry.get("question"), "question"),
-        answerable=answerable,
-        answers=tuple(_text(answer, "an answer") for answer in answers),
-        gold=tuple(_place(place, "gold") for place in gold),
-        need="all" if need == "all" else "any",
-        paragraph=None if paragraph is None else _place(paragraph, "paragraph"),
-        kind="answerable" if answerable else _text(entry.get("kind", "near_unanswerable"), "kind"),
-    )
-
-
-def _text(value: object, name: str) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{name} must be a text that is not empty, not {reprlib.repr(value)}")
-    value.encode()  # half a surrogate pair is a ValueError here and now, not deep in a tokenizer
-    return value
-
-
-def _list(entry: dict[str, object], name: str) -> list[object]:
-    value = entry.get(name) or []
-    if not isinstance(value, list):
-        raise ValueError(f"{name} must be a list, not {reprlib.repr(value)}")
-    return value
-
-
-def _place(value: object, name: str) -> Place:
-    if isinstance(value, dict):
-        start, end = value.get("start"), value.get("end")
-        # type(), for True is an int too
-        if type(start) is int and type(end) is int and 0 <= start < end:
-            return Place(_text(value.get("document"), f"{name}'s document"), start, end)
-    wanted = "document, start and end with 0 <= start < end"
-    raise ValueError(f"{name} must give {wanted}, not {reprlib.repr(value)}")
-
-
-def load_report(path: str | Path) -> Report:
-    """A report saved as JSON, its figures computed anew from its rows.
-
-    Raises:
-        InputError: The file is not a saved report.
-    """
-    try:
-        saved = json.loads(_read(path))
-        rows = [
-            Row(str(row["id"]), str(row["kind"]), {k: float(v) for k, v in row["values"].items()})
-            for row in saved["rows"]
-        ]
-        return summarise(rows, tuple(map(str, saved.get("notes", ()))))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise InputError(
-            f"{path} is not a saved evaluation; make one with: pilcrow eval FILE.jsonl --json"
-        ) from error
 
 
 # --- asking ----------------------------------------------------------------------------------
@@ -504,10 +302,13 @@ def _answer(
     documents: frozenset[str] | None,
 ) -> dict[str, float]:
     began = time.perf_counter()
-    answer = assistant.answer(question.question, documents=documents)
+    answer = assistant.answer(question.question, documents=documents, explain=True)
     values = {"seconds": time.perf_counter() - began}
     refused = answer.state == "not_found"
     values["refused"] = float(refused)
+    if answer.answerable is not None:
+        values["answerable"] = answer.answerable
+    values |= _made(question, answer, articles)
     values |= _pointers(answer, articles)
     if not refused:
         values |= _support(answer, articles)
@@ -525,6 +326,31 @@ def _answer(
         values["contains"] = float(metrics.contains(text, golds))
     if not question.answerable:
         values["credit"] = float(refused)
+    return values
+
+
+def _made(question: Question, answer: Answer, articles: _Articles) -> dict[str, float]:
+    """How the answer came about, as far as it explains itself: evidence, prompt, drafts."""
+    shown = {
+        one["id"]: Place(one["document_id"], one["start"], one["end"])
+        for one in answer.explain.get("evidence", ())
+    }
+    values: dict[str, float] = {}
+    if question.gold and shown:
+        values["evidence_gold"] = _gold_cited(question, list(shown.values()), articles)
+    if tokens := answer.explain.get("prompt_tokens"):
+        values["prompt_tokens"] = float(tokens)
+    drafts = answer.explain.get("drafts", ())
+    values["drafts"] = float(len(drafts))
+    for draft in drafts:
+        pointed = "\n".join(articles.quote(shown[i]) for i in draft["ids"] if i in shown)
+        sound = metrics.is_supported(draft["text"], pointed, articles.bm25.weight)
+        spoken = draft["outcome"] in ("kept", "re-pointed")
+        right = sound and metrics.contains(draft["text"], question.answers)
+        for name, flag in (
+            ("supported", sound), ("shown", spoken), ("false_removals", right and not spoken)
+        ):  # fmt: skip
+            values[f"drafts_{name}"] = values.get(f"drafts_{name}", 0.0) + float(flag)
     return values
 
 
@@ -626,189 +452,3 @@ def _references(question: Question, hits: Sequence[Hit], articles: _Articles) ->
         for name, value in _outcome(question, text, cited, articles).items():
             values[f"{arm}.{name}"] = value
     return values
-
-
-# --- figures ---------------------------------------------------------------------------------
-
-_RETRIEVAL = ("recall_1", "recall_5", "recall_10", "mrr_10", "ndcg_10", "top_1")
-_CHARACTERS = ("characters_recall", "characters_precision", "characters_iou")
-_ANSWERS = ("exact", "f1", "contains", "right", "brief", "cites_gold")
-
-
-def summarise(rows: Sequence[Row], notes: tuple[str, ...] = ()) -> Report:
-    """Every figure of a report, from its rows."""
-    values = [row.values for row in rows]
-    groups = list(dict.fromkeys(["answerable", "near", "far", *(row.kind for row in rows)]))
-    refused = {
-        group: _mean([row.values for row in rows if row.kind == group], "refused")
-        for group in groups
-    }
-    return Report(
-        questions={group: sum(row.kind == group for row in rows) for group in groups},
-        headline=_headline(rows, "credit"),
-        retrieval={name: _mean(values, name) for name in _RETRIEVAL + _CHARACTERS},
-        answers={name: _mean(values, name) for name in _ANSWERS},
-        citations={
-            "validity": metrics.ratio(values, "valid_pointers", "pointers"),
-            "gold_precision": metrics.ratio(values, "cited_gold", "cited"),
-            "gold_recall": _mean(values, "gold_cited"),
-            "support": metrics.ratio(values, "supported", "statements"),
-        },
-        refusals={
-            **{group: refused[group] for group in groups if group != "answerable"},
-            "false": refused["answerable"],
-        },
-        arms={arm: _arm(rows, arm) for arm in ("bm25", "nearest")},
-        seconds={
-            f"{name}_p{int(100 * q)}": metrics.percentile(_values(values, key), q)
-            for name, key in (("answer", "seconds"), ("search", "search_seconds"))
-            for q in (0.5, 0.95)
-        },
-        notes=notes,
-        rows=tuple(rows),
-    )
-
-
-def _arm(rows: Sequence[Row], arm: str) -> Figures:
-    values = [row.values for row in rows]
-    ranked = _RETRIEVAL + _CHARACTERS if arm == "bm25" else ()
-    names = (*ranked, "right", "brief", "cites_gold")
-    return {name: _mean(values, f"{arm}.{name}") for name in names} | {
-        "headline": _headline(rows, f"{arm}.credit")
-    }
-
-
-def _headline(rows: Sequence[Row], name: str) -> float | None:
-    """The mean of the answerable and the unanswerable side, or the one side that was asked."""
-    sides = [_mean([row.values for row in side], name) for side in _sides(rows)]
-    return metrics.mean([side for side in sides if side is not None])
-
-
-def _sides(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
-    return (
-        [row for row in rows if row.kind == "answerable"],
-        [row for row in rows if row.kind != "answerable"],
-    )
-
-
-def _values(rows: Sequence[Mapping[str, float]], name: str) -> list[float]:
-    return [row[name] for row in rows if name in row]
-
-
-def _mean(rows: Sequence[Mapping[str, float]], name: str) -> float | None:
-    return metrics.mean(_values(rows, name))
-
-
-def compare(report: Report, earlier: Report) -> Comparison:
-    """How headline, right and recall@5 moved, by paired bootstrap over the questions of both.
-
-    Raises:
-        InputError: The two runs share no question.
-    """
-    before = {(row.id, row.kind): row for row in earlier.rows}
-    pairs = [(before[row.id, row.kind], row) for row in report.rows if (row.id, row.kind) in before]
-    if not pairs:
-        raise InputError("the two evaluations share no question; compare runs of one file.")
-    named = (("headline", "credit"), ("right", "right"), ("recall@5", "recall_5"))
-    found = (_difference(name, key, pairs) for name, key in named)
-    return Comparison(tuple(difference for difference in found if difference))
-
-
-def _difference(name: str, key: str, pairs: Sequence[tuple[Row, Row]]) -> Difference | None:
-    both = [(old, new) for old, new in pairs if key in old.values and key in new.values]
-    groups = [
-        [
-            new.values[key] - old.values[key]
-            for old, new in both
-            if (new.kind == "answerable") == answerable
-        ]
-        for answerable in (True, False)
-    ]
-    moved = metrics.bootstrap(groups)
-    earlier, now = (_headline([pair[side] for pair in both], key) for side in (0, 1))
-    if moved is None or earlier is None or now is None:
-        return None
-    return Difference(name, len(both), earlier, now, moved.difference, moved.low, moved.high)
-
-
-# --- as text ---------------------------------------------------------------------------------
-
-_LABELS = {
-    "recall_1": "R@1",
-    "recall_5": "R@5",
-    "recall_10": "R@10",
-    "mrr_10": "MRR@10",
-    "ndcg_10": "nDCG@10",
-    "top_1": "top 1",
-    "characters_recall": "recall",
-    "characters_precision": "precision",
-    "characters_iou": "IoU",
-    "exact": "EM",
-    "f1": "F1",
-    "cites_gold": "cites gold",
-    "gold_precision": "gold prec.",
-    "gold_recall": "gold rec.",
-    "answer_p50": "answer p50",
-    "answer_p95": "answer p95",
-    "search_p50": "search p50",
-    "search_p95": "search p95",
-}
-
-
-def report_lines(report: Report, comparison: Comparison | None = None) -> list[str]:
-    """The report as lines of plain text, none of it taken from documents or questions."""
-    asked = ", ".join(f"{count} {group}" for group, count in report.questions.items() if count)
-    bm25, nearest = report.arms["bm25"], report.arms["nearest"]
-    us = {**report.answers, "headline": report.headline}
-    ends = ("right", "brief", "cites_gold", "headline")
-    blocks = [
-        _table("retrieval", _RETRIEVAL, {"pilcrow": report.retrieval, "BM25": bm25}),
-        _table("characters", _CHARACTERS, {"pilcrow": report.retrieval, "BM25": bm25}),
-        _table("answers", _ANSWERS[:3], {"pilcrow": us}),
-        _table("citations", tuple(report.citations), {"pilcrow": report.citations}),
-        _table("refused", tuple(report.refusals), {"pilcrow": report.refusals}),
-        _table(
-            "outcome",
-            ends,
-            {"pilcrow": us, "BM25's paragraph": bm25, "nearest sentence": nearest},
-        ),
-        _table("seconds", tuple(report.seconds), {"pilcrow": report.seconds}),
-    ]
-    lines = [f"asked: {asked}"]
-    for block in filter(None, blocks):
-        lines += ["", *block]
-    if comparison:
-        lines += ["", *_comparison_lines(comparison)]
-    notes = list(report.notes)
-    if report.headline is not None and not all(_sides(report.rows)):
-        notes.append("the headline is one-sided: add unanswerable and answerable questions both")
-    return lines + [f"note: {note}" for note in notes]
-
-
-def _table(title: str, names: Sequence[str], rows: Mapping[str, Figures]) -> list[str]:
-    """A table of the rows that have figures; no lines when none has."""
-    filled = {
-        label: figures
-        for label, figures in rows.items()
-        if any(figures.get(name) is not None for name in names)
-    }
-    if not filled:
-        return []
-    head = f"{title:<18}" + "".join(f"{_LABELS.get(name, name):>12}" for name in names)
-    return [head] + [
-        f"  {label:<16}" + "".join(f"{_shown(figures.get(name)):>12}" for name in names)
-        for label, figures in filled.items()
-    ]
-
-
-def _shown(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
-def _comparison_lines(comparison: Comparison) -> list[str]:
-    columns = ("earlier", "now", "change", "95 % from", "to", "questions")
-    return ["against earlier".ljust(18) + "".join(f"{name:>12}" for name in columns)] + [
-        f"  {each.name:<16}{each.earlier:>12.3f}{each.now:>12.3f}{each.difference:>+12.3f}"
-        f"{each.low:>+12.3f}{each.high:>+12.3f}{each.questions:>12}"
-        for each in comparison.differences
-    ]

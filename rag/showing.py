@@ -34,14 +34,11 @@ def refusal(verified: Verified, shown: Sequence[Verified], best: Evidence) -> st
     return ""
 
 
-def loses_something(question: str, verified: Verified) -> bool:
-    """Whether a shortened sentence has lost a fact, or has nothing but the question's own words."""
-    source = " ".join(one.text for one in verified.evidence)
-    asked = names(question) | numbers(question) | set(words(question))
-    facts = (names(source) | numbers(source)) - asked
-    said = names(verified.text) | numbers(verified.text) | set(words(verified.text))
-    new = set(content_stems(source)) - set(content_stems(question))
-    return not (facts <= said and new & set(content_stems(verified.text)))
+def whole(question: str, verified: Verified) -> Verified:
+    """The statement, or its sentence when shortening it has lost a fact."""
+    if verified.quoted or not _loses_something(question, verified):
+        return verified
+    return citations.quote(verified.evidence[0])
 
 
 def completed(
@@ -92,6 +89,16 @@ def members(question: str, sentences: Sequence[ReadSentence]) -> list[ReadSenten
             found.append(one)
             told.append(stems)
     return found
+
+
+def _loses_something(question: str, verified: Verified) -> bool:
+    """Whether a fact is lost, or nothing is left but the question's own words."""
+    source = " ".join(one.text for one in verified.evidence)
+    asked = names(question) | numbers(question) | set(words(question))
+    facts = (names(source) | numbers(source)) - asked
+    said = names(verified.text) | numbers(verified.text) | set(words(verified.text))
+    new = set(content_stems(source)) - set(content_stems(question))
+    return not (facts <= said and new & set(content_stems(verified.text)))
 
 
 def _place(one: Evidence) -> tuple[str, int]:

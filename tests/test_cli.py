@@ -308,7 +308,7 @@ def test_eval_scores_a_file_of_questions(shelf: Run, tmp_path: Path) -> None:
     result = shelf("eval", file, "--json")
     assert json.loads(result.stdout)["questions"]["answerable"] == 1
     (tmp_path / "earlier.json").write_text(result.stdout, encoding="utf-8")
-    shown = shelf("eval", file, "--compare", tmp_path / "earlier.json").stdout
+    shown = shelf("eval", file, "--against", tmp_path / "earlier.json").stdout
     assert "retrieval" in shown
     assert "against earlier" in shown
 

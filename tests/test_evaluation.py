@@ -114,7 +114,9 @@ class QuotingAssistant:
     library: SmallLibrary
     enough: float = 0.4
 
-    def answer(self, question: str, *, documents: Collection[str] | None = None) -> Answer:
+    def answer(
+        self, question: str, *, documents: Collection[str] | None = None, explain: bool = False
+    ) -> Answer:
         hits = self.library.search(question, 5, documents=documents)
         if not hits or hits[0].score < self.enough:
             return Answer(question, "not_found", "Not in your documents.", complete=True)
@@ -128,7 +130,9 @@ class FixedAssistant:
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
 
-    def answer(self, question: str, *, documents: Collection[str] | None = None) -> Answer:
+    def answer(
+        self, question: str, *, documents: Collection[str] | None = None, explain: bool = False
+    ) -> Answer:
         return replace(self._answer, question=question)
 
 
@@ -680,3 +684,56 @@ def test_every_figure_is_a_share(name: str, questions: list[Question], far: int)
         assert row.values.get("credit", 0) <= row.values.get("right", 1)
         assert row.values.get("brief", 0) <= row.values.get("right", 1)
         assert row.values.get("exact", 0) <= row.values.get("f1", 1)
+
+
+# --- evidence, drafts and the gate's curve ------------------------------------------------------
+
+
+def explained(question: str, belief: float, outcome: str) -> Answer:
+    """Quotes the length of the river; its model wrote one statement."""
+    quote = "It is 310 kilometres long."
+    start = RIVER.index(quote)
+    return replace(
+        quoting(question, "river.txt", start, quote),
+        answerable=belief,
+        explain={
+            "evidence": [
+                {"id": 1, "document_id": "river.txt", "start": start, "end": start + len(quote)}
+            ],
+            "prompt_tokens": 200,
+            "drafts": [{"ids": [1], "text": "It is 310 kilometres long.", "outcome": outcome}],
+        },
+    )
+
+
+@pytest.mark.parametrize(("outcome", "shown", "lost"), [("kept", 1, 0), ("beside the point", 0, 1)])
+def test_what_checking_did_to_the_drafts_is_counted(outcome: str, shown: int, lost: int) -> None:
+    report = run([LENGTH], explained("", 0.9, outcome))
+    assert report.evidence == {"evidence_gold": 1, "prompt_tokens": 200}
+    assert report.drafts == {"supported": 1, "shown": shown, "false_removals": lost}
+    assert run([BUILT], explained("", 0.9, outcome)).evidence["evidence_gold"] == 0
+
+
+def test_the_curve_says_what_other_thresholds_would_do() -> None:
+    def row(kind: str, belief: float, credit: float) -> Row:
+        refused = float(belief < 0.2)
+        return Row(f"{kind}{belief}", kind, dict(answerable=belief, refused=refused, credit=credit))
+
+    rows = [row("answerable", 0.1 * i, float(i > 4)) for i in range(1, 11)]
+    rows += [row("far", 0.05, 1.0), row("near", 0.55, 0.0)]
+    curve = summarise(rows).curve
+    assert all(point["far"] == 1 for point in curve)
+    half = next(point for point in curve if point["false"] == 0.5)
+    assert half["near"] == 1
+    assert half["risk"] == 0
+    assert curve[0]["risk"] is None  # below the run's own threshold nobody knows
+    assert [point["threshold"] for point in curve] == sorted(p["threshold"] or 0 for p in curve)
+    assert summarise([]).curve == ()
+
+
+def test_a_saved_report_keeps_its_curve(tmp_path: Path) -> None:
+    report = run([LENGTH, NEAR], explained("", 0.9, "kept"))
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps(report.to_dict()))
+    assert load_report(path).to_dict() == report.to_dict()
+    assert any(line.startswith("gate's curve") for line in report_lines(report))

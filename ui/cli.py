@@ -400,7 +400,7 @@ def evaluate(
     retrieval_only: Annotated[
         bool, typer.Option("--retrieval-only", help="Search only, without answering.")
     ] = False,
-    compare: Annotated[
+    against: Annotated[
         Path | None, typer.Option(metavar="REPORT", help="An earlier report, saved with --json.")
     ] = None,
     model: ModelOption = None,
@@ -413,7 +413,7 @@ def evaluate(
 
     session = _session(ctx, store, as_json)
     questions = evaluation.load_questions(file)
-    earlier = evaluation.load_report(compare) if compare else None
+    earlier = evaluation.load_report(against) if against else None
     with session.library(filled=True) as library, progress_bar(open_console(stderr=True)) as draw:
         assistant = None
         if not retrieval_only:
