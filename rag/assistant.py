@@ -201,7 +201,9 @@ class Assistant:
         drafts = () if found.members else self._drafts(run, found.form, chosen, stop)
         for draft in drafts:
             verified = citations.verify(draft, chosen, self._enough)
-            refusal = showing.refusal(verified, shown, best) if verified else "dropped"
+            refusal = "dropped"
+            if verified:
+                refusal = showing.refusal(verified, shown, best, small=self._small)
             if verified and not refusal and self._small:
                 verified = showing.whole(found.form, verified)
             run.explain.setdefault("drafts", []).append(

@@ -25,8 +25,18 @@ _AS_GOOD = 0.6
 _LONGEST_LIST, _LISTED = 8, 0.66
 
 
-def refusal(verified: Verified, shown: Sequence[Verified], best: Evidence) -> str:
-    """Why a checked statement is not shown all the same; empty when it is."""
+def refusal(
+    verified: Verified, shown: Sequence[Verified], best: Evidence, *, small: bool = True
+) -> str:
+    """Why a checked statement is not shown all the same; empty when it is.
+
+    A small model says a sentence once and should keep to the best ones; a larger one may say two
+    things from one sentence and knows why it chose another.
+    """
+    if not small:
+        said = set(content_stems(verified.text))
+        again = any(evidence.same(said, set(content_stems(one.text))) for one in shown)
+        return "said before" if again else ""
     if any(verified.evidence == one.evidence for one in shown):
         return "said before"
     if max(one.score for one in verified.evidence) < _TO_THE_POINT * best.score:
