@@ -16,7 +16,15 @@ from typing import Any, Literal
 from index import Hit, Library
 from index.lexical import words
 from rag import about, citations, conflicts, evidence, gate, prompt, showing
-from rag.conversation import History, fresh, resolve, speaker_of, speaks_to
+from rag.conversation import (
+    History,
+    about_what,
+    fresh,
+    leans,
+    resolve,
+    speaker_of,
+    speaks_to,
+)
 from rag.errors import ModelMissing, QuestionError
 from rag.generator import Generator
 from rag.kinds import asks_for_list
@@ -281,11 +289,12 @@ class Assistant:
                 content, speaker = apart
                 hits = _told_by(speaker, self._search(content, within))
                 found.append((content, hits, self._reader.read(content, hits, within)))
-        if len(found) == 1:
-            return found[0]
-        told = history[-1][1] if history else ""
-        found = [(form, hits, fresh(question, reading, told)) for form, hits, reading in found]
-        return max(found, key=lambda one: one[2].answerable * speaks_to(question, one[2]))
+        if not history or not leans(question):
+            return max(found, key=lambda one: one[2].answerable)
+        here = {hit.document_id for hit in self._search(about_what(history), within, _CLOSEST)[:1]}
+        told = history[-1][1]
+        found = [(form, hits, fresh(question, read, told, here)) for form, hits, read in found]
+        return max(found, key=lambda one: one[2].answerable * speaks_to(question, one[2], here))
 
     def _search(self, form: str, within: Within, k: int = _HITS) -> list[Hit]:
         return self.library.search(form, k, documents=within.documents, dates=within.dates)

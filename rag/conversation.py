@@ -8,12 +8,12 @@ words of the questions before it, and with the names in the last answer.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from index.lexical import ASKING, words
 from rag.kinds import fits
-from rag.reader import Reading
+from rag.reader import Reading, ReadSentence
 from rag.wording import content_stems, dates, names, numbers
 
 History = Sequence[tuple[str, str]]
@@ -35,8 +35,9 @@ _ORDINALS = frozenset(
 )
 # Turns looked back for the question that stood alone, and names taken from an answer.
 _TURNS, _NAMES = 4, 6
-# Belief in a sentence that was quoted in the turn before. Hand-set.
-_REPEATED = 0.3
+# Belief in a sentence that was quoted in the turn before, and in one of other documents than the
+# talk has been about. Hand-set on the conversations of tests/test_follow_ups.py.
+_REPEATED, _ELSEWHERE = 0.3, 0.5
 # Fewer content words than this cannot name a subject by themselves.
 _STANDS_ALONE = 2
 
@@ -92,32 +93,54 @@ def speaker_of(question: str) -> tuple[str, frozenset[str]] | None:
     return (rest, named) if named and any(c.isalnum() for c in rest) else None
 
 
-def speaks_to(question: str, reading: Reading) -> float:
-    """How well the best sentence and its passage hold a follow-up's own words, in [.5, 1].
+def about_what(history: History) -> str:
+    """The last question that stood alone: what the talk has been about since."""
+    alone = [asked for asked, _ in history[-_TURNS:] if not leans(asked)]
+    return alone[-1] if alone else history[-1][0]
 
-    A form that carries many words along is answered well by what was said already; what is asked
-    now is only in the question itself.
+
+def speaks_to(question: str, reading: Reading, here: Collection[str]) -> float:
+    """How far a reading answers the follow-up itself rather than what was carried along, in [0, 1].
+
+    Carried words are answered well by what was said already. What is asked now is in the
+    question's own words, and a talk mostly stays with its documents.
+
+    Args:
+        question: as typed.
+        reading: of one of its forms.
+        here: the documents the talk has been about.
     """
-    own = set(content_stems(question)) | numbers(question)
-    if not own or not reading.sentences:
-        return 1.0
+    if not reading.sentences:
+        return 0.0
     best = reading.sentences[0]
+    own = set(content_stems(question)) | numbers(question)
     there = set(content_stems(best.text)) | numbers(best.text)
-    around = set(content_stems(f"{best.hit.title} {best.hit.text}"))
-    return 0.5 + 0.25 * (len(own & there) + len(own & (there | around))) / len(own)
+    around = there | set(content_stems(f"{best.hit.title} {best.hit.text}"))
+    held = (len(own & there) + len(own & around)) / (2 * len(own)) if own else 1.0
+    return (1 + held) / 2 * (1.0 if best.hit.document_id in here else _ELSEWHERE)
 
 
-def fresh(question: str, reading: Reading, told: str) -> Reading:
-    """The reading with less belief in what was said already, unless it holds what is asked now.
+def fresh(question: str, reading: Reading, told: str, here: Collection[str]) -> Reading:
+    """The reading with belief moved to what the talk is about and has not said yet.
 
-    "When was it?" may be answered by the sentence quoted before, "What did he say?" is not.
+    "When was it?" may be answered by the sentence quoted before, "What did he say?" is not: a
+    repeated sentence must hold the question's own words and something of the kind asked for.
+
+    Args:
+        question: as typed.
+        reading: of one of its forms.
+        told: the last answer.
+        here: the documents the talk has been about.
     """
-    weighed = [
-        replace(one, score=one.score * _REPEATED)
-        if " ".join(one.text.split()) in told and not fits(question, one.text)
-        else one
-        for one in reading.sentences
-    ]
+    own = set(content_stems(question))
+
+    def weight(one: ReadSentence) -> float:
+        again = " ".join(one.text.split()) in told
+        answers = fits(question, one.text) and own <= set(content_stems(one.text))
+        repeated = _REPEATED if again and not answers else 1.0
+        return repeated * (1.0 if one.hit.document_id in here else _ELSEWHERE)
+
+    weighed = [replace(one, score=one.score * weight(one)) for one in reading.sentences]
     return replace(reading, sentences=tuple(sorted(weighed, key=lambda one: -one.score)))
 
 
