@@ -224,7 +224,7 @@ class Assistant:
             elif self._small:
                 break  # a small model that has left the point does not come back to it
         beside = [*found.rivals, *found.members]
-        if completed := showing.completed(shown, chosen, beside, second=self._small):
+        if completed := showing.completed(shown, chosen, beside, found.form, small=self._small):
             yield completed
 
     def _drafts(

@@ -1,8 +1,8 @@
 """A small set of conversations over the seed articles, with the real encoder and no model.
 
-Written before it was run (11 of 17), then two constants in `rag.conversation` were chosen on it (13),
-so it guards and does not measure. Each turn says what a right answer holds; turns of each kind: first
-follow-up, ellipsis, pronoun, another year, a change of topic.
+Written before it was run (11 of 17), then two constants in `rag.conversation` were chosen on it
+(13), so it guards and does not measure. Each turn says what a right answer holds; turns of each
+kind: first follow-up, ellipsis, pronoun, another year, a change of topic.
 """
 
 from __future__ import annotations
