@@ -1,7 +1,7 @@
 """A file → a `Document`: finding files, reading their bytes, choosing the reader.
 
 Whatever is wrong with one file becomes `Unreadable` with a reason in one line; the caller lists
-it and goes on.
+it and goes on. Plain text is read here, everything else in a process of its own (`sandbox.py`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from index import formats, pdf, webpage
 from index.formats import Unreadable
+from index.sandbox import Sandbox
 from index.types import Document
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Unreadable",
     "parse",
     "read_bytes",
+    "read_here",
     "safe_name",
     "unknown",
     "walk",
@@ -41,31 +43,61 @@ _READERS: dict[str, formats.Reader] = {
 }
 SUFFIXES = tuple(_READERS)
 """File name endings that are read, in lower case."""
+_PLAIN = (".txt", ".text", ".md", ".markdown")
+# One process for all who read in this one; it is started by the first file that is not plain text.
+_SANDBOX = Sandbox()
 
 OnError = Callable[[Path, str], None]
 
 
-def parse(document_id: str, data: bytes, suffix: str) -> Document:
+def parse(
+    document_id: str,
+    data: bytes,
+    suffix: str,
+    *,
+    cancelled: Callable[[], bool] | None = None,
+    sandbox: Sandbox = _SANDBOX,
+) -> Document:
     """The document in a file's bytes.
 
     Args:
         document_id: what the document will be called.
         data: the whole file.
         suffix: the file name's ending with its dot, in any case; it decides how data is read.
+        cancelled: asked while a file that is not plain text is read.
+        sandbox: where such files are read.
 
     Raises:
         Unreadable: with the reason, when there is no text worth indexing.
+        Cancelled: when `cancelled` said True.
     """
-    reader = _READERS.get(suffix.lower())
-    if reader is None:
+    kind = suffix.lower()
+    if kind not in _READERS:
         known = ", ".join(SUFFIXES)
         raise Unreadable(f"unknown suffix {suffix!r}" if suffix else f"no suffix; known: {known}")
     if not data or data.isspace():
         raise Unreadable("empty file")
-    document = reader(document_id, data)
+    if kind in _PLAIN:
+        document = read_here(document_id, data, kind)
+    else:
+        document = sandbox.read(document_id, data, kind, cancelled)
     if not any(char.isalnum() for char in document.text):
         raise Unreadable("no words in it" if document.text.strip() else "empty: no text in it")
     return document
+
+
+def read_here(document_id: str, data: bytes, suffix: str) -> Document:
+    """The document in a file's bytes, read in this very process: for `parse` and its sandbox.
+
+    Args:
+        document_id: what the document will be called.
+        data: the whole file.
+        suffix: one of `SUFFIXES`.
+
+    Raises:
+        Unreadable: with the reason.
+    """
+    return _READERS[suffix](document_id, data)
 
 
 def read_bytes(path: Path) -> bytes:

@@ -36,7 +36,13 @@ class Unreadable(Exception):
 
 
 def damaged(kind: str, error: Exception) -> Unreadable:
-    """What to say when a parser gives up: the parsers' own errors are of every type there is."""
+    """What to say when a parser gives up: the parsers' own errors are of every type there is.
+
+    Raises:
+        MemoryError: when it is one; how much there was to have is known elsewhere.
+    """
+    if isinstance(error, MemoryError):
+        raise error
     detail = next(iter(str(error).splitlines()), "")
     return Unreadable(f"damaged {kind}: {detail or type(error).__name__}")
 

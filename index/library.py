@@ -26,6 +26,7 @@ from index.errors import (
     LibraryUnwritable,
 )
 from index.lexical import match_query
+from index.sandbox import Cancelled
 from index.store import Reader, Store, StoredPassage
 from index.types import (
     CheckReport,
@@ -39,7 +40,7 @@ from index.types import (
     Sentence,
     UpdateReport,
 )
-from index.updating import Cancelled, Update, require_match
+from index.updating import Update, require_match
 
 _FILE, _CACHE, _LOCK, _HOLDER = "library.sqlite", "vectors.cache", "write.lock", "writer.json"
 # Candidates that each leg hands to the joint ranking; on the visible sets more changed nothing.

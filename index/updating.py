@@ -17,6 +17,7 @@ from index import documents
 from index.encoder import CONTEXT_PIECES, Embeddable, Encoder
 from index.errors import LibraryMismatch
 from index.passages import CHUNKER, passages
+from index.sandbox import Cancelled
 from index.store import NewContent, Placed, Reader, Store, Writer
 from index.types import Document, FailedFile, Passage, Progress, Span, UpdateReport
 
@@ -44,10 +45,6 @@ class Parsed:
     document: Document
     passages: tuple[Passage, ...]
     digests: tuple[bytes, ...]
-
-
-class Cancelled(Exception):
-    """The person asked to stop. Never leaves the library."""
 
 
 @dataclass
@@ -242,7 +239,7 @@ class Update:
         """A file read and split; one that is just being written is no article yet."""
         for _ in range(2):
             data = documents.read_bytes(one.path)
-            document = documents.parse(one.id, data, one.path.suffix)
+            document = documents.parse(one.id, data, one.path.suffix, cancelled=self._cancelled)
             parsed = self._split(one, _content_hash(data, one.path.suffix), document)
             if documents.read_bytes(one.path) == data:
                 return parsed

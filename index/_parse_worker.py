@@ -1,0 +1,86 @@
+"""What the sandbox's process does: `index.sandbox` starts it, nobody else needs it."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable, Sequence
+
+from index.children import Message, Parent
+from index.formats import Unreadable
+from index.sandbox import Limits, out_of_memory, packed
+from index.types import Document
+
+_REQUEST = 100_000_000  # bytes: above `documents.SIZE_LIMIT`
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Read files with the readers of `index.documents` until the parent is gone."""
+    from index.documents import read_here
+
+    serve(read_here, Limits(**json.loads(arguments[0])))
+
+
+def serve(read: Callable[[str, bytes, str], Document], limits: Limits) -> None:
+    """Answer each request with a document or a reason, within the limits."""
+    parent = Parent(_REQUEST)
+    _bound(limits)
+    inbox = parent.inbox()
+    last = False
+    while not last:
+        request, data = inbox.get()
+        _wind_up(limits)
+        answer = _answer(read, request, data, limits)
+        last = bool(answer.get("last"))
+        parent.say(answer)
+
+
+def _answer(
+    read: Callable[[str, bytes, str], Document], request: Message, data: bytes, limits: Limits
+) -> Message:
+    try:
+        document = read(request["id"], data, request["suffix"])
+    except Unreadable as error:
+        return {"reason": error.reason}
+    except MemoryError:  # what is left of memory is not enough for the next file
+        return {"reason": out_of_memory(limits.memory), "last": True}
+    except Exception as error:  # parsers fail in every way there is; the build goes on
+        detail = next(iter(str(error).splitlines()), "")
+        reason = f"unreadable: its reader failed ({type(error).__name__}: {detail})"
+        return {"reason": Unreadable(reason).reason}
+    if len(document.text) > limits.text:
+        size = f"{len(document.text) / 1e6:.0f} million characters of text"
+        return {"reason": f"too big: {size}, limit {limits.text / 1e6:.0f} million"}
+    return {"document": packed(document)}
+
+
+def _bound(limits: Limits) -> None:
+    """Limits for good: memory, and no file is written. Windows has none of these."""
+    try:
+        import resource
+    except ImportError:
+        return
+    for what, most in (
+        (resource.RLIMIT_AS, limits.memory),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        _, hard = resource.getrlimit(what)
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (most, hard))
+
+
+def _wind_up(limits: Limits) -> None:
+    """Limits for the next file. The kernel keeps them, whatever a parser is stuck in."""
+    try:
+        import resource
+    except ImportError:
+        return
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    most = int(used.ru_utime + used.ru_stime) + limits.processor + 1
+    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(resource.RLIMIT_CPU, (most, hard))
+    signal.signal(signal.SIGXCPU, signal.SIG_DFL)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, limits.wall)
