@@ -7,7 +7,8 @@ PilcrowError
 ├── LibraryDamaged     the stored file does not check out
 ├── LibraryUnwritable  disk full, read-only or failing      (exit 74)
 ├── InputError         the caller's paths or question
-└── ModelMissing       a model file or package is not there
+├── ModelMissing       a model file or package is not there
+└── ModelFailed        the language model crashed, hung or was too slow; the next answer may go well
 """
 
 from __future__ import annotations
@@ -58,3 +59,7 @@ class InputError(PilcrowError):
 
 class ModelMissing(PilcrowError):
     """A model's package or file is not there."""
+
+
+class ModelFailed(PilcrowError):
+    """The language model crashed, hung or took too long; it may write the next answer."""

@@ -25,7 +25,7 @@ from rag.conversation import (
     speaker_of,
     speaks_to,
 )
-from rag.errors import ModelMissing, QuestionError
+from rag.errors import ModelFailed, ModelMissing, QuestionError
 from rag.generator import Generator
 from rag.kinds import asks_for_list
 from rag.reader import Reader, Reading, ReadSentence, Within
@@ -246,6 +246,9 @@ class Assistant:
         except ModelMissing as error:
             self._lose_model(run, error)
             return
+        except ModelFailed as error:
+            run.notes.append(f"Finished with quotes only: {error}")
+            return
         if not stop():
             yield from parser.close()
 
@@ -370,14 +373,15 @@ def check_history(history: object) -> None:
 
 def _default_generator(model: str | None, threads: int | None) -> tuple[Generator | None, str]:
     """The model, or None and why there is none. A model the person named must be there."""
-    from rag.generator import LlamaGenerator, find_model
+    from rag.generator import find_model
+    from rag.model_process import SupervisedGenerator
     from rag.settings import usable_cores
 
     try:
         # one core stays free for whoever asks: when all are taken, llama.cpp's threads spin waiting
         # for each other (13 tokens/s on two busy cores, 53 on one of them)
         cores = max(1, (threads or usable_cores()) - 1)
-        return LlamaGenerator(find_model(model), threads=cores), ""
+        return SupervisedGenerator(find_model(model), threads=cores), ""
     except ModelMissing as error:
         if model is not None:
             raise

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from index.errors import InputError, LibraryMissing, ModelMissing, PilcrowError
+from index.errors import InputError, LibraryMissing, ModelFailed, ModelMissing, PilcrowError
 
-__all__ = ["InputError", "LibraryMissing", "ModelMissing", "PilcrowError", "QuestionError"]
+__all__ = [
+    "InputError",
+    "LibraryMissing",
+    "ModelFailed",
+    "ModelMissing",
+    "PilcrowError",
+    "QuestionError",
+]
 
 
 class QuestionError(InputError):

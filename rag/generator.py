@@ -1,7 +1,8 @@
-"""The language model that writes: `Generator`, and `LlamaGenerator` on llama.cpp.
+"""The language model that writes: `Generator`, and `LlamaGenerator` on llama.cpp in this process.
 
-The model is asked for lines of `[id] statement`, pointer first, and a grammar lets it write
-nothing else. What it states is not believed here: `rag.citations` checks it.
+`rag.model_process` runs the same in a process of its own. The model is asked for lines of
+`[id] statement`, pointer first, and a grammar lets it write nothing else. What it states is not
+believed here: `rag.citations` checks it.
 
 The only import of llama_cpp.
 """
@@ -187,19 +188,35 @@ def repeats(tokens: Sequence[int]) -> bool:
     return False
 
 
-class LlamaGenerator:
-    """A GGUF model on llama.cpp. Usable from many threads; it writes one answer at a time.
+class Engine(Protocol):
+    """A loaded model as `ChatGenerator` needs it. Only `encode` and `prompt` are thread-safe."""
 
-    Always takes the likeliest token, and reads a prompt in chunks that begin at the same places
-    whatever was asked before, so the same messages give the same text on the same machine.
+    def encode(self, text: str) -> list[int]:
+        """The ids of plain text: control tokens spelled out in it stay text."""
+        ...
 
-    The file is opened at first use. Raises `ModelMissing` at once when llama-cpp-python is not
-    installed, and from the other methods when the file turns out not to be a model it can run.
+    def prompt(self, messages: Sequence[Message]) -> list[int]:
+        """The prompt in the model's own chat format."""
+        ...
+
+    def write(
+        self, prompt: Sequence[int], grammar: str, max_tokens: int, cancelled: Event
+    ) -> Iterator[str]:
+        """Pieces of text, each token the likeliest that the grammar allows."""
+        ...
+
+
+class ChatGenerator:
+    """Messages in, pieces of text out. Usable from many threads; writes one answer at a time.
+
+    Tokens are counted here, where `rag.tokens` can; whatever else a model does is its engine's.
+    Raises `ModelMissing` at once when llama-cpp-python is not installed.
     """
 
-    _loading: ClassVar[Lock] = Lock()
+    _leave_behind = False
+    """Whether this program may end while the engine is at work."""
 
-    def __init__(self, model: ModelFile, *, threads: int, context_tokens: int = 2048) -> None:
+    def __init__(self, model: ModelFile, context_tokens: int) -> None:
         if util.find_spec("llama_cpp") is None:
             raise ModelMissing(
                 "llama-cpp-python is not installed. Install it with: pip install llama-cpp-python "
@@ -209,9 +226,7 @@ class LlamaGenerator:
         self.context_tokens = context_tokens
         self.small = model.path.is_file() and model.path.stat().st_size < _SMALL
         self._model = model
-        self._threads = threads
         self._writing = Lock()  # one Llama is not thread-safe
-        self._loaded: _Llama | None = None
 
     def count(self, messages: Sequence[Message]) -> int:
         """Tokens of the prompt; does not load a model that speaks ChatML."""
@@ -220,10 +235,6 @@ class LlamaGenerator:
     def count_text(self, text: str) -> int:
         """Tokens of a text on its own; does not load a model whose vocabulary we can read."""
         return len(self._encode(text))
-
-    def load(self) -> None:
-        """Load the model now, so that the first answer need not wait for it."""
-        self._llama()
 
     def stream(
         self,
@@ -265,13 +276,13 @@ class LlamaGenerator:
         def write() -> None:
             try:
                 with self._writing:
-                    for piece in self._llama().write(prompt, grammar, max_tokens, cancelled):
+                    for piece in self._engine().write(prompt, grammar, max_tokens, cancelled):
                         pieces.put(piece)
                 pieces.put(None)
             except Exception as error:  # goes on in the caller's thread
                 pieces.put(error)
 
-        Thread(target=write, name="pilcrow-writer").start()
+        Thread(target=write, name="pilcrow-writer", daemon=self._leave_behind).start()
         try:
             while stop is None or not stop():
                 try:
@@ -292,10 +303,10 @@ class LlamaGenerator:
             start, end = tokenizer.control[_IM_START], tokenizer.control[_IM_END]
             bos = [] if tokenizer.bos is None else [tokenizer.bos]
             return [*bos, *chatml(messages, tokenizer.encode, start, end)]
-        return self._llama().prompt(messages)
+        return self._engine().prompt(messages)
 
     def _encode(self, text: str) -> list[int]:
-        return self._tokenizer.encode(text) if self._tokenizer else self._llama().encode(text)
+        return self._tokenizer.encode(text) if self._tokenizer else self._engine().encode(text)
 
     @cached_property
     def _tokenizer(self) -> Tokenizer | None:
@@ -304,14 +315,42 @@ class LlamaGenerator:
         except (gguf.GgufError, OSError) as error:  # sound when found, gone or changed since
             raise _unusable(self._model.path, error) from None
 
-    def _llama(self) -> _Llama:
+    def _engine(self) -> Engine:
+        raise NotImplementedError
+
+
+class LlamaGenerator(ChatGenerator):
+    """A GGUF model on llama.cpp, in this process: when it crashes, so do we.
+
+    Always takes the likeliest token, and reads a prompt in chunks that begin at the same places
+    whatever was asked before, so the same messages give the same text on the same machine.
+
+    The file is opened at first use; then the methods raise `ModelMissing` when it turns out not to
+    be a model that llama.cpp can run.
+    """
+
+    _loading: ClassVar[Lock] = Lock()
+
+    def __init__(self, model: ModelFile, *, threads: int, context_tokens: int = 2048) -> None:
+        super().__init__(model, context_tokens)
+        self._threads = threads
+        self._loaded: Llama | None = None
+
+    def load(self) -> None:
+        """Load the model now, so that the first answer need not wait for it."""
+        self._llama()
+
+    def _llama(self) -> Llama:
         with self._loading:
             if self._loaded is None:
-                self._loaded = _Llama(self._model.path, self._threads, self.context_tokens)
+                self._loaded = Llama(self._model.path, self._threads, self.context_tokens)
             return self._loaded
 
+    def _engine(self) -> Engine:
+        return self._llama()
 
-class _Llama:
+
+class Llama:
     """One loaded model and its cache. Not thread-safe, except `encode` and `prompt`.
 
     Written on llama.h's own functions rather than on the package's `Llama` class, which points the
