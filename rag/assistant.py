@@ -105,6 +105,11 @@ class Assistant:
             generator, self._missing = _default_generator(model, threads)
         self._generator = generator
 
+    @property
+    def missing(self) -> str:
+        """Why there is no language model and how to get one; empty when there is one."""
+        return self._missing
+
     def answer(
         self,
         question: str,
@@ -186,7 +191,7 @@ class Assistant:
         chosen = self._select(run, question, found.reading)
         best = evidence.best_of(chosen)
         run.evidence_ms, run.answerable = run.elapsed(), found.reading.answerable
-        run.explain = _explanation(found, chosen)
+        run.explain = {"forms": list(resolve(question, history))} | _explanation(found, chosen)
         if state == "not_found":
             yield _finished(run, state, (), passages[:_CLOSEST])
             return

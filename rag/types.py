@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 State = Literal["answered", "partial", "not_found"]
 Support = Literal["supported", "unsupported"]
@@ -109,6 +113,15 @@ class Answer:
     explain: dict[str, Any] = field(default_factory=dict)
     """How the answer was made; filled on request."""
 
+    @classmethod
+    def from_dict(cls, saved: object) -> Answer:
+        """An answer read back from `to_dict` or `dataclasses.asdict`.
+
+        Raises:
+            ValueError: when it is not the JSON of an answer.
+        """
+        return _reader().validate_python(saved)
+
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain JSON values: the shape `pilcrow ask --json` prints."""
         shown = {
@@ -131,3 +144,11 @@ class Answer:
         if self.explain:
             shown["explain"] = self.explain
         return shown
+
+
+@cache
+def _reader() -> TypeAdapter[Answer]:
+    """What builds answers from plain values; making it takes longer than using it."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Answer)

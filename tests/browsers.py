@@ -43,7 +43,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def served(assistant: Any, library: Any) -> Iterator[str]:
+def served(assistant: Any, library: Any, extras: web.Extras | None = None) -> Iterator[str]:
     """The page on a free port, in a thread of its own; gives its address."""
     ready = threading.Event()
     addresses: list[str] = []
@@ -53,7 +53,7 @@ def served(assistant: Any, library: Any) -> Iterator[str]:
         ready.set()
 
     def run() -> None:
-        web.serve(assistant, library, port=0, on_ready=on_ready)
+        web.serve(assistant, library, port=0, extras=extras or web.Extras(), on_ready=on_ready)
 
     threading.Thread(target=run, daemon=True).start()
     assert ready.wait(120), "the page did not start"
@@ -71,6 +71,29 @@ class Tab:
         self.page.fill("#question textarea", question)
         self.page.keyboard.press("Enter")
 
+    def show(self, pane: str) -> None:
+        """Shows `chats` or `library` on the left."""
+        self.page.click(f"#tab-{pane}")
+
+    def reload(self) -> None:
+        """Loads the page anew and waits until it is there."""
+        self.page.reload()
+        self.page.wait_for_selector("html[data-pilcrow=ready]")
+        self.complaints.clear()  # Gradio logs the stream that the reload cut off
+
+    def inaccessible(self) -> list[str]:
+        """What axe-core finds serious or critical on the page as it stands."""
+        from axe_playwright_python.sync_playwright import Axe
+
+        self.page.wait_for_timeout(250)  # colours in transition are no colours to judge
+        found = Axe().run(self.page).response["violations"]
+        return [
+            f"{one['id']}: {node['target']} {node['failureSummary']}"
+            for one in found
+            if one["impact"] in ("serious", "critical")
+            for node in one["nodes"]
+        ]
+
     def finish(self) -> str:
         """Waits for the current answer to be complete; gives its text."""
         self.page.wait_for_selector("#current .turn:not([data-running])")
@@ -82,9 +105,8 @@ def tab(
     browser: Browser, address: str, *, width: int = 1440, height: int = 900, dark: bool = False
 ) -> Iterator[Tab]:
     """A fresh tab on the page; at its end nothing may have gone wrong or gone elsewhere."""
-    context = browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
-    )
+    # one context for all tabs, as in a person's browser: what was fetched once is there
+    context = browser.contexts[0] if browser.contexts else browser.new_context()
     context.set_default_timeout(PATIENCE)
     opened = Tab(context.new_page())
     page, complain = opened.page, opened.complaints.append
@@ -93,10 +115,12 @@ def tab(
     page.on("pageerror", lambda error: complain(f"error: {error}"))
     page.on("dialog", _dismissed(complain))
     page.on("request", _elsewhere(home, complain))
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(color_scheme="dark" if dark else "light")
     page.goto(address)
     page.wait_for_selector("html[data-pilcrow=ready]")
     yield opened
-    context.close()
+    page.close()
     assert opened.complaints == []
 
 

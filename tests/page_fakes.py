@@ -17,8 +17,10 @@ from index.types import (
     Document,
     DocumentRecord,
     FailedFile,
+    LibraryStats,
     Passage,
     Progress,
+    Receipt,
     Sentence,
     UpdateReport,
 )
@@ -79,6 +81,7 @@ class FakeLibrary:
     shelf: dict[str, Document] = field(default_factory=dict)
     go_on: threading.Event = field(default_factory=threading.Event)
     """Embedding pauses after its first passage until this is set."""
+    removed: dict[str, Document] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.go_on.set()
@@ -87,7 +90,7 @@ class FakeLibrary:
         return [
             DocumentRecord(
                 d.id, d.title, d.source, "", d.date, len(passages_of(d.text)), 0, 0, len(d.text),
-                "", "", "",
+                str(hash(d.text)), str(self.path / "files" / d.id), "",
             )
             for d in sorted(self.shelf.values(), key=lambda d: d.name)
         ]  # fmt: skip
@@ -100,6 +103,16 @@ class FakeLibrary:
     def passages(self, document_id: str, /) -> list[Passage]:
         return passages_of(self.document(document_id).text)
 
+    def stats(self) -> LibraryStats:
+        return LibraryStats(len(self.shelf), 0, 0, 0, "flat", "fake@1", 0)
+
+    def remove(self, document_ids: Sequence[str], /) -> Receipt:
+        for one in document_ids:
+            if one not in self.shelf:
+                raise InputError(f"no document {one!r}")
+            self.removed[one] = self.shelf.pop(one)
+        return Receipt(tuple(document_ids), 0, 0, 0, 0)
+
     def update(
         self,
         paths: Sequence[str | Path],
@@ -108,7 +121,8 @@ class FakeLibrary:
         cancelled: Callable[[], bool] | None = None,
         dry_run: bool = False,
     ) -> UpdateReport:
-        files = [f for path in paths for f in sorted(Path(path).iterdir())]
+        places = [Path(path) for path in paths]
+        files = [f for p in places for f in (sorted(p.iterdir()) if p.is_dir() else [p])]
         report, fresh = UpdateReport(), {}
         for file in files:
             if not (text := file.read_text(encoding="utf-8")).strip():
@@ -116,6 +130,9 @@ class FakeLibrary:
                 report = replace(report, failed=(*report.failed, failed))
             elif (old := self.shelf.get(file.name)) and old.text == text:
                 report = replace(report, unchanged=(*report.unchanged, file.name))
+            elif (old := self.removed.get(file.name)) and old.text == text:
+                fresh[file.name] = old
+                report = replace(report, added=(*report.added, file.name))
             else:
                 fresh[file.name] = Document(file.name, "", text)
                 report = replace(report, added=(*report.added, file.name))
@@ -157,6 +174,9 @@ class FakeAssistant:
     go_on: threading.Event = field(default_factory=threading.Event)
     """Writing pauses before its first word until this is set, or until it is stopped."""
     histories: list[list[tuple[str, str]]] = field(default_factory=list)
+    scopes: list[tuple[Collection[str] | None, tuple[str, str] | None]] = field(
+        default_factory=list
+    )
     stopped: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -173,13 +193,14 @@ class FakeAssistant:
         stop: Callable[[], bool] | None = None,
     ) -> Iterator[Answer]:
         self.histories.append(list(history))
+        self.scopes.append((documents, dates))
         if len(question) > 2000:
             raise InputError("The question is too long: ask in at most 2,000 characters.")
         if "crash" in question:
             raise RuntimeError("a bug, on purpose")
         now = Answer(question, "answered", "", stage="searching", model="Scripted-1")
         yield now
-        ranked = self._ranked(question)
+        ranked = self._ranked(question, documents)
         read = tuple(p for _, _, p in ranked[:4])
         timings = Timings(evidence_ms=38)
         if ranked[0][0] < 2:
@@ -200,6 +221,11 @@ class FakeAssistant:
         said = "It says so in these words: " + cited[0].quote
         for end in range(10, len(said) + 10, 10):
             yield replace(now, statements=(Statement(said[:end], "supported", (1,)),))
+        explained = {
+            "forms": [question], "answerable": 0.91, "prompt_tokens": 120,
+            "hits": [{"document_id": cited[0].document_id, "paragraph": 1, "score": 0.8,
+                      "dense": 0.7, "lexical": 3.2, "sentence": 0.6}],
+        }  # fmt: skip
         statements = (
             Statement(said, "supported", (1,)),
             Statement("A loose remark.", "unsupported", (2,)),
@@ -208,12 +234,17 @@ class FakeAssistant:
             now, statements=statements, passages=read, complete=True, stage="done",
             text=f"{said} [1] A loose remark. [2]",
             timings=replace(timings, first_token_ms=410, total_ms=900),
+            explain=explained if explain else {},
         )  # fmt: skip
 
-    def _ranked(self, question: str) -> list[tuple[int, Citation, PassageRead]]:
+    def _ranked(
+        self, question: str, documents: Collection[str] | None
+    ) -> list[tuple[int, Citation, PassageRead]]:
         words = set(re.findall(r"\w{4,}", question.lower()))
         scored = []
         for d in self.library.shelf.values():
+            if documents is not None and d.id not in documents:
+                continue
             for p in passages_of(d.text):
                 read = PassageRead(
                     d.id, p.start, p.end, p.text, 0.5, d.title, d.source, d.date, p.paragraph

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -41,14 +41,10 @@ class Witness:
         self.said: list[Answer] = []
 
     def stream(
-        self,
-        question: str,
-        history: Sequence[tuple[str, str]] = (),
-        *,
-        stop: Callable[[], bool] | None = None,
+        self, question: str, history: Sequence[tuple[str, str]] = (), **options: Any
     ) -> Iterator[Answer]:
         self.said = []
-        for snapshot in self._assistant.stream(question, history, stop=stop):
+        for snapshot in self._assistant.stream(question, history, **options):
             self.said.append(snapshot)
             yield snapshot
 

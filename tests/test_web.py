@@ -15,7 +15,7 @@ from index.types import Document, Passage
 from rag.types import Answer, Citation, Statement
 from tests.browsers import Tab, chromium, served, tab
 from tests.page_fakes import ARTICLES, HOSTILE, FakeAssistant, FakeLibrary, passages_of
-from ui import web
+from ui import chat, web, works
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -126,6 +126,7 @@ def test_a_new_chat_during_an_answer_is_not_haunted_by_it(
     finally:
         assistant.go_on.set()
     opened.page.wait_for_selector("#welcome h2", state="visible")
+    opened.page.wait_for_function("!document.querySelector('.turn')")
     opened.ask(KYOTO)
     opened.page.wait_for_selector("#current .turn:not([data-running]) .statement")
     assert opened.page.locator(".turn").count() == 1
@@ -146,7 +147,8 @@ def test_two_tabs_never_see_each_other(browser: Browser, address: str) -> None:
 @pytest.mark.browser
 def test_keys_reach_everything(opened: Tab) -> None:
     page = opened.page
-    page.locator("body").press("/")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("/")
     page.keyboard.type(KYOTO)
     page.keyboard.press("Shift+Enter")
     assert page.input_value("#question textarea") == KYOTO + "\n"
@@ -163,13 +165,15 @@ def test_documents_are_added_by_upload_and_rebuilt_with_progress(
     opened: Tab, assistant: FakeAssistant, tmp_path: Path
 ) -> None:
     page = opened.page
+    opened.show("library")
     page.wait_for_selector(".documents li")
     article = tmp_path / "moon.txt"
     article.write_text("The moon landing happened in July 1969.\n\nTwo people walked there.\n")
     page.set_input_files("#upload input[type=file]", str(article))
     page.wait_for_selector("#job .summary")
     assert "+2 paragraphs" in page.inner_text("#job")
-    assert "moon" in page.inner_text("#library")
+    page.wait_for_selector(".documents li:has-text('moon')")
+    page.wait_for_selector("#toast:has-text('+2 paragraphs')")
     opened.ask("When did the moon landing happen?")
     assert "July 1969" in opened.finish()
     assistant.library.go_on.clear()
@@ -186,17 +190,22 @@ def test_a_rebuild_outlives_a_reload_and_can_be_cancelled(
     opened: Tab, assistant: FakeAssistant
 ) -> None:
     page = opened.page
+    opened.show("library")
     assistant.library.go_on.clear()
     try:
         page.click("#rebuild")
         page.wait_for_selector("#job .pace:has-text('embedding 1/')")
-        page.reload()
+        page.wait_for_selector("#job li[data-state='waiting']")
+        page.wait_for_selector("#job li[data-state='embedding']")
+        opened.ask(KYOTO)  # the library is usable meanwhile
+        assert "9,000" in opened.finish()
+        opened.reload()
         page.wait_for_selector("#job .pace:has-text('embedding 1/')")
-        opened.complaints.clear()  # Gradio logs the stream that the reload cut off
         page.click("#cancel")
         page.wait_for_selector("#job h3:has-text('Cancelled')")
     finally:
         assistant.library.go_on.set()
+    opened.show("library")
     assert page.is_visible("#rebuild")
 
 
@@ -227,7 +236,7 @@ def test_a_new_chat_is_empty_and_remembers_nothing(opened: Tab, assistant: FakeA
     opened.finish()
     page.click("#new-chat")
     page.wait_for_selector("#welcome h2", state="visible")
-    assert page.locator(".turn, .turn-sources").count() == 0
+    page.wait_for_function("!document.querySelector('.turn, .turn-sources')")
     opened.ask(KYOTO)
     opened.finish()
     assert assistant.histories[-1] == []
@@ -315,7 +324,11 @@ def test_headers_keep_the_page_to_itself(address: str) -> None:
     assert policy["img-src"] == "'self' data:"
     assert "'unsafe-inline'" not in policy["script-src"]
     assert "http" not in page.headers["content-security-policy"]
-    for response in (page, httpx.get(f"{address}pilcrow/pilcrow.js"), httpx.get(f"{address}nope")):
+    for response in (
+        page,
+        httpx.get(f"{address[:-1]}{web._assets_at()}/page.js"),
+        httpx.get(f"{address}nope"),
+    ):
         assert response.headers["x-frame-options"] == "DENY"
         assert response.headers["x-content-type-options"] == "nosniff"
         assert response.headers["referrer-policy"] == "no-referrer"
@@ -354,9 +367,9 @@ def test_only_growing_words_wait_for_their_turn() -> None:
     shown = Answer("q", "answered", "", (Statement("It", "supported", (1,)),), stage="writing")
     grown = replace(shown, statements=(Statement("It says", "supported", (1,)),))
     cited = Citation(1, "a.txt", "", "", 1, 0, 2, "It")
-    assert not web.worth_drawing(grown, shown, 0.01)
-    assert web.worth_drawing(grown, shown, 0.1)
-    assert web.worth_drawing(grown, None, 0.0)
+    assert not chat.worth_drawing(grown, shown, 0.01)
+    assert chat.worth_drawing(grown, shown, 0.1)
+    assert chat.worth_drawing(grown, None, 0.0)
     for news in (
         replace(shown, statements=(*shown.statements, Statement("New", "supported", ()))),
         replace(shown, headline=cited),
@@ -364,7 +377,7 @@ def test_only_growing_words_wait_for_their_turn() -> None:
         replace(shown, stage="done"),
         replace(shown, complete=True),
     ):
-        assert web.worth_drawing(news, shown, 0.0)
+        assert chat.worth_drawing(news, shown, 0.0)
 
 
 class SplitLibrary(FakeLibrary):
@@ -383,14 +396,14 @@ def test_a_cited_sentence_stands_in_its_whole_paragraph(tmp_path: Path) -> None:
     library = SplitLibrary(tmp_path, {"a.txt": Document("a.txt", "A", text)})
     start = text.index("Two.")
     cited = Citation(1, "a.txt", "A", "", 2, start, start + 4, "Two.")
-    found = web.paragraph_around(library, cited)
+    found = chat.paragraph_around(library, cited)
     assert (found.before, found.quote, found.after, found.state) == (
         "One. ", "Two.", " Three.", "found",
     )  # fmt: skip
     library.shelf["a.txt"] = Document("a.txt", "A", "Quite another text now, and longer than it.")
-    assert web.paragraph_around(library, cited).state == "changed"
+    assert chat.paragraph_around(library, cited).state == "changed"
     library.shelf.clear()
-    gone = web.paragraph_around(library, cited)
+    gone = chat.paragraph_around(library, cited)
     assert (gone.before, gone.quote, gone.after, gone.state) == ("", "Two.", "", "removed")
 
 
@@ -416,7 +429,7 @@ def test_uploaded_names_cannot_leave_their_folder(tmp_path: Path, given: str, ke
     link = tmp_path / "in" / given if "\\" in given else source
     if not link.exists():
         link.write_text("text")
-    names = web.keep_uploads([str(link)], tmp_path / "uploads")
+    names = works.keep_uploads([str(link)], tmp_path / "uploads")
     assert {p.name for p in (tmp_path / "uploads").iterdir()} == set(names)
     assert all("/" not in name and not name.startswith(".") for name in names)
     assert names[0].endswith(kept.rsplit("/", 1)[-1])

@@ -20,7 +20,7 @@ import typer
 from typer.core import TyperGroup
 
 from index.errors import LibraryMissing, PilcrowError
-from index.types import Progress
+from index.types import CheckLine, Progress
 from ui.terminal import (
     clean,
     harmless,
@@ -36,7 +36,7 @@ from ui.terminal import (
 
 if TYPE_CHECKING:
     from index.library import Library
-    from index.types import CheckLine, UpdateReport
+    from index.types import UpdateReport
     from rag.assistant import Assistant
     from rag.settings import Settings
 
@@ -348,15 +348,24 @@ def chat(
 
     With PILCROW_PASSWORD set, the page asks for it.
     """
+    import seeds
+    from ui.web import Extras
+
     session = _session(ctx, store, False)
     settings = _settings(session, model)
     password = settings.password.get_secret_value() if settings.password else None
     with session.library(create=True) as library:
         if not library.documents():
             _say("the library is empty: add articles on the page, or with `pilcrow add ARTICLES`")
+        assistant = session.parts.make_assistant(library, settings, no_model)
         session.parts.serve(
-            session.parts.make_assistant(library, settings, no_model),
+            assistant,
             library,
+            extras=Extras(
+                quick=session.parts.make_assistant(library, settings, True),
+                samples=seeds.articles(),
+                notice=assistant.missing,
+            ),
             host=host or settings.host,
             port=port or settings.port,
             open_browser=browser,
@@ -432,6 +441,32 @@ def evaluate(
         _print_json(report.to_dict() | (comparison.to_dict() if comparison else {}))
     else:
         print(harmless("\n".join(evaluation.report_lines(report, comparison))))
+
+
+@app.command()
+def verify(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False)],
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check an exported answer against the library, without a model.
+
+    FILE is what the chat page exports: .html or .json. Exit code 1 when something does not hold.
+    """
+    from rag.verifying import verify as check_bundle
+    from ui.export import read
+
+    session = _session(ctx, store, as_json)
+    saved = read(file)
+    with session.library() as library:
+        findings = check_bundle(saved, library)
+    if session.json:
+        _print_json([asdict(one) for one in findings])
+    else:
+        show_lines([CheckLine(one.what, one.ok, one.detail) for one in findings], open_console())
+    if not all(one.ok for one in findings):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -1,382 +1,60 @@
 """The chat page: Gradio Blocks on FastAPI, served by uvicorn.
 
 The only file that imports gradio, and only inside `build_app`, so importing this module is free.
-Read it in four parts: the conversation (`Chat`), work on the library (`Works`), the page
-(`build_app`), and what stands between it and the network (`Shield`, `serve`).
+What the page does is elsewhere: `ui.chat` answers, `ui.works` changes the library, `ui.desk` serves
+the small requests of the page's script, `ui.render` and `ui.panes` draw, `ui.shield` guards.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import ipaddress
-import logging
 import os
-import re
-import shutil
 import socket
-import threading
-import time
 import webbrowser
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
 from index.errors import PilcrowError
-from index.types import Document, DocumentRecord, Passage, Progress, UpdateReport
-from rag.types import Answer, Citation
-from ui import render
+from rag.types import Answer
+from ui import panes, render
+from ui.behind import AssistantLike, LibraryLike
+from ui.chat import Chat, Run, Wishes
+from ui.conversations import Conversations
+from ui.desk import Desk
+from ui.shield import Shield, is_loopback
+from ui.suggesting import Suggester
+from ui.works import SUFFIXES, Works
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ASSETS = Path(__file__).parent / "assets"
-SUFFIXES = (".txt", ".md", ".html", ".htm", ".pdf", ".docx")
-UPDATES_PER_SECOND = 15
-TURNS_REMEMBERED = 3
-"""Earlier questions handed to the assistant with a new one."""
-
-log = logging.getLogger(__name__)
-
-ProgressCall = Callable[[Progress], None]
-CancelCheck = Callable[[], bool]
+_ASSETS_AT = "/pilcrow"
 
 
-class LibraryLike(Protocol):
-    """The part of `index.library.Library` the page uses."""
+@dataclass(frozen=True)
+class Extras:
+    """What the page can do without."""
 
-    @property
-    def path(self) -> Path: ...  # noqa: D102
-    def documents(self) -> list[DocumentRecord]: ...  # noqa: D102
-    def document(self, document_id: str, /) -> Document: ...  # noqa: D102
-    def passages(self, document_id: str, /) -> list[Passage]: ...  # noqa: D102
-    def update(  # noqa: D102
-        self,
-        paths: Sequence[str | Path],
-        *,
-        progress: ProgressCall | None = None,
-        cancelled: CancelCheck | None = None,
-    ) -> UpdateReport: ...
-    def rebuild(  # noqa: D102
-        self, *, progress: ProgressCall | None = None, cancelled: CancelCheck | None = None
-    ) -> UpdateReport: ...
-
-
-class AssistantLike(Protocol):
-    """The part of `rag.assistant.Assistant` the page uses."""
-
-    def stream(  # noqa: D102
-        self,
-        question: str,
-        history: Sequence[tuple[str, str]] = (),
-        *,
-        stop: Callable[[], bool] | None = None,
-    ) -> Iterator[Answer]: ...
-
-
-# --- the conversation -----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A finished question, as it is remembered and as it stays on screen."""
-
-    question: str
-    text: str
-    drawn: str
-    sources: str
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One question on its way; the stop button and the stream meet here."""
-
-    question: str
-    number: int
-    asked: float = field(default_factory=time.monotonic)
-    stop: threading.Event = field(default_factory=threading.Event)
-    over: threading.Event = field(default_factory=threading.Event)
-    left: threading.Event = field(default_factory=threading.Event)
-    """Set when its conversation was left: what it still says is not drawn and not remembered."""
-
-    @property
-    def seconds(self) -> float:
-        """Time since the question was sent."""
-        return time.monotonic() - self.asked
-
-
-class Chat:
-    """Answers one question after another. Holds no conversation: that lives in each tab's state."""
-
-    def __init__(self, assistant: AssistantLike, library: LibraryLike) -> None:
-        self._assistant = assistant
-        self._library = library
-
-    def begin(self, question: str, turns: tuple[Turn, ...]) -> tuple[str, str, str, str, str, Run]:
-        """Puts the question on screen at once, before it waits for its turn.
-
-        Returns:
-            The text box, earlier turns, their sources, the current turn, its sources, the run.
-        """
-        run = Run(question.strip(), len(turns) + 1)
-        return (
-            "",
-            "".join(t.drawn for t in turns),
-            "".join(t.sources for t in turns),
-            render.waiting(run.question, run.number),
-            render.no_sources(),
-            run,
-        )
-
-    def answer(
-        self, run: Run | None, turns: tuple[Turn, ...]
-    ) -> Iterator[tuple[str, str, tuple[Turn, ...]]]:
-        """Streams the current turn: its HTML, its sources' HTML, and the turns so far."""
-        if run is None or run.over.is_set():
-            return
-        latest: Answer | None = None
-        drawn, source_list = "", render.no_sources()
-        try:
-            for latest, source_list in self._snapshots(run, turns):
-                drawn = render.answer(latest, run.number, "running", run.seconds)
-                yield drawn, source_list, turns
-            if latest is not None:
-                phase: render.Phase = "stopped" if run.stop.is_set() else "done"
-                drawn = render.answer(latest, run.number, phase, run.seconds)
-        except PilcrowError as error:
-            drawn = render.failure(run.question, run.number, str(error))
-        except Exception:
-            log.exception("the question could not be answered")
-            drawn = render.failure(
-                run.question,
-                run.number,
-                "Something went wrong inside Pilcrow. The terminal it runs in says more.",
-            )
-        finally:
-            run.stop.set()
-            run.over.set()
-        kept = (latest.text, drawn, source_list) if latest else ("", drawn, "")
-        yield drawn, source_list, (*turns, Turn(run.question, *kept))
-
-    def _snapshots(self, run: Run, turns: tuple[Turn, ...]) -> Iterator[tuple[Answer, str]]:
-        """The snapshots worth drawing, each with its sources."""
-        history = [(t.question, t.text) for t in turns[-TURNS_REMEMBERED:] if t.text]
-        shown: Answer | None = None
-        drawn_at = 0.0
-        source_list = ""
-        for new in self._assistant.stream(run.question, history, stop=run.stop.is_set):
-            now = time.monotonic()
-            if not worth_drawing(new, shown, now - drawn_at):
-                continue
-            if shown is None or _sources_differ(new, shown):
-                source_list = render.sources(new, run.number, self._contexts(new))
-            shown, drawn_at = new, now
-            yield new, source_list
-
-    def _contexts(self, shown: Answer) -> dict[int, render.Context]:
-        found = {c.number: paragraph_around(self._library, c) for c in shown.citations}
-        if not found and shown.headline:
-            found[render.HEADLINE] = paragraph_around(self._library, shown.headline)
-        return found
-
-
-def worth_drawing(new: Answer, shown: Answer | None, elapsed: float) -> bool:
-    """Whether a snapshot goes to the page: always when something new stands in it, else by time.
-
-    A new stage, headline, statement or citation is drawn at once; words growing inside a statement
-    are drawn at most `UPDATES_PER_SECOND` times a second.
-    """
-    if shown is None or new.complete or _sources_differ(new, shown):
-        return True
-    if (new.stage, len(new.statements)) != (shown.stage, len(shown.statements)):
-        return True
-    return elapsed >= 1 / UPDATES_PER_SECOND
-
-
-def _sources_differ(new: Answer, shown: Answer) -> bool:
-    return (
-        new.citations != shown.citations
-        or new.headline != shown.headline
-        or new.passages != shown.passages
-        or new.complete != shown.complete
-    )
-
-
-def paragraph_around(library: LibraryLike, cited: Citation) -> render.Context:
-    """The cited sentence inside its whole paragraph, read from storage.
-
-    A long paragraph is stored as several passages; they are joined again. When the document is gone
-    or no longer holds the quote at its offsets, nothing is marked by guess: the quote stands alone.
-    """
-    try:
-        text = library.document(cited.document_id).text
-        passages = library.passages(cited.document_id)
-    except (PilcrowError, KeyError):
-        return render.Context("", cited.quote, "", "removed")
-    if text[cited.start : cited.end] != cited.quote:
-        return render.Context("", cited.quote, "", "changed")
-    parts = [p for p in passages if p.paragraph == cited.paragraph]
-    start = min([p.start for p in parts] + [cited.start])
-    end = max([p.end for p in parts] + [cited.end])
-    return render.Context(text[start : cited.start], cited.quote, text[cited.end : end])
-
-
-# --- work on the library --------------------------------------------------------------------------
-
-
-class Works:
-    """Runs one change of the library at a time in a thread and says how far it is.
-
-    The work belongs to the server, not to a tab: reloading the page or closing it stops nothing,
-    and every tab sees the same progress.
-    """
-
-    def __init__(self, library: LibraryLike) -> None:
-        self._library = library
-        self._lock = threading.Lock()
-        self._view: render.JobView | None = None
-        self._over = threading.Event()
-        self._over.set()
-        self._cancel = threading.Event()
-
-    def rebuild(self) -> Iterator[render.JobView]:
-        """Reads every place that was ever added again; yields progress until it is over."""
-        return self._run(
-            ("Rebuilding the library", "Library rebuilt"),
-            lambda: self._library.rebuild(progress=self._report, cancelled=self._cancel.is_set),
-        )
-
-    def add(self, files: Sequence[str]) -> Iterator[render.JobView]:
-        """Copies files into the library's folder and indexes them; yields progress."""
-        names = keep_uploads(files, self._library.path / "uploads")
-        folder = self._library.path / "uploads"
-        count = render.plural(len(names), "file")
-        return self._run(
-            (f"Adding {count}", f"Finished with {count}"),
-            lambda: self._library.update(
-                [folder], progress=self._report, cancelled=self._cancel.is_set
-            ),
-            only=names,
-        )
-
-    def watch(self) -> Iterator[render.JobView]:
-        """The work under way, if any, until it is over; about ten looks a second."""
-        while (view := self._view) is not None:
-            yield view
-            if not view.running:
-                return
-            self._over.wait(0.1)
-
-    def cancel(self) -> None:
-        """Asks the work under way to end early; what is finished stays."""
-        self._cancel.set()
-
-    @property
-    def busy(self) -> bool:
-        """Whether something is under way."""
-        return not self._over.is_set()
-
-    def _run(
-        self,
-        titles: tuple[str, str],
-        work: Callable[[], UpdateReport],
-        *,
-        only: Sequence[str] | None = None,
-    ) -> Iterator[render.JobView]:
-        """`titles` say what is being done and, afterwards, what was."""
-        doing, done = titles
-        while not self._begin(doing):
-            yield from self.watch()
-        threading.Thread(target=self._work, args=(done, work, only), daemon=True).start()
-        yield from self.watch()
-
-    def _begin(self, title: str) -> bool:
-        with self._lock:
-            if self.busy:
-                return False
-            self._over.clear()
-            self._cancel.clear()
-            self._rows: dict[str, render.JobRow] = {}
-            self._stage, self._stage_began, self._stage_from = "", time.monotonic(), 0
-            self._view = render.JobView(title)
-            return True
-
-    def _work(
-        self, title: str, work: Callable[[], UpdateReport], only: Sequence[str] | None
-    ) -> None:
-        assert self._view is not None
-        outcome: dict[str, Any]
-        try:
-            before = _paragraphs(self._library)
-            report = work()
-            gained = _paragraphs(self._library) - before
-            line = render.summary(report, gained, only=only)
-            cancelled = self._cancel.is_set()
-            outcome = {"title": "Cancelled" if cancelled else title, "summary": line}
-        except PilcrowError as error:
-            outcome = {"problem": str(error)}
-        except Exception:
-            log.exception("the library could not be changed")
-            outcome = {"problem": "Something went wrong inside Pilcrow; the terminal says more."}
-        self._view = replace(self._view, running=False, rate=None, eta=None, **outcome)
-        self._over.set()
-
-    def _report(self, progress: Progress) -> None:
-        """Called by the library, in the worker thread, for every step."""
-        assert self._view is not None
-        now = time.monotonic()
-        if progress.document_id:
-            self._rows[progress.document_id] = render.JobRow(
-                progress.document_id, progress.state or progress.stage, progress.detail
-            )
-        if not progress.total:  # news of one file, not of how far the whole is
-            self._view = replace(self._view, rows=tuple(self._rows.values()))
-            return
-        if progress.stage != self._stage:
-            self._stage, self._stage_began, self._stage_from = progress.stage, now, progress.done
-        done, seconds = progress.done - self._stage_from, now - self._stage_began
-        rate = done / seconds if done > 0 and seconds > 0 else None
-        self._view = replace(
-            self._view,
-            stage=progress.stage,
-            done=progress.done,
-            total=progress.total,
-            rate=rate,
-            eta=(progress.total - progress.done) / rate if rate else None,
-            rows=tuple(self._rows.values()),
-        )
-
-
-def keep_uploads(files: Iterable[str], folder: Path) -> list[str]:
-    """Copies uploaded files into `folder`, each under its bare name, and returns the names.
-
-    A name is hostile: only its last part is used, without leading dots or control characters. A
-    file of the same name is replaced, which the library sees as an updated document.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    names = []
-    for file in files:
-        bare = Path(file.replace("\\", "/")).name
-        name = "".join(c for c in bare if c.isprintable()).lstrip(". ")[-120:] or "article.txt"
-        partial = folder / f".{name}.part"
-        shutil.copyfile(file, partial)
-        partial.replace(folder / name)
-        names.append(name)
-    return names
-
-
-def _paragraphs(library: LibraryLike) -> int:
-    return sum(record.paragraphs for record in library.documents())
+    quick: AssistantLike | None = None
+    """Answers with quotes only; finds out which questions can be suggested."""
+    samples: Path | None = None
+    """A folder of articles to try it with while the library is empty."""
+    notice: str = ""
+    """What the welcome screen says about a missing language model."""
 
 
 # --- the page -------------------------------------------------------------------------------------
 
 
 def build_app(
-    assistant: AssistantLike, library: LibraryLike, *, password: str | None = None
+    assistant: AssistantLike,
+    library: LibraryLike,
+    *,
+    password: str | None = None,
+    extras: Extras = Extras(),
 ) -> FastAPI:
     """The whole web face as one FastAPI application.
 
@@ -384,6 +62,10 @@ def build_app(
         assistant: Answers the questions.
         library: Where the documents are listed, added and rebuilt.
         password: When given, the page asks for the user `pilcrow` and this password.
+        extras: What it can do without.
+
+    Raises:
+        ConversationsUnusable: when conversations cannot be kept in the library's folder.
     """
     # Gradio reads these when it is imported or when a component is made: it must not call home, and
     # what people upload must not lie in the machine-wide temporary folder.
@@ -394,9 +76,9 @@ def build_app(
     from fastapi.responses import FileResponse
     from starlette.staticfiles import StaticFiles
 
-    page = _page(gr, Chat(assistant, library), Works(library), library)
+    room = _furnished(assistant, library, extras)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.mount("/pilcrow", StaticFiles(directory=ASSETS))
+    app.mount(_assets_at(), StaticFiles(directory=ASSETS))
 
     @app.get("/favicon.ico", include_in_schema=False)
     def favicon() -> FileResponse:
@@ -404,7 +86,7 @@ def build_app(
 
     app = gr.mount_gradio_app(
         app,
-        page,
+        _page(gr, room),
         path="/",
         auth=("pilcrow", password) if password else None,
         allowed_paths=[],
@@ -422,130 +104,232 @@ def build_app(
     return mounted
 
 
-def _page(gr: Any, chat: Chat, works: Works, library: LibraryLike) -> Any:
-    """Lays the three panes out and wires them; drawing is `ui.render`'s, looks are the CSS's."""
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
+@dataclass(frozen=True)
+class _Room:
+    """What stands behind the page."""
+
+    chat: Chat
+    works: Works
+    desk: Desk
+    samples: Path | None
+
+
+def _furnished(assistant: AssistantLike, library: LibraryLike, extras: Extras) -> _Room:
+    conversations, works = Conversations(library.path), Works(library)
+    quick = extras.quick
+
+    def ask(question: str) -> Answer:
+        assert quick is not None
+        *_, last = quick.stream(question)
+        return last
+
+    chat = Chat(assistant, library, conversations)
+    suggester = Suggester(library, ask if quick else None, busy=lambda: works.busy)
+    desk = Desk(
+        library,
+        conversations,
+        works,
+        suggester,
+        notice=extras.notice,
+        samples=extras.samples is not None,
+    )
+    return _Room(chat, works, desk, extras.samples)
+
+
+def _page(gr: Any, room: _Room) -> Any:
+    """Lays the three panes out and wires them; drawing is elsewhere, looks are the CSS's."""
+
+    def ask(request: object) -> dict[str, Any]:  # Gradio takes functions, not methods
+        return room.desk.ask(request)
+
     with gr.Blocks(
         title="Pilcrow", fill_width=True, analytics_enabled=False, delete_cache=(3600, 3600)
     ) as page:
-        turns, run = gr.State(()), gr.State(None)
-        masthead = _html(gr, "masthead")
+        run = gr.State(None)
+        gr.HTML(  # through this the page's script reaches the desk
+            "",
+            elem_id="desk",
+            apply_default_css=False,
+            server_functions=[ask],
+            js_on_load="window.pilcrowDesk = server;",
+        )
+        wishes = gr.Textbox("", elem_id="wishes", container=False, show_label=False)
+        _html(gr, "masthead", panes.masthead())
         with gr.Row(elem_id="panes"):
-            with gr.Column(elem_id="left"):
-                new = gr.Button("New chat", elem_id="new-chat")
-                documents = _html(gr, "library")
-                job = _html(gr, "job")
-                cancel = gr.Button("Cancel", elem_id="cancel")
-                files = gr.File(
-                    label="Add documents",
-                    show_label=False,
-                    file_count="multiple",
-                    file_types=list(SUFFIXES),
-                    elem_id="upload",
-                )
-                rebuild = gr.Button("Rebuild the index", elem_id="rebuild")
-            with gr.Column(elem_id="centre"):
-                with gr.Column(elem_id="conversation"):
-                    welcome, past, current = (_html(gr, i) for i in ("welcome", "past", "current"))
-                with gr.Row(elem_id="composer"):
-                    question = gr.Textbox(
-                        label="Question",
-                        show_label=False,
-                        container=False,
-                        placeholder="Ask your articles",
-                        lines=1,
-                        max_lines=8,
-                        elem_id="question",
-                    )
-                    ask = gr.Button("Ask", elem_id="ask")
-                    stop = gr.Button("Stop", elem_id="stop")
+            left = _left(gr)
+            centre = _centre(gr)
             with gr.Column(elem_id="sources"):
-                past_sources = _html(gr, "past-sources")
-                current_sources = _html(gr, "current-sources", render.no_sources())
-
-        shelf = [documents, masthead, welcome]
-        conversation = [past, past_sources, current, current_sources]
-
-        def draw_shelf() -> tuple[str, str, str]:
-            records = library.documents()
-            paragraphs = sum(r.paragraphs for r in records)
-            return (
-                render.library(records),
-                render.masthead(len(records), paragraphs),
-                render.welcome(len(records), paragraphs),
-            )
-
-        def draw_work(views: Iterator[render.JobView]) -> Iterator[tuple[Any, ...]]:
-            for view in views:
-                shelf_now = [gr.skip()] * len(shelf) if view.running else draw_shelf()
-                yield (render.job(view), *shelf_now)
-
-        def open_page() -> Iterator[tuple[Any, ...]]:
-            yield ("", *draw_shelf())
-            if works.busy:
-                yield from draw_work(works.watch())
-
-        def add(uploaded: list[str]) -> Iterator[tuple[Any, ...]]:
-            for drawn in draw_work(works.add(uploaded)):
-                yield (None, *drawn)
-
-        def renew() -> Iterator[tuple[Any, ...]]:
-            # a generator function, not a lambda: Gradio streams only what it can see is one
-            yield from draw_work(works.rebuild())
-
-        def begin(asked: str, turns: tuple[Turn, ...], run: Run | None) -> Sequence[Any]:
-            if not asked.strip() or (run and not run.over.is_set()):
-                return [gr.skip()] * 6
-            return chat.begin(asked, turns)
-
-        def answer(run: Run | None, turns: tuple[Turn, ...]) -> Iterator[Sequence[Any]]:
-            for drawn in chat.answer(run, turns):
-                yield [gr.skip()] * 3 if run and run.left.is_set() else drawn
-
-        def leave(run: Run | None) -> None:
-            if run:
-                run.left.set()
-                run.stop.set()
-
-        def start_over() -> tuple[Any, ...]:
-            return ("", "", "", render.no_sources(), (), None)
-
-        page.load(open_page, None, [job, *shelf], concurrency_limit=None, **quiet)
-        begun = gr.on(
-            [question.submit, ask.click],
-            begin,
-            [question, turns, run],
-            [question, *conversation, run],
-            queue=False,
-            **quiet,
-        )
-        answering = begun.success(
-            answer,
-            [run, turns],
-            [current, current_sources, turns],
-            concurrency_id="llm",
-            concurrency_limit=1,
-            **quiet,
-        )
-        stop.click(lambda run: run and run.stop.set(), run, None, queue=False, **quiet)
-        # in two steps: what was on its way to the page when the run was left is cleared as well
-        gone = new.click(leave, run, None, cancels=[answering], queue=False, **quiet)
-        gone.then(start_over, None, [*conversation, turns, run], queue=False, **quiet)
-        work = {"concurrency_limit": None, **quiet}
-        files.upload(add, files, [files, job, *shelf], **work)
-        rebuild.click(renew, None, [job, *shelf], **work)
-        cancel.click(works.cancel, None, None, queue=False, **quiet)
+                _html(gr, "reader", _slot("reader"))
+                _html(gr, "past-sources", _slot("past-sources"))
+                sources = _html(gr, "current-sources", render.no_sources())
+        _wire_chat(gr, room.chat, run, wishes, sources, left, centre)
+        _wire_works(gr, page, room, left)
     page.queue(max_size=16, default_concurrency_limit=4)
     return page
 
 
+def _left(gr: Any) -> dict[str, Any]:
+    """New chat, conversations, library, and the work on it."""
+    made = {}
+    with gr.Column(elem_id="left"):
+        made["new"] = gr.Button("New chat", elem_id="new-chat")
+        _html(gr, "tabs", panes.tabs())
+        _html(gr, "chats", panes.search("chat-words", "Search conversations", "conversations"))
+        _html(gr, "library", panes.search("library-words", "Filter documents", "library"))
+        made["job"] = _html(gr, "job")
+        made["cancel"] = gr.Button("Cancel", elem_id="cancel")
+        made["files"] = gr.File(
+            label="Add documents",
+            show_label=False,
+            file_count="multiple",
+            file_types=list(SUFFIXES),
+            elem_id="upload",
+        )
+        _html(gr, "folder", panes.folder())
+        made["rebuild"] = gr.Button("Rebuild the index", elem_id="rebuild")
+        made["samples"] = gr.Button("Sample articles", elem_id="samples")
+        made["leave"] = gr.Button("Leave", elem_id="leave")
+    return made
+
+
+def _centre(gr: Any) -> dict[str, Any]:
+    """The conversation and the box."""
+    made = {}
+    with gr.Column(elem_id="centre"):
+        with gr.Column(elem_id="conversation"):
+            _html(gr, "welcome", _slot("welcome"))
+            _html(gr, "past", _slot("past"))
+            made["current"] = _html(gr, "current")
+        _html(gr, "scope", panes.scope())
+        with gr.Row(elem_id="composer"):
+            made["question"] = gr.Textbox(
+                label="Question",
+                show_label=False,
+                container=False,
+                placeholder="Ask your articles",
+                lines=1,
+                max_lines=8,
+                elem_id="question",
+            )
+            made["ask"] = gr.Button("Ask", elem_id="ask")
+            made["stop"] = gr.Button("Stop", elem_id="stop")
+    return made
+
+
+_QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+# Only the script knows what goes along with a question: the conversation, the scope.
+_WITH_WISHES = "(question, wishes, run) => [question, window.pilcrow.wishes(), run]"
+
+
+def _wire_chat(
+    gr: Any,
+    chat: Chat,
+    run: Any,
+    wishes: Any,
+    sources: Any,
+    left: dict[str, Any],
+    centre: dict[str, Any],
+) -> None:
+    """Asking, stopping, leaving."""
+    current, question = centre["current"], centre["question"]
+
+    def begin(asked: str, sent: str, run: Run | None) -> Sequence[Any]:
+        wished = Wishes.read(sent)
+        asked = wished.question or asked
+        if not (asked.strip() or wished.again) or (run and not run.over.is_set()):
+            return [gr.skip()] * 4
+        # a question from elsewhere leaves in the box what is being written there
+        return (gr.skip() if wished.question or wished.again else "", *chat.begin(asked, wished))
+
+    def answer(run: Run | None) -> Iterator[Sequence[Any]]:
+        for turn, beside in chat.answer(run):
+            if run and run.left.is_set():
+                yield [gr.skip()] * 2
+            else:
+                yield turn, gr.skip() if beside is None else beside
+
+    def leave(run: Run | None) -> None:
+        if run:
+            run.left.set()
+            run.stop.set()
+
+    begun = gr.on(
+        [question.submit, centre["ask"].click],
+        begin,
+        [question, wishes, run],
+        [question, current, sources, run],
+        queue=False,
+        js=_WITH_WISHES,
+        **_QUIET,
+    )
+    answering = begun.success(
+        answer, run, [current, sources], concurrency_id="llm", concurrency_limit=1, **_QUIET
+    )
+    centre["stop"].click(lambda run: run and run.stop.set(), run, None, queue=False, **_QUIET)
+    # in two steps: what was on its way to the page when the run was left is cleared as well
+    gone = gr.on(
+        [left["new"].click, left["leave"].click],
+        leave,
+        run,
+        None,
+        cancels=[answering],
+        queue=False,
+        **_QUIET,
+    )
+    gone.then(
+        lambda: ("", render.no_sources(), None),
+        None,
+        [current, sources, run],
+        queue=False,
+        **_QUIET,
+    )
+
+
+def _wire_works(gr: Any, page: Any, room: _Room, left: dict[str, Any]) -> None:
+    """Adding, rebuilding, cancelling; a page that is opened meanwhile sees the work under way."""
+    works = room.works
+
+    def draw(views: Iterator[panes.JobView]) -> Iterator[str]:
+        for view in views:
+            yield panes.job(view)
+
+    # generator functions, not lambdas: Gradio streams only what it can see is one
+    def open_page() -> Iterator[str]:
+        yield ""
+        if works.busy:
+            yield from draw(works.watch())
+
+    def add(uploaded: list[str]) -> Iterator[tuple[Any, str]]:
+        for drawn in draw(works.add(uploaded)):
+            yield None, drawn
+
+    def add_samples() -> Iterator[str]:
+        if room.samples:
+            yield from draw(works.add_folder(room.samples))
+
+    def renew() -> Iterator[str]:
+        yield from draw(works.rebuild())
+
+    job, work = left["job"], {"concurrency_limit": None, **_QUIET}
+    page.load(open_page, None, job, **work)
+    left["files"].upload(add, left["files"], [left["files"], job], **work)
+    left["samples"].click(add_samples, None, job, **work)
+    left["rebuild"].click(renew, None, job, **work)
+    left["cancel"].click(works.cancel, None, None, queue=False, **_QUIET)
+
+
 def _html(gr: Any, elem_id: str, value: str = "") -> Any:
-    """A place for HTML that `ui.render` has escaped; never a template of its own."""
+    """A place for HTML that our modules have escaped; never a template of its own."""
     return gr.HTML(value, elem_id=elem_id, apply_default_css=False, js_on_load=None)
 
 
+def _slot(name: str) -> str:
+    """A place that the page's script fills with HTML from the desk."""
+    return f'<div data-slot="{name}"></div>'
+
+
 def _theme(gr: Any) -> Any:
-    """Gradio's own controls in our colours; `pilcrow.css` defines the variables for both modes."""
+    """Gradio's own controls in our colours; `frame.css` defines the variables for both modes."""
     sans = ["Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif"]
     return gr.themes.Base(font=sans, font_mono=["ui-monospace", "monospace"]).set(
         # literal, because the page is painted with these before the stylesheet is there
@@ -556,112 +340,26 @@ def _theme(gr: Any) -> Any:
     )
 
 
+def _assets_at() -> str:
+    """Where our files are served: the hash in the address renews them all on an upgrade."""
+    files = sorted(path for path in ASSETS.iterdir() if path.is_file())
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+    return f"{_ASSETS_AT}/{digest[:12]}"
+
+
 def _head() -> str:
-    """Links to our stylesheet, script and icon; the hash in the address renews them on upgrade."""
-    address = {
-        path.name: f"/pilcrow/{path.name}?{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
-        for path in ASSETS.iterdir()
-    }
+    """Links to our stylesheets, script and icon."""
+    at = _assets_at()
+    styles = "".join(
+        f'<link rel="stylesheet" href="{at}/{name}.css">' for name in ("frame", "left", "answer")
+    )
     return (
-        f'<link rel="stylesheet" href="{address["pilcrow.css"]}">'
-        f'<link rel="icon" type="image/svg+xml" href="{address["icon.svg"]}">'
-        f'<script src="{address["pilcrow.js"]}"></script>'
+        f'{styles}<link rel="icon" type="image/svg+xml" href="{at}/icon.svg">'
+        f'<script type="module" src="{at}/page.js"></script>'
     )
 
 
-# --- between the page and the network -------------------------------------------------------------
-
-SAFETY_HEADERS = {
-    "X-Frame-Options": "DENY",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-_INLINE_SCRIPT = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
-
-
-class Shield:
-    """Headers that keep the page to itself, and the refusal of requests from elsewhere.
-
-    The content security policy names no origin but our own, so nothing a document says can make the
-    browser fetch or send anything. Scripts: our files, and the page's own inline scripts by their
-    hashes, computed as each page passes; an `onerror=` smuggled into the page is refused.
-    `'unsafe-eval'` stays because Gradio 6 builds every HTML component through `Function()`; our
-    values go in as its argument, never as its source. Inline styles stay because its components set
-    `style` attributes.
-
-    A site that points its own name at this address (DNS rebinding) or posts to it from its pages is
-    turned away: the Host must be the one we serve, and the Origin, if any, must be that Host.
-    """
-
-    def __init__(self, app: ASGIApp, *, any_host: bool) -> None:
-        """Wraps `app`; `any_host` when a password guards it under whatever name it is reached."""
-        self._app = app
-        self._any_host = any_host
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on, or refuses it, and dresses the response."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        from starlette.datastructures import MutableHeaders
-        from starlette.responses import PlainTextResponse
-
-        headers = MutableHeaders(scope=scope)
-        # Pages are hashed on their way out, so they must pass uncompressed.
-        del headers["accept-encoding"]
-        host, origin = headers.get("host", ""), headers.get("origin")
-        app = self._app
-        if not (self._any_host or is_loopback(_hostname(host))):
-            app = PlainTextResponse("Pilcrow answers only under its own address.", 403)
-        elif origin is not None and urlsplit(origin).netloc != host:
-            app = PlainTextResponse("Pilcrow answers only its own page.", 403)
-        await app(scope, receive, _Dressed(send))
-
-
-class _Dressed:
-    """Adds the headers to one response; holds a page back until its scripts are hashed."""
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self._start: Message | None = None
-        self._page = b""
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            from starlette.datastructures import MutableHeaders
-
-            headers = MutableHeaders(scope=message)
-            headers.update(SAFETY_HEADERS)
-            if headers.get("content-type", "").startswith("text/html"):
-                self._start = message
-                return
-            headers["Content-Security-Policy"] = "default-src 'none'"
-        elif self._start is not None:
-            self._page += message.get("body", b"")
-            if message.get("more_body"):
-                return
-            policy = content_policy(self._page).encode()
-            self._start["headers"].append((b"content-security-policy", policy))
-            await self._send(self._start)
-            message = {"type": "http.response.body", "body": self._page}
-            self._start = None
-        await self._send(message)
-
-
-def content_policy(page: bytes) -> str:
-    """The Content-Security-Policy of one HTML page, with the hashes of its inline scripts."""
-    scripts = _INLINE_SCRIPT.findall(page)
-    hashes = (base64.b64encode(hashlib.sha256(s).digest()).decode() for s in scripts)
-    allowed = " ".join(f"'sha256-{h}'" for h in dict.fromkeys(hashes))
-    return (
-        "default-src 'none'; "
-        f"script-src 'self' 'unsafe-eval' {allowed}; "
-        "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; "
-        "connect-src 'self'; manifest-src 'self'; base-uri 'self'; form-action 'self'; "
-        "frame-ancestors 'none'"
-    )
+# --- serving --------------------------------------------------------------------------------------
 
 
 def serve(
@@ -671,6 +369,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 7860,
     password: str | None = None,
+    extras: Extras = Extras(),
     open_browser: bool = False,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
@@ -682,6 +381,7 @@ def serve(
         host: Address to listen on. Any other than this computer's own needs a password.
         port: Port to listen on; 0 takes a free one.
         password: Asked for together with the user name `pilcrow`.
+        extras: What the page can do without.
         open_browser: Whether to open the page once it is there.
         on_ready: Called with the page's address once it answers.
 
@@ -694,7 +394,7 @@ def serve(
         )
     listening = _listen(host, port)
     address = _address(host, listening.getsockname()[1])
-    app = build_app(assistant, library, password=password)
+    app = build_app(assistant, library, password=password, extras=extras)
 
     def ready() -> None:
         if on_ready:
@@ -731,18 +431,3 @@ def _listen(host: str, port: int) -> socket.socket:
 def _address(host: str, port: int) -> str:
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{shown}:{port}/"
-
-
-def _hostname(host: str) -> str:
-    """The name in a Host header, without port and brackets."""
-    return urlsplit(f"//{host}").hostname or ""
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` can only be reached from this computer."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -1,0 +1,214 @@
+"""Questions that the library itself can answer, made from its own sentences; no model writes them.
+
+A sentence of a certain form holds the answer to a question of a certain form: "Vint Cerf chaired
+the panel" answers "Who chaired the panel?". Such a question is offered only when asking it, with
+quotes only, leads back to the very sentence it was made from. English forms; in a library without
+English sentences nothing is suggested.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol
+
+from index.types import Passage
+from rag.types import Answer
+from rag.wording import content_stems, names, numbers
+
+_TRIED = 4
+"""Candidates asked per document before the next one has its turn."""
+_LOOKED_AT = 30
+"""Documents looked into, evenly spread, however many there are."""
+_SHORTEST, _LONGEST = 4, 13
+"""Words of a question."""
+
+_NAME = r"(?:[Tt]he )?[A-Z][\w’'-]*(?: (?:of|for|on|and|the|in|[A-Z0-9][\w’'-]*)){0,6}"
+_MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December"
+_YEAR = rf"\b{_MONTH})\b|\b(?:1[5-9]|20)\d\d\b"
+_WHO = re.compile(
+    r"^(?!The )(?P<who>[A-Z][\w’'-]+(?: [A-Z][\w’'-]+){1,3})(?:, [^,]{3,80},)? "
+    r"(?P<did>(?!entered into force)(?:\w+ed|wrote|won|led|chose|gave|held|built|founded|became|"
+    r"drew|sent|told|made) .+)$"
+)
+_MANY = re.compile(
+    r"^(?:(?:More|Fewer|Less) than|About|Around|Some|Over|Nearly|Almost|At least)? ?"
+    r"(?:\d[\d,.]*|[Tt]wo|[Tt]hree|[Ff]our|[Ff]ive|[Ss]ix|[Ss]even|[Ee]ight|[Nn]ine|[Tt]en)"
+    r"(?: (?:million|billion|thousand))? (?P<what>[a-z-]+s (?:[a-z]+ ){0,3}?(?:were|are|had|have|"
+    r"\w+ed) .+)$"
+)
+_WHEN = re.compile(
+    rf"^(?P<what>{_NAME}) (?:(?P<was>was|were) (?P<done>\w+ed)|"
+    r"(?P<did>opened|ended|began|started|closed|met|entered into force|took place))\b"
+    rf"(?P<rest>[^,;]*?(?:{_YEAR}).*)$"
+)
+_WHAT = re.compile(rf"^(?P<what>{_NAME}) (?P<be>is|are) (?:a|an|the|one of)\b .+$")
+_BASE = {"opened": "open", "ended": "end", "began": "begin", "started": "start",
+         "closed": "close", "met": "meet", "entered into force": "enter into force",
+         "took place": "take place"}  # fmt: skip
+# A question must be understood by itself, so it may lean on nothing said elsewhere.
+_LEANS = re.compile(
+    r"\b(?:he|she|it|they|him|her|them|his|hers|its|their|this|that|these|those|there|then|here|"
+    r"such|both|other|others|another|same|latter|former|I|we|our|us|you|your|next|last|also)\b",
+    re.IGNORECASE,
+)
+# A name that a question can be about: `The Paris Agreement`, `Vint Cerf`, not `Members of …`.
+_PROPER = re.compile(r"[Tt]he |[A-Z][\w’'-]* [A-Z0-9]")
+# What is left hanging when the rest of a sentence was cut off.
+_HANGING = re.compile(r"\b(?:of|in|on|at|by|to|for|from|with|and|or|as|than|the|a|an|that)\?$")
+_SPAN_OF_TIME = re.compile(r"(?:days|weeks|months|years|hours|minutes)\b")
+_CUT = re.compile(r"[,;:(–—]| - | but | which | who | while | because | after which ")
+
+
+class Shelf(Protocol):
+    """What is asked of a library; `index.Library` is one."""
+
+    def passages(self, document_id: str, /) -> Sequence[Passage]:
+        """A document's passages in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A question and the sentence that should answer it."""
+
+    question: str
+    document_id: str
+    paragraph: int
+    start: int
+    end: int
+
+
+Ask = Callable[[str], Answer]
+
+
+def opening(
+    shelf: Shelf,
+    ask: Ask,
+    document_ids: Sequence[str],
+    *,
+    wanted: int = 4,
+    stop: Callable[[], bool] = lambda: False,
+) -> tuple[str, ...]:
+    """Questions to begin with, each from another document, all answerable.
+
+    Args:
+        shelf: where the documents are.
+        ask: answers with quotes only.
+        document_ids: all documents; at most `_LOOKED_AT` of them are looked into.
+        wanted: how many at most.
+        stop: asked before each question; when it says True, what was found so far is returned.
+    """
+    step = max(1, len(document_ids) // _LOOKED_AT)
+    found: list[str] = []
+    for document_id in document_ids[::step]:
+        if len(found) == wanted:
+            break
+        # with nothing said before, a question must name what it is about
+        candidates = (
+            one
+            for one in candidates_in(document_id, shelf.passages(document_id))
+            if names(one.question) | numbers(one.question)
+        )
+        found += islice(_answerable(islice(candidates, _TRIED), ask, stop), 1)
+    return tuple(found)
+
+
+def following(shelf: Shelf, ask: Ask, answer: Answer, *, wanted: int = 3) -> tuple[str, ...]:
+    """Questions that may come next: from the cited documents, answered by sentences not cited yet.
+
+    Those that share words with the question and its answer come first, then those nearby.
+    """
+    told = {(c.document_id, c.start) for c in answer.citations}
+    talk = set(content_stems(f"{answer.question} {answer.text}"))
+    asked = set(content_stems(answer.question))
+    near = {c.document_id: c.paragraph for c in reversed(answer.citations)}
+    ranked = sorted(
+        (
+            one
+            for document_id in near
+            for one in candidates_in(document_id, shelf.passages(document_id))
+            if (document_id, one.start) not in told
+            and set(content_stems(one.question)) - asked
+        ),
+        key=lambda one: (
+            -len(talk & set(content_stems(one.question))),
+            abs(one.paragraph - near[one.document_id]),
+        ),
+    )  # fmt: skip
+    candidates = islice(ranked, wanted * _TRIED)
+    return tuple(islice(_answerable(candidates, ask, lambda: False), wanted))
+
+
+def candidates_in(document_id: str, passages: Iterable[Passage]) -> Iterator[Candidate]:
+    """Questions made from a document's sentences, best forms first; not yet asked."""
+    made = [
+        (rank, Candidate(question, document_id, passage.paragraph, one.start, one.end))
+        for passage in passages
+        for one in passage.sentences
+        if (shaped := question_from(one.text)) is not None
+        for rank, question in [shaped]
+    ]
+    yield from (candidate for _, candidate in sorted(made, key=lambda pair: pair[0]))
+
+
+def question_from(sentence: str) -> tuple[int, str] | None:
+    """The question that a sentence answers and the rank of its form; None when it has no form."""
+    flat = " ".join(sentence.split()).rstrip('.!?"” ')
+    if (m := _WHO.match(flat)) and (did := _clause(m["did"])):
+        question = f"Who {did}?"
+        rank = 0
+    elif (m := _MANY.match(flat)) and not _SPAN_OF_TIME.match(what := _clause(m["what"])):
+        question, rank = f"How many {what}?", 1
+    elif (m := _WHEN.match(flat)) and _PROPER.match(m["what"]):
+        rest = _clause(
+            re.split(rf"\s+(?:on|in|by|from|at|since)\s+[^,]*?(?:{_YEAR})", m["rest"])[0]
+        )
+        thing = _inside(m["what"])
+        question = (
+            f"When {m['was']} {thing} {m['done']} {rest}"
+            if m["was"]
+            else f"When did {thing} {_BASE[m['did']]} {rest}"
+        ).rstrip() + "?"
+        rank = 2
+    elif (m := _WHAT.match(flat)) and _PROPER.match(m["what"]):
+        question, rank = f"What {m['be']} {_inside(m['what'])}?", 3
+    else:
+        return None
+    words = question.split()
+    if _LEANS.search(question) or _HANGING.search(question):
+        return None
+    if not _SHORTEST - (rank == 3) <= len(words) <= _LONGEST:
+        return None
+    return rank, question
+
+
+def _clause(text: str) -> str:
+    """The first clause, without what is added after a comma or in brackets."""
+    return _CUT.split(text, maxsplit=1)[0].strip()
+
+
+def _inside(name: str) -> str:
+    """A name as it stands inside a sentence."""
+    return f"the {name[4:]}" if name.startswith("The ") else name
+
+
+def _answerable(
+    candidates: Iterable[Candidate], ask: Ask, stop: Callable[[], bool]
+) -> Iterator[str]:
+    """The questions that lead back to the sentence they were made from."""
+    seen: set[str] = set()
+    for one in candidates:
+        if stop():
+            return
+        if one.question in seen:
+            continue
+        seen.add(one.question)
+        answer = ask(one.question)
+        first = answer.citations[:1]
+        if answer.state == "answered" and any(
+            c.document_id == one.document_id and c.start < one.end and one.start < c.end
+            for c in first
+        ):
+            yield one.question

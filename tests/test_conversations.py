@@ -1,0 +1,142 @@
+"""Conversations on disk: what was asked and answered is there again, and what is deleted goes."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag import evaluation
+from rag.types import Answer, Citation, PassageRead, Statement, Timings
+from ui import feedback
+from ui.conversations import FILE, Conversations, ConversationsUnusable, Scope, Turn, new_key
+
+TEXT = st.text(st.characters(), max_size=40)
+
+
+def answer(question: str = "Who came?", said: str = "Nine came.") -> Answer:
+    cited = Citation(1, "a.txt", "A", "S", 2, 5, 5 + len(said), said, "2024", ("b.txt",))
+    return Answer(
+        question, "answered", f"{said} [1]", (Statement(said, "supported", (1,), quoted=True),),
+        (cited,), (PassageRead("a.txt", 0, 9, "Nine came", 0.5),), Timings(1.5, None, 3.25), "m",
+        complete=True, stage="done", headline=cited, explain={"form": question},
+    )  # fmt: skip
+
+
+def turn(question: str = "Who came?", **changes: object) -> Turn:
+    made = Turn(new_key(), question, answer(question), "done", 1.5, Scope(("a.txt",), "2023"))
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def sound(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+@given(TEXT, TEXT)
+def test_a_turn_comes_back_as_it_was(
+    tmp_path_factory: pytest.TempPathFactory, question: str, said: str
+) -> None:
+    store = Conversations(tmp_path_factory.mktemp("c"))
+    kept = turn(question, answer=answer(question, said))
+    store.keep("c1", kept)
+    clean = replace(kept, question=sound(question), answer=answer(sound(question), sound(said)))
+    assert store.turns("c1") == [clean]
+    assert store.turn(kept.key) == clean
+
+
+def test_turns_keep_their_order_and_the_last_can_give_way(tmp_path: Path) -> None:
+    store = Conversations(tmp_path)
+    first, second, third = turn("one"), turn("two"), turn("three")
+    store.keep("c1", first)
+    store.keep("c1", second)
+    store.keep("c1", third, replaces=second.key)
+    assert [t.question for t in store.turns("c1")] == ["one", "three"]
+    assert store.title("c1") == "one"
+
+
+def test_a_turn_of_another_conversation_never_gives_way(tmp_path: Path) -> None:
+    store = Conversations(tmp_path)
+    mine, theirs = turn("mine"), turn("theirs")
+    store.keep("c1", mine)
+    store.keep("c2", theirs, replaces=mine.key)
+    assert [t.question for t in store.turns("c1")] == ["mine"]
+
+
+def test_a_failed_turn_is_kept_with_its_problem(tmp_path: Path) -> None:
+    store = Conversations(tmp_path)
+    store.keep("c1", turn("q", answer=None, phase="failed", problem="too long"))
+    (kept,) = Conversations(tmp_path).turns("c1")
+    assert (kept.answer, kept.phase, kept.problem) == (None, "failed", "too long")
+
+
+def test_they_are_listed_newest_first_and_found_by_what_was_said(tmp_path: Path) -> None:
+    store = Conversations(tmp_path)
+    store.keep("c1", turn("Who opened the forum?"))
+    store.keep("c2", turn("Cables", answer=answer("Cables", "Tonga was OFFLINE.")))
+    assert [c.id for c in store.listed()] == ["c2", "c1"]
+    assert [c.id for c in store.listed("offline tonga")] == ["c2"]
+    assert [c.id for c in store.listed("FORUM")] == ["c1"]
+    assert store.listed("nothing") == []
+
+
+def test_a_title_can_be_changed_but_not_emptied(tmp_path: Path) -> None:
+    store = Conversations(tmp_path)
+    store.keep("c1", turn())
+    store.rename("c1", "  Kyoto \n notes ")
+    store.rename("c1", "   ")
+    assert store.title("c1") == "Kyoto notes"
+
+
+def test_a_deletion_can_be_undone_until_the_next(tmp_path: Path) -> None:
+    store = Conversations(tmp_path)
+    for name in ("c1", "c2"):
+        store.keep(name, turn(name))
+    store.delete("c1")
+    assert store.turns("c1") == [] and store.title("c1") == ""
+    assert store.restore("c1")
+    assert [t.question for t in store.turns("c1")] == ["c1"]
+    store.delete("c1")
+    store.delete("c2")
+    assert not store.restore("c1")
+    assert store.restore("c2")
+
+
+def test_what_was_deleted_is_gone_from_the_disk_after_the_next_start(tmp_path: Path) -> None:
+    store = Conversations(tmp_path)
+    store.keep("c1", turn("Where is the quinquereme?"))
+    store.delete("c1")
+    Conversations(tmp_path)
+    with sqlite3.connect(tmp_path / FILE) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.close()
+    assert all(b"quinquereme" not in path.read_bytes() for path in tmp_path.iterdir())
+
+
+def test_a_damaged_file_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"no database at all" * 100)
+    with pytest.raises(ConversationsUnusable, match="move it away"):
+        Conversations(tmp_path)
+
+
+def test_thumbs_become_questions_that_eval_reads(tmp_path: Path) -> None:
+    refused = Answer("Who baked it?", "not_found", "Not in your documents.", complete=True)
+    feedback.record(tmp_path, "k1", answer("Who\u2028came?"), "up")
+    feedback.record(tmp_path, "k2", refused, "up")
+    feedback.record(tmp_path, "k3", answer("Wrong?"), "down")
+    good, missing = evaluation.load_questions(tmp_path / feedback.GOOD)
+    assert (good.id, good.answerable, good.gold[0].start, good.gold[0].end) == ("k1", True, 5, 15)
+    assert (missing.answerable, missing.group) == (False, "other")
+    assert '"k3"' in (tmp_path / feedback.WRONG).read_text()
+
+
+def test_a_verdict_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
+    feedback.record(tmp_path, "k1", answer(), "up")
+    feedback.record(tmp_path, "k2", answer(), "up")
+    feedback.record(tmp_path, "k1", answer(), "down")
+    assert [q.id for q in evaluation.load_questions(tmp_path / feedback.GOOD)] == ["k2"]
+    feedback.record(tmp_path, "k1", answer(), "")
+    assert (tmp_path / feedback.WRONG).read_text() == ""

@@ -1,0 +1,57 @@
+// Asking the server for small things, putting its HTML in place, and saying what happened.
+// The HTML comes from our own server, where every text in it has been escaped.
+
+export const byId = (id) => document.getElementById(id);
+export const slot = (name) => document.querySelector(`[data-slot="${name}"]`);
+
+/** Asks the desk; a problem is shown, and null is what comes back. */
+export async function ask(name, more = {}) {
+  let reply;
+  try {
+    reply = await window.pilcrowDesk.ask({ ...more, name });
+  } catch {
+    toast("Pilcrow does not answer. Is it still running?");
+    return null;
+  }
+  if (reply.problem) {
+    toast(reply.problem);
+    return null;
+  }
+  for (const [place, html] of Object.entries(reply.slots ?? {})) {
+    const node = slot(place);
+    if (node) node.innerHTML = html;
+  }
+  return reply;
+}
+
+let fading = 0;
+
+/** A line at the bottom of the page, with at most one thing to do about it. */
+export function toast(text, label = "", act = null) {
+  const node = byId("toast");
+  const words = document.createElement("span");
+  words.textContent = text;
+  words.dir = "auto";
+  node.replaceChildren(words);
+  if (act) {
+    const button = document.createElement("button");
+    Object.assign(button, { type: "button", textContent: label });
+    button.addEventListener("click", () => {
+      node.hidden = true;
+      act();
+    });
+    node.append(button);
+  }
+  node.hidden = false;
+  window.clearTimeout(fading);
+  fading = window.setTimeout(() => { node.hidden = true; }, act ? 15000 : 6000);
+}
+
+/** Waits until nobody has typed for a moment. */
+export function unhurried(act) {
+  let timer = 0;
+  return (...given) => {
+    window.clearTimeout(timer);
+    timer = window.setTimeout(() => act(...given), 150);
+  };
+}

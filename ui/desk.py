@@ -1,0 +1,293 @@
+"""What the page asks for besides answers: lists, sources, the reader, files, small changes.
+
+One function, `Desk.ask`, takes the name of a request and what goes with it, and returns plain
+values: `slots` (HTML by the place it belongs to), `toast` (what to say, and how to undo it), or
+`problem` (why not, in one line). It is called by the page's script through Gradio, behind the same
+password and the same origin check as everything else. What it is handed comes from a browser.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from index.errors import InputError, PilcrowError
+from index.types import DocumentRecord
+from rag import gate, verifying
+from rag.types import Answer
+from ui import chat, export, feedback, panes, render
+from ui.behind import LibraryLike
+from ui.conversations import Conversations, Turn, Verdict
+from ui.markup import plural
+from ui.suggesting import Suggester
+from ui.works import Works
+
+log = logging.getLogger(__name__)
+
+Reply = dict[str, Any]
+Given = dict[str, Any]
+
+
+class Desk:
+    """Serves the page's small requests."""
+
+    def __init__(
+        self,
+        library: LibraryLike,
+        conversations: Conversations,
+        works: Works,
+        suggester: Suggester,
+        *,
+        notice: str = "",
+        samples: bool = False,
+    ) -> None:
+        """Serve from these; `notice` and `samples` are for the welcome screen."""
+        self._library = library
+        self._conversations = conversations
+        self._works = works
+        self._suggester = suggester
+        self._notice = notice
+        self._samples = samples
+        self._removed = ""
+        """The path of the document that was removed last."""
+        self._requests: dict[str, Callable[[Given], Reply]] = {
+            "shelf": self._shelf, "conversations": self._listed, "open": self._open,
+            "rename": self._rename, "delete": self._delete, "undelete": self._undelete,
+            "sources": self._sources, "read": self._read, "why": self._why,
+            "judge": self._judge, "copy": self._copy, "export": self._export,
+            "remove": self._remove, "restore": self._restore,
+            "suggest": self._suggest, "follow": self._follow, "names": self._names,
+        }  # fmt: skip
+
+    def ask(self, request: object) -> Reply:
+        """Answers `{"name": …, …}`; never raises: what goes wrong is said in `problem`."""
+        try:
+            if not isinstance(request, dict):
+                raise InputError("the page asked for nothing")
+            wanted = self._requests.get(str(request.get("name")))
+            if wanted is None:
+                raise InputError("the page asked for something unknown; reload it")
+            return wanted(request)
+        except PilcrowError as error:
+            return {"problem": str(error)}
+        except Exception:
+            log.exception("a request of the page failed")
+            return {"problem": "Something went wrong inside Pilcrow; the terminal says more."}
+
+    # --- the left pane ------------------------------------------------------------------------
+
+    def _shelf(self, given: Given) -> Reply:
+        """The library's list and everything that counts it."""
+        records, words = self._library.documents(), str(given.get("words", ""))
+        paragraphs = sum(record.paragraphs for record in records)
+        shown = panes.matching(records, words)
+        states = {record.id: _file_state(record) for record in shown[: panes.LISTED]}
+        welcome = panes.welcome(len(records), paragraphs, self._notice, samples=self._samples)
+        return {
+            "documents": len(records),
+            "slots": {
+                "library": panes.library(shown, states, words),
+                "count": panes.count(len(records), paragraphs),
+                "welcome": welcome,
+                "suggestions": self._suggested(),
+            },
+        }
+
+    def _names(self, given: Given) -> Reply:
+        """Documents whose name holds some words, for choosing one with `@`."""
+        found = panes.matching(self._library.documents(), str(given.get("words", "")))
+        return {"names": [[r.id, render.name_of(r)] for r in found[:8]]}
+
+    def _listed(self, given: Given) -> Reply:
+        words = str(given.get("words", ""))
+        today = datetime.now().astimezone().date()
+        listed = self._conversations.listed(words)
+        return {"slots": {"conversations": panes.conversations(listed, today, words)}}
+
+    def _rename(self, given: Given) -> Reply:
+        self._conversations.rename(str(given.get("id")), str(given.get("title", "")))
+        return self._listed(given)
+
+    def _delete(self, given: Given) -> Reply:
+        id_ = str(given.get("id"))
+        self._conversations.delete(id_)
+        undo = {"name": "undelete", "id": id_}
+        return self._listed(given) | {"toast": {"text": "Conversation deleted.", "undo": undo}}
+
+    def _undelete(self, given: Given) -> Reply:
+        if not self._conversations.restore(str(given.get("id"))):
+            raise InputError("it is too late: the conversation has been overwritten")
+        return self._listed(given) | {"toast": {"text": "It is back."}}
+
+    def _remove(self, given: Given) -> Reply:
+        """Takes a document out; says beforehand when that could not be undone."""
+        id_ = str(given.get("id"))
+        record = self._record(id_)
+        if not Path(record.path).is_file() and not given.get("sure"):
+            return {
+                "confirm": f"The file of “{render.name_of(record)}” is gone, so removing it cannot "
+                "be undone. Remove it all the same?"
+            }
+        lost = self._works.remove(id_)
+        undo = {"name": "restore", "path": lost.path} if Path(lost.path).is_file() else None
+        lost_count = plural(lost.paragraphs, "paragraph")
+        text = f"“{render.name_of(lost)}” removed: −{lost_count}."
+        self._removed = record.path
+        return {"toast": {"text": text, "undo": undo}, "changed": True}
+
+    def _restore(self, given: Given) -> Reply:
+        """Adds the last removed document again, and no other file than that one."""
+        path = str(given.get("path"))
+        if path != self._removed:
+            raise InputError("only the document that was removed last can be brought back")
+        report = self._works.restore(Path(path))
+        if report.failed:
+            raise InputError(f"it cannot be added again: {report.failed[0].reason}")
+        return {"toast": {"text": "It is back in the library."}, "changed": True}
+
+    # --- the conversation ---------------------------------------------------------------------
+
+    def _open(self, given: Given) -> Reply:
+        """A conversation as it was left; sources only of its last turn, the others on demand."""
+        id_ = str(given.get("id"))
+        turns = self._conversations.turns(id_)
+        if not turns:
+            raise InputError("this conversation is no longer there")
+        drawn = "".join(
+            chat.drawn(turn, number, self._mark(turn, id_))
+            for number, turn in enumerate(turns, start=1)
+        )
+        return {
+            "title": self._conversations.title(id_),
+            "slots": {"past": drawn, "past-sources": self._drawn_sources(turns[-1], len(turns))},
+        }
+
+    def _mark(self, turn: Turn, conversation: str) -> render.Mark:
+        where = chat.scope_in_words(turn.scope, self._library)
+        return render.Mark(turn.key, conversation, "", where, turn.verdict)
+
+    def _sources(self, given: Given) -> Reply:
+        turn = self._turn(given)
+        return {"html": self._drawn_sources(turn, int(given.get("number", 1)))}
+
+    def _drawn_sources(self, turn: Turn, number: int) -> str:
+        if turn.answer is None:
+            return ""
+        return chat.sources(self._library, turn.answer, number, turn.key)
+
+    def _read(self, given: Given) -> Reply:
+        """A whole article, with what the turn cites of it marked where it still stands."""
+        document = self._library.document(str(given.get("document")))
+        turn = self._conversations.turn(str(given.get("key")))
+        at = given.get("start")
+        marks: list[tuple[int, int, int]] = []
+        if turn and turn.answer:
+            cited = list(turn.answer.citations) or [
+                one for one in [turn.answer.headline] if one is not None
+            ]
+            marks = [
+                (c.start, c.end, c.number)
+                for c in cited
+                if c.document_id == document.id and document.text[c.start : c.end] == c.quote
+            ]
+        return {"slots": {"reader": panes.reader(document, _apart(marks), _offset(at))}}
+
+    def _why(self, given: Given) -> Reply:
+        answer = self._answer(given)
+        names = {r.id: render.name_of(r) for r in self._library.documents()}
+        timings = asdict(answer.timings)
+        return {"html": panes.why(answer.explain, timings, names, gate.NOT_FOUND_BELOW)}
+
+    def _judge(self, given: Given) -> Reply:
+        turn, way = self._turn(given), given.get("way")
+        verdict: Verdict = "up" if way == "up" else "down" if way == "down" else ""
+        if verdict == turn.verdict:  # the same thumb again takes it back
+            verdict = ""
+        feedback.record(self._library.path, turn.key, self._answer(given), verdict)
+        self._conversations.judge(turn.key, verdict)
+        where = {"up": feedback.GOOD, "down": feedback.WRONG}
+        text = f"Noted in {where[verdict]}." if verdict else "Taken back."
+        return {"verdict": verdict, "toast": {"text": text}}
+
+    def _copy(self, given: Given) -> Reply:
+        return {"text": export.as_text(self._answer(given))}
+
+    def _export(self, given: Given) -> Reply:
+        """The answer as a file: its name, type and content."""
+        answer = replace(self._answer(given), explain={})
+        bundle = verifying.bundle(answer, self._library, self._library.stats().encoder)
+        if given.get("kind") == "json":
+            return {"file": [export.file_name(answer, "json"), "application/json",
+                             export.as_json(bundle)]}  # fmt: skip
+        return {"file": [export.file_name(answer, "html"), "text/html", export.as_page(bundle)]}
+
+    # --- what to ask --------------------------------------------------------------------------
+
+    def _suggest(self, _: Given) -> Reply:
+        return {"ready": self._suggester.ready, "slots": {"suggestions": self._suggested()}}
+
+    def _suggested(self) -> str:
+        return panes.suggestions(self._suggester.opening(), "For example")
+
+    def _follow(self, given: Given) -> Reply:
+        turn = self._turn(given)
+        if turn.answer is None or turn.phase != "done" or not turn.answer.citations:
+            return {"html": ""}
+        return {"html": panes.suggestions(self._suggester.following(turn.answer), "Ask next")}
+
+    # --- small things -------------------------------------------------------------------------
+
+    def _turn(self, given: Given) -> Turn:
+        turn = self._conversations.turn(str(given.get("key")))
+        if turn is None:
+            raise InputError("this answer is no longer kept")
+        return turn
+
+    def _answer(self, given: Given) -> Answer:
+        answer = self._turn(given).answer
+        if answer is None:
+            raise InputError("there is no answer here")
+        return answer
+
+    def _record(self, document_id: str) -> DocumentRecord:
+        for record in self._library.documents():
+            if record.id == document_id:
+                return record
+        raise InputError("this document is no longer in the library")
+
+
+def _offset(value: object) -> int | None:
+    with suppress(TypeError, ValueError):
+        return int(value) if value is not None else None  # type: ignore[call-overload]
+    return None
+
+
+def _apart(marks: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Marks in order, without those that overlap an earlier one."""
+
+    def apart() -> Iterator[tuple[int, int, int]]:
+        end = 0
+        for mark in sorted(marks):
+            if mark[0] >= end:
+                end = mark[1]
+                yield mark
+
+    return list(apart())
+
+
+def _file_state(record: DocumentRecord) -> panes.FileState:
+    """How a document's file stands to what is stored of it."""
+    try:
+        touched = Path(record.path).stat().st_mtime
+        added = datetime.fromisoformat(record.added_at)
+    except OSError:
+        return "gone"
+    except ValueError:
+        return "ready"
+    added = added if added.tzinfo else added.replace(tzinfo=UTC)
+    return "changed" if touched > added.timestamp() else "ready"

@@ -1,0 +1,112 @@
+"""Suggested questions for the page: found in the background, once for each state of the library."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from index.errors import PilcrowError
+from index.files import replacing
+from rag import suggestions
+from rag.types import Answer
+from ui.behind import LibraryLike
+
+FILE = "suggestions.json"
+
+log = logging.getLogger(__name__)
+
+
+class Suggester:
+    """Knows what the library can be asked. Asks with quotes only, one at a time, off the path."""
+
+    def __init__(
+        self,
+        library: LibraryLike,
+        ask: Callable[[str], Answer] | None,
+        *,
+        busy: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Suggest what `ask` can answer; nothing when it is None. Pause the search while `busy`."""
+        self._library = library
+        self._ask = ask
+        self._busy = busy
+        self._lock = threading.Lock()
+        self._found: tuple[str, tuple[str, ...]] = ("", ())
+        """The state of the library and its questions."""
+        self._searching = ""
+        """The state that is being looked at."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether what `opening` gives is all there will be for the library as it is."""
+        return self._ask is None or self._found[0] == self._state()
+
+    def opening(self) -> tuple[str, ...]:
+        """Questions to begin with; at first none, while a thread looks for them."""
+        state = self._state()
+        if self._ask is None or not state:
+            return ()
+        with self._lock:
+            if self._found[0] != state:
+                self._found = (state, kept) if (kept := self._load(state)) else self._found
+            if self._found[0] == state:
+                return self._found[1]
+            if self._searching != state:
+                self._searching = state
+                threading.Thread(target=self._search, args=(state,), daemon=True).start()
+        return ()
+
+    def following(self, answer: Answer) -> tuple[str, ...]:
+        """Questions that may come next."""
+        if self._ask is None:
+            return ()
+        try:
+            return suggestions.following(self._library, self._ask, answer)
+        except PilcrowError:  # a document that has gone meanwhile
+            return ()
+
+    def _search(self, state: str) -> None:
+        assert self._ask is not None
+        try:
+            ids = [record.id for record in self._library.documents()]
+            found = suggestions.opening(self._library, self._ask, ids, stop=self._busy)
+        except PilcrowError as error:
+            log.info("no suggestions: %s", error)
+            found = ()
+        except Exception:
+            log.exception("no suggestions")
+            found = ()
+        interrupted = self._busy()
+        with self._lock:
+            self._searching = ""
+            if not interrupted:
+                self._found = (state, found)
+        if not interrupted:
+            self._save(state, found)
+
+    def _state(self) -> str:
+        """Tells one state of the library from another; empty when it holds nothing."""
+        try:
+            records = self._library.documents()
+        except PilcrowError:
+            return ""
+        listing = "".join(f"{r.id}\0{r.content_hash}\0" for r in records)
+        return hashlib.sha256(listing.encode("utf-8", "replace")).hexdigest() if records else ""
+
+    def _load(self, state: str) -> tuple[str, ...]:
+        try:
+            saved = json.loads(Path(self._library.path / FILE).read_text(encoding="utf-8"))
+            return tuple(map(str, saved["questions"])) if saved["state"] == state else ()
+        except (OSError, ValueError, KeyError, TypeError):
+            return ()
+
+    def _save(self, state: str, found: tuple[str, ...]) -> None:
+        try:
+            with replacing(self._library.path / FILE) as file:
+                file.write(json.dumps({"state": state, "questions": found}).encode())
+        except OSError as error:  # then they are looked for again next time
+            log.info("suggestions were not kept: %s", error)

@@ -1,0 +1,245 @@
+"""Work on the library: one change at a time, in a thread, with progress for every tab.
+
+The work belongs to the server, not to a tab: reloading the page or closing it stops nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from index.errors import LibraryBusy, PilcrowError
+from index.types import DocumentRecord, Progress, UpdateReport
+from ui import panes
+from ui.behind import LibraryLike
+from ui.markup import plural
+
+SUFFIXES = (".txt", ".md", ".html", ".htm", ".pdf", ".docx")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Task:
+    """What is known about the work under way."""
+
+    done_title: str
+    only: Sequence[str] | None
+    """Names of the files it is about; None for all."""
+    rows: dict[str, panes.JobRow] = field(default_factory=dict)
+    stage: str = ""
+    stage_began: float = 0.0
+    stage_from: int = 0
+
+
+class Works:
+    """Runs one change of the library at a time in a thread and says how far it is."""
+
+    def __init__(self, library: LibraryLike) -> None:
+        """Work on `library`."""
+        self._library = library
+        self._lock = threading.Lock()
+        self._view: panes.JobView | None = None
+        self._over = threading.Event()
+        self._over.set()
+        self._cancel = threading.Event()
+        self._jobs = 0
+
+    def rebuild(self) -> Iterator[panes.JobView]:
+        """Reads every place that was ever added again; yields progress until it is over."""
+        return self._run(
+            ("Rebuilding the library", "Library rebuilt"),
+            lambda: self._library.rebuild(progress=self._report, cancelled=self._cancel.is_set),
+            expected=[record.id for record in self._library.documents()],
+        )
+
+    def add(self, files: Sequence[str]) -> Iterator[panes.JobView]:
+        """Copies files into the library's folder and indexes them; yields progress."""
+        folder = self._library.path / "uploads"
+        names = keep_uploads(files, folder)
+        count = plural(len(names), "file")
+        titles = f"Adding {count}", f"Finished with {count}"
+        return self._run(titles, lambda: self._update([folder]), expected=names, only=names)
+
+    def add_folder(self, folder: Path) -> Iterator[panes.JobView]:
+        """Indexes a folder of this computer where it is; yields progress."""
+        titles = f"Adding {folder.name}", "Articles added"
+        return self._run(titles, lambda: self._update([folder]))
+
+    def _update(self, paths: Sequence[str | Path]) -> UpdateReport:
+        return self._library.update(paths, progress=self._report, cancelled=self._cancel.is_set)
+
+    def remove(self, document_id: str) -> DocumentRecord:
+        """Takes a document out and returns how it was listed.
+
+        Raises:
+            PilcrowError: when the library is being changed, or has no such document.
+        """
+        record = next((r for r in self._library.documents() if r.id == document_id), None)
+        with self._alone():
+            self._library.remove([document_id])
+        assert record is not None  # else the library has refused
+        return record
+
+    def restore(self, path: Path) -> UpdateReport:
+        """Adds a removed document again from its file.
+
+        Raises:
+            PilcrowError: when the library is being changed.
+        """
+        with self._alone():
+            return self._library.update([path])
+
+    def watch(self) -> Iterator[panes.JobView]:
+        """The work under way, if any, until it is over; about ten looks a second."""
+        while (view := self._view) is not None:
+            yield view
+            if not view.running:
+                return
+            self._over.wait(0.1)
+
+    def cancel(self) -> None:
+        """Asks the work under way to end early; what is finished stays."""
+        self._cancel.set()
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is under way."""
+        return not self._over.is_set()
+
+    def _alone(self) -> threading.Lock:
+        """The right to change something quickly, when nothing is under way."""
+        if self.busy:
+            raise LibraryBusy("the library is being changed; try again when that is done")
+        return self._lock
+
+    def _run(
+        self,
+        titles: tuple[str, str],
+        work: Callable[[], UpdateReport],
+        *,
+        expected: Iterable[str] = (),
+        only: Sequence[str] | None = None,
+    ) -> Iterator[panes.JobView]:
+        """`titles` say what is being done and, afterwards, what was."""
+        doing, done = titles
+        rows = {name: panes.JobRow(name, "waiting") for name in expected}
+        task = _Task(done, only, rows)
+        while not self._begin(doing, task):
+            yield from self.watch()
+        threading.Thread(target=self._work, args=(work,), daemon=True).start()
+        yield from self.watch()
+
+    def _begin(self, title: str, task: _Task) -> bool:
+        with self._lock:
+            if self.busy:
+                return False
+            self._over.clear()
+            self._cancel.clear()
+            self._task = task
+            self._jobs += 1
+            self._view = panes.JobView(title, self._jobs, rows=tuple(task.rows.values()))
+            return True
+
+    def _work(self, work: Callable[[], UpdateReport]) -> None:
+        assert self._view is not None
+        task = self._task
+        outcome: dict[str, Any]
+        try:
+            before = _paragraphs(self._library)
+            report = work()
+            gained = _paragraphs(self._library) - before
+            line = panes.summary(report, gained, only=task.only)
+            title = "Cancelled" if self._cancel.is_set() else task.done_title
+            outcome = {"title": title, "summary": line, "rows": self._finished_rows(report)}
+        except PilcrowError as error:
+            outcome = {"problem": str(error)}
+        except Exception:
+            log.exception("the library could not be changed")
+            outcome = {"problem": "Something went wrong inside Pilcrow; the terminal says more."}
+        self._view = replace(self._view, running=False, rate=None, eta=None, **outcome)
+        self._over.set()
+
+    def _finished_rows(self, report: UpdateReport) -> tuple[panes.JobRow, ...]:
+        """Each file as it ended; one that was cut off says so."""
+        for names, state in ((report.unchanged, "unchanged"), (report.added, "done"),
+                             (report.updated, "done"), (report.removed, "removed")):  # fmt: skip
+            for name in names:
+                self._note(name, state)
+        return tuple(
+            row if row.state in ("done", "unchanged", "failed", "removed")
+            else replace(row, state="not done", detail="")
+            for row in self._task.rows.values()
+        )  # fmt: skip
+
+    def _note(self, document_id: str, state: str, detail: str = "") -> None:
+        task = self._task
+        bare = document_id.replace("\\", "/").rsplit("/", 1)[-1]
+        if task.only is None:
+            task.rows[document_id] = panes.JobRow(document_id, state, detail)
+        elif bare in task.only:
+            task.rows[bare] = panes.JobRow(bare, state, detail)
+
+    def _report(self, progress: Progress) -> None:
+        """Called by the library, in the worker thread, for every step."""
+        assert self._view is not None
+        task, now = self._task, time.monotonic()
+        if progress.document_id:
+            state, detail = progress.state or progress.stage, progress.detail
+            if progress.stage == "reading":
+                self._settle("reading", "read")
+            elif progress.stage == "embedding":
+                self._settle("embedding", "embedding")
+                state, detail = "embedding", f"{progress.done}/{progress.total}"
+            self._note(progress.document_id, state, detail)
+        rows = tuple(task.rows.values())
+        if not progress.total:  # news of one file, not of how far the whole is
+            self._view = replace(self._view, rows=rows)
+            return
+        if progress.stage != task.stage:
+            task.stage, task.stage_began, task.stage_from = progress.stage, now, progress.done
+        done, seconds = progress.done - task.stage_from, now - task.stage_began
+        rate = done / seconds if done > 0 and seconds > 0 else None
+        self._view = replace(
+            self._view,
+            stage=progress.stage,
+            done=progress.done,
+            total=progress.total,
+            rate=rate,
+            eta=(progress.total - progress.done) / rate if rate else None,
+            rows=rows,
+        )
+
+    def _settle(self, state: str, settled: str) -> None:
+        """The files in `state` have come to `settled`: another one's turn has come."""
+        for name, row in self._task.rows.items():
+            if row.state == state:
+                self._task.rows[name] = replace(row, state=settled, detail="")
+
+
+def keep_uploads(files: Iterable[str], folder: Path) -> list[str]:
+    """Copies uploaded files into `folder`, each under its bare name, and returns the names.
+
+    A name is hostile: only its last part is used, without leading dots or control characters. A
+    file of the same name is replaced, which the library sees as an updated document.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    names = []
+    for file in files:
+        bare = Path(file.replace("\\", "/")).name
+        name = "".join(c for c in bare if c.isprintable()).lstrip(". ")[-120:] or "article.txt"
+        partial = folder / f".{name}.part"
+        shutil.copyfile(file, partial)
+        partial.replace(folder / name)
+        names.append(name)
+    return names
+
+
+def _paragraphs(library: LibraryLike) -> int:
+    return sum(record.paragraphs for record in library.documents())
