@@ -20,6 +20,7 @@ from index.formats import Unreadable
 from index.types import Document, Span
 
 _POLL = 0.1  # seconds between two looks at `cancelled`
+_STARTING = 30  # seconds that a process may take to start
 _LINE = 400_000_000
 """Bytes of one message: a text at its limit in a script of three bytes a letter, twice over."""
 _CRASHES = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE")
@@ -118,8 +119,9 @@ class Sandbox:
             self._child = None
 
     def _answer(self, child: Child, cancelled: Callable[[], bool]) -> Message:
-        # the child has an alarm of its own; this is for one that cannot hear it
-        end = time.monotonic() + self._limits.wall + 2
+        # the child has an alarm of its own, set when it begins to read; this is for one that cannot
+        # hear it, and leaves a busy machine the time to start the process
+        end = time.monotonic() + self._limits.wall + _STARTING
         while time.monotonic() < end:
             try:
                 return child.receive(_POLL)
