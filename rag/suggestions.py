@@ -116,27 +116,35 @@ def opening(
 
 
 def following(shelf: Shelf, ask: Ask, answer: Answer, *, wanted: int = 3) -> tuple[str, ...]:
-    """Questions that may come next: from the cited documents, answered by sentences not cited yet.
+    """Questions that may come next, answered by sentences that are not cited yet.
 
-    Those that share words with the question and its answer come first, then those nearby.
+    From the cited documents first, then from the others that were read; among those of one document
+    the ones that share words with the question and its answer, then the ones nearby.
     """
     told = {(c.document_id, c.start) for c in answer.citations}
     talk = set(content_stems(f"{answer.question} {answer.text}"))
     asked = set(content_stems(answer.question))
-    near = {c.document_id: c.paragraph for c in reversed(answer.citations)}
+    near: dict[str, int] = {}
+    for cited_there in answer.citations:
+        near.setdefault(cited_there.document_id, cited_there.paragraph)
+    for read_there in answer.passages:
+        near.setdefault(read_there.document_id, read_there.paragraph)
+    cited = {c.document_id for c in answer.citations}
     ranked = sorted(
         (
             one
-            for document_id in near
+            for document_id in islice(near, _LOOKED_AT)
             for one in candidates_in(document_id, shelf.passages(document_id))
             if (document_id, one.start) not in told
             and set(content_stems(one.question)) - asked
+            and (document_id in cited or names(one.question) | numbers(one.question))
         ),
         key=lambda one: (
+            one.document_id not in cited,
             -len(talk & set(content_stems(one.question))),
             abs(one.paragraph - near[one.document_id]),
         ),
-    )  # fmt: skip
+    )
     candidates = islice(ranked, wanted * _TRIED)
     return tuple(islice(_answerable(candidates, ask, lambda: False), wanted))
 

@@ -22,7 +22,9 @@ from index.types import Progress
 from rag.assistant import Assistant
 from rag.settings import Settings
 from rag.types import Answer, Citation, PassageRead, Statement
+from rag.verifying import bundle
 from tests.fakes import BagOfWordsEncoder
+from ui import export
 from ui.cli import Parts, app
 from ui.terminal import clean, open_console, progress_bar, show_answer, to_json
 
@@ -49,6 +51,7 @@ COMMANDS = (
     "check",
     "eval",
     "doctor",
+    "verify",
 )
 
 Run = Callable[..., Result]
@@ -345,6 +348,31 @@ def test_check_tells_a_whole_library_from_a_damaged_one(shelf: Run, store: Path)
     result = shelf("check", "--json")
     assert result.exit_code == 1
     assert [line for line in json.loads(result.stdout) if not line["ok"]]
+
+
+def test_verify_checks_an_exported_answer(shelf: Run, store: Path, tmp_path: Path) -> None:
+    with open_library(store, False, 1) as library:
+        answer = Assistant(library, generator=None).answer(
+            "How many people took part in the Internet Governance Forum?"
+        )
+        saved = bundle(answer, library)
+    file = tmp_path / "answer.html"
+    file.write_text(export.as_page(saved), encoding="utf-8")
+    fine = shelf("verify", file)
+    assert fine.exit_code == 0, fine.output
+    assert "holds" in fine.stderr
+    assert "statement 1" in fine.stdout
+    saved["answer"]["citations"][0]["quote"] = "Nobody came."
+    file.with_suffix(".json").write_text(export.as_json(saved), encoding="utf-8")
+    broken = shelf("verify", file.with_suffix(".json"), "--json")
+    assert broken.exit_code == 1
+    assert {one["what"] for one in json.loads(broken.stdout) if not one["ok"]} >= {"quote 1"}
+
+
+def test_verify_refuses_what_is_no_export(shelf: Run, articles: Path) -> None:
+    refused = shelf("verify", articles / "kyoto.txt")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert refused.stderr.count("\n") == 1
 
 
 def test_doctor_says_for_each_part_whether_it_is_fine(shelf: Run) -> None:

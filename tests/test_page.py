@@ -13,6 +13,7 @@ from index import Library
 from rag import Assistant
 from rag.types import Answer
 from tests.browsers import Tab, chromium, served, tab
+from ui import web
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -56,7 +57,8 @@ def assistant(browser: Browser, library: Library) -> Witness:
 
 @pytest.fixture(scope="module")
 def address(assistant: Witness, library: Library) -> Iterator[str]:
-    with served(assistant, library) as where:
+    extras = web.Extras(quick=Assistant(library, None))
+    with served(assistant, library, extras) as where:
         yield where
 
 
@@ -97,6 +99,52 @@ def test_seed_questions_are_answered_with_marked_sources(
     marked_is_stored(opened, library, assistant.said[-1])
 
 
+def test_a_suggested_question_is_answered_and_leads_on(opened: Tab) -> None:
+    page = opened.page
+    page.wait_for_selector("#welcome .suggestion")
+    asked = page.inner_text("#welcome .suggestion >> nth=0")
+    page.click("#welcome .suggestion >> nth=0")
+    opened.finish()
+    assert page.inner_text("#current .question") == asked
+    assert "Answered in" in page.inner_text("#current .status")
+    page.wait_for_selector("#current .follow-ups .suggestion")
+    page.click("#current .follow-ups .suggestion >> nth=0")
+    page.wait_for_selector("#t2:not([data-running]) .status:has-text('Answered in')")
+
+
+def test_the_article_is_opened_and_the_answer_survives_a_reload_and_another_tab(
+    opened: Tab, browser: Browser, address: str, library: Library, assistant: Witness
+) -> None:
+    page = opened.page
+    opened.ask("How many people were offline in 2023?")
+    opened.finish()
+    number = page.locator("#current .cite[data-n='1'] >> nth=0")
+    number.click()
+    page.wait_for_selector(".source.current")
+    number.click()
+    page.wait_for_selector(".reader mark[data-n='1']")
+    cited = assistant.said[-1].citations[0]
+    stored = library.document(cited.document_id).text
+    assert page.text_content(".reader mark[data-n='1']") == stored[cited.start : cited.end]
+    opened.reload()
+    page.wait_for_selector("#past .turn:has-text('2.6 billion')")
+    page.click("#past .why summary")
+    page.wait_for_selector("#past .why-body table")
+    with tab(browser, address) as other:
+        other.page.wait_for_selector(".chats li:has-text('offline in 2023')")
+        assert other.page.locator(".turn").count() == 0
+
+
+def test_an_answer_can_be_stopped_and_is_kept(opened: Tab) -> None:
+    page = opened.page
+    opened.ask("What did the Hiroshima AI Process produce?")
+    page.wait_for_selector("#current .turn[data-running] .headline")
+    page.keyboard.press("Escape")
+    assert "Stopped after" in opened.finish()
+    opened.reload()
+    page.wait_for_selector("#past .turn:has-text('Stopped after')")
+
+
 def test_what_is_not_there_is_not_answered(opened: Tab) -> None:
     opened.ask("Who painted the Mona Lisa?")
     assert "Not in your documents" in opened.finish()
@@ -111,9 +159,20 @@ def test_a_file_is_added_asked_about_and_rebuilt(opened: Tab, tmp_path: Path) ->
         "engineer Maud Tarrant. It is 43 metres high and was automated in 1988.\n"
     )
     page = opened.page
+    opened.show("library")
     page.set_input_files("#upload input[type=file]", str(article))
     page.wait_for_selector("#job .summary:has-text('+1 paragraph')")
     opened.ask("Who built the lighthouse of Orrin Bay?")
     assert "Maud Tarrant" in opened.finish()
     page.click("#rebuild")
     page.wait_for_selector("#job .summary:has-text('unchanged')")
+    page.fill("#library-words", "lighthouse")
+    page.wait_for_function("document.querySelectorAll('.documents li').length === 1")
+    page.hover(".documents li")
+    page.click(".documents [data-action=remove]")
+    page.click("#toast button:has-text('Undo')")
+    page.wait_for_selector("#toast:has-text('back in the library')")
+    page.wait_for_selector(".documents li[data-document='lighthouse.txt']")
+    opened.ask("Which engineer built the lighthouse of Orrin Bay?")
+    page.wait_for_selector("#t2:not([data-running])")
+    assert "Maud Tarrant" in page.inner_text("#t2")

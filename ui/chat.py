@@ -102,6 +102,12 @@ class Chat:
         self._assistant = assistant
         self._library = library
         self._conversations = conversations
+        self._running = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether a question is being answered."""
+        return self._running > 0
 
     def begin(self, question: str, wishes: Wishes) -> tuple[str, str, Run]:
         """Puts the question on screen at once, before it waits for its turn.
@@ -136,6 +142,7 @@ class Chat:
             return
         latest: Answer | None = None
         phase, problem = "done", ""
+        self._running += 1
         try:
             for latest, sources in self._snapshots(run):
                 yield render.answer(latest, run.number, "running", run.seconds, run.mark), sources
@@ -150,6 +157,7 @@ class Chat:
             phase = "failed"
             problem = "Something went wrong inside Pilcrow. The terminal it runs in says more."
         finally:
+            self._running -= 1
             run.stop.set()
             run.over.set()
         turn = self._keep(run, latest, phase, problem)

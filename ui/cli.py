@@ -465,7 +465,9 @@ def verify(
         _print_json([asdict(one) for one in findings])
     else:
         show_lines([CheckLine(one.what, one.ok, one.detail) for one in findings], open_console())
-    if not all(one.ok for one in findings):
+    wrong = sum(not one.ok for one in findings)
+    _say(f"{wrong} of {len(findings)} checks failed" if wrong else "everything it claims holds")
+    if wrong:
         raise typer.Exit(1)
 
 

@@ -124,7 +124,7 @@ def _furnished(assistant: AssistantLike, library: LibraryLike, extras: Extras) -
         return last
 
     chat = Chat(assistant, library, conversations)
-    suggester = Suggester(library, ask if quick else None, busy=lambda: works.busy)
+    suggester = Suggester(library, ask if quick else None, busy=lambda: works.busy or chat.busy)
     desk = Desk(
         library,
         conversations,
