@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from index.errors import LibraryUnwritable
 from index.files import replacing
 from rag.types import Answer
 from ui.conversations import Verdict
@@ -29,11 +30,17 @@ def record(folder: Path, key: str, answer: Answer, verdict: Verdict) -> None:
         key: the turn's key, which becomes the question's id.
         answer: what was judged.
         verdict: empty to take an earlier one back.
+
+    Raises:
+        LibraryUnwritable: when the disk refuses.
     """
-    with _writing:
-        for name, wanted in ((GOOD, "up"), (WRONG, "down")):
-            entry = _entry(key, answer, verdict) if verdict == wanted else None
-            _write(folder / name, key, entry)
+    try:
+        with _writing:
+            for name, wanted in ((GOOD, "up"), (WRONG, "down")):
+                entry = _entry(key, answer, verdict) if verdict == wanted else None
+                _write(folder / name, key, entry)
+    except OSError as error:
+        raise LibraryUnwritable(f"this could not be noted ({error.strerror}); try again") from error
 
 
 def _entry(key: str, answer: Answer, verdict: Verdict) -> dict[str, Any]:

@@ -250,7 +250,8 @@ def _document(record: DocumentRecord, state: FileState) -> str:
         f'<li data-document="{id_}" data-name="{name}" data-state="{state}">'
         f'<button type="button" class="name" data-action="read" data-document="{id_}" dir="auto" '
         f'title="{id_}">{name}</button><span class="meta">{"".join(parts)}'
-        f'<span class="count">{plural(record.paragraphs, "paragraph")}</span></span>{said}'
+        f'<span class="count">{record.paragraphs:,} <abbr title="paragraphs">¶</abbr></span></span>'
+        f"{said}"
         f'<span class="row-tools">{tool("only", "Ask only this document", "only")}'
         f"{tool('remove', 'Remove from the library', 'bin')}</span></li>"
     )
@@ -276,7 +277,7 @@ def reader(document: Document, marks: Sequence[tuple[int, int, int]], at: int | 
     """
     meta = " · ".join(escape(p) for p in (document.source, document.author, document.date) if p)
     blocks = "".join(
-        _block(document.text, block.start(), block.end(), marks, at)
+        _block(document, block.start(), block.end(), marks, at)
         for block in re.finditer(r"\S(?:.*?\S)?(?=\s*?\n\s*?\n|\s*\Z)", document.text, re.DOTALL)
     )
     return (
@@ -289,10 +290,10 @@ def reader(document: Document, marks: Sequence[tuple[int, int, int]], at: int | 
 
 
 def _block(
-    text: str, start: int, end: int, marks: Sequence[tuple[int, int, int]], at: int | None
+    document: Document, start: int, end: int, marks: Sequence[tuple[int, int, int]], at: int | None
 ) -> str:
     """One paragraph of the reader, cut at the marks that lie in it."""
-    parts, here = [], start
+    text, parts, here = document.text, [], start
     for from_, to, number in marks:
         if from_ >= end or to <= start:
             continue
@@ -302,8 +303,11 @@ def _block(
         parts.append(f"<mark{label}>{escape(text[from_:to])}</mark>")
         here = to
     parts.append(escape(text[here:end]))
+    # headline, byline and captions step back behind the prose
+    aside = sum(max(0, min(f.end, end) - max(f.start, start)) for f in document.furniture)
+    kind = ' class="furniture"' if aside > 0.8 * (end - start) else ""
     landed = " data-here" if at is not None and start <= at < end else ""
-    return f'<p dir="auto"{landed}>{"".join(parts)}</p>'
+    return f'<p dir="auto"{kind}{landed}>{"".join(parts)}</p>'
 
 
 # --- work -----------------------------------------------------------------------------------------

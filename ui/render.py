@@ -98,7 +98,9 @@ def answer(
         mark: What the page's script needs to act on it.
     """
     running = phase == "running"
-    parts = [_outcome(shown, phase, seconds) if not running else _status(shown.stage, seconds)]
+    parts = [
+        _outcome(shown, phase, seconds, mark) if not running else _status(shown.stage, seconds)
+    ]
     if phase == "done" and _missing(shown):
         parts.append(_not_found(shown, turn, mark))
     else:
@@ -158,10 +160,12 @@ def _status(stage: str, seconds: float) -> str:
     )
 
 
-def _outcome(shown: Answer, phase: Phase, seconds: float) -> str:
+def _outcome(shown: Answer, phase: Phase, seconds: float, mark: Mark) -> str:
     total = shown.timings.total_ms
     taken = seconds if total is None or phase == "stopped" else total / 1000
     word = "Stopped" if phase == "stopped" else _OUTCOMES[shown.state]
+    if mark.where and _missing(shown):
+        word = "Searched there"
     parts = [f"{word} {'after' if phase == 'stopped' else 'in'} {taken:.1f} s"]
     if shown.timings.evidence_ms is not None:
         parts.append(f"evidence after {milliseconds(shown.timings.evidence_ms)}")
