@@ -115,7 +115,9 @@ def test_an_answer_cut_off_by_a_closed_tab_is_kept(room: Room) -> None:
     stream = room.chat.answer(run)
     while "headline" not in next(stream)[0]:
         pass
+    assert room.chat.is_live(run.mark.key)
     stream.close()  # type: ignore[attr-defined]
+    assert not room.chat.busy
     (kept,) = room.store.turns(CONVERSATION)
     assert kept.phase == "stopped" and kept.answer and kept.answer.headline
 

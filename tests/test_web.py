@@ -266,6 +266,22 @@ def test_a_reload_loses_nothing_and_each_answer_keeps_its_sources(opened: Tab) -
 
 
 @pytest.mark.browser
+def test_a_reload_in_the_middle_of_an_answer_keeps_what_there_was(
+    opened: Tab, assistant: FakeAssistant
+) -> None:
+    page = opened.page
+    assistant.go_on.clear()
+    try:
+        opened.ask(KYOTO)
+        page.wait_for_selector("#current .headline")
+        opened.reload()
+        page.wait_for_selector(f"#past .turn:has-text('{KYOTO}')")
+    finally:
+        assistant.go_on.set()
+    page.wait_for_selector("#past .turn:not([data-running]):has-text('More than 9,000')")
+
+
+@pytest.mark.browser
 def test_a_second_click_opens_the_article_and_escape_comes_back(opened: Tab) -> None:
     page = opened.page
     opened.ask(KYOTO)

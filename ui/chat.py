@@ -102,12 +102,17 @@ class Chat:
         self._assistant = assistant
         self._library = library
         self._conversations = conversations
-        self._running = 0
+        self._live: set[str] = set()
+        """Keys of the turns that are being answered."""
 
     @property
     def busy(self) -> bool:
         """Whether a question is being answered."""
-        return self._running > 0
+        return bool(self._live)
+
+    def is_live(self, key: str) -> bool:
+        """Whether this turn is being answered."""
+        return key in self._live
 
     def begin(self, question: str, wishes: Wishes) -> tuple[str, str, Run]:
         """Puts the question on screen at once, before it waits for its turn.
@@ -133,6 +138,8 @@ class Chat:
             scope,
             tuple(told[-TURNS_REMEMBERED:]),
         )
+        # kept before it is answered, so that a reload finds the question at least
+        self._keep(run, None, "stopped", replaces=replaces)
         drawn = render.waiting(run.question, run.number, run.mark)
         return drawn, render.no_sources(), run
 
@@ -141,8 +148,9 @@ class Chat:
         if run is None or run.over.is_set():
             return
         latest: Answer | None = None
-        phase, problem = "done", ""
-        self._running += 1
+        phase: Phase = "done"
+        problem = ""
+        self._live.add(run.mark.key)
         try:
             for latest, sources in self._snapshots(run):
                 yield render.answer(latest, run.number, "running", run.seconds, run.mark), sources
@@ -151,26 +159,27 @@ class Chat:
             phase, problem = "failed", str(error)
         except GeneratorExit:  # the tab was closed or reloaded: what there is, is kept
             self._keep(run, latest, "stopped")
+            self._live.discard(run.mark.key)
             raise
         except Exception:
             log.exception("the question could not be answered")
             phase = "failed"
             problem = "Something went wrong inside Pilcrow. The terminal it runs in says more."
         finally:
-            self._running -= 1
             run.stop.set()
             run.over.set()
         turn = self._keep(run, latest, phase, problem)
+        self._live.discard(run.mark.key)
         yield drawn(turn, run.number, run.mark), None
 
-    def _keep(self, run: Run, answer: Answer | None, phase: str, problem: str = "") -> Turn:
+    def _keep(
+        self, run: Run, answer: Answer | None, phase: Phase, problem: str = "", replaces: str = ""
+    ) -> Turn:
         """Store the turn; when that cannot be done, the answer is shown all the same."""
-        ending: Phase = "done" if phase == "done" else "stopped" if phase == "stopped" else "failed"
-        turn = Turn(
-            run.mark.key, run.question, answer, ending, round(run.seconds, 3), run.scope, problem
-        )
+        key = run.mark.key
+        turn = Turn(key, run.question, answer, phase, round(run.seconds, 3), run.scope, problem)
         try:
-            self._conversations.keep(run.mark.conversation, turn, run.mark.replaces)
+            self._conversations.keep(run.mark.conversation, turn, replaces or key)
         except PilcrowError:
             log.exception("a turn could not be kept")
         return turn

@@ -43,18 +43,30 @@ class Desk:
         works: Works,
         suggester: Suggester,
         *,
+        live: Callable[[str], bool] = lambda _: False,
         notice: str = "",
         samples: bool = False,
     ) -> None:
-        """Serve from these; `notice` and `samples` are for the welcome screen."""
+        """Serve from these.
+
+        Args:
+            library: the documents.
+            conversations: what was asked.
+            works: changes the library.
+            suggester: knows what can be asked.
+            live: whether the turn with this key is being answered.
+            notice: for the welcome screen, as `samples`.
+            samples: whether there are articles to try it with.
+        """
+        self._live = live
         self._library = library
         self._conversations = conversations
         self._works = works
         self._suggester = suggester
         self._notice = notice
         self._samples = samples
-        self._removed = ""
-        """The path of the document that was removed last."""
+        self._removed: DocumentRecord | None = None
+        """The document that was removed last."""
         self._requests: dict[str, Callable[[Given], Reply]] = {
             "shelf": self._shelf, "conversations": self._listed, "open": self._open,
             "rename": self._rename, "delete": self._delete, "undelete": self._undelete,
@@ -137,18 +149,21 @@ class Desk:
         undo = {"name": "restore", "path": lost.path} if Path(lost.path).is_file() else None
         lost_count = plural(lost.paragraphs, "paragraph")
         text = f"“{render.name_of(lost)}” removed: −{lost_count}."
-        self._removed = record.path
+        self._removed = lost
         return {"toast": {"text": text, "undo": undo}, "changed": True}
 
     def _restore(self, given: Given) -> Reply:
         """Adds the last removed document again, and no other file than that one."""
-        path = str(given.get("path"))
-        if path != self._removed:
+        lost = self._removed
+        if lost is None or lost.path != given.get("path"):
             raise InputError("only the document that was removed last can be brought back")
-        report = self._works.restore(Path(path))
+        report = self._works.restore(Path(lost.path))
         if report.failed:
             raise InputError(f"it cannot be added again: {report.failed[0].reason}")
-        return {"toast": {"text": "It is back in the library."}, "changed": True}
+        # a file from a sub-folder comes back by itself, without its folder's name
+        other = [name for name in report.added if name != lost.id]
+        named = f" as {other[0]}" if other else ""
+        return {"toast": {"text": f"It is back in the library{named}."}, "changed": True}
 
     # --- the conversation ---------------------------------------------------------------------
 
@@ -159,13 +174,18 @@ class Desk:
         if not turns:
             raise InputError("this conversation is no longer there")
         drawn = "".join(
-            chat.drawn(turn, number, self._mark(turn, id_))
+            self._drawn(turn, number, self._mark(turn, id_))
             for number, turn in enumerate(turns, start=1)
         )
         return {
             "title": self._conversations.title(id_),
             "slots": {"past": drawn, "past-sources": self._drawn_sources(turns[-1], len(turns))},
         }
+
+    def _drawn(self, turn: Turn, number: int, mark: render.Mark) -> str:
+        if self._live(turn.key):
+            return render.underway(turn.question, number, mark)
+        return chat.drawn(turn, number, mark)
 
     def _mark(self, turn: Turn, conversation: str) -> render.Mark:
         where = chat.scope_in_words(turn.scope, self._library)

@@ -74,6 +74,12 @@ def waiting(question: str, turn: int, mark: Mark = NO_MARK) -> str:
     return _article(turn, question, _status("waiting", 0.0), mark, running=True)
 
 
+def underway(question: str, turn: int, mark: Mark = NO_MARK) -> str:
+    """A question that is being answered for a page that has been reloaded or is elsewhere."""
+    body = '<p class="status"><span class="pulse" aria-hidden="true"></span>Being answered</p>'
+    return _article(turn, question, body, mark, running=True)
+
+
 def failure(question: str, turn: int, message: str, mark: Mark = NO_MARK) -> str:
     """A question that could not be answered, with the reason and the way out."""
     return _article(

@@ -130,6 +130,7 @@ def _furnished(assistant: AssistantLike, library: LibraryLike, extras: Extras) -
         conversations,
         works,
         suggester,
+        live=chat.is_live,
         notice=extras.notice,
         samples=extras.samples is not None,
     )

@@ -123,11 +123,16 @@ function escape(event) {
 
 // --- following what the server draws ---------------------------------------------------------------
 
+let listed = ""; // the conversation that the list was last drawn for
+
 function follow() {
   byId("current")?.setAttribute("aria-busy", String(Boolean(running())));
   sources.showTurn();
   shelf.watchWork();
-  if (talk.hasFinished()) void shelf.listChats();
+  if (talk.hasFinished() || listed !== talk.conversation()) {
+    listed = talk.conversation();
+    void shelf.listChats();
+  }
   labelToggles();
   labelUpload();
 }

@@ -85,7 +85,17 @@ export async function openConversation(id) {
   showTurn();
   lastTurn()?.scrollIntoView({ block: "start" });
   void suggestMore(lastTurn());
+  lookAgain(id);
   return true;
+}
+
+// A reloaded page finds its last question still being answered, and waits for the end.
+function lookAgain(id) {
+  if (!document.querySelector("#past .turn[data-running]")) return;
+  window.setTimeout(() => {
+    const elsewhere = conversation() !== id || document.querySelector("#current .turn");
+    if (!elsewhere) void openConversation(id);
+  }, 1000);
 }
 
 // --- following what the server draws ---------------------------------------------------------------
