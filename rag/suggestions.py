@@ -29,7 +29,7 @@ _NAME = r"(?:[Tt]he )?[A-Z][\w’'-]*(?: (?:of|for|on|and|the|in|[A-Z0-9][\w’'
 _MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December"
 _YEAR = rf"\b{_MONTH})\b|\b(?:1[5-9]|20)\d\d\b"
 _WHO = re.compile(
-    r"^(?!The )(?P<who>[A-Z][\w’'-]+(?: [A-Z][\w’'-]+){1,3})(?:, [^,]{3,80},)? "
+    r"^(?P<who>[A-Z][\w’'-]+(?: [A-Z][\w’'-]+){1,3})(?:, [^,]{3,80},)? "
     r"(?P<did>(?!entered into force)(?:\w+ed|wrote|won|led|chose|gave|held|built|founded|became|"
     r"drew|sent|told|made) .+)$"
 )

@@ -221,6 +221,9 @@ def test_suggestions_are_found_once_for_each_state_of_the_library(tmp_path: Path
     wait_for(lambda: suggester.ready)
     assert suggester.opening() == ("Who chaired the Leadership Panel in Kyoto?",)
     wait_for((tmp_path / "suggestions.json").exists)
+    *_, answer = assistant.stream("Was anybody else there?")
+    assert suggester.following(answer, {answer.question}) == suggester.opening()
+    assert suggester.following(answer, set(suggester.opening())) == ()
     asked = len(assistant.histories)
     assert Suggester(library, ask).opening() == suggester.opening()
     assert len(assistant.histories) == asked

@@ -258,7 +258,9 @@ class Desk:
         turn = self._turn(given)
         if turn.answer is None or turn.phase != "done" or not turn.answer.citations:
             return {"html": ""}
-        return {"html": panes.suggestions(self._suggester.following(turn.answer), "Ask next")}
+        asked = {t.question for t in self._conversations.turns(str(given.get("conversation")))}
+        found = self._suggester.following(turn.answer, asked | {turn.question})
+        return {"html": panes.suggestions(found, "Ask next")}
 
     # --- small things -------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from index.errors import PilcrowError
@@ -60,14 +60,19 @@ class Suggester:
                 threading.Thread(target=self._search, args=(state,), daemon=True).start()
         return ()
 
-    def following(self, answer: Answer) -> tuple[str, ...]:
-        """Questions that may come next."""
+    def following(self, answer: Answer, asked: Collection[str], wanted: int = 3) -> tuple[str, ...]:
+        """Questions that may come next, none of those asked already.
+
+        Those that the answer leads to come first, then some to begin anew with.
+        """
         if self._ask is None:
             return ()
         try:
-            return suggestions.following(self._library, self._ask, answer)
+            found = suggestions.following(self._library, self._ask, answer)
         except PilcrowError:  # a document that has gone meanwhile
-            return ()
+            found = ()
+        fresh = dict.fromkeys(q for q in (*found, *self.opening()) if q not in asked)
+        return tuple(fresh)[:wanted]
 
     def _search(self, state: str) -> None:
         assert self._ask is not None

@@ -140,7 +140,7 @@ export function hasFinished() {
 async function suggestMore(turn) {
   const place = turn?.querySelector(".follow-ups");
   if (!place) return;
-  const reply = await ask("follow", { key: turn.dataset.key });
+  const reply = await ask("follow", { key: turn.dataset.key, conversation: conversation() });
   if (reply?.html) place.innerHTML = reply.html;
 }
 
