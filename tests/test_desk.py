@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from index import Library
 from index.types import Document
 from rag import evaluation
 from rag.types import Answer
+from tests.fakes import BagOfWordsEncoder
 from tests.page_fakes import ARTICLES, HOSTILE, FakeAssistant, FakeLibrary
 from ui import feedback
 from ui.chat import Chat, Wishes
@@ -153,6 +155,22 @@ def test_removing_can_be_undone_with_that_very_file_only(room: Room) -> None:
     assert "problem" in room.desk.ask({"name": "restore", "path": "/etc/passwd"})
     assert "problem" not in room.desk.ask(reply["toast"]["undo"])
     assert room.library.shelf["cables.md"].title == "Cables under the sea"
+
+
+def test_the_real_library_takes_a_removed_file_back(tmp_path: Path) -> None:
+    (tmp_path / "articles" / "old").mkdir(parents=True)
+    for name in ("a.txt", "old/b.txt"):
+        (tmp_path / "articles" / name).write_text(f"What {name} says is short.\n")
+    with Library.open(tmp_path / "store", encoder=BagOfWordsEncoder()) as library:
+        library.update([tmp_path / "articles"])
+        store = Conversations(library.path)
+        desk = Desk(library, store, Works(library), Suggester(library, None))
+        assert desk.ask({"name": "shelf"})["slots"]["library"].count('data-state="ready"') == 2
+        for document, words in (("a.txt", "library."), ("old/b.txt", "library as b.txt.")):
+            undo = desk.ask({"name": "remove", "id": document})["toast"]["undo"]
+            assert [d.id for d in library.documents()] != ["a.txt", "old/b.txt"]
+            assert desk.ask(undo)["toast"]["text"].endswith(words)
+        assert [d.id for d in library.documents()] == ["a.txt", "b.txt"]
 
 
 def test_removing_what_cannot_come_back_asks_first(room: Room) -> None:

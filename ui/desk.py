@@ -312,4 +312,5 @@ def _file_state(record: DocumentRecord) -> panes.FileState:
     except ValueError:
         return "ready"
     added = added if added.tzinfo else added.replace(tzinfo=UTC)
-    return "changed" if touched > added.timestamp() else "ready"
+    # the library notes whole seconds
+    return "changed" if int(touched) > added.timestamp() else "ready"
