@@ -124,6 +124,17 @@ def test_an_answer_cut_off_by_a_closed_tab_is_kept(room: Room) -> None:
     assert kept.phase == "stopped" and kept.answer and kept.answer.headline
 
 
+def test_what_is_deleted_while_it_is_answered_stays_deleted(room: Room) -> None:
+    _, _, run = room.chat.begin(KYOTO, Wishes(conversation=CONVERSATION))
+    stream = room.chat.answer(run)
+    next(stream)
+    room.desk.ask({"name": "delete", "id": CONVERSATION})
+    assert list(stream)
+    assert room.store.listed() == []
+    room.ask(KYOTO, conversation=CONVERSATION)  # asked anew where it was: it is wanted again
+    assert len(room.store.turns(CONVERSATION)) == 2
+
+
 def test_a_removed_source_keeps_its_quote_and_a_changed_one_marks_nothing(room: Room) -> None:
     key = room.ask(KYOTO)
     text = room.library.shelf["kyoto.txt"].text

@@ -124,6 +124,7 @@ class Chat:
         scope, once = wishes.scope, self._conversations.turn(wishes.again)
         if once:
             question, scope = once.question, once.scope
+        self._conversations.restore(conversation)  # another tab may have deleted it
         before = self._conversations.turns(conversation)
         number = len(before) + 1
         replaces = ""

@@ -149,7 +149,7 @@ class Conversations:
         return str(row[0]) if row else ""
 
     def keep(self, conversation: str, turn: Turn, replaces: str = "") -> None:
-        """Add a turn to a conversation, made when it is new.
+        """Add a turn to a conversation, made when it is new; a deleted one stays deleted.
 
         Args:
             conversation: its id.
@@ -164,7 +164,7 @@ class Conversations:
         with self._open() as db:
             db.execute(
                 "INSERT INTO conversations (id, title, updated) VALUES (?, ?, ?)"
-                " ON CONFLICT (id) DO UPDATE SET updated = excluded.updated, deleted = 0",
+                " ON CONFLICT (id) DO UPDATE SET updated = excluded.updated",
                 (conversation, _shortened(turn.question), _now()),
             )
             old = db.execute(

@@ -152,7 +152,7 @@ def _page(gr: Any, room: _Room) -> Any:
             elem_id="desk",
             apply_default_css=False,
             server_functions=[ask],
-            js_on_load="window.pilcrowDesk = server;",
+            js_on_load="window.pilcrowDesk = server; element.dataset.ready = '';",
         )
         wishes = gr.Textbox("", elem_id="wishes", container=False, show_label=False)
         _html(gr, "masthead", panes.masthead())

@@ -173,7 +173,7 @@ function describe(id, role, label, more = {}) {
 
 function furnish() {
   describe("left", "navigation", "Conversations and library");
-  describe("centre", "main", "Conversation");
+  describe("centre", "region", "Conversation");
   describe("sources", "complementary", "Sources");
   describe("conversation", "region", "Messages", { tabindex: "0" });
   describe("current", "region", "Answer", { "aria-live": "polite" });
@@ -200,7 +200,10 @@ function observe() {
       waiting = false;
       follow();
     });
-  }).observe(byId("panes"), { childList: true, subtree: true, attributes: true, attributeFilter: ["data-key", "data-running", "data-number"] });
+  }).observe(byId("panes"), {
+    childList: true, subtree: true, attributes: true,
+    attributeFilter: ["data-key", "data-running", "data-number"],
+  });
 }
 
 async function start() {
@@ -224,4 +227,6 @@ const built = new MutationObserver(() => {
   built.disconnect();
   void start();
 });
-built.observe(document, { childList: true, subtree: true });
+built.observe(document, {
+  childList: true, subtree: true, attributes: true, attributeFilter: ["data-ready"],
+});

@@ -158,7 +158,9 @@ async function judge(button) {
 
 async function copy(button) {
   const reply = await ask("copy", { key: turnOf(button).dataset.key });
-  if (reply) toast((await toClipboard(reply.text)) ? "Copied with its citations." : "This browser does not let the page copy.");
+  if (!reply) return;
+  const done = await toClipboard(reply.text);
+  toast(done ? "Copied with its citations." : "This browser does not let the page copy.");
 }
 
 async function toClipboard(text) {
