@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from index.passages import sentences
 from index.types import Span
+from rag.orders import gives_orders
 from rag.types import Citation, Evidence, Statement
 from rag.wording import content_stems, names, negations, numbers, stem
 
@@ -119,7 +120,7 @@ def verify(draft: Draft, evidence: Sequence[Evidence], enough: float = ENOUGH) -
 
     Keep it when the sentences it points at support it. Else point it at the sentence that supports
     it best. Else say what the first sentence it points at says, in that sentence's words. Else,
-    when it points at nothing there is, drop it.
+    when it points at nothing there is, drop it. A sentence that gives orders is only ever quoted.
 
     Args:
         draft: what the model wrote.
@@ -129,9 +130,13 @@ def verify(draft: Draft, evidence: Sequence[Evidence], enough: float = ENOUGH) -
     by_id = {one.id: one for one in evidence}
     cited = tuple(by_id[i] for i in dict.fromkeys(draft.ids) if i in by_id)
     if cited and support(draft.text, [one.text for one in cited]) >= enough:
-        return Verified(draft.text, _needed(draft.text, cited), False, "kept")
+        needed = _needed(draft.text, cited)
+        ordering = next((one for one in needed if gives_orders(one.text)), None)
+        return quote(ordering) if ordering else Verified(draft.text, needed, False, "kept")
     best = max(evidence, key=lambda one: support(draft.text, [one.text]), default=None)
     if best is not None and support(draft.text, [best.text]) >= enough:
+        if gives_orders(best.text):
+            return quote(best)
         return Verified(draft.text, (best,), False, "re-pointed")
     leads = [one for one in cited if one.lead]
     if leads:
