@@ -11,12 +11,13 @@ LLAMA := $(shell sed -n 's/^ *"\(llama-cpp-python[^"]*\)".*/\1/p' pyproject.toml
 LLAMA_TRIM := $(CURDIR)/.venv/llama-without-common.cmake
 LLAMA_FLAGS := -DLLAVA_BUILD=OFF '-DCMAKE_PROJECT_llama_cpp_INCLUDE=$(LLAMA_TRIM)'
 
-.PHONY: help chat test check wheel
+.PHONY: help chat test check audit wheel
 
 help:
 	@echo "make chat    install, index seeds/articles, chat on http://127.0.0.1:7860"
 	@echo "make test    install, then run every test"
 	@echo "make check   formatting, lint, types, import rules"
+	@echo "make audit   known weaknesses of the installed parts (asks the network)"
 	@echo "make wheel   build dist/pilcrow-*.whl"
 
 chat: .venv/.installed
@@ -33,6 +34,11 @@ check: .venv/.installed-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+# Not part of `check`: it asks a service on the network, so it says other things on other days, and
+# where the service cannot be reached it finds nothing wrong, which proves nothing.
+audit: .venv/.installed-dev
+	@$(BIN)/pip-audit --local --progress-spinner off
 
 wheel: .venv/.installed-dev
 	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

