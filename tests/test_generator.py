@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rag.errors import ModelMissing, PilcrowError
+from rag.errors import ModelFailed, ModelMissing
 from rag.generator import (
     Generator,
     LlamaGenerator,
@@ -294,7 +294,7 @@ class TestTheModelsPrompt:
 
     def test_longer_than_the_context(self) -> None:
         fresh = LlamaGenerator(find_model(), threads=1, context_tokens=256)
-        with pytest.raises(PilcrowError, match=r"tokens and the context of SmolLM2.* is 256"):
+        with pytest.raises(ModelFailed, match=r"tokens and the context of SmolLM2.* is 256"):
             fresh.stream(asked("why? " * 200), ids=[1], max_tokens=9)
         assert fresh._loaded is None
 
