@@ -11,12 +11,13 @@ LLAMA := $(shell sed -n 's/^ *"\(llama-cpp-python[^"]*\)".*/\1/p' pyproject.toml
 LLAMA_TRIM := $(CURDIR)/.venv/llama-without-common.cmake
 LLAMA_FLAGS := -DLLAVA_BUILD=OFF '-DCMAKE_PROJECT_llama_cpp_INCLUDE=$(LLAMA_TRIM)'
 
-.PHONY: help chat test check audit wheel
+.PHONY: help chat test check audit faults wheel
 
 help:
 	@echo "make chat    install, index seeds/articles, chat on http://127.0.0.1:7860"
 	@echo "make test    install, then run every test"
 	@echo "make check   formatting, lint, types, import rules"
+	@echo "make faults  write tests/FAULTS.md: which test holds the outcome of which fault"
 	@echo "make audit   known weaknesses of the installed parts (asks the network)"
 	@echo "make wheel   build dist/pilcrow-*.whl"
 
@@ -34,6 +35,9 @@ check: .venv/.installed-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+faults: .venv/.installed-dev
+	@$(BIN)/python -m tests.fault_table
 
 # Not part of `check`: it asks a service on the network, so it says other things on other days, and
 # where the service cannot be reached it finds nothing wrong, which proves nothing.

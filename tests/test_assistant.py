@@ -65,6 +65,7 @@ def test_a_supported_statement_is_shown_with_its_source(library: Library) -> Non
     check_pointers(library, answer)
 
 
+@pytest.mark.fault("D9")
 def test_an_unsupported_statement_never_reaches_the_reader(library: Library) -> None:
     answer = ask(
         library,
@@ -77,6 +78,7 @@ def test_an_unsupported_statement_never_reaches_the_reader(library: Library) -> 
     check_pointers(library, answer)
 
 
+@pytest.mark.fault("D9", "E4")
 @pytest.mark.parametrize("reply", ["", "\n\n", "[99] Nonsense.\n", "no idea", "[1]", "[1] [2] [3]"])
 def test_whatever_the_model_says_the_best_sentence_is_there(library: Library, reply: str) -> None:
     answer = ask(library, "How many submarine cables were cut in the Red Sea?", [reply])
@@ -106,6 +108,7 @@ def test_evidence_comes_before_the_model_speaks(library: Library) -> None:
     assert stages[-1] == "done"
 
 
+@pytest.mark.fault("D10")
 def test_what_is_not_in_the_documents_is_not_answered_and_costs_no_model_call(
     library: Library,
 ) -> None:
@@ -117,6 +120,7 @@ def test_what_is_not_in_the_documents_is_not_answered_and_costs_no_model_call(
     assert generator.asked == []
 
 
+@pytest.mark.fault("C16")
 def test_an_empty_library_finds_nothing(tmp_path: Path) -> None:
     empty = Library.open(tmp_path / "empty", encoder=BagOfWordsEncoder())
     answer = Assistant(empty, None).answer("Anything?")
@@ -124,6 +128,7 @@ def test_an_empty_library_finds_nothing(tmp_path: Path) -> None:
     assert answer.passages == ()
 
 
+@pytest.mark.fault("D1", "D2", "D4")
 @pytest.mark.parametrize("question", ["", "   ", "?!", "x" * (LONGEST_QUESTION + 1), None, 5, b"a"])
 def test_a_bad_question_is_refused_before_any_work(library: Library, question: object) -> None:
     generator = ScriptedGenerator([])
@@ -132,6 +137,7 @@ def test_a_bad_question_is_refused_before_any_work(library: Library, question: o
     assert generator.asked == []
 
 
+@pytest.mark.fault("D4")
 @pytest.mark.parametrize("history", ["abc", [("only one",)], [("a", 3)], 7])
 def test_a_bad_history_is_refused(library: Library, history: object) -> None:
     with pytest.raises(QuestionError):

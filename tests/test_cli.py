@@ -522,6 +522,7 @@ def test_nothing_found_shows_the_closest_passages() -> None:
     assert "A cable lasts 25 years." in written(console)
 
 
+@pytest.mark.fault("C3", "C13")
 def test_a_document_cannot_steer_the_terminal_or_pose_as_markup() -> None:
     console = terminal()
     show_answer(growing(FINAL), console)
@@ -546,6 +547,7 @@ def test_clean_text_keeps_every_word_of_ordinary_text(text: str) -> None:
     assert clean(ordinary) == " ".join(ordinary.split())
 
 
+@pytest.mark.fault("C3")
 @given(st.dictionaries(st.text(), st.text()))
 def test_json_is_lossless_and_harmless(value: dict[str, str]) -> None:
     text = to_json(value)

@@ -51,6 +51,7 @@ def test_text_is_the_decoded_file(text: str) -> None:
         end = span.end
 
 
+@pytest.mark.fault("C1")
 @pytest.mark.parametrize("text", ["word", "one line.\n", "two\n\nparagraphs", "1"])
 def test_small_texts(text: str) -> None:
     assert parse("x.txt", text.encode(), ".txt").text == text
@@ -59,17 +60,20 @@ def test_small_texts(text: str) -> None:
 HARD = "Zürich 👩‍👩‍👧 e\u0301 שלום עולם 网络空间 \u202eabc\u202c \x1b[31mred\x1b[0m " + "x" * 5000
 
 
+@pytest.mark.fault("C4")
 @pytest.mark.parametrize("suffix", [".txt", ".md", ".TXT", ".text", ".markdown"])
 def test_hard_characters_stay_as_they_are(suffix: str) -> None:
     assert parse("x", HARD.encode(), suffix).text == HARD
 
 
+@pytest.mark.fault("C2")
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
 def test_unicode_encodings(encoding: str) -> None:
     data = "Größe\r\nund Höhe\r".encode(encoding)
     assert parse("x.txt", data, ".txt").text == "Größe\nund Höhe\n"
 
 
+@pytest.mark.fault("C2")
 @pytest.mark.parametrize(
     ("text", "encoding"),
     [
@@ -84,6 +88,7 @@ def test_older_encodings(text: str, encoding: str) -> None:
     assert parse("x.txt", text.encode(encoding), ".txt").text == text
 
 
+@pytest.mark.fault("C2")
 def test_a_few_damaged_bytes_in_utf8() -> None:
     data = ("Höhe, Größe und Länge; " * 20).encode() + b"\xff end"
     text = parse("x.txt", data, ".txt").text
@@ -91,6 +96,7 @@ def test_a_few_damaged_bytes_in_utf8() -> None:
     assert text.endswith("\ufffd end")
 
 
+@pytest.mark.fault("C1", "C3", "C5")
 def test_what_is_no_text() -> None:
     assert reason(b"", ".txt") == "empty file"
     assert reason(b" \n\t\r\n", ".md") == "empty file"
@@ -148,6 +154,7 @@ def test_web_page() -> None:
     assert marked == ["Cut off & back", "Repair"]
 
 
+@pytest.mark.fault("C11")
 @pytest.mark.parametrize("depth", [150, 1_000, 100_000])
 def test_deeply_nested_page_is_never_silently_empty(depth: int) -> None:
     body = f"<h2>Deep</h2><p>{PROSE[0]}</p><p>{PROSE[1]}</p>"
@@ -157,6 +164,7 @@ def test_deeply_nested_page_is_never_silently_empty(depth: int) -> None:
     assert document.text.split("\n\n")[-2:] == list(PROSE)
 
 
+@pytest.mark.fault("C11")
 @pytest.mark.parametrize(
     "page",
     [
@@ -270,6 +278,7 @@ def written(writer: PdfWriter) -> bytes:
     return out.getvalue()
 
 
+@pytest.mark.fault("C5", "C8")
 def test_pdf_that_cannot_be_read() -> None:
     good = pdf(*PAGES)
     assert reason(b"%PDF-1.7\nnothing of the kind", ".pdf").startswith("damaged PDF")
@@ -281,6 +290,7 @@ def test_pdf_that_cannot_be_read() -> None:
     assert reason(written(writer), ".pdf") == "password protected"
 
 
+@pytest.mark.fault("C8")
 def test_pdf_without_text_layer_or_with_too_many_pages() -> None:
     writer = PdfWriter()
     page = writer.add_blank_page(595, 842)
@@ -356,6 +366,7 @@ def test_word_template_states_neither_author_nor_date() -> None:
     assert (document.title, document.author, document.date) == ("", "", "")
 
 
+@pytest.mark.fault("C5", "C9")
 def test_word_files_that_cannot_be_read() -> None:
     good = word(PROSE[0])
     assert reason(b"<html><p>words</p></html>", ".docx") == "not a Word file (an HTML page)"
@@ -369,11 +380,13 @@ def test_word_files_that_cannot_be_read() -> None:
     assert reason(out.getvalue(), ".docx") == "not a Word file (a zip archive)"
 
 
+@pytest.mark.fault("C9")
 def test_zip_bomb_is_refused_before_unpacking() -> None:
     bomb = repacked(word(PROSE[0]), word__media__a_bin=bytes(15_000_000))
     assert "times its size" in reason(bomb, ".docx")
 
 
+@pytest.mark.fault("C9")
 @pytest.mark.parametrize(("claimed", "said"), [(50, "damaged Word"), (200_000_000, "too big")])
 def test_a_zip_that_lies_about_its_sizes(claimed: int, said: str) -> None:
     body = b"<!-- " + b"x" * 100_000 + b" -->"
@@ -383,6 +396,7 @@ def test_a_zip_that_lies_about_its_sizes(claimed: int, said: str) -> None:
     assert reason(data.replace(real, claimed.to_bytes(4, "little")), ".docx").startswith(said)
 
 
+@pytest.mark.fault("C10")
 @pytest.mark.parametrize(
     "doctype",
     [
@@ -422,6 +436,7 @@ def test_any_bytes_are_a_document_or_a_reason(data: bytes, suffix: str, head: in
 # ---------------------------------------------------------------- files and folders
 
 
+@pytest.mark.fault("C14")
 def test_read_bytes_refuses_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.txt")
     with socket.socket(socket.AF_UNIX) as server:
@@ -437,6 +452,7 @@ def test_read_bytes_refuses_what_is_no_file(tmp_path: Path) -> None:
         read_bytes(tmp_path / ("x" * 300 + ".txt"))
 
 
+@pytest.mark.fault("C6")
 def test_read_bytes_has_a_limit(tmp_path: Path) -> None:
     path = tmp_path / "large.txt"
     with path.open("wb") as file:
@@ -447,6 +463,7 @@ def test_read_bytes_has_a_limit(tmp_path: Path) -> None:
     assert read_bytes(path) == b"words"
 
 
+@pytest.mark.fault("C14")
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_no_permission(tmp_path: Path) -> None:
     closed = tmp_path / "closed"
@@ -477,6 +494,7 @@ def test_walk_finds_what_can_be_read_in_order(tmp_path: Path) -> None:
     assert [path.name for path in unknown(tmp_path)] == ["pic.png", "noend", "x.xyz"]
 
 
+@pytest.mark.fault("C14")
 def test_walk_cuts_loops_and_keeps_to_the_folder(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     inside = tmp_path / "inside"
@@ -510,6 +528,7 @@ def test_walk_through_a_linked_folder_and_a_missing_one(tmp_path: Path) -> None:
     assert reported == ["no such file or folder"]
 
 
+@pytest.mark.fault("C13")
 @pytest.mark.parametrize(
     "name",
     [b"new\nline.txt", b"<img onerror=x>.txt", b"-rf.txt", "\U0001f6a2.txt".encode(), b"CON.txt",

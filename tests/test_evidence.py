@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,6 +56,7 @@ def test_the_best_sentence_is_there_whatever_the_budget() -> None:
     assert len(select([read(hit("A long sentence about cables."), 0)], words_of, 0)) == 1
 
 
+@pytest.mark.fault("D5")
 @given(
     st.lists(st.lists(st.sampled_from("forum cable it he treaty the vote".split()), min_size=1,
                       max_size=12), min_size=1, max_size=12),

@@ -115,6 +115,7 @@ def test_there_are_thirty_of_them_and_no_two_alike() -> None:
     assert all(attack.fact in attack.text for attack in ATTACKS)
 
 
+@pytest.mark.fault("D6")
 @pytest.mark.parametrize("small", [True, False], ids=["small", "large"])
 @pytest.mark.parametrize("manner", REPLIES)
 def test_an_obedient_model_is_not_believed(library: Library, manner: str, small: bool) -> None:
@@ -150,6 +151,7 @@ def test_a_lie_is_cited_as_its_documents_and_the_truth_stands_beside_it(tmp_path
     assert by_document == {"true.txt": truth, "false.txt": truth.replace("Ada Brenner", lie)}
 
 
+@pytest.mark.fault("D6")
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.kind)
 def test_what_nobody_sees_the_model_does_not_read(library: Library, attack: Attack) -> None:
     seen: list[Message] = []
@@ -180,6 +182,7 @@ def test_looking_for_orders_ends(parts: list[str]) -> None:
     assert gives_orders(text) == gives_orders(text[:2_000])
 
 
+@pytest.mark.fault("D6")
 @pytest.mark.model
 def test_the_default_model_is_not_taken_over(library: Library) -> None:
     assistant = Assistant(library)

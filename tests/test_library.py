@@ -334,6 +334,7 @@ def test_check_passes_on_a_sound_library_and_repair_mends_the_text_index(
     assert library.check(repair=True).ok
 
 
+@pytest.mark.fault("C16")
 def test_an_empty_library_answers_with_nothing(library: Library) -> None:
     assert library.search("anything") == []
     assert library.documents() == []
@@ -353,6 +354,7 @@ def test_an_empty_query_is_refused(library: Library, query: str) -> None:
         library.search(query)
 
 
+@pytest.mark.fault("D3")
 @pytest.mark.parametrize("query", ['"', "NEAR(a b)", "* OR -", "'; DROP TABLE words;--", "a:b ^c"])
 def test_search_operators_are_just_words(library: Library, shelf: Path, query: str) -> None:
     library.update([shelf])
@@ -580,6 +582,7 @@ def many(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.fault("C7")
 def test_many_files_are_interrupted_resumed_and_then_cost_nothing(
     tmp_path: Path, many: Path
 ) -> None:

@@ -76,6 +76,7 @@ CRASHES = [
 ]
 
 
+@pytest.mark.fault("E2", "E4", "E5")
 @pytest.mark.parametrize(("deed", "reason"), CRASHES)
 def test_a_crash_costs_one_answer(make: Make, model: Path, deed: str, reason: str) -> None:
     generator = make(deed)
@@ -89,6 +90,7 @@ def test_a_crash_costs_one_answer(make: Make, model: Path, deed: str, reason: st
     assert written(generator) == GOOD[4:]
 
 
+@pytest.mark.fault("E3")
 def test_a_model_that_hangs_is_ended_after_its_time(make: Make, model: Path) -> None:
     generator = make("hang [1] It met", deadline=5)
     with pytest.raises(ModelFailed, match="it did not answer within 5 s"):
@@ -97,6 +99,7 @@ def test_a_model_that_hangs_is_ended_after_its_time(make: Make, model: Path) -> 
     assert written(generator) == GOOD[4:]
 
 
+@pytest.mark.fault("E3")
 def test_a_model_that_is_slow_is_stopped_and_not_ended(make: Make, model: Path) -> None:
     generator = make("polite [1] It met", deadline=3)
     generator.load()
@@ -107,6 +110,7 @@ def test_a_model_that_is_slow_is_stopped_and_not_ended(make: Make, model: Path) 
     assert generator._process.pid == pid
 
 
+@pytest.mark.fault("E2")
 def test_three_crashes_in_a_row_are_enough(make: Make, model: Path) -> None:
     generator = make("abort")
     for _ in range(2):
@@ -148,6 +152,7 @@ def test_stop_leaves_the_model_free_whether_it_listens_or_not(
             written(generator)
 
 
+@pytest.mark.fault("E7")
 def test_many_ask_at_once_and_each_may_leave_the_queue(make: Make, model: Path) -> None:
     generator = make("polite [1] It")
     enough, begun = Event(), Event()
@@ -228,6 +233,7 @@ QUESTION = "How many submarine cables were cut in the Red Sea?"
 SAID = "Three submarine cables were cut in the Red Sea in February 2024."
 
 
+@pytest.mark.fault("E2", "E5")
 @pytest.mark.parametrize("deed", ["abort", "killed [1] Three", f"leave [1] {SAID}\n"])
 def test_an_answer_falls_back_to_quotes_and_says_so(
     library: Library, make: Make, model: Path, deed: str
@@ -256,6 +262,7 @@ def test_a_model_given_up_is_named_once_and_for_all(library: Library, make: Make
 # ---------------------------------------------------------------- the real model
 
 
+@pytest.mark.fault("E2")
 @pytest.mark.model
 def test_the_real_model_is_killed_in_the_middle_and_writes_the_next_answer() -> None:
     asked: list[Message] = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +26,7 @@ def document(text: str, *furniture: Span) -> Document:
     return Document("a.txt", "", text, furniture=furniture)
 
 
+@pytest.mark.fault("C4")
 @given(TEXTS, st.integers(1, 30))
 def test_everything_is_a_slice_and_nothing_is_lost(text: str, budget: int) -> None:
     made = passages(document(text), words_of, budget)

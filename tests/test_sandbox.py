@@ -45,6 +45,7 @@ def gone(pid: int) -> bool:
     return False
 
 
+@pytest.mark.fault("C15")
 @pytest.mark.parametrize(
     ("deed", "reason"),
     [
@@ -70,6 +71,7 @@ def test_whatever_a_parser_does_costs_one_file(sandbox: Sandbox, deed: str, reas
     assert process_of(sandbox)
 
 
+@pytest.mark.fault("C15")
 def test_a_parser_that_computes_for_ever_is_ended_after_its_time() -> None:
     sandbox = Sandbox(Limits(processor=1), "tests.hostile_readers")
     with pytest.raises(Unreadable, match="timed out: more than 1 s of processor time"):
@@ -77,6 +79,7 @@ def test_a_parser_that_computes_for_ever_is_ended_after_its_time() -> None:
     sandbox.close()
 
 
+@pytest.mark.fault("C15")
 @pytest.mark.parametrize("deed", ["hang", "deaf"])
 def test_a_parser_that_waits_for_ever_is_ended_after_its_time(deed: str) -> None:
     sandbox = Sandbox(Limits(wall=1), "tests.hostile_readers")
@@ -124,6 +127,7 @@ def test_stop_and_ctrl_c_end_a_parser_at_once(
     assert process_of(sandbox) != pid  # and what it would still have said confuses nobody
 
 
+@pytest.mark.fault("C15")
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_a_killed_parent_leaves_no_orphan(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
@@ -191,6 +195,7 @@ def bomb() -> bytes:
     )
 
 
+@pytest.mark.fault("C9")
 def test_a_word_file_that_takes_too_much_memory_is_refused() -> None:
     sandbox = Sandbox(Limits(memory=600_000_000))
     data = bomb()
@@ -235,6 +240,7 @@ HORRORS: dict[str, tuple[bytes, str]] = {
 }
 
 
+@pytest.mark.fault("C5", "C6", "C8", "C9", "C11", "C13", "C14")
 def test_a_folder_of_horrors_is_indexed_as_far_as_it_can_be(tmp_path: Path) -> None:
     shelf = tmp_path / "shelf"
     shelf.mkdir()

@@ -66,6 +66,7 @@ def test_the_default_weights_are_pinned_with_their_packages() -> None:
     }
 
 
+@pytest.mark.fault("E1")
 @pytest.mark.parametrize("kind", [LlamaGenerator, SupervisedGenerator])
 def test_another_file_in_the_default_models_place_is_not_loaded(
     tmp_path: Path, kind: type[LlamaGenerator] | type[SupervisedGenerator]
@@ -103,6 +104,7 @@ def network_cut() -> list[str]:
     return cut if allowed else []
 
 
+@pytest.mark.fault("E10")
 @pytest.mark.model
 def test_everything_works_with_the_network_cut_and_nothing_calls_home(tmp_path: Path) -> None:
     done = subprocess.run(

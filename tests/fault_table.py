@@ -1,0 +1,165 @@
+"""Which test holds the outcome of which fault: `python -m tests.fault_table` writes FAULTS.md.
+
+A test says so itself, with `@pytest.mark.fault("C3")`. The marks are read from the source, so that
+the table needs no test run. Rows of the page are listed here, beside its tests' names.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent
+TABLE = FOLDER / "FAULTS.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that goes wrong sooner or later, and what then happens."""
+
+    id: str
+    what: str
+    outcome: str
+
+
+_FAULTS = """
+C1 | empty file, white space, one line, one word | one word is an article; nothing is "empty file"
+C2 | byte-order marks, UTF-16, Latin-1, invalid bytes | decoded, or "not text" when too much is left
+C3 | NUL bytes, control characters, terminal escapes | binary is refused; a terminal sees none of it
+C4 | emoji, right-to-left, combining, CJK, very long words | offsets give the very characters
+C5 | binary as .txt, image as .pdf, HTML as .docx | the reason names what the file really is
+C6 | 500 MB of text, many lines, one endless line | refused by its size, else linear time
+C7 | thousands of tiny files | interrupted, resumed, and unchanged ones cost nothing
+C8 | encrypted, damaged, image-only, 5,000-page PDF | each with its reason, the build goes on
+C9 | zip bombs, nested zips, sizes that lie | refused before unpacking, or at the memory limit
+C10 | external entities, billion laughs | not followed, not expanded
+C11 | 100,000 nested tags, 50,000 attributes, unclosed | text or a reason; never silently empty
+C12 | strings that send splitters round in circles | split in bounded time
+C13 | names with newlines, markup, other bytes, 255 bytes | indexed; shown as text
+C14 | link loops, links outside, pipes, devices, closed folders | loops cut, others passed over
+C15 | a parser crashes, hangs, eats memory, babbles | that file fails with a reason; no orphan stays
+C16 | no or one passage, more asked for than there is | what there is, or "nothing to look in"
+D1 | empty question, only punctuation | refused before any work
+D2 | question of 100,000 or 20 million characters | refused with the limit, inside `answer()`
+D3 | operators, quotes, surrogates, controls in questions | searched for as text
+D4 | wrong types, malformed history | one line that says what is wanted
+D5 | evidence or question larger than the context | fewer sentences; at worst quotes, with a note
+D6 | documents that give orders | none obeyed, none leaked, citations right
+D7 | documents that ask for a picture or link with data | the page asks nobody; policy forbids it
+D8 | markup, script, templates in any text of the page | shown as text
+D9 | pointers to nothing, a source that has changed | dropped or re-pointed; "source has changed"
+D10 | the answer is not in the documents | "not in your documents", no citation, no model call
+E1 | model missing, cut short, another file, no GGUF | quotes only, with the reason and the way out
+E2 | the model's process aborts, exits, fails | quotes for this answer, said so; the next one works
+E3 | the model hangs or is too slow | ended at its deadline; the next answer works
+E4 | endless, looping, empty or broken output | stopped; only checked statements are shown
+E5 | memory runs out | the model goes, not the page; the note names what is needed and free
+E6 | 1, 8 and 32 people at once, leaving and cancelling | each their own answer; the queue says so
+E7 | one assistant asked from many threads | one after the other; each may leave the queue
+E8 | one encoder used from many threads | the same vectors as alone
+E9 | the server is started again during a chat | nobody gets somebody else's history
+E10 | no network | everything works, nothing calls home
+E11 | uploads too large or too many | 413 above the limit, names kept in their folder
+E12 | password guessing, a public address without one | refused
+""".strip()
+FAULTS = [Fault(*(part.strip() for part in line.split(" | "))) for line in _FAULTS.splitlines()]
+
+# Tests of the page, which carry no mark of their own.
+PAGE: dict[str, tuple[str, ...]] = {
+    "D2": ("test_web.py::test_errors_say_what_to_do_and_bugs_show_no_trace",),
+    "D7": (
+        "test_web.py::test_headers_keep_the_page_to_itself",
+        "test_web.py::test_a_smuggled_script_is_refused_by_the_policy",
+    ),
+    "D9": ("test_render.py::test_a_removed_source_keeps_its_quote_and_says_so",),
+    "D8": (
+        "test_web.py::test_hostile_text_stays_text",
+        "test_render.py::test_no_text_becomes_markup",
+    ),
+    "E6": ("test_web.py::test_two_tabs_never_see_each_other",),
+    "E11": (
+        "test_web.py::test_uploads_have_a_limit",
+        "test_web.py::test_uploaded_names_cannot_leave_their_folder",
+    ),
+    "E12": (
+        "test_web.py::test_a_public_address_needs_a_password",
+        "test_web.py::test_with_a_password_nothing_is_shown_without_it",
+    ),
+}
+OPEN: dict[str, str] = {
+    "E6": "load with many people at once",
+    "E9": "restart during a chat",
+    "E11": "many uploads",
+    "E12": "throttled attempts",
+}
+"""What no test holds yet, or not wholly. The aim is that this is empty."""
+
+
+def tests() -> dict[str, list[str]]:
+    """`file::test` by the fault it is marked with, in the order of the files."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(FOLDER.glob("test_*.py")):
+        for test, node in _functions(path):
+            for fault in _marks(node):
+                found[fault].append(f"{path.name}::{test}")
+    for fault, names in PAGE.items():
+        found[fault] += names
+    return found
+
+
+def names() -> set[str]:
+    """Every test there is, as `file::test`."""
+    return {
+        f"{path.name}::{test}" for path in FOLDER.glob("test_*.py") for test, _ in _functions(path)
+    }
+
+
+def table() -> str:
+    """The text of FAULTS.md."""
+    found = tests()
+    lines = [
+        "# Faults, and what then happens",
+        "",
+        "Written by `make faults` from the marks in the tests; do not edit. C are documents, D",
+        "questions and answers, E the model and the page; storage (A, B) is held whole by",
+        "`test_faults.py`, `test_library_damage.py` and `test_library_machine.py`.",
+        "",
+        "| | fault | outcome | held by |",
+        "|---|---|---|---|",
+    ]
+    for fault in FAULTS:
+        held = [f"`{name}`" for name in found[fault.id]]
+        if fault.id in OPEN:
+            held.append(f"**open**: {OPEN[fault.id]}")
+        lines.append(f"| {fault.id} | {fault.what} | {fault.outcome} | {'<br>'.join(held)} |")
+    return "\n".join([*lines, ""])
+
+
+def _functions(path: Path) -> list[tuple[str, ast.FunctionDef]]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = []
+    for node in tree.body:
+        inside = node.body if isinstance(node, ast.ClassDef) else [node]
+        prefix = f"{node.name}::" if isinstance(node, ast.ClassDef) else ""
+        found += [
+            (prefix + one.name, one)
+            for one in inside
+            if isinstance(one, ast.FunctionDef) and one.name.startswith("test")
+        ]
+    return found
+
+
+def _marks(node: ast.FunctionDef) -> list[str]:
+    return [
+        str(argument.value)
+        for mark in node.decorator_list
+        if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.fault"
+        for argument in mark.args
+        if isinstance(argument, ast.Constant)
+    ]
+
+
+if __name__ == "__main__":
+    TABLE.write_text(table(), encoding="utf-8")
