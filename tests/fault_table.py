@@ -97,7 +97,7 @@ OPEN: dict[str, str] = {
 """What no test holds yet, or not wholly. The aim is that this is empty."""
 
 
-def tests() -> dict[str, list[str]]:
+def held_by() -> dict[str, list[str]]:
     """`file::test` by the fault it is marked with, in the order of the files."""
     found: dict[str, list[str]] = defaultdict(list)
     for path in sorted(FOLDER.glob("test_*.py")):
@@ -118,7 +118,7 @@ def names() -> set[str]:
 
 def table() -> str:
     """The text of FAULTS.md."""
-    found = tests()
+    found = held_by()
     lines = [
         "# Faults, and what then happens",
         "",

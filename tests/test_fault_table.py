@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.fault_table import FAULTS, OPEN, PAGE, TABLE, names, table, tests
+from tests.fault_table import FAULTS, OPEN, PAGE, TABLE, held_by, names, table
 
 
 def test_the_table_is_current() -> None:
@@ -11,7 +11,7 @@ def test_the_table_is_current() -> None:
 
 def test_every_fault_is_held_or_known_to_be_open() -> None:
     known = {fault.id for fault in FAULTS}
-    held = tests()
+    held = held_by()
     assert held.keys() <= known
     assert OPEN.keys() <= known
     assert {fault for fault in known if not held.get(fault)} <= OPEN.keys()

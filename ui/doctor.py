@@ -22,22 +22,38 @@ if TYPE_CHECKING:
 GIB = 1024**3
 MEMORY_NEEDED = 1.5 * GIB  # encoder and default model together take about 1 GiB
 DISK_NEEDED = 1 * GIB
+OLDEST_PYTHON = (3, 11)
+_COMPILERS = ("c++", "g++", "clang++")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def examine(
     store: Path, settings: Settings, open_library: Callable[[Path, bool, int], Library]
 ) -> list[CheckLine]:
-    """Findings in the order a person would fix them. Changes nothing, loads no model."""
+    """Findings in the order a person would fix them. Changes nothing, loads no model.
+
+    The checksums of the default weights are computed, in a fifth of a second each the first time.
+    """
     return [
-        CheckLine("Python", True, f"{platform.python_version()} at {sys.executable}"),
+        _python(),
         _processor(settings.threads),
         _memory(),
         _disk(store),
         _packages(),
+        _compiler(),
         _llama(),
         _language_model(settings),
+        _embedding_model(),
+        _network(settings),
         _library(lambda: open_library(store, False, settings.threads), store),
     ]
+
+
+def _python() -> CheckLine:
+    detail = f"{platform.python_version()} at {sys.executable}"
+    if sys.version_info < OLDEST_PYTHON:
+        return CheckLine("Python", False, f"{detail}; install 3.11 or newer, then Pilcrow with it")
+    return CheckLine("Python", True, detail)
 
 
 def _processor(threads: int) -> CheckLine:
@@ -79,27 +95,59 @@ def _packages() -> CheckLine:
     return CheckLine("packages", True, ", ".join(f"{part} {_version(part)}" for part in parts))
 
 
+def _compiler() -> CheckLine:
+    """What compiles llama.cpp; of no use once that is installed."""
+    found = next(filter(None, map(shutil.which, _COMPILERS)), None)
+    if found or _version("llama-cpp-python"):
+        return CheckLine("compiler", True, found or "none, and none is needed any more")
+    remedy = "install one (Debian: apt install build-essential) so that llama.cpp can be installed"
+    return CheckLine("compiler", False, f"none; {remedy}")
+
+
 def _llama() -> CheckLine:
-    """llama.cpp, or the compiler that would make it."""
+    """llama.cpp, which writes the answers."""
     installed = _version("llama-cpp-python")
     if installed:
         return CheckLine("llama.cpp", True, f"llama-cpp-python {installed}")
-    compiler = next(filter(None, map(shutil.which, ("c++", "g++", "clang++"))), None)
-    if compiler:
-        remedy = f"pip install llama-cpp-python (compiles for minutes with {compiler})"
-    else:
-        remedy = "install a C++ compiler (Debian: apt install build-essential), then "
-        remedy += "pip install llama-cpp-python"
+    remedy = "pip install llama-cpp-python (compiles for some minutes)"
     return CheckLine("llama.cpp", False, f"answers will be quotes only; {remedy}")
 
 
 def _language_model(settings: Settings) -> CheckLine:
-    from rag.generator import find_model
+    """The file that `ask` and `chat` would use: there, sound, and the one it should be."""
+    from rag.generator import find_model, verify
 
     try:
-        return CheckLine("language model", True, str(find_model(settings.model)))
+        model = find_model(settings.model)
+        verify(model.path, model.sha256)
     except PilcrowError as error:
         return CheckLine("language model", False, f"answers will be quotes only; {error}")
+    verified = "checksum verified" if model.sha256 else "your own file, no checksum known"
+    size = f"{model.path.stat().st_size / 1e6:.0f} MB"
+    return CheckLine("language model", True, f"{model}, {size}, {verified}")
+
+
+def _embedding_model() -> CheckLine:
+    """The packaged weights: there, and the ones they should be."""
+    from index.encoder import SentenceTransformerEncoder
+
+    try:
+        identity = SentenceTransformerEncoder().identity
+    except PilcrowError as error:
+        return CheckLine("embedding model", False, f"nothing can be added or found; {error}")
+    return CheckLine("embedding model", True, f"{identity.name}, checksum verified")
+
+
+def _network(settings: Settings) -> CheckLine:
+    """What is expected of the network; nothing is asked of it."""
+    if settings.host in _LOOPBACK:
+        page = "the page is for this machine only"
+    elif settings.password:
+        page = f"the page listens on {settings.host} and asks for the password"
+    else:
+        remedy = "set PILCROW_PASSWORD, or leave PILCROW_HOST out"
+        return CheckLine("network", False, f"a page on {settings.host} needs a password; {remedy}")
+    return CheckLine("network", True, f"none is needed, none is used; {page}")
 
 
 def _library(open_it: Callable[[], Library], store: Path) -> CheckLine:
