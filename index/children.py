@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -64,6 +64,7 @@ class Child:
         *,
         channels: Sequence[str] = ("",),
         longest: int = 1_000_000,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         """Start it.
 
@@ -73,6 +74,7 @@ class Child:
             channels: the values of `"channel"` in its messages, "" standing for none; each has a
                 queue of its own.
             longest: bytes of one message.
+            environment: variables beside those of this process.
         """
         path = json.dumps([_HOME, *filter(None, sys.path)])
         self._process = subprocess.Popen(
@@ -80,6 +82,7 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            env={**os.environ, **(environment or {})},
         )
         self.owner = os.getpid()
         """The process that may talk to it: a fork of that one may not."""

@@ -23,6 +23,9 @@ _POLL = 0.1  # seconds between two looks at `cancelled`
 _STARTING = 30  # seconds that a process may take to start
 _LINE = 400_000_000
 """Bytes of one message: a text at its limit in a script of three bytes a letter, twice over."""
+# A parser computes with one thread. On a host with many cores the stacks and buffers of all the
+# others, none of them ever used, would take up what memory it may have.
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 _CRASHES = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE")
 
 
@@ -35,7 +38,7 @@ class Limits:
     """What reading one file may take."""
 
     memory: int = 2_000_000_000
-    """Bytes of address space, the parsers themselves (some 400 MB) included."""
+    """Bytes of address space, the parsers themselves (some 250 MB) included."""
     processor: int = 120
     """Seconds of processor time: a PDF of 2,000 pages takes about a minute."""
     wall: int = 300
@@ -109,7 +112,7 @@ class Sandbox:
             self._drop()  # it died between two files, or this process is a fork of its owner
         if self._child is None:
             limits = json.dumps(asdict(self._limits))
-            self._child = Child(self._worker, [limits], longest=_LINE)
+            self._child = Child(self._worker, [limits], longest=_LINE, environment=_ONE_THREAD)
             self._read = 0
         return self._child
 

@@ -262,6 +262,29 @@ def test_a_model_given_up_is_named_once_and_for_all(library: Library, make: Make
 # ---------------------------------------------------------------- the real model
 
 
+@pytest.mark.fault("E1")
+@pytest.mark.model
+def test_a_real_model_whose_weights_are_cut_short_is_refused(tmp_path: Path) -> None:
+    whole = find_model().path
+    cut = tmp_path / "cut.gguf"
+    with whole.open("rb") as source:
+        cut.write_bytes(source.read(whole.stat().st_size - 1_000))
+    generator = SupervisedGenerator(find_model(str(cut)), threads=1)
+    with pytest.raises(ModelMissing, match=r"cannot use '.*cut\.gguf' as language model"):
+        written(generator)
+
+
+@pytest.mark.fault("E5")
+@pytest.mark.model
+@pytest.mark.skipif(sys.platform != "linux", reason="needs limits on memory")
+def test_without_memory_for_the_model_answers_are_quotes(library: Library) -> None:
+    generator = SupervisedGenerator(find_model(), threads=1, worker="tests.narrow_model")
+    answer = Assistant(library, generator).answer(QUESTION)
+    assert answer.complete and SAID in answer.text
+    assert "quotes only" in answer.notes[0]
+    print(answer.notes[0])  # noqa: T201
+
+
 @pytest.mark.fault("E2")
 @pytest.mark.model
 def test_the_real_model_is_killed_in_the_middle_and_writes_the_next_answer() -> None:
