@@ -29,6 +29,7 @@ from rag.errors import ModelFailed, ModelMissing, QuestionError
 from rag.generator import Generator
 from rag.kinds import asks_for_list
 from rag.reader import Reader, Reading, ReadSentence, Within
+from rag.short_answer import short_answer
 from rag.times import time_of, weigh
 from rag.types import Answer, Citation, Evidence, PassageRead, State, Timings
 from rag.wording import content_stems
@@ -55,6 +56,7 @@ class _Run:
     model: str
     notes: list[str] = field(default_factory=list)
     wants_explanation: bool = False
+    short: str | None = None
     evidence_ms: float | None = None
     first_token_ms: float | None = None
     answerable: float | None = None
@@ -197,6 +199,7 @@ class Assistant:
             return
         run.notes += _notes_on(found)
         headline = _headline(best)
+        run.short = short_answer(found.form, best.text) if state == "answered" else None
         yield _snapshot(run, state, stage="reading", passages=passages, headline=headline)
 
         # 3. write and check, statement by statement
@@ -408,6 +411,11 @@ def _headline(best: Evidence) -> Citation:
     return citation
 
 
+def _cited(short: str | None, cited: Sequence[Citation]) -> str | None:
+    """The short answer, if a citation on screen holds it."""
+    return short if short and any(short in one.quote for one in cited) else None
+
+
 def _passage_read(hit: Hit) -> PassageRead:
     return PassageRead(
         document_id=hit.document_id,
@@ -443,6 +451,7 @@ def _snapshot(
         model=run.model,
         stage=stage,
         headline=headline,
+        short=_cited(run.short, cited or (headline,) if headline else ()),
         notes=tuple(run.notes),
         answerable=run.answerable,
         explain=run.explain if run.wants_explanation else {},

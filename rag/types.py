@@ -106,6 +106,8 @@ class Answer:
     """What is being done: `searching`, `reading`, `writing`, `done`."""
     headline: Citation | None = None
     """The best sentence, known before the model has read its prompt."""
+    short: str | None = None
+    """The few words of a cited sentence that answer; None unless that is nearly certain."""
     notes: tuple[str, ...] = ()
     """Plain sentences for the person: no language model, sources disagree, …"""
     answerable: float | None = None
@@ -128,6 +130,7 @@ class Answer:
             "question": self.question,
             "state": self.state,
             "text": self.text,
+            "short": self.short,
             "statements": [
                 {"text": s.text, "support": s.support, "citations": list(s.citations)}
                 for s in self.statements

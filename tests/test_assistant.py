@@ -169,7 +169,8 @@ def test_stopping_leaves_a_whole_answer(library: Library) -> None:
 def test_the_dictionary_has_the_agreed_shape(library: Library) -> None:
     shown = ask(library, "How many submarine cables were cut in the Red Sea?").to_dict()
     assert set(shown) >= {
-        "question", "state", "text", "statements", "citations", "passages", "timings", "model",
+        "question", "state", "text", "short", "statements", "citations", "passages", "timings",
+        "model",
     }  # fmt: skip
     assert set(shown["citations"][0]) >= {
         "number", "document_id", "title", "source", "paragraph", "start", "end", "quote",
@@ -178,6 +179,14 @@ def test_the_dictionary_has_the_agreed_shape(library: Library) -> None:
     assert "explain" not in shown
     explained = ask(library, "How many cables were cut?", explain=True)
     assert {"form", "hits", "evidence", "answerable"} <= set(explained.to_dict()["explain"])
+
+
+def test_a_short_answer_heads_the_reply_and_stands_in_a_citation(library: Library) -> None:
+    answer = ask(library, "How many submarine cables were cut in the Red Sea?")
+    assert answer.short == "Three"
+    assert any(answer.short in citation.quote for citation in answer.citations)
+    assert ask(library, "Who gave the opening speech of the forum in Kyoto?").short is None
+    assert ask(library, "How many moons does Jupiter have?").short is None
 
 
 @pytest.mark.parametrize(
