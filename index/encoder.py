@@ -87,6 +87,16 @@ class QuestionVectors:
     """The word pieces themselves; continuations begin with `##`."""
 
 
+@dataclass(frozen=True, slots=True)
+class WordPieces:
+    """A text as the encoder reads it."""
+
+    pieces: tuple[str, ...]
+    """Continuations begin with `##`."""
+    spans: tuple[Span, ...]
+    """Where each stands in the text."""
+
+
 class Encoder(Protocol):
     """What the library needs of an embedding model."""
 
@@ -97,6 +107,10 @@ class Encoder(Protocol):
 
     def count(self, text: str) -> int:
         """Word pieces of a text, without special tokens."""
+        ...
+
+    def pieces(self, text: str) -> WordPieces:
+        """The word pieces of a text, without special tokens."""
         ...
 
     def encode(self, passages: Sequence[Embeddable]) -> list[PassageVectors]:
@@ -162,6 +176,11 @@ class SentenceTransformerEncoder:
     def count(self, text: str) -> int:
         """Word pieces of a text, without special tokens."""
         return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def pieces(self, text: str) -> WordPieces:
+        """The word pieces of a text, without special tokens."""
+        found = self._tokenizer.encode(text, add_special_tokens=False)
+        return WordPieces(tuple(found.tokens), tuple(Span(*one) for one in found.offsets))
 
     def encode(self, passages: Sequence[Embeddable]) -> list[PassageVectors]:
         """Vectors of passages, in order; batched by length so that little is padding."""

@@ -16,6 +16,8 @@ from functools import partial
 from math import log
 from pathlib import Path
 
+import numpy as np
+
 from index import database, files, ranking, vectors
 from index.checking import check_library, damage
 from index.encoder import Encoder, EncoderIdentity, QuestionVectors
@@ -26,6 +28,7 @@ from index.errors import (
     LibraryUnwritable,
 )
 from index.lexical import match_query
+from index.projection import Packed
 from index.sandbox import Cancelled
 from index.store import Reader, Store, StoredPassage
 from index.types import (
@@ -263,6 +266,21 @@ class Library:
                 self._questions.pop(next(iter(self._questions)))
             self._questions[text] = made
         return made
+
+    def word_vectors(self, passage_ids: Collection[int]) -> dict[int, tuple[Packed, ...]]:
+        """Each sentence's word pieces as packed vectors, by passage, in order.
+
+        Args:
+            passage_ids: from hits; one that has gone meanwhile is left out.
+
+        Returns:
+            For each passage an array a sentence, shape (pieces, width), int8.
+        """
+        with self._store.reading() as reader:
+            return {
+                one.id: tuple(np.split(one.tokens, np.cumsum(one.token_counts)[:-1]))
+                for one in reader.passages(sorted(passage_ids))
+            }
 
     def rarity(
         self,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 WIDTH = 96
 """Numbers kept of each token vector."""
-_FITTED_FOR = "53aa51172d142c89"
+FITTED_FOR = "53aa51172d142c89"
 FILE = "projection.npy"
 _SEED = 20261122
 
@@ -33,7 +33,7 @@ def directions(revision: str, dimension: int) -> NDArray[np.float32]:
     Fitted ones for the default encoder. For any other, random ones from a fixed seed, twice as
     many, since they keep less each (Johnson and Lindenstrauss, 1984).
     """
-    if revision == _FITTED_FOR:
+    if revision == FITTED_FOR:
         with files("index").joinpath(FILE).open("rb") as file:
             fitted: NDArray[np.float32] = np.load(file, allow_pickle=False).astype(np.float32)
         return fitted

@@ -29,6 +29,7 @@ from rag.errors import ModelFailed, ModelMissing, QuestionError
 from rag.generator import Generator
 from rag.kinds import asks_for_list
 from rag.reader import Reader, Reading, ReadSentence, Within
+from rag.reader.second import answer_in
 from rag.short_answer import short_answer
 from rag.times import time_of, weigh
 from rag.types import Answer, Citation, Evidence, PassageRead, State, Timings
@@ -90,6 +91,7 @@ class Assistant:
         *,
         model: str | None = None,
         threads: int | None = None,
+        network: bool = True,
     ) -> None:
         """Prepare to answer; no model is loaded yet.
 
@@ -99,9 +101,11 @@ class Assistant:
                 answers with quotes only.
             model: a GGUF file for `"default"`.
             threads: cores for the model; all this process may use when None.
+            network: whether a small network looks for the short answer, or rules alone.
         """
         self.library = library
         self._reader = Reader(library)
+        self._network = network
         self._missing = ""
         if generator == "default":
             generator, self._missing = _default_generator(model, threads)
@@ -199,7 +203,8 @@ class Assistant:
             return
         run.notes += _notes_on(found)
         headline = _headline(best)
-        run.short = short_answer(found.form, best.text) if state == "answered" else None
+        if state == "answered":
+            run.short = self._short(found.form, best, found.reading)
         yield _snapshot(run, state, stage="reading", passages=passages, headline=headline)
 
         # 3. write and check, statement by statement
@@ -207,6 +212,16 @@ class Assistant:
         for shown in self._statements(run, found, chosen, stop):
             yield _snapshot(run, state, shown, passages, stage="writing", headline=headline)
         yield _finished(run, state, shown, passages, headline)
+
+    def _short(self, question: str, best: Evidence, reading: Reading) -> str | None:
+        """The few words of the best sentence that answer, if that is nearly certain."""
+        place = (best.document_id, best.start)
+        read = (one for one in reading.sentences if (one.hit.document_id, one.start) == place)
+        if self._network and (sentence := next(read, None)):
+            found = answer_in(self.library, question, sentence)
+            if found:
+                return found
+        return short_answer(question, best.text)
 
     def _statements(
         self, run: _Run, found: _Found, chosen: Sequence[Evidence], stop: Callable[[], bool]

@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     """A GGUF file to answer with; None is the default model from its package."""
     threads: int = Field(default_factory=usable_cores, ge=1, le=1024)
     """The one knob for threads: encoder, search and language model all keep to it."""
+    network: bool = True
+    """Whether a small network looks for the short answer; without it only rules do."""
     host: str = "127.0.0.1"
     """Address the page listens on; only this machine unless changed."""
     port: int = Field(default=7860, ge=1, le=65535)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -14,10 +15,12 @@ from index.encoder import (
     PassageVectors,
     QuestionVectors,
     Vector,
+    WordPieces,
     unit,
 )
 from index.lexical import ASKING, words
 from index.projection import pack
+from index.types import Span
 from rag.generator import Message
 from rag.wording import stem
 
@@ -37,6 +40,11 @@ class BagOfWordsEncoder:
 
     def count(self, text: str) -> int:
         return len(text.split())
+
+    def pieces(self, text: str) -> WordPieces:
+        found = [m for m in re.finditer(r"[^\W_]+", text) if words(m.group())]
+        spans = tuple(Span(*m.span()) for m in found)
+        return WordPieces(tuple(m.group().lower() for m in found), spans)
 
     def encode(self, passages: Sequence[Embeddable]) -> list[PassageVectors]:
         self.encoded += len(passages)

@@ -57,7 +57,13 @@ def _make_assistant(library: Library, settings: Settings, quotes_only: bool) -> 
     from rag.assistant import Assistant
 
     generator: Literal["default"] | None = None if quotes_only else "default"
-    return Assistant(library, generator, model=settings.model, threads=settings.threads)
+    return Assistant(
+        library,
+        generator,
+        model=settings.model,
+        threads=settings.threads,
+        network=settings.network,
+    )
 
 
 def _serve(assistant: Assistant, library: Library, **options: Any) -> None:

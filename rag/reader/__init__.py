@@ -1,7 +1,9 @@
-"""Our own small reader: which sentence answers, and whether any does.
+"""Our own small reader: which sentence answers, whether any does, and in which words.
 
 First rung: features without a model file (`features.py`), weighed by coefficients that are plain
-data in this package (`coefficients.json`), fitted by `python -m rag.reader.train`.
+data in this package (`coefficients.json`), fitted by `python -m rag.reader.train`. Short answers: a
+small network over the stored word pieces (`second.py`, `network.py`), trained by
+`python -m rag.reader.train_network`; what it reaches is in `CARD.md`.
 """
 
 from rag.reader.reader import Reader, Reading, ReadSentence, Within

@@ -101,16 +101,12 @@ class Reader:
         seen = self.examine(question, hits, within, wide=wide)
         if not seen.places:
             return Reading((), 0.0)
-        fitted = coefficients()
-        scores = ((seen.matrix - fitted.mean) / fitted.scale) @ fitted.weights
+        _, scores, logit = first_rung(seen)
         order = np.argsort(-scores, kind="stable")
-        belief = np.exp(scores - scores.max())
-        belief /= belief.sum()
-        gate = gate_features(seen.question, seen.matrix[order], scores[order], belief[order])
-        logit = ((gate - fitted.gate_mean) / fitted.gate_scale) @ fitted.gate_weights
+        belief = _belief(scores)
         return Reading(
             tuple(_read(seen, int(i), float(belief[i])) for i in order),
-            float(1.0 / (1.0 + np.exp(-(logit + fitted.gate_bias)))),
+            float(1.0 / (1.0 + np.exp(-logit))),
         )
 
     def examine(
@@ -130,6 +126,31 @@ class Reader:
         pieces = self._library.question(question).pieces
         taken = take_apart(question, rarity, pieces)
         return Examined(taken, places, features(taken, [_candidate(*place) for place in places]))
+
+
+def first_rung(
+    seen: Examined,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """What the fitted numbers say of the candidates, of which there is at least one.
+
+    Returns:
+        Their features, standardised, shape (n, len(NAMES)); their scores in nats, shape (n,); and
+        the logit of the probability that one of them answers.
+    """
+    fitted = coefficients()
+    standard = (seen.matrix - fitted.mean) / fitted.scale
+    scores = standard @ fitted.weights
+    order = np.argsort(-scores, kind="stable")
+    belief = _belief(scores)
+    gate = gate_features(seen.question, seen.matrix[order], scores[order], belief[order])
+    logit = ((gate - fitted.gate_mean) / fitted.gate_scale) @ fitted.gate_weights
+    return standard, scores, float(logit + fitted.gate_bias)
+
+
+def _belief(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    grown = np.exp(scores - scores.max())
+    share: NDArray[np.float64] = grown / grown.sum()
+    return share
 
 
 def _read(seen: Examined, i: int, belief: float) -> ReadSentence:
