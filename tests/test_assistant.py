@@ -222,3 +222,19 @@ def test_what_one_said_is_not_taken_for_what_another_said(tmp_path: Path) -> Non
     assert "5.3 billion" in right.text
     wrong = ask(library, "How many netizens does the world count, according to Emmanuel Macron?")
     assert "Li Junru" in wrong.text or wrong.state == "not_found"
+
+
+def test_chinese_is_answered_by_its_words_and_silence_is_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "zh"
+    folder.mkdir()
+    (folder / "forum.txt").write_text(
+        "互联网治理论坛于2023年10月8日在京都开幕。岸田文雄首相在开幕式上致辞。共有8000多人参加了会议。\n\n"
+        "海底电缆承载着各大洲之间的大部分数据。维修一条电缆需要数周时间。\n"
+    )
+    library = Library.open(tmp_path / "library", encoder=BagOfWordsEncoder())
+    library.update([folder])
+    answer = ask(library, "谁在开幕式上致辞？")
+    assert answer.state == "answered"
+    assert answer.citations[0].quote == "岸田文雄首相在开幕式上致辞。"
+    check_pointers(library, answer)
+    assert ask(library, "哪支球队赢得了足球冠军？").state == "not_found"
