@@ -34,18 +34,16 @@ def refusal(
 ) -> str:
     """Why a checked statement is not shown all the same; empty when it is.
 
-    A small model says a sentence once and should keep to the best ones; a larger one may say two
-    things from one sentence and knows why it chose another.
+    A small model says a sentence once; a larger one may say two things from it. Both keep to the
+    point: what leads away from it is as often an order in a document as a thought of the model's.
     """
-    if not small:
-        said = set(content_stems(verified.text))
-        again = any(evidence.same(said, set(content_stems(one.text))) for one in shown)
-        return "said before" if again else ""
-    if any(verified.evidence == one.evidence for one in shown):
-        return "said before"
-    if max(one.score for one in verified.evidence) < _TO_THE_POINT * best.score:
-        return "beside the point"
-    return ""
+    said = set(content_stems(verified.text))
+    for one in shown:
+        alike = evidence.same(said, set(content_stems(one.text)))
+        if alike or (small and verified.evidence == one.evidence):
+            return "said before"
+    far = max(one.score for one in verified.evidence) < _TO_THE_POINT * best.score
+    return "beside the point" if far else ""
 
 
 def whole(question: str, verified: Verified) -> Verified:
@@ -67,21 +65,21 @@ def completed(
 
     Args:
         shown: what the model said and what stood the check.
-        chosen: the sentences the model was shown. The best is told, first when nothing rests on
-            it; a larger model that has said something may have had its reasons to leave it out.
+        chosen: the sentences the model was shown. The best is told, first when nothing rests on it.
         beside: sentences to be told in any case: those that disagree, or those of a list.
         question: as searched for.
-        small: whether sentences nearly as good as the best are told as well, as they are where
-            the model is small or there is none.
+        small: whether sentences nearly as good as the best are told as well; where a larger model
+            has said nothing in its own words, they are too.
     """
     best = evidence.best_of(chosen)
     told = {_place(one) for verified in shown for one in verified.evidence}
-    first = [best] if _place(best) not in told and (small or not shown) else []
+    first = [best] if _place(best) not in told else []
     told |= set(map(_place, first))
+    wordless = all(one.quoted for one in shown)
     share, most = _PROSE if question_kind(question) in ("why", "other") else _VALUE
     close = [one for one in chosen if one.lead and one.score >= share * best.score]
     close = sorted((one for one in close if _place(one) not in told), key=lambda one: -one.score)
-    more = {_place(one): one for one in [*close[: most if small else 0], *beside]}
+    more = {_place(one): one for one in [*close[: most if small or wordless else 0], *beside]}
     last = [one for place, one in more.items() if place not in told]
     if not first and not last:
         return []
