@@ -584,7 +584,7 @@ def many(tmp_path: Path) -> Path:
 
 @pytest.mark.fault("C7")
 def test_many_files_are_interrupted_resumed_and_then_cost_nothing(
-    tmp_path: Path, many: Path
+    tmp_path: Path, many: Path, request: pytest.FixtureRequest
 ) -> None:
     encoder = BagOfWordsEncoder(32)
     library = Library.open(tmp_path / "library", encoder=encoder, exact_up_to=1_000)
@@ -594,6 +594,9 @@ def test_many_files_are_interrupted_resumed_and_then_cost_nothing(
         if encoder.encoded >= MANY // 2:
             signal.raise_signal(signal.SIGINT)
 
+    # a shell that starts this in the background has Ctrl-C ignored
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     with pytest.raises(KeyboardInterrupt):
         library.update([many], progress=interrupt)
     assert library.check().ok

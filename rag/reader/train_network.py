@@ -14,7 +14,6 @@ takes 10 minutes of one core, training 12. What was reached is in `CARD.md`.
 from __future__ import annotations
 
 import argparse
-import pickle
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -27,7 +26,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Train, fit, measure, and write the weights and figures beside this file."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("data", type=Path, help="a folder with docs/ and questions.jsonl")
-    parser.add_argument("--cache", type=Path, help="keep what was asked here, for another run")
     parser.add_argument("--epochs", type=float, default=2.62)
     parser.add_argument("--minutes", type=float, default=600.0, help="stop learning after these")
     parser.add_argument("--seed", type=int, default=SEED)
@@ -35,22 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     from rag.reader.fit_network import learn, report
 
-    fitted, tuning, held = _divided(_asked_examples(chosen))
+    with tempfile.TemporaryDirectory() as folder:
+        fitted, tuning, held = _divided(list(ask_all(Path(folder), chosen.data)))
     _say(f"{len(fitted)} to learn from, {len(tuning)} to tune on, {len(held)} held out")
     weights, curve = learn(fitted, tuning, chosen)
     report(weights, tuning, held, curve, chosen.out)
-
-
-def _asked_examples(chosen: argparse.Namespace) -> list[Example]:
-    """The questions with their sentences, from the cache when there is one."""
-    if chosen.cache and chosen.cache.exists():
-        cached: list[Example] = pickle.loads(chosen.cache.read_bytes())
-        return cached
-    with tempfile.TemporaryDirectory() as folder:
-        made = list(ask_all(Path(folder), chosen.data))
-    if chosen.cache:
-        chosen.cache.write_bytes(pickle.dumps(made))
-    return made
 
 
 def _divided(examples: Sequence[Example]) -> tuple[list[Example], list[Example], list[Example]]:
