@@ -57,6 +57,8 @@ class Candidate:
     """The sentence after it in its passage, or nothing: a quote's speaker often stands there."""
     passage: str
     title: str
+    told_by: str
+    """Source and author: a question may name them ("as The Verge reported")."""
     year: str
     """Of its document, empty when unknown: it dates a sentence that names no year itself."""
     first: bool
@@ -109,7 +111,8 @@ def features(question: Question, candidates: Sequence[Candidate]) -> Matrix:
 def _own(question: Question, one: Candidate) -> list[float]:
     here = set(content_stems(one.text))
     near = here | set(content_stems(one.before)) | set(content_stems(one.after))
-    around = set(content_stems(one.passage)) | set(content_stems(one.title))
+    told_by = set(words(one.told_by))
+    around = set(content_stems(f"{one.passage} {one.title} {one.told_by}"))
     late = np.array(one.closeness, np.float32)
     told = late[question.telling] if len(late) else late
     named = names(one.text)
@@ -124,8 +127,8 @@ def _own(question: Question, one: Candidate) -> list[float]:
         _covered(question.weights, here),
         _covered(question.weights, near),
         _covered(question.weights, around),
-        _share(question.names, named | set(words(one.text))),
-        _share(question.names, set(words(one.passage)) | set(words(one.title))),
+        _share(question.names, named | set(words(one.text)) | told_by),
+        _share(question.names, set(words(one.passage)) | set(words(one.title)) | told_by),
         _share(question.numbers, numbered),
         _FIT[fits(question.text, one.text)],
         one.passage_score,

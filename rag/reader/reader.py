@@ -183,6 +183,7 @@ def _candidate(hit: Hit, position: int) -> Candidate:
         after=hit.sentences[position + 1].text if position + 1 < len(hit.sentences) else "",
         passage=hit.text,
         title=hit.title,
+        told_by=f"{hit.source} {hit.author}",
         year=hit.date[:4],
         first=position == 0,
         cosine=sentence.score,
