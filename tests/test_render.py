@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from html.parser import HTMLParser
 
@@ -175,3 +176,13 @@ def test_a_long_job_draws_what_matters_first() -> None:
 def test_a_summary_names_failures_with_their_reason() -> None:
     report = UpdateReport(added=("a",), failed=(FailedFile("/x/b.pdf", "damaged PDF"),))
     assert panes.summary(report, 3) == "+3 paragraphs; 1 failed: b.pdf: damaged PDF"
+
+
+def test_the_short_answer_stands_above_its_sentence() -> None:
+    drawn = render.answer(replace(answer("It is 310 km long."), short="310 km <b>"), 1)
+    assert drawn.index("310 km &lt;b&gt;") < drawn.index('class="statement')
+
+
+def test_what_the_library_says_of_itself_is_shown_though_no_document_says_it() -> None:
+    said = Answer("What can you do?", "answered", "I answer <i>questions</i>.", complete=True)
+    assert "I answer &lt;i&gt;questions&lt;/i&gt;." in render.answer(said, 1)

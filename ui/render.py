@@ -110,9 +110,13 @@ def answer(
     if phase == "done" and _missing(shown):
         parts.append(_not_found(shown, turn, mark))
     else:
+        if shown.short:
+            parts.append(f'<p class="short" dir="auto">{escape(shown.short)}</p>')
         if shown.headline and not _repeated(shown.headline, shown.statements):
             parts.append(_headline(shown, turn))
         parts += [_statement(s, shown.citations, turn) for s in shown.statements]
+        if shown.complete and not shown.statements:  # said by the library, not by a document
+            parts.append(f'<p class="statement" dir="auto">{escape(shown.text)}</p>')
     parts += [f'<p class="note" dir="auto">{escape(note)}</p>' for note in shown.notes]
     if not running:
         parts.append(_acts(shown, mark))

@@ -156,6 +156,8 @@ def show_answer(snapshots: Iterable[Answer], console: Console) -> Answer:
                 live.update(_growing(answer), refresh=True)
     if answer is None:
         raise ValueError("a stream of answers has at least one snapshot")
+    if answer.short:
+        console.print(Text(clean(answer.short), style="bold"))
     for line in answer.text.splitlines():
         console.print(clean(line))
     _show_sources(answer, console)
@@ -165,6 +167,8 @@ def show_answer(snapshots: Iterable[Answer], console: Console) -> Answer:
 def _growing(answer: Answer) -> Text:
     """A snapshot: the best sentence, then the statements so far."""
     shown = Text(no_wrap=False, overflow="fold")  # the console itself leaves lines long, for pipes
+    if answer.short:
+        shown.append(f"{clean(answer.short)}\n", style="bold")
     if answer.headline:
         shown.append(f"“{clean(answer.headline.quote)}”\n", style="dim")
         shown.append(f"{_place(answer.headline)}\n\n", style="bold")
