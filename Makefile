@@ -40,7 +40,7 @@ faults: .venv/.installed-dev
 	@$(BIN)/python -m tests.fault_table
 
 # Not part of `check`: it asks a service on the network, so it says other things on other days, and
-# where the service cannot be reached it finds nothing wrong, which proves nothing.
+# nothing that can be relied on where the service cannot be reached.
 audit: .venv/.installed-dev
 	@$(BIN)/pip-audit --local --progress-spinner off
 

@@ -14,7 +14,7 @@ from index.types import DocumentRecord, title_from_id
 
 Topic = Literal["abilities", "documents", "count"]
 
-_SHOWN = 12
+_SHOWN = 6
 _THINGS = r"(?:documents?|articles?|files?|texts?|sources?|papers?)"
 _OURS = (
     r"(?:do you (?:have|know|hold|contain|cover)|have you (?:got|read|indexed)"
