@@ -45,7 +45,7 @@ def ends_sentence(line: str) -> bool:
 
 # ---------------------------------------------------------------- dates
 
-_NAMES = (
+MONTHS = (
     "january",
     "february",
     "march",
@@ -59,8 +59,8 @@ _NAMES = (
     "november",
     "december",
 )
-_MONTHS = {name[:3]: number for number, name in enumerate(_NAMES, start=1)}
-_MONTHS |= {name: number for number, name in enumerate(_NAMES, start=1)} | {"sept": 9}
+_MONTHS = {name[:3]: number for number, name in enumerate(MONTHS, start=1)}
+_MONTHS |= {name: number for number, name in enumerate(MONTHS, start=1)} | {"sept": 9}
 _MONTH = "(?:" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + r")\b\.?"
 _TH = "(?:st|nd|rd|th)?"
 # A group's first letter says what it holds: year, month, day, or one of two numbers a and b.

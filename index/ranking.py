@@ -62,7 +62,10 @@ def rank(
         documents: the documents asked for, so that a text at two paths is named by the right one.
     """
     weight = _WORDS_CJK if has_cjk(query) else _WORDS
-    hits = [_hit(one, question, matched.get(one.id, 0.0), weight, documents) for one in found]
+    years = _spelled_years(question.pieces)
+    hits = [
+        _hit(one, question, matched.get(one.id, 0.0), weight, documents, years) for one in found
+    ]
     hits = [replace(h, score=min(h.score + _NAMED, 1.0)) if _named(query, h) else h for h in hits]
     hits.sort(key=lambda hit: (-hit.score, hit.passage_id))
     return [
@@ -77,10 +80,11 @@ def _hit(
     bm25: float,
     weight: float,
     documents: Collection[str] | None,
+    years: Mapping[str, Sequence[int]],
 ) -> Hit:
     """A candidate with its scores and their weighted mean, which lies in [0, 1]."""
     dense = float(passage.vector @ question.vector)
-    compared = _sentences(passage, question, _dated_pieces(passage, question))
+    compared = _sentences(passage, question, _dated(passage, years))
     best = max((one.score for one in compared), default=dense)
     late = max((one.late for one in compared), default=0.0)
     total = (
@@ -113,24 +117,25 @@ def _hit(
     )
 
 
-def _dated_pieces(passage: StoredPassage, question: QuestionVectors) -> list[int]:
+def _spelled_years(pieces: Sequence[str]) -> dict[str, list[int]]:
+    """The years in a question, and which of its word pieces spell each (`202`, `##3`)."""
+    found: dict[str, list[int]] = {}
+    for first in range(len(pieces)):
+        spelled = ""
+        for last in range(first, min(first + 4, len(pieces))):
+            spelled += pieces[last].removeprefix("##")
+            if _YEAR.fullmatch(spelled):
+                found.setdefault(spelled, []).extend(range(first, last + 1))
+    return found
+
+
+def _dated(passage: StoredPassage, years: Mapping[str, Sequence[int]]) -> Sequence[int]:
     """Which word pieces of the question spell the year of the passage's document.
 
     None when the passage names years itself: then those count, not the date of publication.
     """
-    year = passage.date[:4]
-    found: list[int] = []
-    if not year or _YEAR.search(passage.text):
-        return []
-    for first in range(len(question.pieces)):
-        spelled = ""
-        for last in range(first, len(question.pieces)):
-            spelled += question.pieces[last].removeprefix("##")
-            if spelled == year:
-                found += range(first, last + 1)
-            if not year.startswith(spelled):
-                break
-    return found
+    spelled = years.get(passage.date[:4], ())
+    return () if spelled and _YEAR.search(passage.text) else spelled
 
 
 def _sentences(
@@ -142,8 +147,8 @@ def _sentences(
     compared, at = [], 0
     for span, count, cosine in zip(passage.sentences, passage.token_counts, cosines, strict=True):
         closest = _closest(nearness[:, at : at + count])
-        if len(dated) and len(closest):
-            closest[dated] = np.maximum(closest[dated], _DATED)
+        if dated and len(closest):
+            closest[list(dated)] = np.maximum(closest[list(dated)], _DATED)
         at += count
         compared.append(
             ScoredSentence(
@@ -169,7 +174,7 @@ def _closest(nearness: NDArray[np.float32]) -> NDArray[np.float32]:
 def _named(query: str, hit: Hit) -> bool:
     """Whether a question names the outlet or the author of a hit, spelled as it is there."""
     return any(
-        len(name) > 1 and re.search(rf"\b{re.escape(name)}\b", query) is not None
+        len(name) > 1 and name in query and re.search(rf"\b{re.escape(name)}\b", query) is not None
         for name in (hit.source.removeprefix("The "), hit.author)
     )
 

@@ -71,8 +71,10 @@ class _Run:
 class _Found:
     """What the documents have for a question."""
 
+    forms: tuple[str, ...]
+    """The question in every form that was searched for."""
     form: str
-    """The question in the form that was answered best."""
+    """The one that was answered best."""
     hits: Sequence[Hit]
     reading: Reading
     members: tuple[Evidence, ...] = ()
@@ -197,15 +199,15 @@ class Assistant:
         chosen = self._select(run, question, found.reading)
         best = evidence.best_of(chosen)
         run.evidence_ms, run.answerable = run.elapsed(), found.reading.answerable
-        run.explain = {"forms": list(resolve(question, history))} | _explanation(found, chosen)
+        run.explain = _explanation(found, chosen)
         if state == "not_found":
             yield _finished(run, state, (), passages[:_CLOSEST])
             return
         run.notes += _notes_on(found)
         headline = _headline(best)
-        if state == "answered":
-            run.short = self._short(found.form, best, found.reading)
         yield _snapshot(run, state, stage="reading", passages=passages, headline=headline)
+        if state == "answered":  # the sentence is on screen already: it does not wait for this
+            run.short = self._short(found.form, best, found.reading)
 
         # 3. write and check, statement by statement
         shown: list[citations.Verified] = []
@@ -291,7 +293,8 @@ class Assistant:
 
     def _find(self, question: str, history: History, within: Within) -> _Found:
         """What the documents have for a question: its best form, hits, sentences by belief."""
-        form, hits, reading = self._best_form(question, history, within)
+        forms = resolve(question, history)
+        form, hits, reading = self._best_form(question, forms, history, within)
         time = time_of(question, partial(self._date_of, within))
         reading = replace(reading, sentences=weigh(reading.sentences, time))
         members: Sequence[ReadSentence] = ()
@@ -299,16 +302,16 @@ class Assistant:
             members = self._members(form, within)
         rivals = () if time or members else conflicts.rivals(form, reading.sentences)
         return _Found(
-            form, hits, reading, tuple(map(evidence.alone, members)),
+            forms, form, hits, reading, tuple(map(evidence.alone, members)),
             tuple(map(evidence.alone, rivals)),
         )  # fmt: skip
 
     def _best_form(
-        self, question: str, history: History, within: Within
+        self, question: str, forms: Sequence[str], history: History, within: Within
     ) -> tuple[str, Sequence[Hit], Reading]:
         """The form of the question that the documents answer best, its hits and their reading."""
         found = []
-        for form in resolve(question, history):
+        for form in forms:
             hits = self._search(form, within)
             found.append((form, hits, self._reader.read(form, hits, within)))
             if apart := speaker_of(form):
@@ -504,6 +507,7 @@ def _notes_on(found: _Found) -> list[str]:
 
 def _explanation(found: _Found, chosen: Sequence[Evidence]) -> dict[str, Any]:
     return {
+        "forms": list(found.forms),
         "form": found.form,
         "answerable": round(found.reading.answerable, 4),
         "hits": [

@@ -16,7 +16,7 @@ from rag.wording import content_stems, dates, names, numbers, stem, years
 
 # Sentences believed in at least this much as compared with the best one may contradict it.
 _RIVAL = 0.25
-# Share of the question's content words that both must hold, themselves or through their passage.
+# Share of the question's content words that both must hold, themselves or through their title.
 _COVERED = 0.75
 # Share of the words of the shorter sentence, values apart, that the other has too.
 _ALIKE = 0.4

@@ -188,11 +188,11 @@ def _curve(rows: Sequence[Row]) -> tuple[Figures, ...]:
         threshold = beliefs[int(lost * len(beliefs))]
         kept = [row for row in asked if row.values["answerable"] >= threshold]
         told = [row.values.get("credit", 0.0) for row in kept]
-        known = threshold > lowest and bool(told)
+        credit = metrics.mean(told) if threshold > lowest else None
         points.append(
             {"threshold": threshold, "false": lost}
             | {group: _below(asked, group, threshold) for group in ("far", "near")}
-            | {"risk": 1 - metrics.mean(told) if known else None}  # type: ignore[operator]
+            | {"risk": None if credit is None else 1 - credit}
         )
     return tuple(points)
 

@@ -29,9 +29,7 @@ _PROSE: tuple[float, int] = (0.4, 2)
 _LONGEST_LIST, _LISTED = 8, 0.66
 
 
-def refusal(
-    verified: Verified, shown: Sequence[Verified], best: Evidence, *, small: bool = True
-) -> str:
+def refusal(verified: Verified, shown: Sequence[Verified], best: Evidence, *, small: bool) -> str:
     """Why a checked statement is not shown all the same; empty when it is.
 
     A small model says a sentence once; a larger one may say two things from it. Both keep to the
@@ -59,7 +57,7 @@ def completed(
     beside: Sequence[Evidence],
     question: str,
     *,
-    small: bool = True,
+    small: bool,
 ) -> list[Verified]:
     """The statements with the sentences that belong beside them, quoted; empty when none do.
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, cast
 
+from index.credits import MONTHS, parse_date
 from rag.reader import ReadSentence
-from rag.wording import MONTHS, years
+from rag.wording import years
 
 Relation = Literal["in", "before", "until", "after", "since", "newest", "oldest"]
 
-_YEAR = r"(?P<year>[12]\d{3})"
-_WHEN = rf"(?:(?P<month>{'|'.join(MONTHS)}) )?{_YEAR}\b"
+_DAY = r"(?:\d{1,2}(?:st|nd|rd|th)?,? )?"
+_DATE = rf"(?P<date>{_DAY}(?:(?:{'|'.join(MONTHS)}) )?{_DAY}(?P<year>[12]\d{{3}}))\b"
 _WORDS: dict[Relation, str] = {
     "before": "before|prior to",
     "until": "until|till|up to|by(?: the end of)?",
@@ -26,7 +27,7 @@ _WORDS: dict[Relation, str] = {
     "in": "in|during|of|for|at the end of",
 }
 _FORMS = {
-    relation: re.compile(rf"\b(?:{form}) {_WHEN}", re.IGNORECASE)
+    relation: re.compile(rf"\b(?:{form}) {_DATE}", re.IGNORECASE)
     for relation, form in _WORDS.items()
 }
 _NEWEST = re.compile(
@@ -50,7 +51,7 @@ class Time:
 
     relation: Relation
     date: str = ""
-    """ISO date it refers to, `2024` or `2024-10`; empty for `newest` and `oldest`."""
+    """ISO date it refers to, `2024`, `2024-10` or `2024-10-08`; empty for `newest` and `oldest`."""
 
 
 def time_of(question: str, date_of: Callable[[str], str] = lambda event: "") -> Time | None:
@@ -62,10 +63,10 @@ def time_of(question: str, date_of: Callable[[str], str] = lambda event: "") -> 
     """
     for relation, form in _FORMS.items():
         if found := form.search(question):
-            return Time(relation, _iso(found))
+            return Time(relation, parse_date(found["date"]) or found["year"])
     if found := _EVENT.search(question):
-        word, date = found["relation"].lower(), date_of(found["event"])
-        return next((Time(one, date) for one in _WORDS if one == word and date), None)
+        date = date_of(found["event"])
+        return Time(cast(Relation, found["relation"].lower()), date) if date else None
     if _NEWEST.search(question):
         return Time("newest")
     return Time("oldest") if _OLDEST.search(question) else None
@@ -113,10 +114,3 @@ def _suits(one: ReadSentence, time: Time) -> bool:
 def _overlaps(date: str, wanted: str) -> bool:
     """Whether one ISO date lies within the other; an undated document may be of any time."""
     return not date or date.startswith(wanted) or wanted.startswith(date)
-
-
-def _iso(found: re.Match[str]) -> str:
-    month = found["month"]
-    if not month:
-        return found["year"]
-    return f"{found['year']}-{MONTHS.index(month.lower()) + 1:02}"

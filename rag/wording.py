@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from index.credits import MONTHS
 from index.lexical import ASKING, words
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
@@ -30,9 +31,6 @@ _SMALL_NUMBERS = {
     "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70",
     "eighty": "80", "ninety": "90", "hundred": "100", "dozen": "12",
 }  # fmt: skip
-MONTHS = (
-    "january february march april may june july august september october november december"
-).split()
 _ENDINGS = (
     "ational", "ization", "fulness", "ousness", "iveness", "ations", "ation", "ments", "ment",
     "ness", "ities", "ity", "ings", "ing", "ions", "ion", "ers", "er", "ors", "or", "ies", "ied",

@@ -23,6 +23,8 @@ def test_what_questions_say_about_time() -> None:
 
     assert time_of("How many were there in 2024?", dated) == Time("in", "2024")
     assert time_of("What was said in October 2023?", dated) == Time("in", "2023-10")
+    assert time_of("Who spoke before 8 October 2023?", dated) == Time("before", "2023-10-08")
+    assert time_of("Who spoke after October 8, 2023?", dated) == Time("after", "2023-10-08")
     assert time_of("Who ruled before 1066?", dated) == Time("before", "1066")
     assert time_of("What has changed since 2020?", dated) == Time("since", "2020")
     assert time_of("What is the latest figure?", dated) == Time("newest")
