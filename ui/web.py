@@ -70,6 +70,8 @@ def build_app(
     # Gradio reads these when it is imported or when a component is made: it must not call home, and
     # what people upload must not lie in the machine-wide temporary folder.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    # gradio imports the hub library, which reads these then and never again
+    os.environ["HF_HUB_OFFLINE"] = os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["GRADIO_TEMP_DIR"] = str(library.path / "incoming")
     import gradio as gr
     from fastapi import FastAPI
