@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,24 @@ _SAME = 0.9
 _POOL = 3
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Compared:
+    """Candidate passages and all their sentences, compared with a question."""
+
+    scores: NDArray[np.float64]
+    """Of each passage, in [0, 1]; shape (passages,)."""
+    dense: NDArray[np.float32]
+    """Cosine of each passage, shape (passages,)."""
+    first: NDArray[np.int64]
+    """Where each passage's sentences begin below, and where the last one's end; (passages + 1,)."""
+    cosines: NDArray[np.float32]
+    """Of each sentence, shape (sentences,)."""
+    late: NDArray[np.float32]
+    """Of each sentence, shape (sentences,)."""
+    closeness: NDArray[np.float32]
+    """Shape (sentences, pieces asked)."""
+
+
 def rank(
     query: str,
     question: QuestionVectors,
@@ -61,48 +79,111 @@ def rank(
         k: how many at most.
         documents: the documents asked for, so that a text at two paths is named by the right one.
     """
-    weight = _WORDS_CJK if has_cjk(query) else _WORDS
-    years = _spelled_years(question.pieces)
+    if not found:
+        return []
+    bm25 = np.array([matched.get(one.id, 0.0) for one in found])
+    compared = _compare(found, question, bm25, _WORDS_CJK if has_cjk(query) else _WORDS)
+    order = sorted(
+        (-min(score + _NAMED * _named(query, one), 1.0), one.id, i)
+        for i, (one, score) in enumerate(zip(found, compared.scores.tolist(), strict=True))
+    )
     hits = [
-        _hit(one, question, matched.get(one.id, 0.0), weight, documents, years) for one in found
+        _hit(found[i], compared, i, -score, matched.get(id_, 0.0), documents)
+        for score, id_, i in order[: _POOL * k]
     ]
-    hits = [replace(h, score=min(h.score + _NAMED, 1.0)) if _named(query, h) else h for h in hits]
-    hits.sort(key=lambda hit: (-hit.score, hit.passage_id))
-    return [
-        replace(hit, rank=i)
-        for i, hit in enumerate(_spread(_folded(hits[: _POOL * k]), k), start=1)
-    ]
+    return [replace(hit, rank=i) for i, hit in enumerate(_spread(_folded(hits), k), start=1)]
+
+
+def _compare(
+    found: Sequence[StoredPassage],
+    question: QuestionVectors,
+    bm25: NDArray[np.float64],
+    weight: float,
+) -> _Compared:
+    """All candidates at once: a few large products instead of many small ones."""
+    first = np.cumsum([0, *(len(one.sentences) for one in found)])
+    dense = np.stack([one.vector for one in found]) @ question.vector
+    sentences = np.concatenate([one.sentence_vectors for one in found]).astype(np.float32)
+    cosines = sentences @ question.vector
+    closeness = _closeness(found, question)
+    late = closeness.mean(axis=1) if closeness.size else np.zeros(len(cosines), np.float32)
+    total = (
+        _PASSAGE * np.maximum(dense, 0.0).astype(np.float64)
+        + _SENTENCE * np.maximum(_best(cosines, first, dense), 0.0)
+        + _LATE * np.maximum(_best(late, first, np.zeros_like(dense)), 0.0)
+        + weight * bm25 / (bm25 + _HALF_BM25)
+    )
+    scores = np.minimum(total / (_PASSAGE + _SENTENCE + _LATE + weight), 1.0)
+    return _Compared(scores, dense, first, cosines, late, closeness)
+
+
+def _closeness(found: Sequence[StoredPassage], question: QuestionVectors) -> NDArray[np.float32]:
+    """For each sentence and each piece asked the best cosine; shape (sentences, pieces asked)."""
+    counts = np.array([n for one in found for n in one.token_counts], np.int64)
+    closest = np.zeros((len(counts), len(question.pieces)), np.float32)
+    full = counts > 0
+    if not full.any() or not len(question.pieces):
+        return closest
+    tokens = unpack(np.concatenate([one.tokens for one in found if len(one.tokens)]))
+    begin = np.cumsum(counts) - counts
+    closest[full] = np.maximum.reduceat(question.tokens @ tokens.T, begin[full], axis=1).T
+    years = _spelled_years(question.pieces)
+    row = 0
+    for one in found:
+        here = slice(row, row := row + len(one.sentences))
+        if dated := list(_dated(one, years)):  # these pieces are known here
+            known = np.where(full[here, None], _DATED, 0.0)
+            closest[here, dated] = np.maximum(closest[here, dated], known)
+    return closest
+
+
+def _best(
+    of_sentences: NDArray[np.float32], first: NDArray[np.int64], otherwise: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The greatest number among each passage's sentences, or another where it has none."""
+    best = otherwise.copy()
+    some = np.diff(first) > 0
+    if some.any():
+        best[some] = np.maximum.reduceat(of_sentences, first[:-1][some])
+    return best
 
 
 def _hit(
     passage: StoredPassage,
-    question: QuestionVectors,
+    compared: _Compared,
+    i: int,
+    score: float,
     bm25: float,
-    weight: float,
     documents: Collection[str] | None,
-    years: Mapping[str, Sequence[int]],
 ) -> Hit:
-    """A candidate with its scores and their weighted mean, which lies in [0, 1]."""
-    dense = float(passage.vector @ question.vector)
-    compared = _sentences(passage, question, _dated(passage, years))
-    best = max((one.score for one in compared), default=dense)
-    late = max((one.late for one in compared), default=0.0)
-    total = (
-        _PASSAGE * max(dense, 0.0)
-        + _SENTENCE * max(best, 0.0)
-        + _LATE * max(late, 0.0)
-        + weight * bm25 / (bm25 + _HALF_BM25)
-    )
+    """A candidate as a hit."""
     asked = [one for one in passage.document_ids if documents is None or one in documents]
-    first, *also = asked or passage.document_ids
+    document_id, *also = asked or passage.document_ids
+    sentences = tuple(
+        ScoredSentence(
+            start=span.start,
+            end=span.end,
+            text=passage.text[span.start - passage.start : span.end - passage.start],
+            score=float(compared.cosines[row]),
+            late=float(compared.late[row]),
+            closeness=tuple(compared.closeness[row].tolist()) if count else (),
+        )
+        for row, span, count in zip(
+            range(compared.first[i], compared.first[i + 1]),
+            passage.sentences,
+            passage.token_counts,
+            strict=True,
+        )
+    )
+    dense = float(compared.dense[i])
     return Hit(
-        document_id=first,
-        title=passage.title or title_from_id(first),
+        document_id=document_id,
+        title=passage.title or title_from_id(document_id),
         source=passage.source,
         start=passage.start,
         end=passage.end,
         text=passage.text,
-        score=min(total / (_PASSAGE + _SENTENCE + _LATE + weight), 1.0),
+        score=score,
         rank=0,
         passage_id=passage.id,
         paragraph=passage.paragraph,
@@ -110,9 +191,9 @@ def _hit(
         date=passage.date,
         dense=dense,
         lexical=bm25,
-        sentence=best,
-        late=late,
-        sentences=compared,
+        sentence=max((one.score for one in sentences), default=dense),
+        late=max((one.late for one in sentences), default=0.0),
+        sentences=sentences,
         also=tuple(also),
     )
 
@@ -132,50 +213,17 @@ def _spelled_years(pieces: Sequence[str]) -> dict[str, list[int]]:
 def _dated(passage: StoredPassage, years: Mapping[str, Sequence[int]]) -> Sequence[int]:
     """Which word pieces of the question spell the year of the passage's document.
 
-    None when the passage names years itself: then those count, not the date of publication.
+    Nothing when the passage names years itself: then those count, not the date of publication.
     """
     spelled = years.get(passage.date[:4], ())
     return () if spelled and _YEAR.search(passage.text) else spelled
 
 
-def _sentences(
-    passage: StoredPassage, question: QuestionVectors, dated: Sequence[int]
-) -> tuple[ScoredSentence, ...]:
-    """The passage's sentences, each compared with the question; `dated` pieces are known here."""
-    cosines = passage.sentence_vectors.astype(np.float32) @ question.vector
-    nearness = question.tokens @ unpack(passage.tokens).T  # (pieces asked, pieces read)
-    compared, at = [], 0
-    for span, count, cosine in zip(passage.sentences, passage.token_counts, cosines, strict=True):
-        closest = _closest(nearness[:, at : at + count])
-        if dated and len(closest):
-            closest[list(dated)] = np.maximum(closest[list(dated)], _DATED)
-        at += count
-        compared.append(
-            ScoredSentence(
-                start=span.start,
-                end=span.end,
-                text=passage.text[span.start - passage.start : span.end - passage.start],
-                score=float(cosine),
-                late=float(closest.mean()) if len(closest) else 0.0,
-                closeness=tuple(closest.tolist()),
-            )
-        )
-    return tuple(compared)
-
-
-def _closest(nearness: NDArray[np.float32]) -> NDArray[np.float32]:
-    """For each piece asked the best cosine among the pieces read; nothing when either is empty."""
-    if not nearness.size:
-        return np.zeros(0, np.float32)
-    best: NDArray[np.float32] = nearness.max(axis=1)
-    return best
-
-
-def _named(query: str, hit: Hit) -> bool:
-    """Whether a question names the outlet or the author of a hit, spelled as it is there."""
+def _named(query: str, passage: StoredPassage) -> bool:
+    """Whether a question names a passage's outlet or author, spelled as it is there."""
     return any(
         len(name) > 1 and name in query and re.search(rf"\b{re.escape(name)}\b", query) is not None
-        for name in (hit.source.removeprefix("The "), hit.author)
+        for name in (passage.source.removeprefix("The "), passage.author)
     )
 
 
@@ -201,7 +249,10 @@ def _folded(hits: Sequence[Hit]) -> list[Hit]:
     told: list[frozenset[str]] = []
     for hit in hits:
         mine = frozenset(words(hit.text))
-        twin = next((i for i, other in enumerate(told) if _same(mine, other)), None)
+        least, most = _SAME * len(mine), len(mine) / _SAME  # mostly that alone tells them apart
+        twin = next(
+            (i for i, o in enumerate(told) if least <= len(o) <= most and _same(mine, o)), None
+        )
         if twin is None:
             kept.append(hit)
             told.append(mine)

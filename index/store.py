@@ -693,12 +693,13 @@ _FIRST_VECTOR = _PASSAGE.split(", ").index("p.vector")
 
 
 def _seal(values: Sequence[Any]) -> int:
-    """A checksum over a row's values."""
-    sum_ = 0
-    for value in values:
-        data = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
-        sum_ = zlib.crc32(data, sum_)
-    return sum_
+    """A checksum over a row's values, one after the other."""
+    return zlib.crc32(
+        b"".join(
+            value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
+            for value in values
+        )
+    )
 
 
 def _require_seal(sealed: Sequence[Any], what: str, otherwise_sound: bool = True) -> None:

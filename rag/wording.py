@@ -51,21 +51,24 @@ def stem(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("s") and word[-2] not in "su" else word
 
 
-def content_stems(text: str) -> list[str]:
+@lru_cache(maxsize=1024)
+def content_stems(text: str) -> tuple[str, ...]:
     """Stems of the words that name something, in order, repeated as often as they occur."""
-    return [stem(word) for word in words(text) if word not in ASKING]
+    return tuple(stem(word) for word in words(text) if word not in ASKING)
 
 
-def numbers(text: str) -> set[str]:
+@lru_cache(maxsize=1024)
+def numbers(text: str) -> frozenset[str]:
     """Numbers in a text, as digits: `5.3`, `1200` for `1,200`, `12` for `twelve`."""
     found = {_plain(match.group()) for match in _NUMBER.finditer(text)}
     found.update(
         _SMALL_NUMBERS[word] for word in words(text) if word in _SMALL_NUMBERS and word != "one"
     )
-    return found
+    return frozenset(found)
 
 
-def names(text: str) -> set[str]:
+@lru_cache(maxsize=1024)
+def names(text: str) -> frozenset[str]:
     """Capitalised words that are more than the start of a sentence, lower case, possessive cut.
 
     The first word counts when it is capitalised inside as well (`UNESCO`, `McDonald`), or when it
@@ -82,17 +85,17 @@ def names(text: str) -> set[str]:
             continue
         if len(plain) > 1 and plain not in ASKING:
             found.add(plain)
-    return found
+    return frozenset(found)
 
 
-def dates(text: str) -> set[str]:
+def dates(text: str) -> frozenset[str]:
     """Years (four digits from 1000 to 2999) and month names in a text."""
     return years(text) | {word for word in words(text) if word in MONTHS and word != "may"}
 
 
-def years(text: str) -> set[str]:
+def years(text: str) -> frozenset[str]:
     """Years from 1000 to 2999 in a text."""
-    return {n for n in numbers(text) if len(n) == 4 and n[0] in "12" and n.isdigit()}
+    return frozenset(n for n in numbers(text) if len(n) == 4 and n[0] in "12" and n.isdigit())
 
 
 def negations(text: str) -> int:

@@ -83,7 +83,7 @@ def test_a_text_fits_when_it_has_something_new_of_that_kind(
 
 
 def test_chinese_runs_are_cut_into_pairs() -> None:
-    assert words("黑豹队 lost") == ["黑豹", "豹队", "lost"]
+    assert words("黑豹队 lost") == ("黑豹", "豹队", "lost")
 
 
 @given(st.text(max_size=300))

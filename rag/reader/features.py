@@ -6,7 +6,7 @@ part of the trained coefficients (`coefficients.json`), which are refused when t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -141,10 +141,10 @@ def _own(question: Question, one: Candidate) -> list[float]:
     ]
 
 
-def _covered(weights: Mapping[str, float], stems: set[str]) -> float:
+def _covered(weights: Mapping[str, float], stems: Set[str]) -> float:
     return sum(weight for word, weight in weights.items() if word in stems)
 
 
-def _share(wanted: frozenset[str], there: set[str]) -> float:
+def _share(wanted: Set[str], there: Set[str]) -> float:
     """The share of wanted things that are there; 1 when nothing is wanted."""
     return len(wanted & there) / len(wanted) if wanted else 1.0
