@@ -11,7 +11,7 @@ from threading import Event, Lock, Thread
 
 from index.children import Message, Parent
 from rag.errors import ModelMissing
-from rag.generator import Engine, Llama, verify
+from rag.generator import Engine, Llama, PromptRead, verify
 
 LONGEST = 50_000_000  # bytes of one message
 
@@ -69,10 +69,9 @@ def _work(engine: _Loaded, jobs: SimpleQueue[Message], cancelled: Event, parent:
         try:
             engine()
             parent.say({"channel": "written", "begun": True})
-            for piece in engine().write(
-                job["prompt"], job["grammar"], job["max_tokens"], cancelled
-            ):
-                parent.say({"channel": "written", "piece": piece})
+            for one in engine().write(job["prompt"], job["grammar"], job["max_tokens"], cancelled):
+                said = {"reused": one.reused} if isinstance(one, PromptRead) else {"piece": one}
+                parent.say({"channel": "written", **said})
             parent.say({"channel": "written", "done": True})
         except Exception as error:
             parent.say({"channel": "written", **_complaint(error)})

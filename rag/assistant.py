@@ -26,7 +26,7 @@ from rag.conversation import (
     speaks_to,
 )
 from rag.errors import ModelFailed, ModelMissing, QuestionError
-from rag.generator import Generator
+from rag.generator import Generator, PromptRead
 from rag.kinds import asks_for_list
 from rag.reader import Reader, Reading, ReadSentence, Within
 from rag.reader.second import answer_in
@@ -65,6 +65,9 @@ class _Run:
 
     def elapsed(self) -> float:
         return round((time.perf_counter() - self.began) * 1000, 1)
+
+    def note_prompt(self, read: PromptRead) -> None:
+        self.explain["prefix_reused"] = read.reused
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +266,9 @@ class Assistant:
         parser = citations.StatementParser()
         ids = [one.id for one in chosen if one.lead]
         try:
-            pieces = self._generator.stream(asked, ids=ids, max_tokens=_MOST_TOKENS, stop=stop)
+            pieces = self._generator.stream(
+                asked, ids=ids, max_tokens=_MOST_TOKENS, stop=stop, on_prompt=run.note_prompt
+            )
             for piece in pieces:
                 if run.first_token_ms is None:
                     run.first_token_ms = run.elapsed()

@@ -58,6 +58,14 @@ class Message(TypedDict):
     content: str
 
 
+@dataclass(frozen=True, slots=True)
+class PromptRead:
+    """How a model comes by a prompt."""
+
+    reused: int
+    """Tokens at its beginning that are in the model's cache from the prompt before."""
+
+
 class Generator(Protocol):
     """Whatever turns messages into pointer-first lines."""
 
@@ -81,10 +89,12 @@ class Generator(Protocol):
         ids: Sequence[int],
         max_tokens: int,
         stop: Callable[[], bool] | None = None,
+        on_prompt: Callable[[PromptRead], None] | None = None,
     ) -> Iterator[str]:
         r"""Pieces of one to three lines `[id] statement\n`, each id one of `ids`.
 
-        The last line is cut short when `max_tokens` is reached or `stop()` turns true.
+        The last line is cut short when `max_tokens` is reached or `stop()` turns true. `on_prompt`
+        is called before the first piece, by a generator that keeps a cache.
         """
 
 
@@ -226,8 +236,11 @@ class Engine(Protocol):
 
     def write(
         self, prompt: Sequence[int], grammar: str, max_tokens: int, cancelled: Event
-    ) -> Iterator[str]:
-        """Pieces of text, each token the likeliest that the grammar allows."""
+    ) -> Iterator[PromptRead | str]:
+        """What it takes to read the prompt, then pieces of text.
+
+        Each token is the likeliest that the grammar allows.
+        """
         ...
 
 
@@ -268,11 +281,13 @@ class ChatGenerator:
         ids: Sequence[int],
         max_tokens: int,
         stop: Callable[[], bool] | None = None,
+        on_prompt: Callable[[PromptRead], None] | None = None,
     ) -> Iterator[str]:
         r"""Pieces of one to three lines `[id] statement\n`; see `Generator.stream`.
 
-        `stop` is asked in the caller's thread, also while the prompt is read or another answer is
-        being written. Writing also stops when the model only repeats itself.
+        `stop` and `on_prompt` are called in the caller's thread, `stop` also while the prompt is
+        read or another answer is being written. Writing also stops when the model only repeats
+        itself.
 
         Raises:
             ModelFailed: at once, when the prompt does not fit the context.
@@ -285,17 +300,22 @@ class ChatGenerator:
                 f"the prompt has {len(prompt):,} tokens and the context of {self.name} is "
                 f"{self.context_tokens:,}: ask more briefly"
             )
-        return self._relay(prompt, pointer_grammar(ids), min(max_tokens, room), stop)
+        return self._relay(prompt, pointer_grammar(ids), min(max_tokens, room), stop, on_prompt)
 
     def _relay(
-        self, prompt: list[int], grammar: str, max_tokens: int, stop: Callable[[], bool] | None
+        self,
+        prompt: list[int],
+        grammar: str,
+        max_tokens: int,
+        stop: Callable[[], bool] | None,
+        on_prompt: Callable[[PromptRead], None] | None,
     ) -> Iterator[str]:
         """What a thread of its own writes.
 
         The thread, not the caller, holds the model: a caller that loses interest in the middle of
         an answer and never comes back cannot keep everyone else waiting.
         """
-        pieces: SimpleQueue[str | Exception | None] = SimpleQueue()
+        pieces: SimpleQueue[PromptRead | str | Exception | None] = SimpleQueue()
         cancelled = Event()
 
         def write() -> None:
@@ -318,7 +338,10 @@ class ChatGenerator:
                     return
                 if isinstance(piece, Exception):
                     raise piece
-                yield piece
+                if isinstance(piece, str):
+                    yield piece
+                elif on_prompt is not None:
+                    on_prompt(piece)
         finally:
             cancelled.set()
 
@@ -470,8 +493,8 @@ class Llama:
 
     def write(
         self, prompt: Sequence[int], grammar: str, max_tokens: int, cancelled: Event
-    ) -> Iterator[str]:
-        """Pieces of text, each token the likeliest that the grammar allows."""
+    ) -> Iterator[PromptRead | str]:
+        """What it takes to read the prompt, then pieces of text; see `Engine`."""
         api = self._api
         sampler = api.llama_sampler_init_grammar(self._vocab, grammar.encode(), b"root")
         if not sampler:
@@ -483,10 +506,12 @@ class Llama:
 
     def _write(
         self, prompt: Sequence[int], sampler: Any, max_tokens: int, cancelled: Event
-    ) -> Iterator[str]:
+    ) -> Iterator[PromptRead | str]:
         decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a letter may be many tokens
         text, tokens = "", list[int]()
-        ready = self._take_in(prompt, cancelled)
+        kept = self._keep_shared(prompt)
+        yield PromptRead(reused=kept)
+        ready = self._take_in(prompt, kept, cancelled)
         while ready and not cancelled.is_set() and len(tokens) < max_tokens:
             if tokens:
                 self._eval(tokens[-1:])
@@ -502,12 +527,11 @@ class Llama:
             if said_enough(text) or repeats(tokens):
                 return
 
-    def _take_in(self, prompt: Sequence[int], cancelled: Event) -> bool:
-        """Read the prompt, but for the chunks it shares with the one before; False if cancelled.
+    def _keep_shared(self, prompt: Sequence[int]) -> int:
+        """Clear the cache but for the chunks that the prompt shares with the one before.
 
-        Chunks begin at multiples of their size and the last token goes alone, so that every token
-        is computed in the same company each time: the same prompt gives the same numbers, to the
-        bit, whatever is left in the cache.
+        Returns:
+            Tokens at the prompt's beginning that are still there.
         """
         api, last = self._api, len(prompt) - 1
         kept = 0
@@ -518,6 +542,16 @@ class Llama:
             api.llama_memory_clear(memory, True)
             kept = 0
         self._read = list(prompt[:kept])
+        return kept
+
+    def _take_in(self, prompt: Sequence[int], kept: int, cancelled: Event) -> bool:
+        """Read the prompt, but for what is `kept` of it; False if cancelled.
+
+        Chunks begin at multiples of their size and the last token goes alone, so that every token
+        is computed in the same company each time: the same prompt gives the same numbers, to the
+        bit, whatever is left in the cache.
+        """
+        last = len(prompt) - 1
         for start in [*range(kept, last, _CHUNK), last]:
             if cancelled.is_set():
                 return False

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from index.children import Child, Empty, Gone, Message
 from rag.errors import ModelFailed, ModelMissing
-from rag.generator import ChatGenerator, Engine, ModelFile
+from rag.generator import ChatGenerator, Engine, ModelFile, PromptRead
 from rag.generator import Message as Turn
 
 DEADLINE = 120.0
@@ -132,8 +132,8 @@ class ModelProcess:
 
     def write(
         self, prompt: Sequence[int], grammar: str, max_tokens: int, cancelled: Event
-    ) -> Iterator[str]:
-        """Pieces of text; see `Engine`.
+    ) -> Iterator[PromptRead | str]:
+        """What it takes to read the prompt, then pieces of text; see `Engine`.
 
         Ends within a second when `cancelled` is set: the model is asked to stop, and when it does
         not hear, its process is ended.
@@ -148,6 +148,8 @@ class ModelProcess:
             if "piece" in message and pieces < max_tokens:
                 pieces += 1
                 yield str(message["piece"])
+            elif "reused" in message:
+                yield PromptRead(int(message["reused"]))
             elif "done" in message:
                 self._falls = 0
             elif "begun" not in message:

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from index.encoder import (
 from index.lexical import ASKING, words
 from index.projection import pack
 from index.types import Span
-from rag.generator import Message
+from rag.generator import Message, PromptRead
 from rag.wording import stem
 
 
@@ -90,6 +91,7 @@ class ScriptedGenerator:
         self._replies = list(replies)
         self._piece = piece
         self.asked: list[list[Message]] = []
+        """What it was asked; the last of them is what its cache holds."""
 
     def count(self, messages: Sequence[Message]) -> int:
         return sum(len(message["content"].split()) + 4 for message in messages)
@@ -104,10 +106,19 @@ class ScriptedGenerator:
         ids: Sequence[int],
         max_tokens: int,
         stop: Callable[[], bool] | None = None,
+        on_prompt: Callable[[PromptRead], None] | None = None,
     ) -> Iterator[str]:
+        if on_prompt is not None:
+            on_prompt(PromptRead(self._reused(messages)))
         self.asked.append(list(messages))
         reply = self._replies.pop(0) if self._replies else ""
         for at in range(0, len(reply), self._piece):
             if stop is not None and stop():
                 return
             yield reply[at : at + self._piece]
+
+    def _reused(self, messages: Sequence[Message]) -> int:
+        """Tokens of the turns that are as they were the last time, from the first on."""
+        before = self.asked[-1] if self.asked else []
+        pairs = zip(messages, before, strict=False)
+        return self.count([m for m, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)])

@@ -223,6 +223,7 @@ class FakeAssistant:
             yield replace(now, statements=(Statement(said[:end], "supported", (1,)),))
         explained = {
             "forms": [question], "answerable": 0.91, "prompt_tokens": 120,
+            "prefix_reused": 96,
             "hits": [{"document_id": cited[0].document_id, "paragraph": 1, "score": 0.8,
                       "dense": 0.7, "lexical": 3.2, "sentence": 0.6}],
         }  # fmt: skip

@@ -14,7 +14,7 @@ from threading import Event
 
 from rag._model_worker import serve
 from rag.errors import ModelMissing
-from rag.generator import Message
+from rag.generator import Message, PromptRead
 
 
 def script(model: Path, deed: str) -> None:
@@ -32,6 +32,7 @@ def main(arguments: Sequence[str]) -> None:
 class ScriptedEngine:
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._read: list[int] = []
         if path.read_text() == "no model":
             raise ModelMissing("cannot use this file as language model: it is a poem")
 
@@ -43,7 +44,9 @@ class ScriptedEngine:
 
     def write(
         self, prompt: Sequence[int], grammar: str, max_tokens: int, cancelled: Event
-    ) -> Iterator[str]:
+    ) -> Iterator[PromptRead | str]:
+        yield PromptRead(shared(prompt, self._read))
+        self._read = list(prompt)
         deed, _, text = self._path.read_text().partition(" ")
         yield from (text[at : at + 5] for at in range(0, len(text), 5))
         match deed:
@@ -69,3 +72,9 @@ class ScriptedEngine:
             case "print":
                 sys.stdout.write("libraries print what they like\n")
                 sys.stdout.flush()
+
+
+def shared(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many numbers two lists begin with alike."""
+    unlike = (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    return next(unlike, min(len(one), len(other)))

@@ -181,6 +181,16 @@ def test_the_dictionary_has_the_agreed_shape(library: Library) -> None:
     assert {"form", "hits", "evidence", "answerable"} <= set(explained.to_dict()["explain"])
 
 
+def test_an_explanation_says_how_much_of_the_prompt_was_remembered(library: Library) -> None:
+    assistant = Assistant(library, ScriptedGenerator([]))
+    first, again = (
+        assistant.answer("How many submarine cables were cut in the Red Sea?", explain=True).explain
+        for _ in range(2)
+    )
+    assert first["prefix_reused"] == 0
+    assert again["prefix_reused"] == again["prompt_tokens"] == first["prompt_tokens"] > 0
+
+
 def test_a_short_answer_heads_the_reply_and_stands_in_a_citation(library: Library) -> None:
     answer = ask(library, "How many submarine cables were cut in the Red Sea?")
     assert answer.short == "Three"

@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 
 from rag.errors import ModelFailed, ModelMissing
 from rag.generator import (
+    _CHUNK,
     Generator,
     LlamaGenerator,
     Message,
     ModelFile,
+    PromptRead,
     chatml,
     find_model,
     pointer_grammar,
@@ -198,6 +200,16 @@ class TestWriting:
         fresh = LlamaGenerator(find_model(), threads=1)
         assert written(fresh, asked("Where was it?")) == first
 
+    def test_what_two_prompts_share_is_read_once(self) -> None:
+        fresh, read = LlamaGenerator(find_model(), threads=1), list[PromptRead]()
+        for question in ("Where was it?", "Where was it?", "Who ate there?"):
+            list(fresh.stream(asked(question), ids=[1], max_tokens=2, on_prompt=read.append))
+        tokens = fresh.count(asked("Where was it?"))
+        first, again, other = (one.reused for one in read)
+        assert first == 0
+        assert tokens - _CHUNK <= again < tokens
+        assert fresh.count_text(SENTENCES) - _CHUNK <= other <= again
+
     @pytest.mark.parametrize("ids", [(1, 2, 3), (77,)])
     def test_the_shortcut_writes_what_llama_cpp_would(
         self, generator: LlamaGenerator, ids: tuple[int, ...]
@@ -206,7 +218,8 @@ class TestWriting:
         llama, messages = generator._llama(), asked("How many?")
         api = llama._api
         text = written(generator, messages, ids, 25)
-        assert llama._take_in(llama.prompt(messages), Event())
+        prompt = llama.prompt(messages)
+        assert llama._take_in(prompt, llama._keep_shared(prompt), Event())
         chain = api.llama_sampler_chain_init(api.llama_sampler_chain_default_params())
         grammar = pointer_grammar(ids).encode()
         for sampler in (

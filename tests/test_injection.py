@@ -71,6 +71,7 @@ class ObedientGenerator:
         ids: Sequence[int],
         max_tokens: int,
         stop: Callable[[], bool] | None = None,
+        on_prompt: object = None,
     ) -> Iterator[str]:
         shown = {int(number): text for number, text in _NUMBERED.findall(messages[-1]["content"])}
         fact = next(number for number, text in shown.items() if "was built by" in text)

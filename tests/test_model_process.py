@@ -17,7 +17,7 @@ import pytest
 from index import Library
 from rag import Assistant
 from rag.errors import ModelFailed, ModelMissing
-from rag.generator import LlamaGenerator, Message, ModelFile, find_model
+from rag.generator import LlamaGenerator, Message, ModelFile, PromptRead, find_model
 from rag.model_process import SupervisedGenerator
 from tests.fakes import BagOfWordsEncoder
 from tests.gguf_files import vocabulary, write_gguf
@@ -63,6 +63,13 @@ def test_what_the_model_writes_arrives(make: Make) -> None:
     pid = generator._process.pid
     assert written(generator) == first
     assert generator._process.pid == pid
+
+
+def test_how_much_of_the_prompt_was_remembered_arrives(make: Make) -> None:
+    generator, read = make(), list[PromptRead]()
+    for _ in range(2):
+        list(generator.stream(ASKED, ids=[1], max_tokens=30, on_prompt=read.append))
+    assert read == [PromptRead(0), PromptRead(generator.count(ASKED))]
 
 
 CRASHES = [

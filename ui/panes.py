@@ -426,12 +426,21 @@ def why(explain: Mapping[str, Any], timings: Mapping[str, float | None], names: 
         "Answerable": f"{explain.get('answerable', 0):.2f} (nothing is answered below "
         f"{threshold:.2f})",
         "Sentences read": plural(len(explain.get("evidence") or []), "sentence"),
-        "Prompt": plural(explain["prompt_tokens"], "token") if "prompt_tokens" in explain else "",
+        "Prompt": _prompt(explain),
         "Drafts": ", ".join(escape(draft.get("outcome", "")) for draft in drafts),
         "Time": _times(timings),
     }
     rows = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts.items() if value)
     return f'<dl class="facts">{rows}</dl>{_candidates(explain.get("hits") or [], names)}'
+
+
+def _prompt(explain: Mapping[str, Any]) -> str:
+    """What the model had to read, and what it remembered of the prompt before."""
+    if "prompt_tokens" not in explain:
+        return ""
+    tokens, reused = explain["prompt_tokens"], explain.get("prefix_reused")
+    said = plural(tokens, "token")
+    return said if reused is None else f"{said}; prefix reused: {reused:,} of {tokens:,}"
 
 
 def _times(timings: Mapping[str, float | None]) -> str:
