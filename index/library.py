@@ -37,6 +37,7 @@ from index.types import (
     DocumentRecord,
     Hit,
     LibraryStats,
+    Origin,
     Passage,
     Progress,
     Receipt,
@@ -192,13 +193,14 @@ class Library:
             InputError: when an id is not in the library; then nothing is removed.
             LibraryBusy: when another process is writing.
         """
-        wanted = tuple(dict.fromkeys(document_ids))
+        wanted, origins = tuple(dict.fromkeys(document_ids)), list[Origin]()
         with self._writing():
             with self._store.writing() as writer:
                 for one in wanted:
                     placed = writer.placed_as(one)
                     if placed is None:
                         raise InputError(f"no document {one!r} in the library. See: pilcrow list")
+                    origins.append(Origin(one, placed.place, placed.path))
                     writer.remove_document(one)
                     writer.exclude(placed.path)
                     # a file that was added by itself is not looked for again
@@ -214,7 +216,26 @@ class Library:
                 left = reader.rows_left(gone)
                 left += sum(reader.placed_as(one) is not None for one in wanted)
         sentences = sum(gone.values())
-        return Receipt(wanted, len(gone), sentences, len(gone) + sentences, left)
+        vectors_gone = len(gone) + sentences
+        return Receipt(wanted, len(gone), sentences, vectors_gone, left, tuple(origins))
+
+    def restore(self, receipt: Receipt) -> UpdateReport:
+        """Take back what was removed: each document from its file, under the id it had.
+
+        Args:
+            receipt: what `remove` returned.
+
+        Returns:
+            What came back; files that are gone or can no longer be read are listed as failed.
+
+        Raises:
+            LibraryBusy: when another process is writing.
+            LibraryMismatch: as in `update`.
+        """
+        with self._writing():
+            report = Update(self._store, self.encoder, None, None).take_back(receipt.origins)
+            self._tend_cache()
+        return report
 
     # --- asking ---------------------------------------------------------------------------
 

@@ -143,16 +143,19 @@ class UpdateReport:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One report of a long job: `done` of `total` units of `stage`."""
+    """One report of a long job: how far the whole is, or news of one file."""
 
     stage: str
-    """`reading`, `embedding` or `saving`."""
+    """`reading`, `embedding` or `saving`; `file` for news of one file."""
     done: int
+    """Units of the stage, of `total`; both 0 for news of one file."""
     total: int
     document_id: str = ""
+    """The file that is read or embedded now, or that the news is about."""
     state: str = ""
-    """For `reading` and finished documents: `done`, `unchanged`, `failed`, …"""
+    """News: `embedding`, `embedded`, `done`, `unchanged` or `failed`."""
     detail: str = ""
+    """Passages embedded of those the file has (`3/12`), or why it failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,16 @@ class DocumentRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Which file a document came from, so that it can come from there again."""
+
+    document_id: str
+    place: str
+    """The folder or file that was added."""
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """Proof of a removal: what went, counted before, and what is left of it, counted after."""
 
@@ -184,6 +197,8 @@ class Receipt:
     vectors: int
     left: int
     """Rows of the removed documents still found afterwards; 0."""
+    origins: tuple[Origin, ...] = ()
+    """Their files, for `Library.restore`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from index.errors import LibraryMismatch
 from index.passages import CHUNKER, passages
 from index.sandbox import Cancelled
 from index.store import NewContent, Placed, Reader, Store, Writer
-from index.types import Document, FailedFile, Passage, Progress, Span, UpdateReport
+from index.types import Document, FailedFile, Origin, Passage, Progress, Span, UpdateReport
 
 # Passages embedded between two saves of drafts: what a kill can cost, about a second's work.
 _STRIDE = 64
@@ -123,6 +124,17 @@ class Update:
                 self._take_in(places, found, vanished)
         except Cancelled:
             self._tally.cancelled = True
+        return self._report()
+
+    def take_back(self, origins: Sequence[Origin]) -> UpdateReport:
+        """Read files that were taken out again, each as the document it was."""
+        with self._store.reading() as reader:
+            names = _Names(reader)
+            found = [
+                names.identify(one.document_id, Path(one.place), Path(one.path)) for one in origins
+            ]
+        self._require_match()
+        self._take_in([Path(one.place) for one in origins], found, ())
         return self._report()
 
     def mend(self, contents: Iterable[int], hurt: Iterable[int]) -> UpdateReport:
@@ -308,13 +320,17 @@ class Update:
             ready = reader.known_digests(wanted, drafts_only=anew)
         missing = [digest for digest in wanted if digest not in ready]
         self._tally.reused += len(ready)
+        files = _Embedding(batch, ready)
         for at in range(0, len(missing), _STRIDE):
             stride = missing[at : at + _STRIDE]
             self._pause("embedding", at, len(missing), wanted[stride[0]][2])
+            self._say_how_far(files.with_any(stride))
             made = self._encoder.encode([_embeddable(*wanted[digest][:2]) for digest in stride])
             with self._store.writing(counted=False) as writer:
                 writer.save_drafts(zip(stride, made, strict=True))
             self._tally.embedded += len(stride)
+            files.count(stride)
+            self._say_how_far(files.with_any(stride))
         if missing:
             self._pause("embedding", len(missing), len(missing), batch[-1].found.id)
 
@@ -445,6 +461,11 @@ class Update:
     def _say(self, document_id: str, state: str, detail: str = "") -> None:
         self._progress(Progress("file", 0, 0, document_id, state, detail))
 
+    def _say_how_far(self, files: Iterable[tuple[str, int, int]]) -> None:
+        for document_id, done, total in files:
+            state = "embedding" if done < total else "embedded"
+            self._say(document_id, state, f"{done}/{total}" if done < total else "")
+
     def _pause(self, stage: str, done: int, total: int, document_id: str) -> None:
         """Report, and stop here when the person asked for it."""
         self._progress(Progress(stage, done, total, document_id))
@@ -474,6 +495,30 @@ def require_match(reader: Reader, encoder: Encoder) -> None:
             f"this library was made with {'; '.join(differences)}. "
             "Make it anew with: pilcrow rebuild --full"
         )
+
+
+class _Embedding:
+    """How many of each file's passages have their vectors. The same text may be in many files."""
+
+    def __init__(self, batch: Sequence[Parsed], ready: Collection[bytes]) -> None:
+        self._holders: dict[bytes, list[str]] = {}
+        """The files that hold a text, once for each time they do."""
+        for parsed in batch:
+            for digest in parsed.digests:
+                self._holders.setdefault(digest, []).append(parsed.found.id)
+        self._total = Counter(one for holders in self._holders.values() for one in holders)
+        self._done = Counter[str]()
+        self.count(ready)
+
+    def count(self, digests: Iterable[bytes]) -> None:
+        """Note that these texts have their vectors."""
+        for digest in digests:
+            self._done.update(self._holders[digest])
+
+    def with_any(self, digests: Iterable[bytes]) -> list[tuple[str, int, int]]:
+        """The files that hold any of these texts: id, passages done, passages in all."""
+        ids = dict.fromkeys(one for digest in digests for one in self._holders[digest])
+        return [(one, self._done[one], self._total[one]) for one in ids]
 
 
 class _Names:

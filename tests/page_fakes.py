@@ -113,6 +113,10 @@ class FakeLibrary:
             self.removed[one] = self.shelf.pop(one)
         return Receipt(tuple(document_ids), 0, 0, 0, 0)
 
+    def restore(self, receipt: Receipt, /) -> UpdateReport:
+        self.shelf |= {one: self.removed.pop(one) for one in receipt.documents}
+        return UpdateReport(added=receipt.documents)
+
     def update(
         self,
         paths: Sequence[str | Path],
@@ -130,9 +134,6 @@ class FakeLibrary:
                 report = replace(report, failed=(*report.failed, failed))
             elif (old := self.shelf.get(file.name)) and old.text == text:
                 report = replace(report, unchanged=(*report.unchanged, file.name))
-            elif (old := self.removed.get(file.name)) and old.text == text:
-                fresh[file.name] = old
-                report = replace(report, added=(*report.added, file.name))
             else:
                 fresh[file.name] = Document(file.name, "", text)
                 report = replace(report, added=(*report.added, file.name))
@@ -157,10 +158,13 @@ class FakeLibrary:
         progress: Callable[[Progress], None] | None,
         cancelled: Callable[[], bool] | None,
     ) -> None:
-        steps = [(d.id, i) for d in documents for i, _ in enumerate(passages_of(d.text))]
-        for done, (document_id, _) in enumerate(steps, start=1):
+        counts = {d.id: len(passages_of(d.text)) for d in documents}
+        steps = [(one, n) for one, count in counts.items() for n in range(1, count + 1)]
+        for done, (document_id, n) in enumerate(steps, start=1):
             if progress:
-                progress(Progress("embedding", done, len(steps), document_id, "embedding"))
+                progress(Progress("embedding", done, len(steps), document_id))
+                own = f"{n}/{counts[document_id]}"
+                progress(Progress("file", 0, 0, document_id, "embedding", own))
             while not self.go_on.wait(0.02):
                 if cancelled and cancelled():
                     return

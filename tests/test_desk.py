@@ -163,7 +163,7 @@ def test_removing_can_be_undone_with_that_very_file_only(room: Room) -> None:
     reply = room.desk.ask({"name": "remove", "id": "cables.md"})
     assert "−2 paragraphs" in reply["toast"]["text"]
     assert "cables.md" not in room.library.shelf
-    assert "problem" in room.desk.ask({"name": "restore", "path": "/etc/passwd"})
+    assert "problem" in room.desk.ask({"name": "restore", "id": "kyoto.txt"})
     assert "problem" not in room.desk.ask(reply["toast"]["undo"])
     assert room.library.shelf["cables.md"].title == "Cables under the sea"
 
@@ -177,11 +177,25 @@ def test_the_real_library_takes_a_removed_file_back(tmp_path: Path) -> None:
         store = Conversations(library.path)
         desk = Desk(library, store, Works(library), Suggester(library, None))
         assert desk.ask({"name": "shelf"})["slots"]["library"].count('data-state="ready"') == 2
-        for document, words in (("a.txt", "library."), ("old/b.txt", "library as b.txt.")):
+        for document in ("a.txt", "old/b.txt"):
             undo = desk.ask({"name": "remove", "id": document})["toast"]["undo"]
-            assert [d.id for d in library.documents()] != ["a.txt", "old/b.txt"]
-            assert desk.ask(undo)["toast"]["text"].endswith(words)
-        assert [d.id for d in library.documents()] == ["a.txt", "b.txt"]
+            assert document not in [d.id for d in library.documents()]
+            assert desk.ask(undo)["toast"]["text"] == "It is back in the library."
+            assert [d.id for d in library.documents()] == ["a.txt", "old/b.txt"]
+
+
+def test_each_file_of_a_rebuild_shows_its_own_passages(room: Room) -> None:
+    works = Works(room.library)
+    room.library.go_on.clear()
+    looks = works.rebuild()
+    next(look for look in looks if any(row.state == "embedding" for row in look.rows))
+    view = next(looks)
+    embedding = [row for row in view.rows if row.state == "embedding"]
+    assert [(row.document_id, row.detail) for row in embedding] == [("kyoto.txt", "1/2")]
+    assert (view.done, view.total) == (1, 5)
+    room.library.go_on.set()
+    *_, last = looks
+    assert {row.state for row in last.rows} == {"unchanged"}
 
 
 def test_removing_what_cannot_come_back_asks_first(room: Room) -> None:

@@ -11,6 +11,8 @@ import threading
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from index import InputError, Library, LibraryBusy, LibraryMismatch, LibraryMissing, UpdateReport
 from index.types import Progress
@@ -140,6 +142,69 @@ def test_removed_means_gone_and_a_rebuild_does_not_bring_it_back(
     assert library.update([shelf]).added == ("kyoto.txt",)  # asked for by name: welcome back
 
 
+def test_what_was_removed_comes_back_as_it_was(
+    library: Library, shelf: Path, encoder: BagOfWordsEncoder
+) -> None:
+    alone = shelf.parent / "alone.txt"
+    alone.write_text(KYOTO.replace("Kyoto", "Lima"))
+    library.update([shelf, alone])
+    names = [record.id for record in library.documents()]
+    receipt = library.remove(["news/brussels.txt", "alone.txt"])
+    assert library.restore(receipt).added == ("news/brussels.txt", "alone.txt")
+    assert [record.id for record in library.documents()] == names
+    embedded = encoder.encoded
+    report = library.rebuild()
+    assert report.unchanged == ("alone.txt", "kyoto.txt", "news/brussels.txt")
+    assert encoder.encoded == embedded
+    alone.unlink()
+    assert library.rebuild().removed == ("alone.txt",)  # as a file that was added by itself
+
+
+def test_what_cannot_come_back_says_why_and_takes_nobodys_name(
+    library: Library, shelf: Path
+) -> None:
+    library.update([shelf])
+    gone, renamed = library.remove(["kyoto.txt"]), library.remove(["news/brussels.txt"])
+    (shelf / "kyoto.txt").unlink()
+    (failed,) = library.restore(gone).failed
+    assert failed.path == str(shelf / "kyoto.txt")
+    other = shelf.parent / "other" / "news"
+    other.mkdir(parents=True)
+    (other / "brussels.txt").write_text(KYOTO)
+    library.update([other.parent])
+    assert library.restore(renamed).added == ("articles/news/brussels.txt",)
+    assert "Kyoto" in library.document("news/brussels.txt").text
+
+
+PARAGRAPHS = st.lists(st.integers(0, 40), min_size=1, max_size=90)
+
+
+@given(st.lists(PARAGRAPHS, min_size=1, max_size=4))
+@settings(max_examples=25)
+def test_each_file_is_told_how_many_of_its_own_passages_are_embedded(
+    tmp_path_factory: pytest.TempPathFactory, articles: list[list[int]]
+) -> None:
+    folder = tmp_path_factory.mktemp("p")
+    (folder / "in").mkdir()
+    for number, numbers in enumerate(articles):  # the same paragraph may stand in many of them
+        text = "\n\n".join(f"Paragraph {n} says {n} words of its own here." for n in numbers)
+        (folder / "in" / f"{number}.txt").write_text(text)
+    news: dict[str, list[Progress]] = {}
+    with Library.open(folder / "library", encoder=BagOfWordsEncoder()) as library:
+        library.update(
+            [folder / "in"],
+            progress=lambda one: news.setdefault(one.document_id, []).append(one),
+        )
+        passages = {record.id: record.passages for record in library.documents()}
+    for name, total in passages.items():
+        counted = [one.detail for one in news[name] if one.state == "embedding"]
+        done = [int(one.split("/")[0]) for one in counted]
+        assert all(one.endswith(f"/{total}") for one in counted)
+        assert done == sorted(done) and all(n < total for n in done)
+        states = [one.state for one in news[name] if one.state not in ("", "embedding")]
+        assert states in (["embedded", "done"], ["done"])  # or others had its passages already
+
+
 def test_removing_an_unknown_document_removes_nothing(library: Library, shelf: Path) -> None:
     library.update([shelf])
     with pytest.raises(InputError, match=r"nowhere\.txt"):
@@ -237,7 +302,7 @@ def test_a_cancelled_update_goes_on_where_it_stopped(
     assert not again.cancelled
     assert len(library.documents()) == 100
     assert encoder.encoded == 100
-    assert {one.stage for one in seen} == {"reading", "embedding"}
+    assert {one.stage for one in seen} == {"reading", "embedding", "file"}
 
 
 def test_readers_see_a_change_at_the_next_question(

@@ -31,6 +31,7 @@ class LibraryLike(Protocol):
     def passages(self, document_id: str, /) -> list[Passage]: ...  # noqa: D102
     def stats(self) -> LibraryStats: ...  # noqa: D102
     def remove(self, document_ids: Sequence[str], /) -> Receipt: ...  # noqa: D102
+    def restore(self, receipt: Receipt, /) -> UpdateReport: ...  # noqa: D102
     def update(  # noqa: D102
         self,
         paths: Sequence[str | Path],

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from index.errors import InputError, PilcrowError
-from index.types import DocumentRecord
+from index.types import DocumentRecord, Receipt
 from rag import gate, verifying
 from rag.types import Answer
 from ui import chat, export, feedback, panes, render
@@ -65,8 +65,8 @@ class Desk:
         self._suggester = suggester
         self._notice = notice
         self._samples = samples
-        self._removed: DocumentRecord | None = None
-        """The document that was removed last."""
+        self._removed: Receipt | None = None
+        """The last removal."""
         self._requests: dict[str, Callable[[Given], Reply]] = {
             "shelf": self._shelf, "conversations": self._listed, "open": self._open,
             "rename": self._rename, "delete": self._delete, "undelete": self._undelete,
@@ -145,25 +145,21 @@ class Desk:
                 "confirm": f"The file of “{render.name_of(record)}” is gone, so removing it cannot "
                 "be undone. Remove it all the same?"
             }
-        lost = self._works.remove(id_)
-        undo = {"name": "restore", "path": lost.path} if Path(lost.path).is_file() else None
-        lost_count = plural(lost.paragraphs, "paragraph")
-        text = f"“{render.name_of(lost)}” removed: −{lost_count}."
-        self._removed = lost
-        return {"toast": {"text": text, "undo": undo}, "changed": True}
+        self._removed = self._works.remove(id_)
+        undo = {"name": "restore", "id": id_} if Path(record.path).is_file() else None
+        lost = plural(record.paragraphs, "paragraph")
+        text = f"“{render.name_of(record)}” removed: −{lost}."
+        return {"toast": {"text": text, "undo": undo}}
 
     def _restore(self, given: Given) -> Reply:
-        """Adds the last removed document again, and no other file than that one."""
-        lost = self._removed
-        if lost is None or lost.path != given.get("path"):
+        """Takes the last removed document back, and no other."""
+        receipt = self._removed
+        if receipt is None or receipt.documents != (given.get("id"),):
             raise InputError("only the document that was removed last can be brought back")
-        report = self._works.restore(Path(lost.path))
+        report = self._works.restore(receipt)
         if report.failed:
             raise InputError(f"it cannot be added again: {report.failed[0].reason}")
-        # a file from a sub-folder comes back by itself, without its folder's name
-        other = [name for name in report.added if name != lost.id]
-        named = f" as {other[0]}" if other else ""
-        return {"toast": {"text": f"It is back in the library{named}."}, "changed": True}
+        return {"toast": {"text": "It is back in the library."}}
 
     # --- the conversation ---------------------------------------------------------------------
 

@@ -335,7 +335,8 @@ def job(view: JobView | None) -> str:
     )
 
 
-_URGENCY = {"failed": 0, "not done": 0, "embedding": 1, "reading": 1, "read": 2, "waiting": 3}
+_URGENCY = {"failed": 0, "not done": 0, "embedding": 1, "reading": 1, "embedded": 2, "read": 2,
+            "waiting": 3}  # fmt: skip
 
 
 def _files(view: JobView) -> str:

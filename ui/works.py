@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from index.errors import LibraryBusy, PilcrowError
-from index.types import DocumentRecord, Progress, UpdateReport
+from index.types import Progress, Receipt, UpdateReport
 from ui import panes
 from ui.behind import LibraryLike
 from ui.markup import plural
@@ -33,6 +33,8 @@ class _Task:
     only: Sequence[str] | None
     """Names of the files it is about; None for all."""
     rows: dict[str, panes.JobRow] = field(default_factory=dict)
+    reading: str = ""
+    """The file that is being read."""
     stage: str = ""
     stage_began: float = 0.0
     stage_from: int = 0
@@ -75,31 +77,29 @@ class Works:
     def _update(self, paths: Sequence[str | Path]) -> UpdateReport:
         return self._library.update(paths, progress=self._report, cancelled=self._cancel.is_set)
 
-    def remove(self, document_id: str) -> DocumentRecord:
-        """Takes a document out and returns how it was listed.
+    def remove(self, document_id: str) -> Receipt:
+        """Takes a document out.
 
         Raises:
             PilcrowError: when the library is being changed, or has no such document.
         """
-        record = next((r for r in self._library.documents() if r.id == document_id), None)
         with self._alone():
-            self._library.remove([document_id])
-        assert record is not None  # else the library has refused
-        return record
+            return self._library.remove([document_id])
 
-    def restore(self, path: Path) -> UpdateReport:
-        """Adds a removed document again from its file.
+    def restore(self, receipt: Receipt) -> UpdateReport:
+        """Takes a removed document back from its file.
 
         Raises:
             PilcrowError: when the library is being changed.
         """
         with self._alone():
-            return self._library.update([path])
+            return self._library.restore(receipt)
 
     def watch(self) -> Iterator[panes.JobView]:
         """The work under way, if any, until it is over; about ten looks a second."""
         while (view := self._view) is not None:
-            yield view
+            # rows are put together when they are looked at, not for each of ten thousand reports
+            yield replace(view, rows=tuple(self._task.rows.values()))
             if not view.running:
                 return
             self._over.wait(0.1)
@@ -144,7 +144,7 @@ class Works:
             self._cancel.clear()
             self._task = task
             self._jobs += 1
-            self._view = panes.JobView(title, self._jobs, rows=tuple(task.rows.values()))
+            self._view = panes.JobView(title, self._jobs)
             return True
 
     def _work(self, work: Callable[[], UpdateReport]) -> None:
@@ -157,7 +157,8 @@ class Works:
             gained = _paragraphs(self._library) - before
             line = panes.summary(report, gained, only=task.only)
             title = "Cancelled" if self._cancel.is_set() else task.done_title
-            outcome = {"title": title, "summary": line, "rows": self._finished_rows(report)}
+            self._finish_rows(report)
+            outcome = {"title": title, "summary": line}
         except PilcrowError as error:
             outcome = {"problem": str(error)}
         except Exception:
@@ -166,41 +167,36 @@ class Works:
         self._view = replace(self._view, running=False, rate=None, eta=None, **outcome)
         self._over.set()
 
-    def _finished_rows(self, report: UpdateReport) -> tuple[panes.JobRow, ...]:
+    def _finish_rows(self, report: UpdateReport) -> None:
         """Each file as it ended; one that was cut off says so."""
         for names, state in ((report.unchanged, "unchanged"), (report.added, "done"),
                              (report.updated, "done"), (report.removed, "removed")):  # fmt: skip
             for name in names:
                 self._note(name, state)
-        return tuple(
-            row if row.state in ("done", "unchanged", "failed", "removed")
-            else replace(row, state="not done", detail="")
-            for row in self._task.rows.values()
-        )  # fmt: skip
+        for name, row in self._task.rows.items():
+            if row.state not in ("done", "unchanged", "failed", "removed"):
+                self._task.rows[name] = replace(row, state="not done", detail="")
 
     def _note(self, document_id: str, state: str, detail: str = "") -> None:
-        task = self._task
-        bare = document_id.replace("\\", "/").rsplit("/", 1)[-1]
-        if task.only is None:
-            task.rows[document_id] = panes.JobRow(document_id, state, detail)
-        elif bare in task.only:
-            task.rows[bare] = panes.JobRow(bare, state, detail)
+        task, name = self._task, self._row_name(document_id)
+        if task.only is None or name in task.only:
+            task.rows[name] = panes.JobRow(name, state, detail)
+
+    def _row_name(self, document_id: str) -> str:
+        """What a file's row is called: uploads, whose ids may carry their folder, by bare name."""
+        if self._task.only is None:
+            return document_id
+        return document_id.replace("\\", "/").rsplit("/", 1)[-1]
 
     def _report(self, progress: Progress) -> None:
         """Called by the library, in the worker thread, for every step."""
         assert self._view is not None
         task, now = self._task, time.monotonic()
-        if progress.document_id:
-            state, detail = progress.state or progress.stage, progress.detail
-            if progress.stage == "reading":
-                self._settle("reading", "read")
-            elif progress.stage == "embedding":
-                self._settle("embedding", "embedding")
-                state, detail = "embedding", f"{progress.done}/{progress.total}"
-            self._note(progress.document_id, state, detail)
-        rows = tuple(task.rows.values())
+        if progress.state:
+            self._note(progress.document_id, progress.state, progress.detail)
+        elif progress.stage == "reading":
+            self._read_next(progress.document_id)
         if not progress.total:  # news of one file, not of how far the whole is
-            self._view = replace(self._view, rows=rows)
             return
         if progress.stage != task.stage:
             task.stage, task.stage_began, task.stage_from = progress.stage, now, progress.done
@@ -213,14 +209,16 @@ class Works:
             total=progress.total,
             rate=rate,
             eta=(progress.total - progress.done) / rate if rate else None,
-            rows=rows,
         )
 
-    def _settle(self, state: str, settled: str) -> None:
-        """The files in `state` have come to `settled`: another one's turn has come."""
-        for name, row in self._task.rows.items():
-            if row.state == state:
-                self._task.rows[name] = replace(row, state=settled, detail="")
+    def _read_next(self, document_id: str) -> None:
+        """Another file's turn to be read has come; the one before has been, if all went well."""
+        task = self._task
+        before = task.rows.get(self._row_name(task.reading))
+        if before and before.state == "reading":
+            self._note(task.reading, "read")
+        task.reading = document_id
+        self._note(document_id, "reading")
 
 
 def keep_uploads(files: Iterable[str], folder: Path) -> list[str]:
