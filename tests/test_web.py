@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -443,6 +444,42 @@ def test_a_whole_folder_can_be_added(opened: Tab, tmp_path: Path) -> None:
 
 
 @pytest.mark.browser
+def test_files_and_folders_are_dropped_and_none_is_lost_silently(
+    opened: Tab, tmp_path: Path
+) -> None:
+    (tmp_path / "notes" / "deep").mkdir(parents=True)
+    (tmp_path / "notes" / "mars.txt").write_text("Mars is the red planet.")
+    (tmp_path / "notes" / "deep" / "mars.txt").write_text("Phobos is a moon of Mars.")
+    (tmp_path / "notes" / "deep" / "map.png").write_bytes(b"no article")
+    (tmp_path / "notes" / ".hidden.txt").write_text("Nobody asked for this.")
+    (tmp_path / "long.txt").write_bytes(b"x" * (20 * 2**20 + 1))
+    page = opened.page
+    drop(opened, tmp_path / "notes", tmp_path / "long.txt")
+    page.wait_for_selector("#job .summary:has-text('+2 paragraphs')")
+    page.click("#job summary")
+    rows = page.locator("#job .files li").all_inner_texts()
+    assert {" ".join(row.split()) for row in rows} == {
+        "notes - mars.txt done",
+        "notes - deep - mars.txt done",
+        "notes - deep - map.png failed: not an article: .txt, .md, .html, .pdf or .docx",
+        "long.txt failed: larger than 20 MB",
+    }
+    page.wait_for_selector(".documents li[data-document='notes - deep - mars.txt']")
+    drop(opened, tmp_path / "notes" / "deep" / "map.png")
+    page.wait_for_selector("#toast:has-text('Nothing to add')")
+
+
+def drop(opened: Tab, *paths: Path) -> None:
+    """Lets go of files and folders over the conversation, as a person does."""
+    session = opened.page.context.new_cdp_session(opened.page)
+    files = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        at = {"type": kind, "x": 700, "y": 400, "data": files}
+        session.send("Input.dispatchDragEvent", at)
+    session.detach()
+
+
+@pytest.mark.browser
 def test_an_empty_library_shows_the_way_and_then_what_can_be_asked(
     browser: Browser, tmp_path: Path
 ) -> None:
@@ -618,6 +655,27 @@ def test_files_cannot_be_fetched(address: str, path: str) -> None:
 def test_uploads_have_a_limit(address: str) -> None:
     big = {"files": ("big.txt", b"x" * (21 * 2**20))}
     assert httpx.post(f"{address}gradio_api/upload", files=big, timeout=60).status_code == 413
+
+
+@pytest.mark.parametrize(
+    "sent", ["", "null", "{}", '[["a"], 5, [1, 2], ["a", {}]]', '[["a", "b", "c"]]']
+)
+def test_what_was_left_out_is_read_and_not_trusted(sent: str) -> None:
+    assert works.left_behind(sent) == ()
+    many = json.dumps([["../x\n<b>.png", "kind"]] * 5000)
+    assert len(works.left_behind(many)) == 1000
+    assert works.left_behind(many)[0].path == "x<b>.png"
+
+
+def test_two_uploads_never_become_one(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    long = "b" * 130 + ".txt"
+    for name in ("1", "2"):
+        (tmp_path / "in" / name).mkdir()
+        (tmp_path / "in" / name / long).write_text(name)
+    files = [str(tmp_path / "in" / name / long) for name in ("1", "2")]
+    names = works.keep_uploads(files, tmp_path / "out")
+    assert [(tmp_path / "out" / name).read_text() for name in names] == ["1", "2"]
 
 
 def test_with_a_password_nothing_is_shown_without_it(tmp_path: Path) -> None:

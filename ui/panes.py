@@ -29,6 +29,8 @@ LISTED = 300
 """Documents and conversations drawn in a list; a filter finds the others."""
 ROWS = 60
 """Files drawn under a job; the rest are counted."""
+REASONS = 3
+"""Failures named in the line that says what a job changed."""
 
 FileState = Literal["ready", "changed", "gone"]
 _STATES = {
@@ -400,8 +402,9 @@ def summary(report: UpdateReport, paragraphs: int, *, only: Iterable[str] | None
     if report.removed:
         parts.append(f"{plural(len(report.removed), 'document')} removed")
     if failed:
-        reasons = "; ".join(f"{f.path.split('/')[-1]}: {f.reason}" for f in failed)
-        parts.append(f"{len(failed)} failed: {reasons}")
+        reasons = [f"{f.path.split('/')[-1]}: {f.reason}" for f in failed[:REASONS]]
+        reasons += ["…"] if len(failed) > REASONS else []  # the rows name them all
+        parts.append(f"{len(failed)} failed: {'; '.join(reasons)}")
     return "; ".join(parts)
 
 

@@ -25,7 +25,7 @@ from ui.conversations import Conversations
 from ui.desk import Desk
 from ui.shield import Shield, is_loopback
 from ui.suggesting import Suggester
-from ui.works import SUFFIXES, Works
+from ui.works import SUFFIXES, Works, left_behind
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -166,7 +166,7 @@ def _page(gr: Any, room: _Room) -> Any:
                 _html(gr, "past-sources", _slot("past-sources"))
                 sources = _html(gr, "current-sources", render.no_sources())
         _wire_chat(gr, room.chat, run, wishes, sources, left, centre)
-        _wire_works(gr, page, room, left)
+        _wire_works(gr, page, room, wishes, left)
     page.queue(max_size=16, default_concurrency_limit=4)
     return page
 
@@ -288,7 +288,11 @@ def _wire_chat(
     )
 
 
-def _wire_works(gr: Any, page: Any, room: _Room, left: dict[str, Any]) -> None:
+# Only the script knows what was dropped together with the files and was not sent.
+_WITH_LEFT_OUT = "(files, wishes) => [files, window.pilcrow.leftOut()]"
+
+
+def _wire_works(gr: Any, page: Any, room: _Room, wishes: Any, left: dict[str, Any]) -> None:
     """Adding, rebuilding, cancelling; a page that is opened meanwhile sees the work under way."""
     works = room.works
 
@@ -302,8 +306,8 @@ def _wire_works(gr: Any, page: Any, room: _Room, left: dict[str, Any]) -> None:
         if works.busy:
             yield from draw(works.watch())
 
-    def add(uploaded: list[str]) -> Iterator[tuple[Any, str]]:
-        for drawn in draw(works.add(uploaded)):
+    def add(uploaded: list[str], left_out: str) -> Iterator[tuple[Any, str]]:
+        for drawn in draw(works.add(uploaded, left_behind(left_out))):
             yield None, drawn
 
     def add_samples() -> Iterator[str]:
@@ -315,7 +319,9 @@ def _wire_works(gr: Any, page: Any, room: _Room, left: dict[str, Any]) -> None:
 
     job, work = left["job"], {"concurrency_limit": None, **_QUIET}
     page.load(open_page, None, job, **work)
-    left["files"].upload(add, left["files"], [left["files"], job], **work)
+    left["files"].upload(
+        add, [left["files"], wishes], [left["files"], job], js=_WITH_LEFT_OUT, **work
+    )
     left["samples"].click(add_samples, None, job, **work)
     left["rebuild"].click(renew, None, job, **work)
     left["cancel"].click(works.cancel, None, None, queue=False, **_QUIET)

@@ -5,6 +5,7 @@ The work belongs to the server, not to a tab: reloading the page or closing it s
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 import threading
@@ -15,12 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from index.errors import LibraryBusy, PilcrowError
-from index.types import Progress, Receipt, UpdateReport
+from index.types import FailedFile, Progress, Receipt, UpdateReport
 from ui import panes
 from ui.behind import LibraryLike
 from ui.markup import plural
 
 SUFFIXES = (".txt", ".md", ".html", ".htm", ".pdf", ".docx")
+_LEFT_OUT = {
+    "kind": "not an article: .txt, .md, .html, .pdf or .docx",
+    "size": "larger than 20 MB",
+    "unreadable": "the browser cannot read it",
+}
+_MOST_LEFT_OUT = 1_000
 
 log = logging.getLogger(__name__)
 
@@ -58,16 +65,30 @@ class Works:
         return self._run(
             ("Rebuilding the library", "Library rebuilt"),
             lambda: self._library.rebuild(progress=self._report, cancelled=self._cancel.is_set),
-            expected=[record.id for record in self._library.documents()],
+            [record.id for record in self._library.documents()],
         )
 
-    def add(self, files: Sequence[str]) -> Iterator[panes.JobView]:
-        """Copies files into the library's folder and indexes them; yields progress."""
+    def add(
+        self, files: Sequence[str], left_out: Sequence[FailedFile] = ()
+    ) -> Iterator[panes.JobView]:
+        """Copies files into the library's folder and indexes them; yields progress.
+
+        Args:
+            files: where they are now.
+            left_out: what was to be added with them and cannot be; reported as failed.
+        """
         folder = self._library.path / "uploads"
         names = keep_uploads(files, folder)
+
+        def work() -> UpdateReport:
+            for one in left_out:
+                self._note(one.path, "failed", one.reason)
+            report = self._update([folder])
+            return replace(report, failed=(*report.failed, *left_out))
+
         count = plural(len(names), "file")
-        titles = f"Adding {count}", f"Finished with {count}"
-        return self._run(titles, lambda: self._update([folder]), expected=names, only=names)
+        only = [*names, *(one.path for one in left_out)]
+        return self._run((f"Adding {count}", f"Finished with {count}"), work, names, only)
 
     def add_folder(self, folder: Path) -> Iterator[panes.JobView]:
         """Indexes a folder of this computer where it is; yields progress."""
@@ -123,11 +144,17 @@ class Works:
         self,
         titles: tuple[str, str],
         work: Callable[[], UpdateReport],
-        *,
         expected: Iterable[str] = (),
         only: Sequence[str] | None = None,
     ) -> Iterator[panes.JobView]:
-        """`titles` say what is being done and, afterwards, what was."""
+        """Does `work` in a thread, after whatever is under way; yields its progress.
+
+        Args:
+            titles: what is being done and, afterwards, what was.
+            work: changes the library.
+            expected: names of files that wait for their turn.
+            only: names of the files it is about; None for all.
+        """
         doing, done = titles
         rows = {name: panes.JobRow(name, "waiting") for name in expected}
         task = _Task(done, only, rows)
@@ -230,13 +257,34 @@ def keep_uploads(files: Iterable[str], folder: Path) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     names = []
     for file in files:
-        bare = Path(file.replace("\\", "/")).name
-        name = "".join(c for c in bare if c.isprintable()).lstrip(". ")[-120:] or "article.txt"
+        name, number = (bare := _bare(file)), 2
+        while name in names:  # two of one parcel, cut to the same name
+            name, number = f"{number} {bare}", number + 1
         partial = folder / f".{name}.part"
         shutil.copyfile(file, partial)
         partial.replace(folder / name)
         names.append(name)
     return names
+
+
+def left_behind(sent: str) -> tuple[FailedFile, ...]:
+    """Files that a page did not send, from its JSON; comes from a browser: read, never trusted."""
+    try:
+        given = json.loads(sent)
+    except ValueError:
+        given = None
+    pairs = given if isinstance(given, list) else []
+    return tuple(
+        FailedFile(_bare(pair[0]), _LEFT_OUT.get(pair[1], "not added"))
+        for pair in pairs[:_MOST_LEFT_OUT]
+        if isinstance(pair, list) and len(pair) == 2 and all(isinstance(one, str) for one in pair)
+    )
+
+
+def _bare(name: str) -> str:
+    """A file name that stays in its folder and on its line."""
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    return "".join(c for c in last if c.isprintable()).lstrip(". ")[-120:] or "article.txt"
 
 
 def _paragraphs(library: LibraryLike) -> int:

@@ -209,7 +209,7 @@ function observe() {
 async function start() {
   furnish();
   observe();
-  shelf.takeDrops();
+  shelf.takeFiles();
   shelf.showTab("chats");
   byId("conversation").addEventListener("scroll", sources.hideCard, { passive: true });
   window.setInterval(tick, 100);

@@ -143,51 +143,96 @@ export function addDocuments() {
 // --- files on their way in -----------------------------------------------------------------------
 
 const KINDS = /\.(txt|md|html?|pdf|docx)$/i;
+const HIDDEN = /(^|\/)(\.|~\$)/; // as the library passes them over in a folder
+const LARGEST = 20 * 2 ** 20; // bytes; the server refuses a whole parcel that holds a larger file
 
-/** Hands files to Gradio's uploader; those from folders keep their folders' names. */
-function hand(files) {
-  const fitting = files.filter(([name]) => KINDS.test(name));
-  if (!fitting.length) return toast("No articles there: .txt, .md, .html, .pdf or .docx.");
-  const input = byId("upload").querySelector('input[type="file"]');
-  const parcel = new DataTransfer();
-  for (const [name, file] of fitting) parcel.items.add(new File([file], name));
-  input.files = parcel.files;
-  input.dispatchEvent(new Event("change", { bubbles: true }));
+let leftOut = []; // [name, why] of files that are not sent, for the job's list
+
+/** Called by Gradio when the files are at the server: what was dropped with them and stayed here. */
+window.pilcrow.leftOut = () => {
+  const names = JSON.stringify(leftOut);
+  leftOut = [];
+  return names;
+};
+
+function whyNot(name, file) {
+  if (!KINDS.test(name)) return "kind";
+  if (!file) return "unreadable";
+  return file.size > LARGEST ? "size" : "";
 }
 
-const flat = (path) => path.replace(/^\/+/, "").replaceAll("/", " - ");
+/** Hands [path, file] pairs to Gradio's uploader; those from folders keep their folders' names. */
+function hand(found) {
+  const parcel = new DataTransfer();
+  leftOut = [];
+  for (const [path, file] of found) {
+    const name = path.replaceAll("/", " - ");
+    const why = whyNot(name, file);
+    if (why) leftOut.push([name, why]);
+    else parcel.items.add(new File([file], name));
+  }
+  if (!parcel.items.length) {
+    toast("Nothing to add: articles are .txt, .md, .html, .pdf or .docx, up to 20 MB.");
+    return;
+  }
+  showTab("library");
+  const input = byId("upload").querySelector('input[type="file"]');
+  input.files = parcel.files;
+  const change = new Event("change", { bubbles: true });
+  change.sorted = true;
+  input.dispatchEvent(change);
+}
 
+/** The files in what was dropped, as [path, file]; the file is null when it cannot be read. */
 async function filesIn(entry) {
+  const path = entry.fullPath.replace(/^\/+/, "");
+  if (HIDDEN.test(path) && path.includes("/")) return [];
   if (entry.isFile) {
-    const file = await new Promise((done, fail) => entry.file(done, fail));
-    return [[flat(entry.fullPath), file]];
+    return [[path, await new Promise((done) => entry.file(done, () => done(null)))]];
   }
   const reader = entry.createReader();
   const found = [];
   for (;;) { // a folder is handed out a hundred entries at a time
-    const some = await new Promise((done, fail) => reader.readEntries(done, fail));
+    const some = await new Promise((done) => reader.readEntries(done, () => done([])));
     if (!some.length) return found;
     for (const one of some) found.push(...(await filesIn(one)));
   }
 }
 
-export function takeDrops() {
-  const left = byId("left");
-  left.addEventListener("drop", async (event) => {
-    const entries = [...(event.dataTransfer?.items ?? [])]
-      .map((item) => item.webkitGetAsEntry?.())
-      .filter(Boolean);
-    if (!entries.some((entry) => entry.isDirectory)) return; // Gradio takes files by itself
+const bringsFiles = (event) => event.dataTransfer?.types.includes("Files");
+const aim = (on) => document.body.classList.toggle("dropping", on);
+
+async function takeDrop(event) {
+  if (!bringsFiles(event)) return;
+  event.preventDefault(); // else the browser leaves the page and opens the file
+  event.stopPropagation();
+  aim(false);
+  const entries = [...event.dataTransfer.items]
+    .map((item) => item.webkitGetAsEntry?.())
+    .filter(Boolean);
+  hand((await Promise.all(entries.map(filesIn))).flat());
+}
+
+function takeChosen(event) {
+  const { target } = event;
+  const folder = target.id === "folder-input";
+  if (event.sorted || !(folder || target.matches('#upload input[type="file"]'))) return;
+  event.stopImmediatePropagation();
+  const chosen = [...target.files].map((file) => [file.webkitRelativePath || file.name, file]);
+  hand(chosen.filter(([path]) => !folder || !HIDDEN.test(path)));
+  if (folder) target.value = "";
+}
+
+/** Files dropped anywhere on the page, chosen one by one or as a folder, all go the same way. */
+export function takeFiles() {
+  document.addEventListener("dragover", (event) => {
+    if (!bringsFiles(event)) return;
     event.preventDefault();
-    event.stopPropagation();
-    const found = await Promise.all(entries.map(filesIn));
-    hand(found.flat());
+    aim(true);
   }, true);
-  left.addEventListener("change", (event) => {
-    if (event.target.id !== "folder-input") return;
-    hand([...event.target.files].map((file) => [flat(file.webkitRelativePath), file]));
-    event.target.value = "";
-  });
+  document.addEventListener("dragleave", (event) => event.relatedTarget ?? aim(false), true);
+  document.addEventListener("drop", takeDrop, true);
+  document.addEventListener("change", takeChosen, true);
 }
 
 // --- work under way ------------------------------------------------------------------------------
