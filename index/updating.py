@@ -321,6 +321,7 @@ class Update:
         missing = [digest for digest in wanted if digest not in ready]
         self._tally.reused += len(ready)
         files = _Embedding(batch, ready)
+        self._say_how_far(files.with_any(ready))
         for at in range(0, len(missing), _STRIDE):
             stride = missing[at : at + _STRIDE]
             self._pause("embedding", at, len(missing), wanted[stride[0]][2])

@@ -111,9 +111,9 @@ def test_a_stopped_search_claims_nothing() -> None:
     ("view", "words"),
     [
         (panes.JobView("x", stage="embedding", done=12, total=48, rate=30.4, eta=1.2),
-         "embedding 12/48 · 30/s · about 1 s left"),
+         "embedding 12/48 · 30/s · 1 s left"),
         (panes.JobView("x", stage="embedding", done=1, total=900, rate=0.5, eta=1798),
-         "embedding 1/900 · 0.5/s · about 30 min left"),
+         "embedding 1/900 · 0.5/s · 30 min left"),
         (panes.JobView("x"), "starting"),
     ],
 )  # fmt: skip
@@ -176,6 +176,22 @@ def test_a_long_job_draws_what_matters_first() -> None:
 def test_a_summary_names_failures_with_their_reason() -> None:
     report = UpdateReport(added=("a",), failed=(FailedFile("/x/b.pdf", "damaged PDF"),))
     assert panes.summary(report, 3) == "+3 paragraphs; 1 failed: b.pdf: damaged PDF"
+
+
+def test_of_several_failures_the_rows_say_which_and_why() -> None:
+    failed = tuple(FailedFile(f"{name}.pdf", "damaged PDF") for name in "ab")
+    assert panes.summary(UpdateReport(added=("c",), failed=failed), 3) == "+3 paragraphs; 2 failed"
+    rows = (panes.JobRow("c.txt", "done"), panes.JobRow("a.pdf", "failed", "damaged PDF"))
+    drawn = panes.job(panes.JobView("x", running=False, rows=rows))
+    assert "<details open>" in drawn
+    assert drawn.index("a.pdf") < drawn.index("c.txt")
+
+
+def test_what_may_not_answer_says_so_before_it_is_read() -> None:
+    partly = replace(answer("It met there."), state="partial")
+    drawn = render.answer(partly, 1)
+    assert drawn.index("may not answer it") < drawn.index('class="statement')
+    assert "may not answer it" not in render.answer(replace(partly, complete=False), 1, "running")
 
 
 def test_the_short_answer_stands_above_its_sentence() -> None:

@@ -81,6 +81,30 @@ def test_evidence_is_there_before_the_model_writes_and_escape_stops_it(
 
 
 @pytest.mark.browser
+def test_after_a_stop_the_same_or_another_question_is_answered(
+    opened: Tab, assistant: FakeAssistant
+) -> None:
+    page = opened.page
+    assistant.go_on.clear()
+    opened.ask(KYOTO)
+    page.wait_for_selector("#current .headline")
+    page.click("#stop")
+    assert "Stopped" in opened.finish()
+    assistant.go_on.set()
+    page.click("#t1 [data-action=again]")
+    page.wait_for_selector("#t1:not([data-running]) .statement")
+    assistant.go_on.clear()
+    opened.ask(KYOTO)
+    page.wait_for_selector("#t2 .headline")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#t2:not([data-running])")
+    assistant.go_on.set()
+    opened.ask("How many days does a ship need to reach a fault?")
+    page.wait_for_selector("#t3:not([data-running]) .statement:has-text('eight days')")
+    assert page.locator(".turn").count() == 3
+
+
+@pytest.mark.browser
 def test_what_is_not_there_has_a_state_of_its_own(opened: Tab) -> None:
     opened.ask("Who baked sourdough?")
     text = opened.finish()
@@ -456,7 +480,6 @@ def test_files_and_folders_are_dropped_and_none_is_lost_silently(
     page = opened.page
     drop(opened, tmp_path / "notes", tmp_path / "long.txt")
     page.wait_for_selector("#job .summary:has-text('+2 paragraphs')")
-    page.click("#job summary")
     rows = page.locator("#job .files li").all_inner_texts()
     assert {" ".join(row.split()) for row in rows} == {
         "notes - mars.txt done",
@@ -522,23 +545,43 @@ def test_panes_fold_away_and_come_back(opened: Tab) -> None:
 
 
 @pytest.mark.browser
-def test_a_hundred_turns_stay_light(opened: Tab, assistant: FakeAssistant) -> None:
+def test_two_hundred_turns_stay_light(opened: Tab, assistant: FakeAssistant) -> None:
     store = Conversations(assistant.library.path)
     *_, answer = assistant.stream(KYOTO)
     conversation = new_key()
-    for number in range(100):
+    for number in range(200):
         turn = Turn(new_key(), f"Question {number}", replace(answer, question=f"Question {number}"))
         store.keep(conversation, turn)
     page = opened.page
     page.evaluate(f"location.hash = 'c={conversation}'")
     opened.reload()
-    page.wait_for_selector("#past #t100")
+    page.wait_for_selector("#past #t200")
+    page.evaluate(
+        """() => {
+            window.redrawn = 0;
+            new MutationObserver((all) => {
+                for (const { addedNodes, removedNodes } of all) {
+                    window.redrawn += addedNodes.length + removedNodes.length;
+                }
+            }).observe(document.getElementById("past"), { childList: true, subtree: true });
+        }"""
+    )
     sent: list[int] = []
+    received: list[int] = []
     page.on("request", lambda r: sent.append(len(r.post_data or "")))
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.on("Network.dataReceived", lambda event: received.append(event["dataLength"]))
     opened.ask(KYOTO)
-    page.wait_for_selector("#current #t101:not([data-running])")
-    assert max(sent) < 2_000  # nothing of what was said before goes over the wire again
-    assert page.locator(".turn").count() == 101
+    page.wait_for_selector("#current #t201:not([data-running])")
+    # nothing of what was said before goes over the wire again, and nothing of it is drawn again
+    assert max(sent) < 2_000
+    assert sum(received) < 4 * len(page.inner_html("#current") + page.inner_html("#sources"))
+    assert page.evaluate("window.redrawn") == 0
+    opened.ask(KYOTO)
+    page.wait_for_selector("#current #t202:not([data-running])")
+    assert page.evaluate("window.redrawn") == 1  # the turn before has joined the others
+    assert page.locator(".turn").count() == 202
 
 
 class Endless(FakeAssistant):

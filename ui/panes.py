@@ -29,8 +29,6 @@ LISTED = 300
 """Documents and conversations drawn in a list; a filter finds the others."""
 ROWS = 60
 """Files drawn under a job; the rest are counted."""
-REASONS = 3
-"""Failures named in the line that says what a job changed."""
 
 FileState = Literal["ready", "changed", "gone"]
 _STATES = {
@@ -345,9 +343,8 @@ def _files(view: JobView) -> str:
     """The files of a job: what failed or is being worked on first, at most `ROWS` of them."""
     if not view.rows:
         return ""
-    ordered = view.rows
-    if len(ordered) > ROWS:
-        ordered = tuple(sorted(ordered, key=lambda row: _URGENCY.get(row.state, 4)))
+    ordered = sorted(view.rows, key=lambda row: _URGENCY.get(row.state, len(_URGENCY)))
+    to_see = view.running or ordered[0].state == "failed"
     rows = "".join(
         f'<li data-state="{escape(r.state)}"><span class="name" dir="auto">'
         f'{escape(r.document_id)}</span> <span class="state" dir="auto">{escape(_state(r))}'
@@ -357,7 +354,7 @@ def _files(view: JobView) -> str:
     more = len(ordered) - ROWS
     rest = f'<li class="rest">and {plural(more, "more file")}</li>' if more > 0 else ""
     return (
-        f"<details{' open' if view.running else ''}><summary>{plural(len(view.rows), 'file')}"
+        f"<details{' open' if to_see else ''}><summary>{plural(len(view.rows), 'file')}"
         f'</summary><ul class="files" tabindex="0" aria-label="Files">{rows}{rest}</ul></details>'
     )
 
@@ -368,14 +365,14 @@ def _state(row: JobRow) -> str:
 
 
 def pace(view: JobView) -> str:
-    """`embedding 12/48 · 30/s · about 3 s left`."""
+    """`embedding 12/48 · 30/s · 3 s left`."""
     parts = [f"{view.stage or 'starting'}"]
     if view.total:
         parts[0] += f" {view.done}/{view.total}"
     if view.rate is not None:
         parts.append(f"{view.rate:.0f}/s" if view.rate >= 1 else f"{view.rate:.1f}/s")
     if view.eta is not None:
-        parts.append(f"about {duration(view.eta)} left")
+        parts.append(f"{duration(view.eta)} left")
     return " · ".join(parts)
 
 
@@ -402,9 +399,9 @@ def summary(report: UpdateReport, paragraphs: int, *, only: Iterable[str] | None
     if report.removed:
         parts.append(f"{plural(len(report.removed), 'document')} removed")
     if failed:
-        reasons = [f"{f.path.split('/')[-1]}: {f.reason}" for f in failed[:REASONS]]
-        reasons += ["…"] if len(failed) > REASONS else []  # the rows name them all
-        parts.append(f"{len(failed)} failed: {'; '.join(reasons)}")
+        # of several the rows say which and why
+        named = f": {failed[0].path.split('/')[-1]}: {failed[0].reason}" if len(failed) == 1 else ""
+        parts.append(f"{len(failed)} failed{named}")
     return "; ".join(parts)
 
 
@@ -431,7 +428,7 @@ def why(explain: Mapping[str, Any], timings: Mapping[str, float | None], names: 
         f"{threshold:.2f})",
         "Sentences read": plural(len(explain.get("evidence") or []), "sentence"),
         "Prompt": _prompt(explain),
-        "Drafts": ", ".join(escape(draft.get("outcome", "")) for draft in drafts),
+        "Model’s drafts": ", ".join(escape(draft.get("outcome", "")) for draft in drafts),
         "Time": _times(timings),
     }
     rows = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts.items() if value)
@@ -444,7 +441,7 @@ def _prompt(explain: Mapping[str, Any]) -> str:
         return ""
     tokens, reused = explain["prompt_tokens"], explain.get("prefix_reused")
     said = plural(tokens, "token")
-    return said if reused is None else f"{said}; prefix reused: {reused:,} of {tokens:,}"
+    return said if reused is None else f"prefix reused: {reused:,} of {said}"
 
 
 def _times(timings: Mapping[str, float | None]) -> str:
@@ -468,12 +465,14 @@ def _candidates(hits: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> 
         return ""
     rows = "".join(
         f'<tr><th scope="row" dir="auto">{escape(names.get(h["document_id"], h["document_id"]))}'
-        f"<span> · paragraph {escape(h['paragraph'])}</span></th>"
+        f"</th><td>{escape(h['paragraph'])}</td>"
         + "".join(f"<td>{float(h[leg]):.2f}</td>" for leg in _LEGS)
         + "</tr>"
         for h in hits
     )
-    heads = "".join(f'<th scope="col">{name}</th>' for name in ("Passage", *_LEGS.values()))
+    heads = "".join(
+        f'<th scope="col">{name}</th>' for name in ("Passage", "Paragraph", *_LEGS.values())
+    )
     return (
         '<div class="scroller" tabindex="0" role="group" aria-label="Candidates"><table>'
         f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"

@@ -31,6 +31,7 @@ _STAGES = {
     "reading": "Reading the evidence",
     "writing": "Writing",
 }
+_DOUBT = "These sentences speak to the question, but may not answer it."
 _OUTCOMES = {
     "answered": "Answered",
     "partial": "Partly answered",
@@ -107,9 +108,12 @@ def answer(
     parts = [
         _outcome(shown, phase, seconds, mark) if not running else _status(shown.stage, seconds)
     ]
+    parts += [f'<p class="note" dir="auto">{escape(note)}</p>' for note in shown.notes]
     if phase == "done" and _missing(shown):
         parts.append(_not_found(shown, turn, mark))
     else:
+        if shown.complete and shown.state == "partial":
+            parts.append(f'<p class="doubt">{_DOUBT}</p>')
         if shown.short:
             parts.append(f'<p class="short" dir="auto">{escape(shown.short)}</p>')
         if shown.headline and not _repeated(shown.headline, shown.statements):
@@ -117,7 +121,6 @@ def answer(
         parts += [_statement(s, shown.citations, turn) for s in shown.statements]
         if shown.complete and not shown.statements:  # said by the library, not by a document
             parts.append(f'<p class="statement" dir="auto">{escape(shown.text)}</p>')
-    parts += [f'<p class="note" dir="auto">{escape(note)}</p>' for note in shown.notes]
     if not running:
         parts.append(_acts(shown, mark))
     return _article(turn, shown.question, "".join(parts), mark, running=running)
@@ -314,13 +317,13 @@ def _source(cited: Citation, turn: int, number: int, context: Context | None) ->
         "was cited.</p>",
     }[context.state]
     badge = str(number) if number else "¶"
-    also = f" · also in {plural(len(cited.also), 'other document')}" if cited.also else ""
+    also = [f"also in {plural(len(cited.also), 'other document')}"] if cited.also else []
     return (
         f'<li class="source {context.state}" id="t{turn}-s{number}" data-n="{number}" '
         'tabindex="-1">'
         f'<header><span class="badge" aria-hidden="true">{badge}</span><div>'
         f'<h4 dir="auto">{escape(_name(cited))}</h4>'
-        f'<p class="meta" dir="auto">{_meta(cited)}{also}</p></div></header>{warning}'
+        f'<p class="meta" dir="auto">{_meta(cited, also)}</p></div></header>{warning}'
         f'<blockquote class="paragraph" dir="auto">{escape(context.before)}'
         f"<mark>{escape(context.quote)}</mark>{escape(context.after)}</blockquote>"
         f"{_show_all(cited.document_id, cited.start) if context.state != 'removed' else ''}</li>"
@@ -365,11 +368,10 @@ def _name(place: Citation | PassageRead) -> str:
     return place.title or title_from_id(place.document_id)
 
 
-def _meta(place: Citation | PassageRead) -> str:
-    parts = [escape(place.source)] if place.source else []
-    parts += [f'<span class="at">{escape(place.date)}</span>'] if place.date else []
-    parts += [f'<span class="at">paragraph {place.paragraph}</span>']
-    return " · ".join(parts)
+def _meta(place: Citation | PassageRead, more: Sequence[str] = ()) -> str:
+    """Where a paragraph stands: outlet, date, number. The stylesheet draws the dots between."""
+    parts = [place.source, place.date, f"paragraph {place.paragraph}", *more]
+    return " ".join(f"<span>{escape(part)}</span>" for part in parts if part)
 
 
 def _same_place(one: Citation, other: Citation) -> bool:

@@ -86,8 +86,8 @@ class Works:
             report = self._update([folder])
             return replace(report, failed=(*report.failed, *left_out))
 
-        count = plural(len(names), "file")
         only = [*names, *(one.path for one in left_out)]
+        count = plural(len(only), "file")
         return self._run((f"Adding {count}", f"Finished with {count}"), work, names, only)
 
     def add_folder(self, folder: Path) -> Iterator[panes.JobView]:
@@ -221,12 +221,13 @@ class Works:
         task, now = self._task, time.monotonic()
         if progress.state:
             self._note(progress.document_id, progress.state, progress.detail)
-        elif progress.stage == "reading":
-            self._read_next(progress.document_id)
         if not progress.total:  # news of one file, not of how far the whole is
             return
         if progress.stage != task.stage:
+            self._read_next("")
             task.stage, task.stage_began, task.stage_from = progress.stage, now, progress.done
+        if progress.stage == "reading":
+            self._read_next(progress.document_id)
         done, seconds = progress.done - task.stage_from, now - task.stage_began
         rate = done / seconds if done > 0 and seconds > 0 else None
         self._view = replace(
@@ -239,13 +240,14 @@ class Works:
         )
 
     def _read_next(self, document_id: str) -> None:
-        """Another file's turn to be read has come; the one before has been, if all went well."""
+        """Another file's turn to be read has come, or none's; the one before has been read."""
         task = self._task
         before = task.rows.get(self._row_name(task.reading))
         if before and before.state == "reading":
             self._note(task.reading, "read")
         task.reading = document_id
-        self._note(document_id, "reading")
+        if document_id:
+            self._note(document_id, "reading")
 
 
 def keep_uploads(files: Iterable[str], folder: Path) -> list[str]:

@@ -14,7 +14,8 @@ export async function ask(name, more = {}) {
     return null;
   }
   if (reply.problem) {
-    toast(reply.problem);
+    // the terminal says the same after a colon
+    toast(reply.problem.charAt(0).toUpperCase() + reply.problem.slice(1));
     return null;
   }
   for (const [place, html] of Object.entries(reply.slots ?? {})) {

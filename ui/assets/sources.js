@@ -89,8 +89,11 @@ export async function read(button) {
   const place = byId("reader").querySelector(
     wanted ? `mark[data-n="${wanted}"]` : "[data-here]",
   );
-  byId("sources").scrollTop = 0;
-  place?.scrollIntoView({ block: "center" });
+  const pane = byId("sources");
+  pane.scrollTop = 0;
+  // what stands on the first screen is seen there, under the article's title
+  const below = place?.getBoundingClientRect().bottom > pane.getBoundingClientRect().bottom - 32;
+  if (below) place.scrollIntoView({ block: "center" });
   place?.classList.add("here");
   byId("reader").querySelector("button")?.focus({ preventScroll: true });
 }
