@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from index.types import Document, DocumentRecord, FailedFile, UpdateReport
 from rag.types import Answer, Citation, PassageRead, Statement
-from ui import panes, render
+from ui import jobs, panes, render
 
 TAGS = {
     "article", "h2", "h3", "h4", "p", "span", "a", "i", "b", "q", "figure", "figcaption",
@@ -110,20 +110,20 @@ def test_a_stopped_search_claims_nothing() -> None:
 @pytest.mark.parametrize(
     ("view", "words"),
     [
-        (panes.JobView("x", stage="embedding", done=12, total=48, rate=30.4, eta=1.2),
+        (jobs.JobView("x", stage="embedding", done=12, total=48, rate=30.4, eta=1.2),
          "embedding 12/48 · 30/s · 1 s left"),
-        (panes.JobView("x", stage="embedding", done=1, total=900, rate=0.5, eta=1798),
+        (jobs.JobView("x", stage="embedding", done=1, total=900, rate=0.5, eta=1798),
          "embedding 1/900 · 0.5/s · 30 min left"),
-        (panes.JobView("x"), "starting"),
+        (jobs.JobView("x"), "starting"),
     ],
 )  # fmt: skip
-def test_progress_says_how_far_how_fast_and_how_long(view: panes.JobView, words: str) -> None:
-    assert panes.pace(view) == words
+def test_progress_says_how_far_how_fast_and_how_long(view: jobs.JobView, words: str) -> None:
+    assert jobs.pace(view) == words
 
 
 def test_failures_elsewhere_are_not_reported_for_this_upload() -> None:
     report = UpdateReport(unchanged=("a",), failed=(FailedFile("/x/old.pdf", "damaged PDF"),))
-    assert panes.summary(report, 0, only=["new.txt"]) == "Nothing new; 1 document unchanged"
+    assert jobs.summary(report, 0, only=["new.txt"]) == "Nothing new; 1 document unchanged"
 
 
 def test_the_library_is_listed_with_its_names_escaped() -> None:
@@ -166,23 +166,23 @@ class Words(HTMLParser):
 
 
 def test_a_long_job_draws_what_matters_first() -> None:
-    rows = tuple(panes.JobRow(f"{i}.txt", "waiting") for i in range(500))
-    rows += (panes.JobRow("bad.pdf", "failed", "damaged PDF"),)
-    drawn = panes.job(panes.JobView("x", rows=rows))
-    assert drawn.count("<li") == panes.ROWS + 1
+    rows = tuple(jobs.JobRow(f"{i}.txt", "waiting") for i in range(500))
+    rows += (jobs.JobRow("bad.pdf", "failed", "damaged PDF"),)
+    drawn = jobs.draw(jobs.JobView("x", rows=rows))
+    assert drawn.count("<li") == jobs.ROWS + 1
     assert "bad.pdf" in drawn and "and 441 more files" in drawn
 
 
 def test_a_summary_names_failures_with_their_reason() -> None:
     report = UpdateReport(added=("a",), failed=(FailedFile("/x/b.pdf", "damaged PDF"),))
-    assert panes.summary(report, 3) == "+3 paragraphs; 1 failed: b.pdf: damaged PDF"
+    assert jobs.summary(report, 3) == "+3 paragraphs; 1 failed: b.pdf: damaged PDF"
 
 
 def test_of_several_failures_the_rows_say_which_and_why() -> None:
     failed = tuple(FailedFile(f"{name}.pdf", "damaged PDF") for name in "ab")
-    assert panes.summary(UpdateReport(added=("c",), failed=failed), 3) == "+3 paragraphs; 2 failed"
-    rows = (panes.JobRow("c.txt", "done"), panes.JobRow("a.pdf", "failed", "damaged PDF"))
-    drawn = panes.job(panes.JobView("x", running=False, rows=rows))
+    assert jobs.summary(UpdateReport(added=("c",), failed=failed), 3) == "+3 paragraphs; 2 failed"
+    rows = (jobs.JobRow("c.txt", "done"), jobs.JobRow("a.pdf", "failed", "damaged PDF"))
+    drawn = jobs.draw(jobs.JobView("x", running=False, rows=rows))
     assert "<details open>" in drawn
     assert drawn.index("a.pdf") < drawn.index("c.txt")
 

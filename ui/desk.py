@@ -1,15 +1,16 @@
 """What the page asks for besides answers: lists, sources, the reader, files, small changes.
 
 One function, `Desk.ask`, takes the name of a request and what goes with it, and returns plain
-values: `slots` (HTML by the place it belongs to), `toast` (what to say, and how to undo it), or
-`problem` (why not, in one line). It is called by the page's script through Gradio, behind the same
-password and the same origin check as everything else. What it is handed comes from a browser.
+values: `slots` (HTML by the place it belongs to), `toast` (what to say, and the request that undoes
+it), or `problem` (why not, in one line). It is called by the page's script through Gradio, behind
+the same password and the same origin check as everything else. What it is handed comes from a
+browser.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from index.errors import InputError, PilcrowError
-from index.types import DocumentRecord, Receipt
+from index.types import Document, DocumentRecord, Receipt
 from rag import gate, verifying
 from rag.types import Answer
 from ui import chat, export, feedback, panes, render
@@ -126,15 +127,13 @@ class Desk:
         return self._listed(given)
 
     def _delete(self, given: Given) -> Reply:
-        id_ = str(given.get("id"))
-        self._conversations.delete(id_)
-        undo = {"name": "undelete", "id": id_}
-        return self._listed(given) | {"toast": {"text": "Conversation deleted.", "undo": undo}}
+        self._conversations.delete(str(given.get("id")))
+        return self._listed(given) | {"toast": {"text": "Conversation deleted."}}
 
     def _undelete(self, given: Given) -> Reply:
         if not self._conversations.restore(str(given.get("id"))):
             raise InputError("it is too late: the conversation has been overwritten")
-        return self._listed(given) | {"toast": {"text": "It is back."}}
+        return self._listed(given)
 
     def _remove(self, given: Given) -> Reply:
         """Takes a document out; says beforehand when that could not be undone."""
@@ -173,10 +172,8 @@ class Desk:
             self._drawn(turn, number, self._mark(turn, id_))
             for number, turn in enumerate(turns, start=1)
         )
-        return {
-            "title": self._conversations.title(id_),
-            "slots": {"past": drawn, "past-sources": self._drawn_sources(turns[-1], len(turns))},
-        }
+        beside = self._drawn_sources(turns[-1], len(turns))
+        return {"slots": {"past": drawn, "past-sources": beside}}
 
     def _drawn(self, turn: Turn, number: int, mark: render.Mark) -> str:
         if self._live(turn.key):
@@ -201,17 +198,8 @@ class Desk:
         document = self._library.document(str(given.get("document")))
         turn = self._conversations.turn(str(given.get("key")))
         at = given.get("start")
-        marks: list[tuple[int, int, int]] = []
-        if turn and turn.answer:
-            cited = list(turn.answer.citations) or [
-                one for one in [turn.answer.headline] if one is not None
-            ]
-            marks = [
-                (c.start, c.end, c.number)
-                for c in cited
-                if c.document_id == document.id and document.text[c.start : c.end] == c.quote
-            ]
-        return {"slots": {"reader": panes.reader(document, _apart(marks), _offset(at))}}
+        marks = _marks(turn.answer, document) if turn and turn.answer else []
+        return {"slots": {"reader": panes.reader(document, marks, _offset(at))}}
 
     def _why(self, given: Given) -> Reply:
         answer = self._answer(given)
@@ -285,17 +273,16 @@ def _offset(value: object) -> int | None:
     return None
 
 
-def _apart(marks: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-    """Marks in order, without those that overlap an earlier one."""
-
-    def apart() -> Iterator[tuple[int, int, int]]:
-        end = 0
-        for mark in sorted(marks):
-            if mark[0] >= end:
-                end = mark[1]
-                yield mark
-
-    return list(apart())
+def _marks(answer: Answer, document: Document) -> list[tuple[int, int, int]]:
+    """Start, end and number of what an answer cites where it still stands; none overlap."""
+    cited = answer.citations or ((answer.headline,) if answer.headline else ())
+    marks: list[tuple[int, int, int]] = []
+    for one in sorted(cited, key=lambda c: (c.start, c.end)):
+        stands = one.document_id == document.id
+        stands = stands and document.text[one.start : one.end] == one.quote
+        if stands and (not marks or one.start >= marks[-1][1]):
+            marks.append((one.start, one.end, one.number))
+    return marks
 
 
 def _file_state(record: DocumentRecord) -> panes.FileState:

@@ -77,10 +77,10 @@ def read(path: Path) -> object:
 def as_text(answer: Answer) -> str:
     """The answer with its citations, for pasting into a text."""
     lines = [answer.question, "", answer.text]
+    lines += [""] if answer.citations else []
     for c in answer.citations:
         where = ", ".join(part for part in (c.title or c.document_id, c.source, c.date) if part)
         quote = " ".join(c.quote.split())
-        lines += [""] if c.number == 1 else []
         lines.append(f"[{c.number}] {where}, paragraph {c.paragraph}: “{quote}”")
     return "\n".join(lines)
 

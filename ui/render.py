@@ -144,11 +144,7 @@ def _article(turn: int, question: str, body: str, mark: Mark, *, running: bool =
 
 def _acts(shown: Answer, mark: Mark) -> str:
     """What can be done with a finished answer, and the folds that are filled when opened."""
-    thumbs = "".join(
-        tool("judge", label, way, f' data-way="{way}" aria-pressed="{pressed}"')
-        for way, label in (("up", "Good answer"), ("down", "Wrong answer"))
-        for pressed in ["true" if mark.verdict == way else "false"]
-    )
+    thumbs = _thumb("up", "Good answer", mark) + _thumb("down", "Wrong answer", mark)
     exports = button("export", "Web page", ' data-kind="html"')
     exports += button("export", "JSON", ' data-kind="json"')
     save = (
@@ -162,6 +158,11 @@ def _acts(shown: Answer, mark: Mark) -> str:
         '<details class="why"><summary>Why this answer?</summary><div class="why-body"></div>'
         '</details><div class="follow-ups"></div>'
     )
+
+
+def _thumb(way: str, label: str, mark: Mark) -> str:
+    pressed = "true" if mark.verdict == way else "false"
+    return tool("judge", label, way, f' data-way="{way}" aria-pressed="{pressed}"')
 
 
 def _status(stage: str, seconds: float) -> str:

@@ -2,7 +2,8 @@
 
 The only file that imports gradio, and only inside `build_app`, so importing this module is free.
 What the page does is elsewhere: `ui.chat` answers, `ui.works` changes the library, `ui.desk` serves
-the small requests of the page's script, `ui.render` and `ui.panes` draw, `ui.shield` guards.
+the small requests of the page's script, `ui.render`, `ui.panes` and `ui.jobs` draw, `ui.shield`
+guards.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from index.errors import PilcrowError
 from rag.types import Answer
-from ui import panes, render
+from ui import jobs, panes, render
 from ui.behind import AssistantLike, LibraryLike
 from ui.chat import Chat, Run, Wishes
 from ui.conversations import Conversations
@@ -233,7 +234,7 @@ def _wire_chat(
     left: dict[str, Any],
     centre: dict[str, Any],
 ) -> None:
-    """Asking, stopping, leaving."""
+    """Asking and stopping."""
     current, question = centre["current"], centre["question"]
 
     def begin(asked: str, sent: str, run: Run | None) -> Sequence[Any]:
@@ -251,11 +252,6 @@ def _wire_chat(
             else:
                 yield turn, gr.skip() if beside is None else beside
 
-    def leave(run: Run | None) -> None:
-        if run:
-            run.left.set()
-            run.stop.set()
-
     begun = gr.on(
         [question.submit, centre["ask"].click],
         begin,
@@ -269,16 +265,21 @@ def _wire_chat(
         answer, run, [current, sources], concurrency_id="llm", concurrency_limit=1, **_QUIET
     )
     centre["stop"].click(lambda run: run and run.stop.set(), run, None, queue=False, **_QUIET)
+    _wire_leaving(gr, [left["new"].click, left["leave"].click], answering, run, current, sources)
+
+
+def _wire_leaving(
+    gr: Any, ways: Sequence[Any], answering: Any, run: Any, current: Any, sources: Any
+) -> None:
+    """A new chat, or another conversation, in the middle of an answer or after it."""
+
+    def leave(run: Run | None) -> None:
+        if run:
+            run.left.set()
+            run.stop.set()
+
     # in two steps: what was on its way to the page when the run was left is cleared as well
-    gone = gr.on(
-        [left["new"].click, left["leave"].click],
-        leave,
-        run,
-        None,
-        cancels=[answering],
-        queue=False,
-        **_QUIET,
-    )
+    gone = gr.on(ways, leave, run, None, cancels=[answering], queue=False, **_QUIET)
     gone.then(
         lambda: ("", render.no_sources(), None),
         None,
@@ -296,9 +297,9 @@ def _wire_works(gr: Any, page: Any, room: _Room, wishes: Any, left: dict[str, An
     """Adding, rebuilding, cancelling; a page that is opened meanwhile sees the work under way."""
     works = room.works
 
-    def draw(views: Iterator[panes.JobView]) -> Iterator[str]:
+    def draw(views: Iterator[jobs.JobView]) -> Iterator[str]:
         for view in views:
-            yield panes.job(view)
+            yield jobs.draw(view)
 
     # generator functions, not lambdas: Gradio streams only what it can see is one
     def open_page() -> Iterator[str]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from index.errors import LibraryBusy, PilcrowError
 from index.types import FailedFile, Progress, Receipt, UpdateReport
-from ui import panes
+from ui import jobs
 from ui.behind import LibraryLike
 from ui.markup import plural
 
@@ -39,7 +39,7 @@ class _Task:
     done_title: str
     only: Sequence[str] | None
     """Names of the files it is about; None for all."""
-    rows: dict[str, panes.JobRow] = field(default_factory=dict)
+    rows: dict[str, jobs.JobRow] = field(default_factory=dict)
     reading: str = ""
     """The file that is being read."""
     stage: str = ""
@@ -54,13 +54,13 @@ class Works:
         """Work on `library`."""
         self._library = library
         self._lock = threading.Lock()
-        self._view: panes.JobView | None = None
+        self._view: jobs.JobView | None = None
         self._over = threading.Event()
         self._over.set()
         self._cancel = threading.Event()
         self._jobs = 0
 
-    def rebuild(self) -> Iterator[panes.JobView]:
+    def rebuild(self) -> Iterator[jobs.JobView]:
         """Reads every place that was ever added again; yields progress until it is over."""
         return self._run(
             ("Rebuilding the library", "Library rebuilt"),
@@ -70,7 +70,7 @@ class Works:
 
     def add(
         self, files: Sequence[str], left_out: Sequence[FailedFile] = ()
-    ) -> Iterator[panes.JobView]:
+    ) -> Iterator[jobs.JobView]:
         """Copies files into the library's folder and indexes them; yields progress.
 
         Args:
@@ -90,7 +90,7 @@ class Works:
         count = plural(len(only), "file")
         return self._run((f"Adding {count}", f"Finished with {count}"), work, names, only)
 
-    def add_folder(self, folder: Path) -> Iterator[panes.JobView]:
+    def add_folder(self, folder: Path) -> Iterator[jobs.JobView]:
         """Indexes a folder of this computer where it is; yields progress."""
         titles = f"Adding {folder.name}", "Articles added"
         return self._run(titles, lambda: self._update([folder]))
@@ -116,7 +116,7 @@ class Works:
         with self._alone():
             return self._library.restore(receipt)
 
-    def watch(self) -> Iterator[panes.JobView]:
+    def watch(self) -> Iterator[jobs.JobView]:
         """The work under way, if any, until it is over; about ten looks a second."""
         while (view := self._view) is not None:
             # rows are put together when they are looked at, not for each of ten thousand reports
@@ -146,7 +146,7 @@ class Works:
         work: Callable[[], UpdateReport],
         expected: Iterable[str] = (),
         only: Sequence[str] | None = None,
-    ) -> Iterator[panes.JobView]:
+    ) -> Iterator[jobs.JobView]:
         """Does `work` in a thread, after whatever is under way; yields its progress.
 
         Args:
@@ -156,7 +156,7 @@ class Works:
             only: names of the files it is about; None for all.
         """
         doing, done = titles
-        rows = {name: panes.JobRow(name, "waiting") for name in expected}
+        rows = {name: jobs.JobRow(name, "waiting") for name in expected}
         task = _Task(done, only, rows)
         while not self._begin(doing, task):
             yield from self.watch()
@@ -171,7 +171,7 @@ class Works:
             self._cancel.clear()
             self._task = task
             self._jobs += 1
-            self._view = panes.JobView(title, self._jobs)
+            self._view = jobs.JobView(title, self._jobs)
             return True
 
     def _work(self, work: Callable[[], UpdateReport]) -> None:
@@ -182,7 +182,7 @@ class Works:
             before = _paragraphs(self._library)
             report = work()
             gained = _paragraphs(self._library) - before
-            line = panes.summary(report, gained, only=task.only)
+            line = jobs.summary(report, gained, only=task.only)
             title = "Cancelled" if self._cancel.is_set() else task.done_title
             self._finish_rows(report)
             outcome = {"title": title, "summary": line}
@@ -207,7 +207,7 @@ class Works:
     def _note(self, document_id: str, state: str, detail: str = "") -> None:
         task, name = self._task, self._row_name(document_id)
         if task.only is None or name in task.only:
-            task.rows[name] = panes.JobRow(name, state, detail)
+            task.rows[name] = jobs.JobRow(name, state, detail)
 
     def _row_name(self, document_id: str) -> str:
         """What a file's row is called: uploads, whose ids may carry their folder, by bare name."""

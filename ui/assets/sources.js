@@ -7,7 +7,7 @@ let shownTurn = ""; // "" follows the latest question
 let opener = null; // the marker to which Esc returns from the sources
 
 export const isNarrow = () => narrow.matches;
-export const motion = () =>
+const motion = () =>
   window.matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
 const sections = () => [...document.querySelectorAll("#sources .turn-sources")];
 const latest = () =>
@@ -37,12 +37,12 @@ export async function openSource(id, turn) {
   if (!sections().some((s) => s.dataset.turn === turn)) {
     const key = byId(`t${turn}`)?.dataset.key;
     const reply = key && (await ask("sources", { key, number: Number(turn) }));
-    if (!reply) return false;
+    if (!reply) return;
     slot("past-sources").insertAdjacentHTML("beforeend", reply.html);
   }
   showTurn();
   const target = byId(id);
-  if (!target) return false;
+  if (!target) return;
   document.body.classList.remove("reading", "right-closed");
   const fold = target.closest("details");
   if (fold) fold.open = true;
@@ -54,7 +54,6 @@ export async function openSource(id, turn) {
   target.classList.add("current", "flash");
   target.scrollIntoView({ block: "start", behavior: motion() });
   target.focus({ preventScroll: true });
-  return true;
 }
 
 /** A number was clicked: its source; clicked again: the article. */

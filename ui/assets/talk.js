@@ -75,7 +75,7 @@ export async function openConversation(id) {
   const reply = await ask("open", { id });
   if (!reply) {
     enter("");
-    return false;
+    return;
   }
   stash = null;
   followLatest();
@@ -86,7 +86,6 @@ export async function openConversation(id) {
   lastTurn()?.scrollIntoView({ block: "start" });
   void suggestMore(lastTurn());
   lookAgain(id);
-  return true;
 }
 
 // A reloaded page finds its last question still being answered, and waits for the end.
