@@ -284,7 +284,8 @@ def shoot(folder: Path, only: Sequence[str]) -> None:
         (own / name).write_text(f"{title}\nPublished: {date}\nSource: Orrin Bay Post\n\n{said}\n")
     library = Held.open(folder / "library")
     library.update([seeds.articles(), own])
-    full = Replay(Assistant(library))
+    full = Replay(assistant := Assistant(library))
+    assistant.answer(FORUM)  # the models are loaded before the first picture says how long it took
     without = Assistant(library, None)
     empty = Library.open(folder / "empty")
     missing = web.Extras(

@@ -84,6 +84,23 @@ def test_a_conversation_is_opened_with_its_turns_and_the_last_ones_sources(room:
     assert 'data-turn="1"' not in slots["past-sources"]
 
 
+def test_a_turn_is_looked_at_alone_and_only_when_it_is_over(room: Room) -> None:
+    room.ask("About cables", conversation=CONVERSATION)
+    _, _, run = room.chat.begin(KYOTO, Wishes(conversation=CONVERSATION))
+    desk = Desk(
+        room.library, room.store, Works(room.library), Suggester(room.library, None),
+        live=room.chat.is_live,
+    )  # fmt: skip
+    request = {"name": "look", "key": run.mark.key, "number": 2, "conversation": CONVERSATION}
+    stream = room.chat.answer(run)
+    next(stream)
+    assert desk.ask(request) == {"running": True}
+    assert list(stream)
+    reply = desk.ask(request)
+    assert reply["html"].count("<article") == 1 and 'id="t2"' in reply["html"]
+    assert "9,000 participants" in reply["html"] and 'data-turn="2"' in reply["sources"]
+
+
 def test_only_the_last_turn_gives_way_to_a_retry(room: Room) -> None:
     first = room.ask(KYOTO, conversation=CONVERSATION)
     second = room.ask("About cables", conversation=CONVERSATION)
@@ -239,7 +256,8 @@ def test_a_hostile_title_stays_text_in_every_list(room: Room) -> None:
 @pytest.mark.parametrize(
     "request_", [None, [], {}, {"name": "nothing"}, {"name": "open", "id": "no"},
                  {"name": "why", "key": {}}, {"name": "judge"}, {"name": "rename"},
-                 {"name": "export", "key": "x"}, {"name": "sources", "key": 5}],
+                 {"name": "export", "key": "x"}, {"name": "sources", "key": 5},
+                 {"name": "look", "key": [], "number": "x"}],
 )  # fmt: skip
 def test_what_makes_no_sense_is_answered_in_one_line(room: Room, request_: object) -> None:
     reply = room.desk.ask(request_)

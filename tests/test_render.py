@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from index.types import Document, DocumentRecord, FailedFile, UpdateReport
 from rag.types import Answer, Citation, PassageRead, Statement
 from ui import jobs, panes, render
+from ui.markup import shorten
 
 TAGS = {
     "article", "h2", "h3", "h4", "p", "span", "a", "i", "b", "q", "figure", "figcaption",
@@ -192,6 +193,18 @@ def test_what_may_not_answer_says_so_before_it_is_read() -> None:
     drawn = render.answer(partly, 1)
     assert drawn.index("may not answer it") < drawn.index('class="statement')
     assert "may not answer it" not in render.answer(replace(partly, complete=False), 1, "running")
+
+
+@given(NASTY, st.integers(2, 40))
+def test_a_cut_text_is_short_and_says_that_it_was_cut(text: str, limit: int) -> None:
+    cut, flat = shorten(text, limit), " ".join(text.split())
+    assert len(cut) <= limit
+    assert cut == flat or (cut.endswith("…") and flat.startswith(cut[:-1]))
+
+
+def test_a_cut_comes_after_a_word() -> None:
+    assert shorten("They met under the glass roof", 20) == "They met under the…"
+    assert shorten("x" * 30, 20) == "x" * 19 + "…"
 
 
 def test_the_short_answer_stands_above_its_sentence() -> None:

@@ -70,7 +70,8 @@ class Desk:
         """The last removal."""
         self._requests: dict[str, Callable[[Given], Reply]] = {
             "shelf": self._shelf, "conversations": self._listed, "open": self._open,
-            "rename": self._rename, "delete": self._delete, "undelete": self._undelete,
+            "look": self._look, "rename": self._rename,
+            "delete": self._delete, "undelete": self._undelete,
             "sources": self._sources, "read": self._read, "why": self._why,
             "judge": self._judge, "copy": self._copy, "export": self._export,
             "remove": self._remove, "restore": self._restore,
@@ -175,6 +176,14 @@ class Desk:
         beside = self._drawn_sources(turns[-1], len(turns))
         return {"slots": {"past": drawn, "past-sources": beside}}
 
+    def _look(self, given: Given) -> Reply:
+        """One turn and its sources, unless it is still being answered."""
+        turn, number = self._turn(given), _number(given.get("number")) or 1
+        if self._live(turn.key):
+            return {"running": True}
+        drawn = self._drawn(turn, number, self._mark(turn, str(given.get("conversation"))))
+        return {"html": drawn, "sources": self._drawn_sources(turn, number)}
+
     def _drawn(self, turn: Turn, number: int, mark: render.Mark) -> str:
         if self._live(turn.key):
             return render.underway(turn.question, number, mark)
@@ -186,7 +195,7 @@ class Desk:
 
     def _sources(self, given: Given) -> Reply:
         turn = self._turn(given)
-        return {"html": self._drawn_sources(turn, int(given.get("number", 1)))}
+        return {"html": self._drawn_sources(turn, _number(given.get("number")) or 1)}
 
     def _drawn_sources(self, turn: Turn, number: int) -> str:
         if turn.answer is None:
@@ -199,7 +208,7 @@ class Desk:
         turn = self._conversations.turn(str(given.get("key")))
         at = given.get("start")
         marks = _marks(turn.answer, document) if turn and turn.answer else []
-        return {"slots": {"reader": panes.reader(document, marks, _offset(at))}}
+        return {"slots": {"reader": panes.reader(document, marks, _number(at))}}
 
     def _why(self, given: Given) -> Reply:
         answer = self._answer(given)
@@ -267,7 +276,8 @@ class Desk:
         raise InputError("this document is no longer in the library")
 
 
-def _offset(value: object) -> int | None:
+def _number(value: object) -> int | None:
+    """A whole number from a browser; None when it is none."""
     with suppress(TypeError, ValueError):
         return int(value) if value is not None else None  # type: ignore[call-overload]
     return None

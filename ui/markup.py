@@ -64,9 +64,14 @@ def plural(count: int, noun: str) -> str:
 
 
 def shorten(text: str, limit: int) -> str:
-    """`text` on one line, cut with an ellipsis when it is longer than `limit` characters."""
+    """`text` on one line; longer than `limit` characters it ends after a word, with an ellipsis."""
     flat = " ".join(text.split())
-    return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
+    if len(flat) <= limit:
+        return flat
+    cut = flat[:limit]
+    # a script without blanks, or one endless word, is cut where it is
+    whole = cut.rsplit(" ", 1)[0] if " " in cut[limit // 2 :] else cut[:-1]
+    return whole.rstrip(" ,;:") + "…"
 
 
 def milliseconds(value: float) -> str:

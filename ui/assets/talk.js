@@ -85,16 +85,24 @@ export async function openConversation(id) {
   showTurn();
   lastTurn()?.scrollIntoView({ block: "start" });
   void suggestMore(lastTurn());
-  lookAgain(id);
+  void lookAgain(id);
 }
 
 // A reloaded page finds its last question still being answered, and waits for the end.
-function lookAgain(id) {
-  if (!document.querySelector("#past .turn[data-running]")) return;
-  window.setTimeout(() => {
-    const elsewhere = conversation() !== id || document.querySelector("#current .turn");
-    if (!elsewhere) void openConversation(id);
-  }, 1000);
+async function lookAgain(id) {
+  const turn = document.querySelector("#past .turn[data-running]");
+  if (!turn || conversation() !== id || document.querySelector("#current .turn")) return;
+  const { key, turn: number } = turn.dataset;
+  const reply = await ask("look", { key, number: Number(number), conversation: id });
+  if (!reply || !turn.isConnected) return;
+  if (reply.running) {
+    window.setTimeout(() => lookAgain(id), 1000);
+    return;
+  }
+  turn.outerHTML = reply.html;
+  slot("past-sources").insertAdjacentHTML("beforeend", reply.sources);
+  showTurn();
+  void suggestMore(lastTurn());
 }
 
 // --- following what the server draws ---------------------------------------------------------------
