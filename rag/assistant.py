@@ -209,7 +209,9 @@ class Assistant:
         run.notes += _notes_on(found)
         headline = _headline(best)
         yield _snapshot(run, state, stage="reading", passages=passages, headline=headline)
-        if state == "answered":  # the sentence is on screen already: it does not wait for this
+        # the sentence is on screen already and does not wait for this; of values that contradict
+        # each other none heads the reply
+        if state == "answered" and not found.rivals:
             run.short = self._short(found.form, best, found.reading)
 
         # 3. write and check, statement by statement

@@ -43,6 +43,7 @@ def test_different_numbers_for_the_same_thing_are_both_shown_with_their_dates(
     assert "8,000" in answer.text
     assert {citation.date for citation in answer.citations} == {"2023-10-09", "2023-11-02"}
     assert any("disagree" in note for note in answer.notes)
+    assert answer.short is None
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from index.types import Span
 from rag.reader import Reader, ReadSentence, network
 from rag.reader.features import NAMES
 from rag.reader.network import Asked, Read
-from rag.reader.second import answer_in, best_span
+from rag.reader.second import answer_in, best_span, whole_numbers
 from tests.fakes import BagOfWordsEncoder
 
 WIDTH = 96
@@ -104,6 +104,18 @@ def test_a_span_begins_before_it_ends_and_is_short(pieces: int) -> None:
         assert 0 <= first <= last < min(pieces, 64)
         assert last - first < 14
         assert 0 <= likely <= 1
+
+
+@pytest.mark.parametrize(
+    ("part", "whole"),
+    [("900", "5,900"), ("5", "5,900"), ("5,900 visitors", "5,900 visitors"), ("came", "came"),
+     (" in", " in"), ("visitors in 20", "visitors in 2024")],
+)  # fmt: skip
+def test_no_number_is_cut_in_two(part: str, whole: str) -> None:
+    text = "In all 5,900 visitors came, visitors in 2024."
+    start = text.index(part)
+    first, last = whole_numbers(text, start, start + len(part))
+    assert text[first:last] == whole
 
 
 def library_of(folder: Path, encoder: BagOfWordsEncoder) -> Library:

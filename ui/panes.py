@@ -26,6 +26,8 @@ from ui.render import name_of
 LISTED = 300
 """Documents and conversations drawn in a list; a filter finds the others."""
 
+_COMMAND = re.compile(r"pip install(?: --?[\w-]+)* [\w-]+")
+
 FileState = Literal["ready", "changed", "gone"]
 _STATES = {
     "ready": "",
@@ -92,10 +94,11 @@ def welcome(documents: int, paragraphs: int, notice: str = "", *, samples: bool 
 def _notice(words: str) -> str:
     if not words:
         return ""
+    said = _COMMAND.sub(r"<code>\g<0></code>", escape(words))
     return (
         '<aside class="notice"><h3>Answers are quotes for now</h3><p>There is no language model, '
         "so answers are the sentences of your documents, word for word.</p>"
-        f'<p class="way-out" dir="auto">{escape(words)}</p></aside>'
+        f'<p class="way-out" dir="auto">{said}</p></aside>'
     )
 
 

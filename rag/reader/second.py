@@ -7,6 +7,7 @@ neither was better than the first rung beyond chance (see CARD.md). So it reads 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -28,6 +29,7 @@ LONGEST = 14
 SURE_OF = frozenset({"number", "when", "who", "where"})
 """Kinds of question with short answers. Of the others too few are right (63 % on the tuning
 articles), and a question in a language the network has not learnt is never of these kinds."""
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,19 @@ def sentences(
 def short(read: Read, places: NDArray[np.float32]) -> tuple[str, float]:
     """The likeliest answer within a sentence, character for character, and how likely it is."""
     first, last, likely = best_span(places, len(read.pieces))
-    return read.text[read.spans[first].start : read.spans[last].end], likely
+    start, end = whole_numbers(read.text, read.spans[first].start, read.spans[last].end)
+    return read.text[start:end], likely
+
+
+def whole_numbers(text: str, start: int, end: int) -> tuple[int, int]:
+    """A part of a text, widened where it begins or ends inside a number.
+
+    Word pieces end at every comma: the network may point at the `900` of `5,900`.
+    """
+    for number in _NUMBER.finditer(text):
+        if number.start() < end and start < number.end():
+            start, end = min(start, number.start()), max(end, number.end())
+    return start, end
 
 
 def best_span(places: NDArray[np.float32], pieces: int) -> tuple[int, int, float]:
