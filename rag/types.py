@@ -103,7 +103,9 @@ class Answer:
     """Name of the language model, or `none` when the answer is quotes only."""
     complete: bool = False
     stage: str = ""
-    """What is being done: `searching`, `reading`, `writing`, `done`."""
+    """What is being done: `searching`, `reading`, `waiting`, `writing`, `done`."""
+    ahead: int = 0
+    """While `waiting`: how many answers the model writes before this one."""
     headline: Citation | None = None
     """The best sentence, known before the model has read its prompt."""
     short: str | None = None

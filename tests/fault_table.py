@@ -89,7 +89,6 @@ PAGE: dict[str, tuple[str, ...]] = {
     ),
 }
 OPEN: dict[str, str] = {
-    "E6": "load with many people at once",
     "E9": "restart during a chat",
     "E11": "many uploads",
     "E12": "throttled attempts",

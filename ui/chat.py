@@ -21,9 +21,12 @@ from ui import render
 from ui.behind import AssistantLike, LibraryLike
 from ui.conversations import Conversations, Phase, Scope, Turn, new_key
 
+AT_ONCE = 32
+"""Questions answered at the same time; each holds a thread while it waits for the model."""
 UPDATES_PER_SECOND = 15
 TURNS_REMEMBERED = 3
 """Earlier questions handed to the assistant with a new one."""
+_FULL = f"{AT_ONCE} questions are being answered already. Try again in a moment."
 _KEY = re.compile(r"[0-9a-f]{32}")
 _DATE = re.compile(r"\d{4}(?:-\d\d(?:-\d\d)?)?")
 
@@ -104,6 +107,7 @@ class Chat:
         self._conversations = conversations
         self._live: set[str] = set()
         """Keys of the turns that are being answered."""
+        self._seats = threading.Semaphore(AT_ONCE)
 
     @property
     def busy(self) -> bool:
@@ -145,9 +149,23 @@ class Chat:
         return drawn, render.no_sources(), run
 
     def answer(self, run: Run | None) -> Iterator[tuple[str, str | None]]:
-        """Streams the turn: its HTML, and its sources' HTML or None where they have not changed."""
+        """Streams the turn: its HTML, and its sources' HTML or None where they have not changed.
+
+        More than `AT_ONCE` at the same time are turned away in words.
+        """
         if run is None or run.over.is_set():
             return
+        if not self._seats.acquire(blocking=False):
+            run.over.set()
+            turn = self._keep(run, None, "failed", _FULL)
+            yield drawn(turn, run.number, run.mark), None
+            return
+        try:
+            yield from self._answer(run)
+        finally:
+            self._seats.release()
+
+    def _answer(self, run: Run) -> Iterator[tuple[str, str | None]]:
         latest: Answer | None = None
         phase: Phase = "done"
         problem = ""
@@ -230,7 +248,9 @@ def worth_drawing(new: Answer, shown: Answer | None, elapsed: float) -> bool:
     """
     if shown is None or new.complete or _sources_differ(new, shown):
         return True
-    if (new.stage, len(new.statements)) != (shown.stage, len(shown.statements)):
+    if (new.stage, new.ahead, len(new.statements)) != (
+        shown.stage, shown.ahead, len(shown.statements)
+    ):  # fmt: skip
         return True
     return elapsed >= 1 / UPDATES_PER_SECOND
 

@@ -26,7 +26,7 @@ HEADLINE = 0
 """The number under which the best sentence is known until it is cited."""
 
 _STAGES = {
-    "waiting": "Waiting for its turn",
+    "waiting": "Waiting",
     "searching": "Searching your articles",
     "reading": "Reading the evidence",
     "writing": "Writing",
@@ -106,7 +106,9 @@ def answer(
     """
     running = phase == "running"
     parts = [
-        _outcome(shown, phase, seconds, mark) if not running else _status(shown.stage, seconds)
+        _outcome(shown, phase, seconds, mark)
+        if not running
+        else _status(shown.stage, seconds, shown.ahead)
     ]
     parts += [f'<p class="note" dir="auto">{escape(note)}</p>' for note in shown.notes]
     if phase == "done" and _missing(shown):
@@ -165,8 +167,10 @@ def _thumb(way: str, label: str, mark: Mark) -> str:
     return tool("judge", label, way, f' data-way="{way}" aria-pressed="{pressed}"')
 
 
-def _status(stage: str, seconds: float) -> str:
+def _status(stage: str, seconds: float, ahead: int = 0) -> str:
     words = _STAGES.get(stage, stage.capitalize() or "Working")
+    if ahead:
+        words = f"{plural(ahead, 'answer')} to be written before this one"
     clock = f'<span class="clock" data-seconds="{seconds:.1f}">{seconds:.1f} s</span>'
     return (
         f'<p class="status" data-stage="{escape(stage)}"><span class="pulse" aria-hidden="true">'

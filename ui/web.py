@@ -21,7 +21,7 @@ from index.errors import PilcrowError
 from rag.types import Answer
 from ui import jobs, panes, render
 from ui.behind import AssistantLike, LibraryLike
-from ui.chat import Chat, Run, Wishes
+from ui.chat import AT_ONCE, Chat, Run, Wishes
 from ui.conversations import Conversations
 from ui.desk import Desk
 from ui.shield import Shield, is_loopback
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).parent / "assets"
 _ASSETS_AT = "/pilcrow"
+_SESSIONS = 500
+"""Tabs whose state Gradio keeps, 0.1 MB each; of the others only the Stop button is lost."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,10 @@ def _page(gr: Any, room: _Room) -> Any:
                 sources = _html(gr, "current-sources", render.no_sources())
         _wire_chat(gr, room.chat, run, wishes, sources, left, centre)
         _wire_works(gr, page, room, wishes, left)
-    page.queue(max_size=16, default_concurrency_limit=4)
+    # whoever is one too many is told so by `Chat`, in words, so Gradio's own queue refuses nobody
+    page.max_threads = 2 * AT_ONCE
+    page.state_session_capacity = _SESSIONS
+    page.queue(default_concurrency_limit=4)
     return page
 
 
@@ -246,11 +251,14 @@ def _wire_chat(
         return (gr.skip() if wished.question or wished.again else "", *chat.begin(asked, wished))
 
     def answer(run: Run | None) -> Iterator[Sequence[Any]]:
-        for turn, beside in chat.answer(run):
+        # what has not changed is said again: for each `skip` Gradio keeps a component for good
+        beside = render.no_sources()
+        for turn, fresh in chat.answer(run):
+            beside = beside if fresh is None else fresh
             if run and run.left.is_set():
                 yield [gr.skip()] * 2
             else:
-                yield turn, gr.skip() if beside is None else beside
+                yield turn, beside
 
     begun = gr.on(
         [question.submit, centre["ask"].click],
@@ -261,9 +269,8 @@ def _wire_chat(
         js=_WITH_WISHES,
         **_QUIET,
     )
-    answering = begun.success(
-        answer, run, [current, sources], concurrency_id="llm", concurrency_limit=1, **_QUIET
-    )
+    # all at once: the evidence is for everybody, and only the model takes one after the other
+    answering = begun.success(answer, run, [current, sources], concurrency_limit=None, **_QUIET)
     centre["stop"].click(lambda run: run and run.stop.set(), run, None, queue=False, **_QUIET)
     _wire_leaving(gr, [left["new"].click, left["leave"].click], answering, run, current, sources)
 
