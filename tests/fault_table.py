@@ -90,8 +90,6 @@ PAGE: dict[str, tuple[str, ...]] = {
 }
 OPEN: dict[str, str] = {
     "E9": "restart during a chat",
-    "E11": "many uploads",
-    "E12": "throttled attempts",
 }
 """What no test holds yet, or not wholly. The aim is that this is empty."""
 

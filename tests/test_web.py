@@ -17,7 +17,7 @@ from rag import verifying
 from rag.types import Answer, Citation, Statement
 from tests.browsers import Tab, chromium, served, tab
 from tests.page_fakes import ARTICLES, HOSTILE, FakeAssistant, FakeLibrary, passages_of
-from ui import chat, export, web, works
+from ui import chat, export, uploads, web
 from ui.conversations import Conversations, Turn, new_key
 
 if TYPE_CHECKING:
@@ -704,10 +704,10 @@ def test_uploads_have_a_limit(address: str) -> None:
     "sent", ["", "null", "{}", '[["a"], 5, [1, 2], ["a", {}]]', '[["a", "b", "c"]]']
 )
 def test_what_was_left_out_is_read_and_not_trusted(sent: str) -> None:
-    assert works.left_behind(sent) == ()
+    assert uploads.left_behind(sent) == ()
     many = json.dumps([["../x\n<b>.png", "kind"]] * 5000)
-    assert len(works.left_behind(many)) == 1000
-    assert works.left_behind(many)[0].path == "x<b>.png"
+    assert len(uploads.left_behind(many)) == 1000
+    assert uploads.left_behind(many)[0].path == "x<b>.png"
 
 
 def test_two_uploads_never_become_one(tmp_path: Path) -> None:
@@ -717,7 +717,7 @@ def test_two_uploads_never_become_one(tmp_path: Path) -> None:
         (tmp_path / "in" / name).mkdir()
         (tmp_path / "in" / name / long).write_text(name)
     files = [str(tmp_path / "in" / name / long) for name in ("1", "2")]
-    names = works.keep_uploads(files, tmp_path / "out")
+    names = uploads.keep(files, tmp_path / "out")
     assert [(tmp_path / "out" / name).read_text() for name in names] == ["1", "2"]
 
 
@@ -801,7 +801,7 @@ def test_uploaded_names_cannot_leave_their_folder(tmp_path: Path, given: str, ke
     link = tmp_path / "in" / given if "\\" in given else source
     if not link.exists():
         link.write_text("text")
-    names = works.keep_uploads([str(link)], tmp_path / "uploads")
+    names = uploads.keep([str(link)], tmp_path / "uploads")
     assert {p.name for p in (tmp_path / "uploads").iterdir()} == set(names)
     assert all("/" not in name and not name.startswith(".") for name in names)
     assert names[0].endswith(kept.rsplit("/", 1)[-1])

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+import time
 import webbrowser
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,14 +20,15 @@ from typing import TYPE_CHECKING, Any
 
 from index.errors import PilcrowError
 from rag.types import Answer
-from ui import jobs, panes, render
+from ui import jobs, panes, render, uploads
 from ui.behind import AssistantLike, LibraryLike
 from ui.chat import AT_ONCE, Chat, Run, Wishes
 from ui.conversations import Conversations
 from ui.desk import Desk
 from ui.shield import Shield, is_loopback
 from ui.suggesting import Suggester
-from ui.works import SUFFIXES, Works, left_behind
+from ui.throttle import ATTEMPTS, PAUSE, Throttle
+from ui.works import SUFFIXES, Works
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -58,6 +60,7 @@ def build_app(
     *,
     password: str | None = None,
     extras: Extras = Extras(),
+    clock: Callable[[], float] = time.monotonic,
 ) -> FastAPI:
     """The whole web face as one FastAPI application.
 
@@ -66,6 +69,7 @@ def build_app(
         library: Where the documents are listed, added and rebuilt.
         password: When given, the page asks for the user `pilcrow` and this password.
         extras: What it can do without.
+        clock: Seconds, for those who have to wait after wrong passwords.
 
     Raises:
         ConversationsUnusable: when conversations cannot be kept in the library's folder.
@@ -75,7 +79,9 @@ def build_app(
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     # gradio imports the hub library, which reads these then and never again
     os.environ["HF_HUB_OFFLINE"] = os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    os.environ["GRADIO_TEMP_DIR"] = str(library.path / "incoming")
+    incoming = library.path / "incoming"
+    uploads.clear(incoming)
+    os.environ["GRADIO_TEMP_DIR"] = str(incoming)
     import gradio as gr
     from fastapi import FastAPI
     from fastapi.responses import FileResponse
@@ -94,6 +100,7 @@ def build_app(
         _page(gr, room),
         path="/",
         auth=("pilcrow", password) if password else None,
+        auth_message=f"After {ATTEMPTS} wrong passwords, wait {PAUSE:.0f} seconds.",
         allowed_paths=[],
         max_file_size="20mb",
         show_error=False,
@@ -104,6 +111,8 @@ def build_app(
         theme=_theme(gr),
         head=_head(),
     )
+    app.add_middleware(uploads.UploadGate, folder=incoming)
+    app.add_middleware(Throttle, clock=clock)
     app.add_middleware(Shield, any_host=bool(password))
     mounted: FastAPI = app
     return mounted
@@ -148,9 +157,7 @@ def _page(gr: Any, room: _Room) -> Any:
     def ask(request: object) -> dict[str, Any]:  # Gradio takes functions, not methods
         return room.desk.ask(request)
 
-    with gr.Blocks(
-        title="Pilcrow", fill_width=True, analytics_enabled=False, delete_cache=(3600, 3600)
-    ) as page:
+    with gr.Blocks(title="Pilcrow", fill_width=True, analytics_enabled=False) as page:
         run = gr.State(None)
         gr.HTML(  # through this the page's script reaches the desk
             "",
@@ -315,7 +322,7 @@ def _wire_works(gr: Any, page: Any, room: _Room, wishes: Any, left: dict[str, An
             yield from draw(works.watch())
 
     def add(uploaded: list[str], left_out: str) -> Iterator[tuple[Any, str]]:
-        for drawn in draw(works.add(uploaded, left_behind(left_out))):
+        for drawn in draw(works.add(uploaded, uploads.left_behind(left_out))):
             yield None, drawn
 
     def add_samples() -> Iterator[str]:

@@ -5,9 +5,7 @@ The work belongs to the server, not to a tab: reloading the page or closing it s
 
 from __future__ import annotations
 
-import json
 import logging
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,17 +15,11 @@ from typing import Any
 
 from index.errors import LibraryBusy, PilcrowError
 from index.types import FailedFile, Progress, Receipt, UpdateReport
-from ui import jobs
+from ui import jobs, uploads
 from ui.behind import LibraryLike
 from ui.markup import plural
 
 SUFFIXES = (".txt", ".md", ".html", ".htm", ".pdf", ".docx")
-_LEFT_OUT = {
-    "kind": "not an article: .txt, .md, .html, .pdf or .docx",
-    "size": "larger than 20 MB",
-    "unreadable": "the browser cannot read it",
-}
-_MOST_LEFT_OUT = 1_000
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +70,7 @@ class Works:
             left_out: what was to be added with them and cannot be; reported as failed.
         """
         folder = self._library.path / "uploads"
-        names = keep_uploads(files, folder)
+        names = uploads.keep(files, folder)
 
         def work() -> UpdateReport:
             for one in left_out:
@@ -248,45 +240,6 @@ class Works:
         task.reading = document_id
         if document_id:
             self._note(document_id, "reading")
-
-
-def keep_uploads(files: Iterable[str], folder: Path) -> list[str]:
-    """Copies uploaded files into `folder`, each under its bare name, and returns the names.
-
-    A name is hostile: only its last part is used, without leading dots or control characters. A
-    file of the same name is replaced, which the library sees as an updated document.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    names = []
-    for file in files:
-        name, number = (bare := _bare(file)), 2
-        while name in names:  # two of one parcel, cut to the same name
-            name, number = f"{number} {bare}", number + 1
-        partial = folder / f".{name}.part"
-        shutil.copyfile(file, partial)
-        partial.replace(folder / name)
-        names.append(name)
-    return names
-
-
-def left_behind(sent: str) -> tuple[FailedFile, ...]:
-    """Files that a page did not send, from its JSON; comes from a browser: read, never trusted."""
-    try:
-        given = json.loads(sent)
-    except ValueError:
-        given = None
-    pairs = given if isinstance(given, list) else []
-    return tuple(
-        FailedFile(_bare(pair[0]), _LEFT_OUT.get(pair[1], "not added"))
-        for pair in pairs[:_MOST_LEFT_OUT]
-        if isinstance(pair, list) and len(pair) == 2 and all(isinstance(one, str) for one in pair)
-    )
-
-
-def _bare(name: str) -> str:
-    """A file name that stays in its folder and on its line."""
-    last = name.replace("\\", "/").rsplit("/", 1)[-1]
-    return "".join(c for c in last if c.isprintable()).lstrip(". ")[-120:] or "article.txt"
 
 
 def _paragraphs(library: LibraryLike) -> int:

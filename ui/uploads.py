@@ -1,0 +1,139 @@
+"""Uploads on their way in: how much may lie in their folder, and that it does not stay there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from index.types import FailedFile
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MOST_BYTES = 500_000_000
+"""What may lie in the folder, and come in, at the same time."""
+MOST_FILES = 2_000
+_STALE = 3600.0
+"""Seconds after which a file is nobody's: its tab was closed, or we were killed."""
+_SILENT = 60.0
+"""The same for one that was still on its way: Gradio writes those beside the others' folders."""
+_FULL = (
+    "Too much is being uploaded at once: add fewer or smaller files, or the folder they are in "
+    "with `pilcrow add`."
+)
+
+_LEFT_OUT = {
+    "kind": "not an article: .txt, .md, .html, .pdf or .docx",
+    "size": "larger than 20 MB",
+    "unreadable": "the browser cannot read it",
+}
+_MOST_LEFT_OUT = 1_000
+
+
+class UploadGate:
+    """Refuses with 413 what would not fit in the folder for uploads on their way."""
+
+    def __init__(self, app: ASGIApp, *, folder: Path, most: int = MOST_BYTES) -> None:
+        """Wraps `app`, whose uploads land in `folder`; `most` bytes may be there."""
+        self._app = app
+        self._folder = folder
+        self._most = most
+        self._coming = 0
+        """Bytes of the requests that are being received."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes a request on, counting what comes."""
+        path = scope.get("path", "").rstrip("/")
+        if scope["type"] != "http" or scope["method"] != "POST" or not path.endswith("/upload"):
+            await self._app(scope, receive, send)
+            return
+        from starlette.exceptions import HTTPException
+        from starlette.responses import PlainTextResponse
+
+        held, files = _weigh(self._folder)
+        length = dict(scope["headers"]).get(b"content-length", b"0")
+        announced = int(length) if length.isdigit() else 0
+        if files >= MOST_FILES or held + self._coming + announced > self._most:
+            await PlainTextResponse(_FULL, 413)(scope, receive, send)
+            return
+        came = 0
+
+        async def counting() -> Message:
+            nonlocal came
+            message = await receive()
+            came += len(message.get("body", b""))
+            self._coming += len(message.get("body", b""))
+            if held + self._coming > self._most:
+                raise HTTPException(413, _FULL)
+            return message
+
+        try:
+            await self._app(scope, counting, send)
+        finally:
+            self._coming -= came
+
+
+def clear(folder: Path, now: float | None = None) -> None:
+    """Takes away what has lain in `folder` for too long; `now` in seconds since the epoch."""
+    now = time.time() if now is None else now
+    for path in sorted(folder.rglob("*"), reverse=True):  # a folder comes after what is in it
+        with suppress(OSError):  # somebody else has taken it away, or it is not empty
+            if path.is_dir() and not path.is_symlink():
+                path.rmdir()
+            elif now - path.lstat().st_mtime > (_SILENT if path.parent == folder else _STALE):
+                path.unlink()
+
+
+def keep(files: Iterable[str], folder: Path) -> list[str]:
+    """Moves uploaded files into `folder`, each under its bare name, and returns the names.
+
+    A name is hostile: only its last part is used, without leading dots or control characters. A
+    file of the same name is replaced, which the library sees as an updated document.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    names = []
+    for file in files:
+        name, number = (bare := _bare(file)), 2
+        while name in names:  # two of one parcel, cut to the same name
+            name, number = f"{number} {bare}", number + 1
+        partial = folder / f".{name}.part"
+        shutil.move(file, partial)
+        partial.replace(folder / name)
+        names.append(name)
+    return names
+
+
+def left_behind(sent: str) -> tuple[FailedFile, ...]:
+    """Files that a page did not send, from its JSON; comes from a browser: read, never trusted."""
+    try:
+        given = json.loads(sent)
+    except ValueError:
+        given = None
+    pairs = given if isinstance(given, list) else []
+    return tuple(
+        FailedFile(_bare(pair[0]), _LEFT_OUT.get(pair[1], "not added"))
+        for pair in pairs[:_MOST_LEFT_OUT]
+        if isinstance(pair, list) and len(pair) == 2 and all(isinstance(one, str) for one in pair)
+    )
+
+
+def _bare(name: str) -> str:
+    """A file name that stays in its folder and on its line."""
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    return "".join(c for c in last if c.isprintable()).lstrip(". ")[-120:] or "article.txt"
+
+
+def _weigh(folder: Path) -> tuple[int, int]:
+    """Bytes and number of the files in a folder, once what is stale has gone."""
+    clear(folder)
+    sizes = []
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            if path.is_file():
+                sizes.append(path.stat().st_size)
+    return sum(sizes), len(sizes)
