@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from html import unescape
@@ -101,6 +101,17 @@ class Visitor:
                     new = message["output"]["data"]
                     shown = list(map(apply_diff, shown, new)) if shown else new
                     yield Seen(*(one if isinstance(one, str) else "" for one in shown))
+
+    def watch_until_cut(self, cut: Callable[[], None]) -> Iterator[Seen]:
+        """As `watch`; calls `cut`, which is to end the server, when the evidence is there."""
+        try:
+            for seen in self.watch():
+                yield seen
+                if seen.evidence:
+                    cut()
+        except httpx.TransportError:
+            return
+        raise AssertionError("the server went on")
 
     def answer(self, question: str) -> Seen:
         """Asks and waits for the end."""

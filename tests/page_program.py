@@ -1,0 +1,46 @@
+"""The page in a program of its own, which can be killed: FOLDER PORT [held].
+
+When held, an answer stops before its first word. "What did I ask before?" is answered with the
+questions that the page handed on as history.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from index.types import Document
+from rag.types import Answer
+from tests.page_fakes import ARTICLES, FakeAssistant, FakeLibrary
+from ui import web
+
+
+class Remembering(FakeAssistant):
+    def stream(
+        self, question: str, history: Sequence[tuple[str, str]] = (), **options: Any
+    ) -> Iterator[Answer]:
+        if question != "What did I ask before?":
+            yield from super().stream(question, history, **options)
+            return
+        said = "You asked: " + " | ".join(asked for asked, _ in history)
+        yield Answer(question, "answered", said, complete=True, stage="done")
+
+
+def main(folder: str, port: str, held: str = "") -> None:
+    library = FakeLibrary(Path(folder))
+    for name, (title, source, date, text) in ARTICLES.items():
+        library.shelf[name] = Document(name, title, text, source, "", date)
+    assistant = Remembering(library)
+    if held:
+        assistant.go_on.clear()
+
+    def ready(address: str) -> None:
+        print(address, flush=True)  # noqa: T201
+
+    web.serve(assistant, library, port=int(port), on_ready=ready)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
