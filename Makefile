@@ -16,9 +16,9 @@ LLAMA_FLAGS := -DLLAVA_BUILD=OFF '-DCMAKE_PROJECT_llama_cpp_INCLUDE=$(LLAMA_TRIM
 help:
 	@echo "make chat    install, index seeds/articles, chat on http://127.0.0.1:7860"
 	@echo "make test    install, then run every test"
-	@echo "make check   formatting, lint, types, import rules"
+	@echo "make check   formatting, lint, types, import rules, known weaknesses"
 	@echo "make faults  write tests/FAULTS.md: which test holds the outcome of which fault"
-	@echo "make audit   known weaknesses of the installed parts (asks the network)"
+	@echo "make audit   known weaknesses of the installed parts alone (asks the network)"
 	@echo "make wheel   build dist/pilcrow-*.whl"
 
 chat: .venv/.installed
@@ -35,14 +35,13 @@ check: .venv/.installed-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m tests.audit
 
 faults: .venv/.installed-dev
 	@$(BIN)/python -m tests.fault_table
 
-# Not part of `check`: it asks a service on the network, so it says other things on other days, and
-# nothing that can be relied on where the service cannot be reached.
 audit: .venv/.installed-dev
-	@$(BIN)/pip-audit --local --progress-spinner off
+	@$(BIN)/python -m tests.audit
 
 wheel: .venv/.installed-dev
 	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

@@ -19,6 +19,7 @@ from index.encoder import SentenceTransformerEncoder, default_folder
 from index.errors import ModelMissing
 from rag.generator import LlamaGenerator, find_model
 from rag.model_process import SupervisedGenerator
+from tests.audit import verdict
 from tests.gguf_files import vocabulary, write_gguf
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -137,3 +138,32 @@ def test_no_pickle_and_no_foreign_code_is_ever_loaded() -> None:
     assert not re.search(r"\bimport (?:pickle|joblib|dill|marshal)\b|torch\.load\(", source)
     assert "trust_remote_code=True" not in source
     assert '"use_safetensors": True' in source
+
+
+SOUND = {"name": "lxml", "version": "6.1.3", "vulns": []}
+WEAK = {"name": "old", "version": "1", "vulns": [{"id": "PYSEC-1", "fix_versions": ["1.1"]}]}
+SKIPPED = {"name": "torch", "skip_reason": "not found"}
+
+
+@pytest.mark.parametrize(
+    ("parts", "words", "status"),
+    [
+        ([SOUND, SKIPPED], "no weakness is known in 1 installed parts", 0),
+        ([SOUND, WEAK, SKIPPED], "old 1: PYSEC-1 (mended in 1.1)", 1),
+        ([SKIPPED, SKIPPED], "no advisory service can be reached", 0),
+    ],
+)
+def test_a_known_weakness_fails_the_check(
+    parts: list[dict[str, object]], words: str, status: int
+) -> None:
+    said, code = verdict(json.dumps({"dependencies": parts, "fixes": []}))
+    assert words in said
+    assert code == status
+
+
+@pytest.mark.parametrize("reply", ["", "Traceback (most recent call last):", "[]", "{}", "null"])
+def test_an_audit_without_network_says_so_in_one_line(reply: str) -> None:
+    said, code = verdict(reply)
+    assert "no advisory service can be reached" in said
+    assert "\n" not in said
+    assert code == 0
