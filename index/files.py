@@ -19,13 +19,13 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     Raises:
         OSError: when the disk refuses; then `path` is as it was, and nothing is left beside it.
     """
-    new = path.with_name(f"{path.name}.{uuid.uuid4().hex}{_NEW}")
+    new, file = _begun(path)
     try:
-        with new.open("xb") as file:
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        new.replace(path)
+            new.replace(path)  # while it is held, so that nobody sweeps it away before
         _sync_folder(path.parent)
     except BaseException:
         with suppress(OSError):
@@ -34,10 +34,36 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def sweep(folder: Path) -> None:
-    """Take away what writers that were killed left beside their files."""
+    """Take away what killed writers left beside their files, and nothing of those who live."""
     for leftover in folder.glob(f"*{_NEW}"):
-        with suppress(OSError):  # the next writer tries again
+        with suppress(OSError), leftover.open("rb") as file:  # the next writer tries again
+            _hold(file, wait=False)
             leftover.unlink()
+
+
+def _begun(path: Path) -> tuple[Path, BinaryIO]:
+    """A new file beside `path`, held."""
+    while True:
+        new = path.with_name(f"{path.name}.{uuid.uuid4().hex}{_NEW}")
+        file = new.open("xb")
+        with suppress(OSError):  # a file system without locks: then nobody sweeps either
+            _hold(file, wait=True)
+        if os.fstat(file.fileno()).st_nlink:
+            return new, file
+        file.close()  # swept away between the two
+
+
+def _hold(file: BinaryIO, *, wait: bool) -> None:
+    """Hold an open file until it is closed, which the system does for whoever is killed.
+
+    Raises:
+        OSError: when somebody else holds it and we do not `wait`.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows takes away no file that is open
+        return
+    fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
 
 
 def _sync_folder(folder: Path) -> None:
