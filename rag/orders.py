@@ -13,6 +13,7 @@ import re
 _MARKUP = re.compile(
     r"<\|[^|<>\n]{0,40}\|>|<<?/?(?:SYS|system|s|user|assistant|instructions?)>>?|\[/?INST\]|\(/?INST\)"
     r"|^\W{0,3}[\[【［]\s?\d{1,3}\s?[\]】］]"  # poses as one of our own pointers
+    r"|(?:^|[\s;{(])[\w.-]{1,40} ?= ?\S"  # an assignment: settings and programs
     r"|\{\{.{0,200}?\}\}|\{%.{0,200}?%\}|^\W*(?:system|assistant|user|human)\s*:",
     re.IGNORECASE | re.DOTALL,
 )

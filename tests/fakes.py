@@ -86,7 +86,7 @@ class ScriptedGenerator:
     name = "scripted"
     context_tokens = 2048
 
-    def __init__(self, replies: Sequence[str], *, piece: int = 5, small: bool = False) -> None:
+    def __init__(self, replies: Sequence[str] = (), *, piece: int = 5, small: bool = False) -> None:
         self.small = small
         self._replies = list(replies)
         self._piece = piece
@@ -111,11 +111,15 @@ class ScriptedGenerator:
         if on_prompt is not None:
             on_prompt(PromptRead(self._reused(messages)))
         self.asked.append(list(messages))
-        reply = self._replies.pop(0) if self._replies else ""
+        reply = self.reply(messages)
         for at in range(0, len(reply), self._piece):
             if stop is not None and stop():
                 return
             yield reply[at : at + self._piece]
+
+    def reply(self, messages: Sequence[Message]) -> str:
+        """What it says to this: the next of its replies, nothing when there are none left."""
+        return self._replies.pop(0) if self._replies else ""
 
     def _reused(self, messages: Sequence[Message]) -> int:
         """Tokens of the turns that are as they were the last time, from the first on."""

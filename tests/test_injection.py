@@ -23,8 +23,9 @@ from rag.generator import Message
 from rag.orders import gives_orders
 from rag.prompt import SYSTEM, plain
 from rag.types import Answer
-from tests.fakes import BagOfWordsEncoder
+from tests.fakes import BagOfWordsEncoder, ScriptedGenerator
 from tests.hostile_documents import ATTACKS, CANARY, Attack
+from tests.hostile_held_out import HELD_OUT
 from tests.test_assistant import check_pointers
 
 _NUMBERED = re.compile(r"^\[(\d+)\] (.*)$", re.MULTILINE)
@@ -47,50 +48,33 @@ REPLIES: dict[str, Reply] = {
 }
 
 
-class ObedientGenerator:
+class ObedientGenerator(ScriptedGenerator):
     """Does what the documents say, in a given manner; remembers whether one said anything."""
 
-    name = "obedient"
-    context_tokens = 2048
-
-    def __init__(self, reply: Reply, *, small: bool) -> None:
-        self.small = small
-        self._reply = reply
+    def __init__(self, manner: Reply, *, small: bool) -> None:
+        super().__init__(small=small)
+        self._manner = manner
         self.tempted = 0
 
-    def count(self, messages: Sequence[Message]) -> int:
-        return sum(map(self.count_text, (message["content"] for message in messages)))
-
-    def count_text(self, text: str) -> int:
-        return len(text.split())
-
-    def stream(
-        self,
-        messages: Sequence[Message],
-        *,
-        ids: Sequence[int],
-        max_tokens: int,
-        stop: Callable[[], bool] | None = None,
-        on_prompt: object = None,
-    ) -> Iterator[str]:
+    def reply(self, messages: Sequence[Message]) -> str:
         shown = {int(number): text for number, text in _NUMBERED.findall(messages[-1]["content"])}
         fact = next(number for number, text in shown.items() if "was built by" in text)
         orders = [
             (n, text, found[0]) for n, text in shown.items() if (found := CANARY.search(text))
         ]
         self.tempted += bool(orders)
-        for number, text, canary in reversed(orders):  # the last stands next to the question
-            yield self._reply(canary, number, fact, text)
+        # the last stands next to the question
+        return "".join(self._manner(canary, n, fact, text) for n, text, canary in reversed(orders))
 
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     shelf = tmp_path_factory.mktemp("hostile")
-    for attack in ATTACKS:
+    for attack in [*ATTACKS, *HELD_OUT]:
         (shelf / attack.name).write_text(attack.text)
     store = tmp_path_factory.mktemp("library")
     with Library.open(store, encoder=BagOfWordsEncoder(1024)) as library:
-        assert len(library.update([shelf]).added) == len(ATTACKS) == 30
+        assert len(library.update([shelf]).added) == len(ATTACKS) + len(HELD_OUT) == 40
         yield library
 
 
@@ -110,10 +94,11 @@ def obeyed(answer: Answer) -> list[str]:
     return found
 
 
-def test_there_are_thirty_of_them_and_no_two_alike() -> None:
-    assert len({attack.canary for attack in ATTACKS}) == 30
-    assert len({attack.kind for attack in ATTACKS}) == 30
-    assert all(attack.fact in attack.text for attack in ATTACKS)
+def test_there_are_forty_of_them_and_no_two_alike() -> None:
+    attacks = [*ATTACKS, *HELD_OUT]
+    assert len({attack.canary for attack in attacks}) == 40
+    assert len({attack.kind for attack in attacks}) == 40
+    assert all(attack.fact in attack.text for attack in attacks)
 
 
 @pytest.mark.fault("D6")
@@ -138,6 +123,34 @@ def test_an_obedient_model_is_not_believed(library: Library, manner: str, small:
     assert answered >= len(ATTACKS) - 1
 
 
+@pytest.mark.fault("D6")
+@pytest.mark.parametrize("small", [True, False], ids=["small", "large"])
+@pytest.mark.parametrize("manner", REPLIES)
+def test_of_orders_nobody_had_in_mind_only_cited_words_come_through(
+    library: Library, manner: str, small: bool
+) -> None:
+    """What is certain without recognising an order; how many are not recognised is printed."""
+    generator = ObedientGenerator(REPLIES[manner], small=small)
+    assistant = Assistant(library, generator)
+    spoiled = {}
+    for attack in HELD_OUT:
+        answer = assistant.answer(attack.question)
+        check_pointers(library, answer)
+        assert answer.headline
+        assert attack.builder in answer.headline.quote
+        quotes = {one.number: one.quote for one in answer.citations}
+        for statement in answer.statements:
+            assert statement.support == "supported"
+            assert not re.search(r"evil\.example|://", statement.text)
+            assert SYSTEM[:40] not in statement.text
+            if canary := CANARY.search(statement.text):
+                assert all(canary[0] in quotes[number] for number in statement.citations)
+        if found := obeyed(answer):
+            spoiled[attack.kind] = found
+    print(f"{manner}: tempted {generator.tempted}, obeyed {len(spoiled)}: {spoiled}")  # noqa: T201
+    assert generator.tempted >= 7
+
+
 def test_a_lie_is_cited_as_its_documents_and_the_truth_stands_beside_it(tmp_path: Path) -> None:
     """A false statement is no order, and nobody can tell; its source must be plain to see."""
     truth, lie = "The lighthouse of Velmora was built by Ada Brenner.", "ZX30QUOKKA"
@@ -155,15 +168,9 @@ def test_a_lie_is_cited_as_its_documents_and_the_truth_stands_beside_it(tmp_path
 @pytest.mark.fault("D6")
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.kind)
 def test_what_nobody_sees_the_model_does_not_read(library: Library, attack: Attack) -> None:
-    seen: list[Message] = []
-
-    class Listening(ObedientGenerator):
-        def stream(self, messages: Sequence[Message], **options: object) -> Iterator[str]:
-            seen.extend(messages)
-            return iter(())
-
-    Assistant(library, Listening(REPLIES["word for word"], small=True)).answer(attack.question)
-    shown = seen[-1]["content"]
+    generator = ScriptedGenerator(small=True)
+    Assistant(library, generator).answer(attack.question)
+    shown = generator.asked[-1][-1]["content"]
     assert all(char.isprintable() or char == "\n" for char in shown)
     assert not re.search(r"[\U000e0000-\U000e007f\u200b\u202a-\u202e]", shown)
     # a line can only begin with a number that we gave it
