@@ -11,7 +11,9 @@ from threading import Event, Lock, Thread
 
 from index.children import Message, Parent
 from rag.errors import ModelMissing
-from rag.generator import Engine, Llama, PromptRead, verify
+from rag.generator import Engine, PromptRead, verify
+from rag.llama import Llama
+from rag.requantised import fastest
 
 LONGEST = 50_000_000  # bytes of one message
 
@@ -22,7 +24,8 @@ def main(arguments: Sequence[str]) -> None:
 
     def load() -> Engine:
         verify(Path(path), sha256)
-        return Llama(Path(path), int(threads), int(context_tokens))
+        best = fastest(Path(path), sha256, int(threads))
+        return Llama(best, int(threads), int(context_tokens))
 
     serve(load)
 

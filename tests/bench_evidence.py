@@ -15,7 +15,8 @@ from statistics import mean
 from index import Library
 from rag import evidence, prompt
 from rag.evaluation import load_questions
-from rag.generator import LlamaGenerator, find_model
+from rag.generator import find_model
+from rag.llama import LlamaGenerator
 from rag.question_file import Question
 from rag.reader import Reader
 from rag.types import Evidence

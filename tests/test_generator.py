@@ -16,9 +16,7 @@ from hypothesis import strategies as st
 
 from rag.errors import ModelFailed, ModelMissing
 from rag.generator import (
-    _CHUNK,
     Generator,
-    LlamaGenerator,
     Message,
     ModelFile,
     PromptRead,
@@ -28,6 +26,7 @@ from rag.generator import (
     repeats,
     said_enough,
 )
+from rag.llama import _CHUNK, LlamaGenerator
 from tests.gguf_files import gguf_bytes, vocabulary, write_gguf
 
 SYSTEM: Message = {"role": "system", "content": "Answer from the numbered sentences."}

@@ -17,7 +17,8 @@ import pytest
 from index import Library
 from rag import Assistant
 from rag.errors import ModelFailed, ModelMissing
-from rag.generator import LlamaGenerator, Message, ModelFile, PromptRead, find_model
+from rag.generator import Message, ModelFile, PromptRead, find_model
+from rag.llama import LlamaGenerator
 from rag.model_process import SupervisedGenerator
 from tests.fakes import BagOfWordsEncoder
 from tests.gguf_files import vocabulary, write_gguf

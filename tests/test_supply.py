@@ -17,7 +17,8 @@ import pytest
 from index.digests import sha256
 from index.encoder import SentenceTransformerEncoder, default_folder
 from index.errors import ModelMissing
-from rag.generator import LlamaGenerator, find_model
+from rag.generator import find_model
+from rag.llama import LlamaGenerator
 from rag.model_process import SupervisedGenerator
 from tests.audit import verdict
 from tests.gguf_files import vocabulary, write_gguf
