@@ -331,6 +331,12 @@ class Library:
                 for n in [reader.passages_with(term, contents)]
             }
 
+    @property
+    def change(self) -> int:
+        """How many changes the library has seen; another number means another content."""
+        with self._store.reading() as reader:
+            return reader.change
+
     def documents(self) -> list[DocumentRecord]:
         """Every document, by id."""
         with self._store.reading() as reader:

@@ -45,6 +45,8 @@ _MOST_TOKENS = 120
 # Every content word of a small model's statement stands in its sentence. On 88 SQuAD questions the
 # answer is then on screen in 83 %, with sentences alone in 85 %, at the usual .7 in 75 %.
 _EVERY_WORD = 1.0
+# How many times the sentences of one prompt may be there when a follow-up goes on with it.
+_CONTINUED = 2
 # Sentence budget when there is no model to count tokens: about four characters a token.
 _CHARACTERS_PER_TOKEN = 4
 
@@ -117,6 +119,8 @@ class Assistant:
         if generator == "default":
             generator, self._missing = _default_generator(model, threads)
         self._generator = generator
+        # the question, the library's state and the sentences of what is in the model's cache
+        self._last_prompt: tuple[str, int, tuple[Evidence, ...]] = "", 0, ()
 
     @property
     def missing(self) -> str:
@@ -202,6 +206,8 @@ class Assistant:
         # 2. decide: do the documents answer at all? and show the best sentence if they do
         state = gate.decide(found.reading.answerable)
         chosen = self._select(run, question, found.reading)
+        if history:
+            chosen = self._continued(history[-1][0], chosen)
         best = evidence.best_of(chosen)
         run.evidence_ms, run.answerable = run.elapsed(), found.reading.answerable
         run.explain = _explanation(found, chosen)
@@ -276,6 +282,7 @@ class Assistant:
         run.explain["prompt_tokens"] = self._generator.count(asked)
         parser = citations.StatementParser()
         ids = [one.id for one in chosen if one.lead]
+        self._last_prompt = run.question, self.library.change, tuple(chosen)
         try:
             pieces = self._generator.stream(
                 asked, ids=ids, max_tokens=_MOST_TOKENS, stop=stop, on_prompt=run.note_prompt
@@ -305,6 +312,13 @@ class Assistant:
         except ModelMissing as error:
             self._lose_model(run, error)
             return evidence.select(reading.sentences, self._count, self._room(question))
+
+    def _continued(self, before: str, chosen: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
+        """The sentences, after those of the prompt before if that was for the question before."""
+        question, change, read = self._last_prompt
+        if question != before or change != self.library.change:
+            return chosen  # somebody else asked meanwhile, or what was read may be gone
+        return evidence.continued(read, chosen, self._count, _CONTINUED * prompt.TOKENS)
 
     def _lose_model(self, run: _Run, error: ModelMissing) -> None:
         """Go on with quotes only, from this question on, and say so."""

@@ -62,6 +62,38 @@ def select(
     return tuple(replace(one, id=number) for number, one in enumerate(ordered, start=1))
 
 
+def continued(
+    before: Sequence[Evidence], chosen: tuple[Evidence, ...], count: Callable[[str], int], most: int
+) -> tuple[Evidence, ...]:
+    """The sentences for a follow-up, as a prompt that goes on where the one before ended.
+
+    What the model has read at the same place need not be read again. So when half of the sentences
+    were in the prompt before, that prompt's come first, in its order, then the new ones, and the
+    best one last, a second time if need be. Only those that were chosen now may be pointed at.
+
+    Args:
+        before: what the prompt before held, in order.
+        chosen: from `select`.
+        count: tokens of a text in the model's own vocabulary.
+        most: tokens for all the sentences together; `chosen` as it is when they would be more.
+    """
+    best, known = _place(best_of(chosen)), {_place(one) for one in before}
+    now = {_place(one): one for one in chosen}
+    if 2 * len(known & now.keys()) < len(chosen):
+        return chosen
+    old = [now.get(_place(one), replace(one, lead=False, score=0.0)) for one in before]
+    old = [replace(one, lead=one.lead and _place(one) != best) for one in old]
+    new = [one for one in chosen if _place(one) not in known or _place(one) == best]
+    ordered = [*old, *new]
+    if sum(count(one.text) + _MARKER_TOKENS for one in ordered) > most:
+        return chosen
+    return tuple(replace(one, id=number) for number, one in enumerate(ordered, start=1))
+
+
+def _place(one: Evidence) -> tuple[str, int, str]:
+    return one.document_id, one.start, one.text
+
+
 def best_of(evidence: Sequence[Evidence]) -> Evidence:
     """The sentence that answers best, among those chosen on their own account."""
     return max((one for one in evidence if one.lead), key=lambda one: one.score)

@@ -191,6 +191,41 @@ def test_an_explanation_says_how_much_of_the_prompt_was_remembered(library: Libr
     assert again["prefix_reused"] == again["prompt_tokens"] == first["prompt_tokens"] > 0
 
 
+def shown_to(generator: ScriptedGenerator) -> str:
+    """The sentences of the last prompt."""
+    return generator.asked[-1][-1]["content"].partition("\n\nQuestion:")[0]
+
+
+def test_a_follow_up_goes_on_with_the_prompt_before_it(library: Library) -> None:
+    generator = ScriptedGenerator(["", "", "", ""])
+    assistant = Assistant(library, generator)
+    first, second = "Who gave the opening speech in Kyoto?", "How many people took part in Kyoto?"
+    answer = assistant.answer(first)
+    before = shown_to(generator)
+    assistant.answer(second, [(first, answer.text)])
+    assert shown_to(generator).startswith(before + "\n")
+    fresh = ScriptedGenerator([""])
+    Assistant(library, fresh).answer(second, [(first, answer.text)])
+    assert not shown_to(fresh).startswith(before)  # another assistant's model has read nothing
+
+
+@pytest.mark.parametrize("meanwhile", ["another question", "another library"])
+def test_a_prompt_that_is_no_longer_in_the_cache_is_not_gone_on_with(
+    library: Library, tmp_path: Path, meanwhile: str
+) -> None:
+    generator = ScriptedGenerator(["", "", "", ""])
+    assistant = Assistant(library, generator)
+    first, second = "Who gave the opening speech in Kyoto?", "How many people took part in Kyoto?"
+    answer = assistant.answer(first)
+    before = shown_to(generator)
+    if meanwhile == "another question":
+        assistant.answer("How many cables were cut in the Red Sea?")
+    else:
+        library.remove(["cables.txt"])
+    assistant.answer(second, [(first, answer.text)])
+    assert not shown_to(generator).startswith(before + "\n")
+
+
 def test_a_short_answer_heads_the_reply_and_stands_in_a_citation(library: Library) -> None:
     answer = ask(library, "How many submarine cables were cut in the Red Sea?")
     assert answer.short == "Three"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from index.types import Hit, ScoredSentence
 from rag import prompt
-from rag.evidence import MOST, best_of, select
+from rag.evidence import MOST, best_of, continued, select
 from rag.reader import ReadSentence
+from rag.types import Evidence
 
 
 def hit(*texts: str, name: str = "a.txt") -> Hit:
@@ -54,6 +57,52 @@ def test_a_sentence_is_not_there_twice() -> None:
 
 def test_the_best_sentence_is_there_whatever_the_budget() -> None:
     assert len(select([read(hit("A long sentence about cables."), 0)], words_of, 0)) == 1
+
+
+def numbered(*texts: str, best: str) -> tuple[Evidence, ...]:
+    """Sentences as `select` gives them: the best one last."""
+    ordered = [*(t for t in texts if t != best), best]
+    found = [read(hit(t, name=t), 0, 0.9 if t == best else 0.1) for t in reversed(ordered)]
+    return select(found, words_of, 100)
+
+
+def texts_of(chosen: Sequence[Evidence]) -> list[str]:
+    return [one.text for one in chosen]
+
+
+def test_a_follow_up_goes_on_with_the_prompt_before_and_the_best_stands_last() -> None:
+    before = numbered("One old.", "Two stays.", "Three best.", best="Three best.")
+    chosen = numbered("Two stays.", "Three best.", "Four new.", best="Two stays.")
+    both = continued(before, chosen, words_of, 100)
+    assert texts_of(both)[: len(before)] == texts_of(before)
+    assert texts_of(both)[len(before) :] == ["Four new.", "Two stays."]
+    assert {one.text: one.id for one in both if one.lead} == {
+        "Three best.": 3, "Four new.": 4, "Two stays.": 5,
+    }  # fmt: skip
+    assert best_of(both).id == 5
+
+
+def test_another_subject_begins_a_prompt_of_its_own() -> None:
+    before = numbered("One.", "Two.", best="Two.")
+    chosen = numbered("Three.", "Four.", "Two.", best="Three.")
+    assert continued(before, chosen, words_of, 100) == chosen
+
+
+def test_a_prompt_that_would_grow_too_long_begins_anew() -> None:
+    before = numbered("One.", "Two.", best="Two.")
+    assert continued(before, before, words_of, 5) == before
+
+
+@given(
+    st.lists(st.sampled_from("ABCDEF"), min_size=1, unique=True),
+    st.lists(st.sampled_from("ABCDEF"), min_size=1, unique=True),
+)
+def test_only_what_was_chosen_may_be_pointed_at(old: list[str], new: list[str]) -> None:
+    before, chosen = numbered(*old, best=old[0]), numbered(*new, best=new[0])
+    both = continued(before, chosen, words_of, 100)
+    assert sorted(one.text for one in both if one.lead) == sorted(texts_of(chosen))
+    assert [one.id for one in both] == list(range(1, len(both) + 1))
+    assert best_of(both) == both[-1] and both[-1].text == best_of(chosen).text
 
 
 @pytest.mark.fault("D5")
