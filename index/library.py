@@ -10,7 +10,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from math import log
@@ -28,6 +28,7 @@ from index.errors import (
     LibraryUnwritable,
 )
 from index.lexical import match_query
+from index.precedence import Precedence
 from index.projection import Packed
 from index.sandbox import Cancelled
 from index.store import Reader, Store, StoredPassage
@@ -71,6 +72,7 @@ class Library:
         self._threads = threads or len(os.sched_getaffinity(0))
         self._exact_up_to = exact_up_to
         self._given_encoder = encoder
+        self._precedence = Precedence()
         self._encoder_lock = threading.Lock()
         self._questions: dict[str, QuestionVectors] = {}
         self._questions_lock = threading.Lock()
@@ -154,7 +156,7 @@ class Library:
         """
         places = [Path(path).expanduser().absolute() for path in paths]
         with self._writing(dry_run):
-            work = Update(self._store, self.encoder, progress, cancelled)
+            work = Update(self._store, self.encoder, progress, self._giving_way(cancelled))
             report = work.run(places, dry_run=dry_run)
             if not dry_run:
                 self._tend_cache(progress, cancelled)
@@ -180,7 +182,7 @@ class Library:
         with self._writing(dry_run):
             with self._store.reading() as reader:
                 places = [Path(place) for place in reader.places()]
-            work = Update(self._store, self.encoder, progress, cancelled)
+            work = Update(self._store, self.encoder, progress, self._giving_way(cancelled))
             report = work.run(places, full=full, dry_run=dry_run, implied=True)
             if not dry_run:
                 self._tend_cache(progress, cancelled)
@@ -269,19 +271,24 @@ class Library:
         question = self.question(query)
         newest = 0
         while True:
-            with self._store.reading() as reader:
+            with self.asking(), self._store.reading() as reader:
                 # a state older than one seen before: somebody put an older file in its place
                 index = self._index_at(reader, anew=reader.change < newest)
                 if index.change == reader.change:
                     return self._search(reader, index, query, question, k, documents, dates)
                 newest = index.change  # it came between the two: ask again
 
+    def asking(self) -> AbstractContextManager[None]:
+        """While this lasts, changes to the library made in this process leave the cores free."""
+        return self._precedence.question()
+
     def question(self, text: str) -> QuestionVectors:
         """A question's vectors; the last few are remembered."""
         with self._questions_lock:
             if text in self._questions:
                 return self._questions[text]
-        made = self.encoder.encode_query(text)
+        with self.asking():
+            made = self.encoder.encode_query(text)
         with self._questions_lock:
             if len(self._questions) >= _REMEMBERED:
                 self._questions.pop(next(iter(self._questions)))
@@ -567,6 +574,15 @@ class Library:
         self._index = None
         self._tend_cache(anew="vector cache" in bad)
         return done
+
+    def _giving_way(self, cancelled: Callable[[], bool] | None) -> Callable[[], bool]:
+        """As `cancelled`, asked between two steps; before that, questions have their turn."""
+
+        def ask() -> bool:
+            self._precedence.give_way()
+            return cancelled is not None and cancelled()
+
+        return ask
 
     @contextmanager
     def _writing(self, dry_run: bool = False) -> Iterator[None]:

@@ -23,7 +23,7 @@ from index.store import NewContent, Placed, Reader, Store, Writer
 from index.types import Document, FailedFile, Origin, Passage, Progress, Span, UpdateReport
 
 # Passages embedded between two saves of drafts: what a kill can cost, about a second's work.
-_STRIDE = 64
+_STRIDE = 32
 # A batch of documents is written when it has this many passages or documents.
 _BATCH_PASSAGES, _BATCH_DOCUMENTS = 512, 256
 

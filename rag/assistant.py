@@ -169,7 +169,14 @@ class Assistant:
         """
         checked_question(question)
         check_history(history)
-        return self._stream(question, history, documents, dates, explain, stop or _never)
+        return self._first(
+            self._stream(question, history, documents, dates, explain, stop or _never)
+        )
+
+    def _first(self, answers: Iterator[Answer]) -> Iterator[Answer]:
+        """The answers, while changes to the library wait."""
+        with self.library.asking():
+            yield from answers
 
     def _stream(
         self,
