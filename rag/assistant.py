@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 
 from index import Hit, Library
+from index.errors import PilcrowError
 from index.lexical import words
 from rag import about, citations, conflicts, evidence, gate, prompt, showing
 from rag.conversation import (
@@ -121,6 +123,13 @@ class Assistant:
         self._generator = generator
         # the question, the library's state and the sentences of what is in the model's cache
         self._last_prompt: tuple[str, int, tuple[Evidence, ...]] = "", 0, ()
+
+    def warm_up(self) -> None:
+        """Load what the first question would wait for; what fails is told when somebody asks."""
+        with suppress(PilcrowError):
+            if self._generator is not None:
+                self._generator.load()
+            self._find("What is this about?", (), Within())
 
     @property
     def missing(self) -> str:

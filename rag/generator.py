@@ -69,6 +69,9 @@ class Generator(Protocol):
     small: bool
     """Whether it is too small to be trusted with words of its own: it may shorten a sentence."""
 
+    def load(self) -> None:
+        """Make ready, so that the first answer need not wait; may go on after it returns."""
+
     def count(self, messages: Sequence[Message]) -> int:
         """Tokens of the prompt that these messages make, chat markup included."""
 
@@ -259,6 +262,10 @@ class ChatGenerator:
         self.small = model.path.is_file() and model.path.stat().st_size < _SMALL
         self._model = model
         self._turns = Turns()  # one Llama is not thread-safe
+
+    def load(self) -> None:
+        """Make ready to write: see to whatever the first answer would wait for."""
+        self._engine()
 
     def count(self, messages: Sequence[Message]) -> int:
         """Tokens of the prompt; does not load a model that speaks ChatML."""

@@ -57,10 +57,6 @@ class LlamaGenerator(ChatGenerator):
         self._threads = threads
         self._loaded: Llama | None = None
 
-    def load(self) -> None:
-        """Load the model now, so that the first answer need not wait for it."""
-        self._llama()
-
     def _llama(self) -> Llama:
         with self._loading:
             if self._loaded is None:

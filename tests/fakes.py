@@ -90,8 +90,12 @@ class ScriptedGenerator:
         self.small = small
         self._replies = list(replies)
         self._piece = piece
+        self.loaded = False
         self.asked: list[list[Message]] = []
         """What it was asked; the last of them is what its cache holds."""
+
+    def load(self) -> None:
+        self.loaded = True
 
     def count(self, messages: Sequence[Message]) -> int:
         return sum(len(message["content"].split()) + 4 for message in messages)

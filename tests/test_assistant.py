@@ -226,6 +226,19 @@ def test_a_prompt_that_is_no_longer_in_the_cache_is_not_gone_on_with(
     assert not shown_to(generator).startswith(before + "\n")
 
 
+def test_warming_up_loads_the_model_and_says_nothing_of_an_unusable_library(
+    library: Library, tmp_path: Path
+) -> None:
+    generator = ScriptedGenerator()
+    Assistant(library, generator).warm_up()
+    assert generator.loaded and not generator.asked
+    other = BagOfWordsEncoder().with_identity(revision="2")
+    with Library.open(library.path, encoder=other) as mismatched:
+        Assistant(mismatched, None).warm_up()
+    with Library.open(tmp_path / "empty", encoder=other) as empty:
+        Assistant(empty, None).warm_up()
+
+
 def test_a_short_answer_heads_the_reply_and_stands_in_a_citation(library: Library) -> None:
     answer = ask(library, "How many submarine cables were cut in the Red Sea?")
     assert answer.short == "Three"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -364,6 +365,12 @@ def chat(
         if not library.documents():
             _say("the library is empty: add articles on the page, or with `pilcrow add ARTICLES`")
         assistant = session.parts.make_assistant(library, settings, no_model)
+
+        def ready(url: str) -> None:
+            _say(f"Pilcrow is at {url} (Ctrl-C stops it)")
+            # while the person types the first question; one that ends first is not waited for
+            threading.Thread(target=assistant.warm_up, daemon=True).start()
+
         session.parts.serve(
             assistant,
             library,
@@ -375,7 +382,7 @@ def chat(
             host=host or settings.host,
             port=port or settings.port,
             open_browser=browser,
-            on_ready=lambda url: _say(f"Pilcrow is at {url} (Ctrl-C stops it)"),
+            on_ready=ready,
             password=password,
         )
 
