@@ -232,7 +232,7 @@ class Update:
     def _read(self, one: Found) -> Parsed | None:
         """A changed file, parsed; None when it is unchanged or cannot be read."""
         try:
-            hash_ = _content_hash(documents.read_bytes(one.path), one.path.suffix)
+            hash_ = content_hash(documents.read_bytes(one.path), one.path.suffix)
             with self._store.reading() as reader:
                 before = reader.placed_at(str(one.path))
                 stored = reader.content_of(hash_) is not None
@@ -252,7 +252,7 @@ class Update:
         for _ in range(2):
             data = documents.read_bytes(one.path)
             document = documents.parse(one.id, data, one.path.suffix, cancelled=self._cancelled)
-            parsed = self._split(one, _content_hash(data, one.path.suffix), document)
+            parsed = self._split(one, content_hash(data, one.path.suffix), document)
             if documents.read_bytes(one.path) == data:
                 return parsed
         raise documents.Unreadable("it changes while it is read; try again when it is finished")
@@ -432,7 +432,7 @@ class Update:
         """What a run would do, from hashes alone."""
         for one in found:
             try:
-                hash_ = _content_hash(documents.read_bytes(one.path), one.path.suffix)
+                hash_ = content_hash(documents.read_bytes(one.path), one.path.suffix)
             except documents.Unreadable as error:
                 self._fail(one.path, error.reason, one.id)
                 continue
@@ -561,12 +561,12 @@ def _moved(one: Placed, path: Path) -> bool:
     if Path(one.place).exists() or one.place == one.path:
         return True
     try:
-        return _content_hash(documents.read_bytes(path), path.suffix) == one.hash
+        return content_hash(documents.read_bytes(path), path.suffix) == one.hash
     except documents.Unreadable:
         return False
 
 
-def _content_hash(data: bytes, suffix: str) -> str:
+def content_hash(data: bytes, suffix: str) -> str:
     """What a document's content depends on: its bytes and how they are read."""
     return hashlib.sha256(suffix.lower().encode() + b"\0" + data).hexdigest()
 

@@ -281,7 +281,10 @@ def shoot(folder: Path, only: Sequence[str]) -> None:
     own.mkdir(exist_ok=True)
     for name, (title, date, count) in COUNTS.items():
         said = f"In all {count} visitors came to the Orrin Bay cable exhibition."
-        (own / name).write_text(f"{title}\nPublished: {date}\nSource: Orrin Bay Post\n\n{said}\n")
+        if not (own / name).exists():
+            (own / name).write_text(
+                f"{title}\nPublished: {date}\nSource: Orrin Bay Post\n\n{said}\n"
+            )
     library = Held.open(folder / "library")
     library.update([seeds.articles(), own])
     full = Replay(assistant := Assistant(library))

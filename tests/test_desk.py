@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -213,6 +215,27 @@ def test_each_file_of_a_rebuild_shows_its_own_passages(room: Room) -> None:
     room.library.go_on.set()
     *_, last = looks
     assert {row.state for row in last.rows} == {"unchanged"}
+
+
+def test_a_file_is_called_changed_when_its_content_is(tmp_path: Path) -> None:
+    article = tmp_path / "a.txt"
+    article.write_text("What it says is short.\n")
+    with Library.open(tmp_path / "store", encoder=BagOfWordsEncoder()) as library:
+        library.update([article])
+        desk = Desk(library, Conversations(library.path), Works(library), Suggester(library, None))
+
+        def state() -> str:
+            drawn = desk.ask({"name": "shelf"})["slots"]["library"]
+            return str(re.findall('data-state="(.*?)"', drawn)[0])
+
+        later = article.stat().st_mtime + 100
+        os.utime(article, (later, later))
+        assert state() == "ready"
+        article.write_text("What it says is other.\n")
+        os.utime(article, (later, later))
+        assert state() == "changed"
+        article.unlink()
+        assert state() == "gone"
 
 
 def test_removing_what_cannot_come_back_asks_first(room: Room) -> None:

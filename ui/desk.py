@@ -17,8 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from index.documents import Unreadable, read_bytes
 from index.errors import InputError, PilcrowError
 from index.types import Document, DocumentRecord, Receipt
+from index.updating import content_hash
 from rag import gate, verifying
 from rag.types import Answer
 from ui import chat, export, feedback, panes, render
@@ -297,13 +299,19 @@ def _marks(answer: Answer, document: Document) -> list[tuple[int, int, int]]:
 
 def _file_state(record: DocumentRecord) -> panes.FileState:
     """How a document's file stands to what is stored of it."""
+    path = Path(record.path)
     try:
-        touched = Path(record.path).stat().st_mtime
+        touched = path.stat().st_mtime
         added = datetime.fromisoformat(record.added_at)
     except OSError:
         return "gone"
     except ValueError:
         return "ready"
     added = added if added.tzinfo else added.replace(tzinfo=UTC)
-    # the library notes whole seconds
-    return "changed" if int(touched) > added.timestamp() else "ready"
+    if int(touched) <= added.timestamp():  # the library notes whole seconds
+        return "ready"
+    try:  # it may have been copied, or saved as it was
+        same = content_hash(read_bytes(path), path.suffix) == record.content_hash
+    except Unreadable:
+        return "gone"
+    return "ready" if same else "changed"
