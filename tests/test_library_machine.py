@@ -15,7 +15,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from index import Library
+from index import Library, Receipt
 from tests.fakes import BagOfWordsEncoder
 
 NAMES = st.sampled_from(["harbour.txt", "bridge.txt", "sub/harbour.txt", "sub/castle.txt"])
@@ -50,6 +50,7 @@ class LibraryMachine(RuleBasedStateMachine):
         self.files: dict[str, str] = {}
         self.held: dict[str, str] = {}
         self.left_out: set[str] = set()
+        self.receipts: dict[str, Receipt] = {}
         self.known = False
         self.encoder = BagOfWordsEncoder(64)
         self.library = self.open("library")
@@ -128,6 +129,17 @@ class LibraryMachine(RuleBasedStateMachine):
         assert (receipt.left, receipt.passages == 0) == (0, shared)
         del self.held[name]
         self.left_out.add(name)
+        self.receipts[name] = receipt
+
+    @precondition(lambda self: self.receipts)
+    @rule(data=st.data())
+    def restore(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.receipts)))
+        report = self.library.restore(self.receipts.pop(name))
+        assert bool(report.failed) == (name not in self.files)
+        if name in self.files:
+            self.held[name] = self.files[name]
+        self.left_out.discard(name)
 
     @rule()
     def reopen(self) -> None:

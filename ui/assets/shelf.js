@@ -230,7 +230,9 @@ export function takeFiles() {
     event.preventDefault();
     aim(true);
   }, true);
-  document.addEventListener("dragleave", (event) => event.relatedTarget ?? aim(false), true);
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) aim(false); // out of the window, not from one part to another
+  }, true);
   document.addEventListener("drop", takeDrop, true);
   document.addEventListener("change", takeChosen, true);
 }
