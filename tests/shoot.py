@@ -1,12 +1,13 @@
 """Pictures of the page in each of its states, light and dark: `python -m tests.shoot FOLDER`.
 
 Not a test: somebody has to look at them. The models and the library are the real ones; what the
-assistant has said once it says again, so that the second theme costs no second answer. The library
-stays in FOLDER for the next run. Names after FOLDER take only those pictures.
+assistant has said once it says again, so that the second theme costs no second answer. Names after
+FOLDER take only those pictures.
 """
 
 from __future__ import annotations
 
+import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -216,7 +217,7 @@ def first_run(opened: Tab, _: Replay) -> None:
 
 
 WIDE = (
-    empty_chat, answering, answer, citation, reader, card, not_found, partial, conflict, why,
+    empty_chat, answering, answer, citation, reader, card, not_found, partial, why,
     follow_up, problem, scope, library_pane, failed_file, conversations, dropping, rebuild,
 )  # fmt: skip
 NARROW = (empty_chat, answer, sheet, reader, not_found, menu)
@@ -276,17 +277,15 @@ def _forget(library: Path) -> None:
 
 def shoot(folder: Path, only: Sequence[str]) -> None:
     """Take the pictures; `only` some of them by name, all when empty."""
-    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("library", "empty", "articles"):
+        shutil.rmtree(folder / name, ignore_errors=True)
     own = folder / "articles"
-    own.mkdir(exist_ok=True)
+    own.mkdir(parents=True)
     for name, (title, date, count) in COUNTS.items():
         said = f"In all {count} visitors came to the Orrin Bay cable exhibition."
-        if not (own / name).exists():
-            (own / name).write_text(
-                f"{title}\nPublished: {date}\nSource: Orrin Bay Post\n\n{said}\n"
-            )
+        (own / name).write_text(f"{title}\nPublished: {date}\nSource: Orrin Bay Post\n\n{said}\n")
     library = Held.open(folder / "library")
-    library.update([seeds.articles(), own])
+    library.update([seeds.articles()])
     full = Replay(assistant := Assistant(library))
     assistant.answer(FORUM)  # the models are loaded before the first picture says how long it took
     without = Assistant(library, None)
@@ -302,6 +301,8 @@ def shoot(folder: Path, only: Sequence[str]) -> None:
             camera.take(address, full, NARROW, "narrow-", (420, 860))
             camera.take(address, full, WIDE)
             camera.take(address, full, (citation, library_pane), "small-", (1100, 700))
+            library.update([own])
+            camera.take(address, full, (conflict,))
         replay = Replay(without)
         with served(replay, library, replace(missing, quick=without)) as address:
             camera.take(address, replay, (empty_chat, answer), "missing-model-")

@@ -179,6 +179,14 @@ def test_a_summary_names_failures_with_their_reason() -> None:
     assert jobs.summary(report, 3) == "+3 paragraphs; 1 failed: b.pdf: damaged PDF"
 
 
+def test_a_quoted_sentence_says_whose_it_is_and_of_when() -> None:
+    cited = Citation(1, "a.txt", "A <b>", "", 3, 0, 9, "Said so.", date="2024-06-03")
+    said = Statement("Said so.", "supported", (1,), quoted=True)
+    drawn = render.answer(Answer("q", "answered", "", (said,), (cited,), complete=True), 1)
+    where = drawn.split('class="from"')[1]
+    assert where.index("A &lt;b&gt;") < where.index("2024-06-03") < where.index("paragraph 3")
+
+
 def test_of_several_failures_the_rows_say_which_and_why() -> None:
     failed = tuple(FailedFile(f"{name}.pdf", "damaged PDF") for name in "ab")
     assert jobs.summary(UpdateReport(added=("c",), failed=failed), 3) == "+3 paragraphs; 2 failed"

@@ -222,10 +222,11 @@ def _statement(said: Statement, citations: Sequence[Citation], turn: int) -> str
 
 def _figure(kind: str, words: str, quote: str, cited: Citation, markers: str) -> str:
     """A sentence of the source, set apart, with where it stands."""
+    date = f' · <span class="at">{escape(cited.date)}</span>' if cited.date else ""
     return (
         f'<figure class="{kind}"><figcaption class="eyebrow">{words}</figcaption>'
         f'<blockquote dir="auto">{escape(quote)}</blockquote>'
-        f'<p class="from"><bdi>{escape(_name(cited))}</bdi> · <span class="at">paragraph '
+        f'<p class="from"><bdi>{escape(_name(cited))}</bdi>{date} · <span class="at">paragraph '
         f"{cited.paragraph} {markers}</span></p></figure>"
     )
 
