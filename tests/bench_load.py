@@ -132,6 +132,7 @@ def main() -> None:
             for people, each in CROWDS:
                 print(_row(people, crowd(address, people, each, questions)), flush=True)  # noqa: T201
             before, visitor = memory(process), Visitor(address)
+            print(f"\nbefore: {before}", flush=True)  # noqa: T201
             for number, question in enumerate(islice(cycle(questions), rounds)):
                 ask(visitor, question)
                 if number % 50 == 49:

@@ -91,6 +91,8 @@ class HeldEngine:
 class HeldGenerator(ChatGenerator):
     """The generator that people use, around an engine that can be held."""
 
+    _leave_behind = True  # a test that fails ends all the same
+
     def __init__(self, model: Path) -> None:
         super().__init__(ModelFile(model, "held", "file"), context_tokens=100_000)
         self.held = HeldEngine()
@@ -140,9 +142,11 @@ class Watching(Thread):
 
 
 @pytest.fixture
-def held(tmp_path: Path) -> HeldGenerator:
+def held(tmp_path: Path) -> Iterator[HeldGenerator]:
     model = write_gguf(tmp_path / "model.gguf", vocabulary(["h e"], pre="unknown"))
-    return HeldGenerator(model)
+    made = HeldGenerator(model)
+    yield made
+    made.held.all_allowed = True
 
 
 @pytest.fixture
