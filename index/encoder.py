@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index import exported
+from index.cores import one_core
 from index.digests import sha256
 from index.errors import ModelMissing
 from index.exported import Network
@@ -200,7 +201,7 @@ class SentenceTransformerEncoder:
                 found[i] = _pool(tokens[row][: len(offsets)], offsets, spans, self._directions)
 
         batches = _batches([len(e.ids) for e in encodings], self._network.pieces_per_pass)
-        with ThreadPoolExecutor(self._network.passes) as pool:
+        with one_core(), ThreadPoolExecutor(self._network.passes) as pool:
             list(pool.map(read, batches))
         return [vectors for vectors in found if vectors is not None]
 
@@ -208,9 +209,11 @@ class SentenceTransformerEncoder:
         """The vectors of a question; what exceeds the encoder's window is cut."""
         encoding = self._tokenizer.encode(text)
         tokens = self._network.forward([self._within_window(encoding.ids)])[0]
+        with one_core():
+            projected = project(tokens[1:-1], self._directions)
         return QuestionVectors(
             vector=unit(tokens.mean(axis=0)),
-            tokens=project(tokens[1:-1], self._directions),
+            tokens=projected,
             pieces=tuple(encoding.tokens[1 : len(tokens) - 1]),
         )
 

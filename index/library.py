@@ -20,6 +20,7 @@ import numpy as np
 
 from index import database, files, ranking, vectors
 from index.checking import check_library, damage
+from index.cores import one_core
 from index.encoder import Encoder, EncoderIdentity, QuestionVectors
 from index.errors import (
     InputError,
@@ -427,7 +428,8 @@ class Library:
         near, _ = index.search(question.vector, depth, allowed)
         matched = reader.matches(match_query(query), depth, contents)
         found = reader.passages(sorted({*map(int, near), *matched}))
-        return ranking.rank(query, question, found, matched, k, documents)
+        with one_core():
+            return ranking.rank(query, question, found, matched, k, documents)
 
     def _index_at(self, reader: Reader, *, anew: bool = False) -> vectors.VectorIndex:
         """The vector index at the reader's change, or at a newer one.

@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from math import log
 from pathlib import Path
 from statistics import median
@@ -70,7 +71,10 @@ def evidence(folder: Path, size: int) -> _Row:
     torch.set_num_threads(1)  # on a question two are slower than one
     raw, index = raw_encoder(), faiss.IndexFlatIP(384)
     index.add(synthetic(size, 7))
-    assistant = Assistant(Library.open(library_of(folder, size)), None)
+    place = library_of(folder, size)
+    for name in ("library.sqlite", "vectors.cache"):
+        assert sum(map(len, _blocks(place / name)))
+    assistant = Assistant(Library.open(place), None)
 
     def baseline(question: str) -> None:
         index.search(raw.encode([question], show_progress_bar=False), 10)
@@ -79,6 +83,12 @@ def evidence(folder: Path, size: int) -> _Row:
         next(one for one in assistant.stream(question) if one.timings.evidence_ms is not None)
 
     return in_turn(baseline, ours, questions())
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    """A file's content, which then is in the system's memory."""
+    with path.open("rb") as file:
+        yield from iter(partial(file.read, 1 << 24), b"")
 
 
 def in_turn(
