@@ -223,7 +223,7 @@ class Assistant:
         state = gate.decide(found.reading.answerable)
         chosen = self._select(run, question, found.reading)
         if history:
-            chosen = self._continued(history[-1][0], chosen)
+            chosen = self._continued(found.form, history[-1][0], chosen)
         best = evidence.best_of(chosen)
         run.evidence_ms, run.answerable = run.elapsed(), found.reading.answerable
         run.explain = _explanation(found, chosen)
@@ -329,12 +329,15 @@ class Assistant:
             self._lose_model(run, error)
             return evidence.select(reading.sentences, self._count, self._room(question))
 
-    def _continued(self, before: str, chosen: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
+    def _continued(
+        self, asked: str, before: str, chosen: tuple[Evidence, ...]
+    ) -> tuple[Evidence, ...]:
         """The sentences, after those of the prompt before if that was for the question before."""
         question, change, read = self._last_prompt
         if question != before or change != self.library.change:
             return chosen  # somebody else asked meanwhile, or what was read may be gone
-        return evidence.continued(read, chosen, self._count, _CONTINUED * prompt.TOKENS)
+        most = self._room(asked, _CONTINUED * prompt.TOKENS)
+        return evidence.continued(read, chosen, self._count, most)
 
     def _lose_model(self, run: _Run, error: ModelMissing) -> None:
         """Go on with quotes only, from this question on, and say so."""
@@ -407,9 +410,9 @@ class Assistant:
             return len(text) // _CHARACTERS_PER_TOKEN + 1
         return self._generator.count_text(text)
 
-    def _room(self, question: str) -> int:
-        """Tokens left for sentences beside the question."""
-        room = prompt.TOKENS - self._count(prompt.question_of(question))
+    def _room(self, question: str, most: int = prompt.TOKENS) -> int:
+        """Tokens left for sentences beside the question, out of `most` and of the context."""
+        room = most - self._count(prompt.question_of(question))
         if self._generator is not None:
             fixed = self._generator.count(prompt.messages(question, ()))
             room = min(room, self._generator.context_tokens - _MOST_TOKENS - fixed)

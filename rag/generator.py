@@ -41,7 +41,10 @@ _MANY = 12  # tokens of the same few said over and over before the writing is st
 
 # Bytes of weights. Below about half a billion parameters a model puts words together that no
 # sentence supports: SmolLM2-135M made "strong and weak forces" into "the electromagnetic force".
-_SMALL = 400_000_000
+SMALL = 400_000_000
+CONTEXT = 1280
+"""Tokens of prompt and answer together: the examples, twice `prompt.TOKENS` (a follow-up), the
+answer and room to spare. Each costs 23 kB of memory with the packaged model."""
 
 
 class Message(TypedDict):
@@ -259,7 +262,7 @@ class ChatGenerator:
             )
         self.name = model.name
         self.context_tokens = context_tokens
-        self.small = model.path.is_file() and model.path.stat().st_size < _SMALL
+        self.small = model.path.is_file() and model.path.stat().st_size < SMALL
         self._model = model
         self._turns = Turns()  # one Llama is not thread-safe
 

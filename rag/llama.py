@@ -19,8 +19,10 @@ from weakref import finalize
 
 from rag.errors import ModelMissing
 from rag.generator import (
+    CONTEXT,
     IM_END,
     IM_START,
+    SMALL,
     ChatGenerator,
     Engine,
     Message,
@@ -52,7 +54,7 @@ class LlamaGenerator(ChatGenerator):
 
     _loading: ClassVar[Lock] = Lock()
 
-    def __init__(self, model: ModelFile, *, threads: int, context_tokens: int = 2048) -> None:
+    def __init__(self, model: ModelFile, *, threads: int, context_tokens: int = CONTEXT) -> None:
         super().__init__(model, context_tokens)
         self._threads = threads
         self._loaded: Llama | None = None
@@ -85,6 +87,10 @@ class Llama:
         log.clear()
         settings = api.llama_model_default_params()
         settings.n_gpu_layers = 0
+        # what llama.cpp stores anew for this CPU would stay in memory twice; of a large model the
+        # system may rather drop what it has mapped than run out
+        if path.is_file() and path.stat().st_size < SMALL:
+            settings.load_mode = api.LLAMA_LOAD_MODE_NONE
         self._model = api.llama_model_load_from_file(str(path).encode(), settings)
         if not self._model:
             raise unusable(path, log[-1] if log else "llama.cpp does not say why")

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from index.children import Child, Empty, Gone, Message
 from rag.errors import ModelFailed, ModelMissing
-from rag.generator import ChatGenerator, Engine, ModelFile, PromptRead
+from rag.generator import CONTEXT, ChatGenerator, Engine, ModelFile, PromptRead
 from rag.generator import Message as Turn
 
 DEADLINE = 120.0
@@ -42,7 +42,7 @@ class SupervisedGenerator(ChatGenerator):
         model: ModelFile,
         *,
         threads: int,
-        context_tokens: int = 2048,
+        context_tokens: int = CONTEXT,
         deadline: float = DEADLINE,
         worker: str = "rag._model_worker",
     ) -> None:

@@ -252,7 +252,7 @@ class TestWriting:
 
     def test_stop_while_reading_a_long_prompt(self, generator: LlamaGenerator) -> None:
         asks = count()
-        messages = asked("why? " * 600)
+        messages = asked("why? " * 500)
         assert written(generator, messages, stop=lambda: next(asks) > 3) == ""
         assert written(generator, asked("Where?"), max_tokens=9)  # and the model is free again
 
