@@ -13,6 +13,7 @@ from index.encoder import Embeddable, SentenceTransformerEncoder, default_folder
 from index.transformer import Transformer
 from index.types import Span
 from rag import Assistant
+from rag.assistant import NOT_FOUND
 from rag.evaluation import evaluate, load_questions
 from rag.types import Answer
 
@@ -118,3 +119,35 @@ def test_the_two_shared_articles(tmp_path: Path, encoder: SentenceTransformerEnc
     assert any("5.3 billion" in citation.quote for citation in answer.citations)
     check_pointers(library, answer)
     assert assistant.answer("Who is the president of Brazil?").state == "not_found"
+
+
+BRIDGE = """Die neue Brücke
+
+Die Stadt hat im Mai 2021 die neue Brücke über den Fluss eröffnet. Der Bau kostete 48 Millionen \
+Euro und dauerte vier Jahre. Die Bürgermeisterin Anna Keller zerschnitt am Morgen das Band.
+"""
+LIBRARY_HOURS = """Bibliothek schließt früher
+
+Die städtische Bibliothek schließt ab Herbst schon um achtzehn Uhr. Der Leiter Jonas Weber nennt \
+die hohen Heizkosten als Grund. Die Zweigstelle am Hafen bleibt samstags geöffnet.
+"""
+
+
+@pytest.mark.parametrize(
+    ("question", "wanted"),
+    [
+        ("Wie viel kostete der Bau der Brücke?", "48 Millionen"),
+        ("Wann wurde die neue Brücke eröffnet?", "Mai 2021"),
+        ("Wer zerschnitt das Band?", "Anna Keller"),
+        ("Wer hat die Mona Lisa gemalt?", NOT_FOUND),
+        ("Wie hoch ist der Eiffelturm?", NOT_FOUND),
+    ],
+)
+def test_german_is_answered_and_silence_is_kept(
+    tmp_path: Path, encoder: SentenceTransformerEncoder, question: str, wanted: str
+) -> None:
+    (tmp_path / "a.txt").write_text(BRIDGE)
+    (tmp_path / "b.txt").write_text(LIBRARY_HOURS)
+    with Library.open(tmp_path / "library", encoder=encoder) as library:
+        library.update([tmp_path / "a.txt", tmp_path / "b.txt"])
+        assert wanted in Assistant(library, None).answer(question).text

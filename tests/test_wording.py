@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from index.lexical import match_query, words
 from rag.kinds import Kind, fits, question_kind
-from rag.wording import content_stems, names, negations, numbers, stem
+from rag.wording import content_stems, in_english, names, negations, numbers, stem
 
 
 @pytest.mark.parametrize(
@@ -98,3 +98,17 @@ def test_nothing_breaks_on_any_text(text: str) -> None:
     assert all(content_stems(text)) or not content_stems(text)
     assert negations(text) >= 0
     assert all(any(c.isdigit() for c in number) for number in numbers(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "english"),
+    [
+        ("The forum met in Kyoto, and the delegates spoke about cables that were cut.", True),
+        ("She said it was not the first time that this had been tried.", True),
+        ("Die Stadt hat im Mai die neue Brücke über den Fluss eröffnet.", False),
+        ("La ville a inauguré en mai le nouveau pont sur le fleuve.", False),
+        ("Мост через реку открыли в мае.", False),
+    ],
+)
+def test_english_is_known_by_the_words_that_join_others(text: str, english: bool) -> None:
+    assert in_english(text) is english

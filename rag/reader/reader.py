@@ -17,9 +17,16 @@ from index.library import Library
 from index.passages import has_cjk
 from rag.reader.features import NAMES, Candidate, Matrix, Question, features, take_apart
 from rag.reader.gate_features import GATE_NAMES, gate_features
+from rag.wording import in_english
 
 # Passages read closely, and sentences in them at most: 48, or 3 a passage when many are read.
 _PASSAGES, _SENTENCES, _EACH = 6, 48, 3
+
+
+# Nats by which the gate believes too little in other languages: question words, names by capitals
+# and endings are English. Of 120 XQuAD-de questions 41 % were refused at first, 15 % with this, and
+# 99 % of those whose article is hidden; of 120 others 33 and 10 %, and 93 %.
+_OTHER_LANGUAGE = 1.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,8 @@ class Reader:
             return Reading((), 0.0)
         judge = by_words if has_cjk(question) else first_rung
         _, scores, logit = judge(seen)
+        if judge is first_rung and not in_english(" ".join(hit.text for hit in hits[:_PASSAGES])):
+            logit += _OTHER_LANGUAGE
         order = np.argsort(-scores, kind="stable")
         belief = _belief(scores)
         return Reading(
