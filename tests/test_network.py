@@ -15,7 +15,7 @@ from index.types import Span
 from rag.reader import Reader, ReadSentence, network
 from rag.reader.features import NAMES
 from rag.reader.network import Asked, Read
-from rag.reader.second import answer_in, best_span, whole_numbers
+from rag.reader.second import answer_in, best_span, right_sort, whole_numbers
 from tests.fakes import BagOfWordsEncoder
 
 WIDTH = 96
@@ -169,3 +169,21 @@ def test_a_passage_that_has_just_gone_gives_no_short_answer(knowing: Library) ->
     sentence = best_of(knowing, QUESTION)
     knowing.remove(["cables.txt"])
     assert answer_in(knowing, QUESTION, sentence) is None
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "may"),
+    [
+        ("How many users did the country have?", "most", False),
+        ("How much does the institute cost?", "Britain", False),
+        ("How much does the institute cost?", "100 million pounds", True),
+        ("How many ships came?", "three", True),
+        ("When did the bank open?", "the harbour", False),
+        ("When did the bank open?", "May 2021", True),
+        ("Who opened the bank?", "the mayor", True),
+    ],
+)
+def test_a_short_answer_is_of_the_sort_that_was_asked_for(
+    question: str, text: str, may: bool
+) -> None:
+    assert right_sort(question, text) is may

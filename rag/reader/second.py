@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from index import Hit
 from index.library import Library
-from rag.kinds import question_kind
+from rag.kinds import fits, question_kind
 from rag.reader import network
 from rag.reader.features import NAMES
 from rag.reader.network import Asked, Read
@@ -66,7 +66,12 @@ def answer_in(library: Library, question: str, sentence: ReadSentence) -> str | 
     if not found:
         return None
     text, likely = short(found[0][1], network.judge(about, [found[0][1]]).places[0])
-    return text if sentence.score * likely >= known.certain else None
+    return text if sentence.score * likely >= known.certain and right_sort(question, text) else None
+
+
+def right_sort(question: str, text: str) -> bool:
+    """Whether words may answer at all: a number where one is asked for, a time likewise."""
+    return question_kind(question) not in ("number", "when") or fits(question, text) is True
 
 
 def asked(library: Library, question: str) -> Asked:
