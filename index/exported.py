@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import json
 import logging
-import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.digests import sha256
+from index.files import replacing_folder
 from index.transformer import PROBE, Transformer, padded
 
 _GRAPH, _WEIGHTS, _DIGESTS = "graph.onnx", "weights.bin", "digests.json"
@@ -94,28 +93,15 @@ def load(folder: Path, threads: int) -> Exported | None:
 def make(network: Transformer, folder: Path, threads: int) -> Exported | None:
     """Export a network into a folder; None when that cannot be done, and nothing is left then."""
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, ignore_cleanup_errors=True) as new:
-            trial = Path(new) / "graph"
-            trial.mkdir()
+        with replacing_folder(folder) as trial:
             network.export(trial / _GRAPH, trial / _WEIGHTS)
             (trial / _DIGESTS).write_text(json.dumps(_digests(trial)), encoding="utf-8")
             if not _alike(network, Exported(trial / _GRAPH, threads)):
                 raise ValueError("the exported network gives other vectors")
-            _put(trial, folder)
         return load(folder, threads)
     except Exception as error:  # an unknown architecture, a full disk: torch runs it, as before
         logging.getLogger(__name__).warning("the encoder could not be exported: %s", error)
         return None
-
-
-def _put(trial: Path, folder: Path) -> None:
-    """Rename into place; what is there already is another process's, or no good."""
-    if folder.exists():
-        with suppress(OSError):
-            folder.rename(trial.parent / "old")
-    with suppress(OSError):  # another process was faster
-        trial.rename(folder)
 
 
 def _alike(one: Network, other: Network) -> bool:

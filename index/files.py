@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,6 +13,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 _NEW = ".new"
+_MAKING = "making-"
+_STALE = 3600.0
+"""Seconds after which a folder in the making is nobody's; the longest takes half a minute."""
 
 
 @contextmanager
@@ -31,6 +37,32 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         with suppress(OSError):
             new.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """A folder to fill that takes the place of `folder` when the block ends well.
+
+    For what can be made again: where two do so at the same time, either one's stays.
+
+    Raises:
+        OSError: when the disk refuses; then `folder` is as it was.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.parent.glob(f"{_MAKING}*"):  # of somebody who was killed
+        if time.time() - leftover.stat().st_mtime > _STALE:
+            shutil.rmtree(leftover, ignore_errors=True)
+    place = tempfile.TemporaryDirectory(
+        dir=folder.parent, prefix=_MAKING, ignore_cleanup_errors=True
+    )
+    with place as beside:
+        new = Path(beside) / "new"
+        new.mkdir()
+        yield new
+        with suppress(OSError):  # there is none
+            folder.rename(Path(beside) / "old")
+        with suppress(OSError):  # another process was faster
+            new.rename(folder)
 
 
 def sweep(folder: Path) -> None:

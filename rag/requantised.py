@@ -21,12 +21,11 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from index.digests import sha256
+from index.files import replacing_folder
 from rag import llama
 
 FORMS = ("Q4_0", "Q8_0")
@@ -85,10 +84,7 @@ def _kept(folder: Path, shipped: Path) -> Path | None:
 
 def _chosen(folder: Path, shipped: Path, threads: int, speed: Callable[[Path, int], float]) -> Path:
     """Make and time the forms; keep the fastest, and what was found."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, ignore_cleanup_errors=True) as new:
-        trial = Path(new) / "forms"
-        trial.mkdir()
+    with replacing_folder(folder) as trial:
         speeds = {"": speed(shipped, threads) * _WORTH}
         for form in FORMS:
             llama.requantise(shipped, trial / f"{form}.gguf", form)
@@ -100,8 +96,4 @@ def _chosen(folder: Path, shipped: Path, threads: int, speed: Callable[[Path, in
         digest = sha256(trial / f"{best}.gguf") if best else ""
         told = {"form": best, "sha256": digest, "tokens_per_s": speeds}
         (trial / _CHOICE).write_text(json.dumps(told), encoding="utf-8")
-        if folder.exists():
-            with suppress(OSError):  # another process's, just made, or no good
-                folder.rename(Path(new) / "old")
-        trial.rename(folder)
     return _kept(folder, shipped) or shipped

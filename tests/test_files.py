@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Thread
@@ -9,7 +10,7 @@ from threading import Event, Thread
 import pytest
 
 from index import Library
-from index.files import replacing, sweep
+from index.files import replacing, replacing_folder, sweep
 from rag.types import Answer
 from tests.fakes import BagOfWordsEncoder
 from ui import feedback
@@ -67,3 +68,40 @@ def test_a_writer_that_fails_leaves_nothing(tmp_path: Path) -> None:
         raise ZeroDivisionError
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_text() == "before"
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    folder = tmp_path / "cache" / "one"
+    for content in ("old", "new"):
+        with replacing_folder(folder) as new:
+            (new / "file").write_text(content)
+    assert (folder / "file").read_text() == "new"
+    with pytest.raises(ValueError, match="half"), replacing_folder(folder) as new:
+        (new / "file").write_text("half")
+        raise ValueError("half made")
+    assert (folder / "file").read_text() == "new"
+    assert list(folder.parent.iterdir()) == [folder]
+
+
+def test_a_folder_that_somebody_killed_was_making_goes_and_a_living_ones_stays(
+    tmp_path: Path,
+) -> None:
+    dead, alive = tmp_path / "making-dead", tmp_path / "making-alive"
+    for one in (dead, alive):
+        (one / "new").mkdir(parents=True)
+    long_ago = dead.stat().st_mtime - 100_000
+    os.utime(dead, (long_ago, long_ago))
+    with replacing_folder(tmp_path / "one"):
+        pass
+    assert not dead.exists()
+    assert alive.exists()
+
+
+def test_of_two_who_make_the_same_folder_one_wins_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "one"
+    with replacing_folder(folder) as slow:
+        (slow / "file").write_text("slow")
+        with replacing_folder(folder) as quick:
+            (quick / "file").write_text("quick")
+    assert (folder / "file").read_text() in ("slow", "quick")
+    assert list(tmp_path.iterdir()) == [folder]
