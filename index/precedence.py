@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-LONGEST_WAIT = 2.0
-"""Seconds a step waits at most: under questions all the time, work goes on at about half speed."""
+LONGEST_WAIT = 1.0
+"""Seconds to wait at most, and to work before waiting again: under questions all the time work goes
+on at about half its speed."""
 
 
 class Precedence:
@@ -17,6 +19,8 @@ class Precedence:
         """No question is under way."""
         self._asked = 0
         self._changed = threading.Condition()
+        self._waited = float("-inf")
+        """When the last wait was over, on the monotonic clock."""
 
     @contextmanager
     def question(self) -> Iterator[None]:
@@ -31,6 +35,12 @@ class Precedence:
                 self._changed.notify_all()
 
     def give_way(self, longest: float = LONGEST_WAIT) -> bool:
-        """Wait until no question is under way, or for so many seconds; says whether none is."""
+        """Wait until no question is under way, or for so many seconds; says whether none is.
+
+        Who has waited may work as long again before the next wait.
+        """
         with self._changed:
-            return self._changed.wait_for(lambda: not self._asked, longest)
+            if self._asked and time.monotonic() - self._waited >= longest:
+                self._changed.wait_for(lambda: not self._asked, longest)
+                self._waited = time.monotonic()
+            return not self._asked

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 from index import Library
-from index.encoder import Embeddable, PassageVectors
 from index.precedence import Precedence
-from index.types import Progress
 from tests.fakes import BagOfWordsEncoder
 
 
@@ -40,6 +37,15 @@ def test_work_does_not_wait_for_ever_and_not_at_all_when_nobody_asks() -> None:
     assert precedence.give_way(0.0)
 
 
+def test_who_has_waited_works_before_waiting_again() -> None:
+    precedence = Precedence()
+    with precedence.question():
+        assert not precedence.give_way(0.01)
+        assert not precedence.give_way(3600.0)  # at once: the work comes first now
+    with precedence.question():
+        assert not precedence.give_way(3600.0)
+
+
 def test_a_question_that_fails_holds_nobody_up() -> None:
     precedence = Precedence()
     try:
@@ -50,36 +56,28 @@ def test_a_question_that_fails_holds_nobody_up() -> None:
     assert precedence.give_way(0.0)
 
 
-class Counting(BagOfWordsEncoder):
-    """Notes whether a question was under way when passages were embedded."""
+class Noting(Precedence):
+    """Notes how many questions were under way whenever work would have waited for them."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.begun = threading.Event()
+        self.seen: list[int] = []
 
-    def encode(self, passages: Sequence[Embeddable]) -> list[PassageVectors]:
-        self.begun.set()
-        return super().encode(passages)
+    def give_way(self, longest: float = 0.0) -> bool:
+        self.seen.append(self._asked)
+        return super().give_way(0.0)
 
 
-def test_embedding_begins_when_the_question_is_answered(tmp_path: Path) -> None:
+def test_changes_of_a_library_give_way_to_whoever_asks_it(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("The bank opened in May.")
-    encoder = Counting()
-    library = Library.open(tmp_path / "library", encoder=encoder)
-    near = threading.Event()
-
-    def progress(step: Progress) -> None:
-        if step.stage == "embedding":
-            near.set()
-
-    def add() -> None:
-        library.update([tmp_path / "a.txt"], progress=progress)
-
-    adding = threading.Thread(target=add)
+    library = Library.open(tmp_path / "library", encoder=BagOfWordsEncoder())
+    library._precedence = noting = Noting()
+    library.update([tmp_path / "a.txt"])
+    assert noting.seen and not any(noting.seen)
+    noting.seen.clear()
     with library.asking():
-        adding.start()
-        assert near.wait(60)
-        assert not encoder.begun.is_set()
-    adding.join(60)
-    assert encoder.begun.is_set()
-    assert [hit.document_id for hit in library.search("When did the bank open?")] == ["a.txt"]
+        library.rebuild(full=True)
+    assert set(noting.seen) == {1}
+    noting.seen.clear()
+    assert library.search("When did the bank open?")
+    assert noting.seen == []
