@@ -11,14 +11,13 @@ LLAMA := $(shell sed -n 's/^ *"\(llama-cpp-python[^"]*\)".*/\1/p' pyproject.toml
 LLAMA_TRIM := $(CURDIR)/.venv/llama-without-common.cmake
 LLAMA_FLAGS := -DLLAVA_BUILD=OFF '-DCMAKE_PROJECT_llama_cpp_INCLUDE=$(LLAMA_TRIM)'
 
-.PHONY: help chat test check audit faults bench wheel
+.PHONY: help chat test check faults bench wheel
 
 help:
 	@echo "make chat    install, index seeds/articles, chat on http://127.0.0.1:7860"
 	@echo "make test    install, then run every test"
 	@echo "make check   formatting, lint, types, import rules, known weaknesses"
 	@echo "make faults  write tests/FAULTS.md: which test holds the outcome of which fault"
-	@echo "make audit   known weaknesses of the installed parts alone (asks the network)"
 	@echo "make bench   how far each path is from a raw baseline of the same run (20 minutes)"
 	@echo "make wheel   build dist/pilcrow-*.whl"
 
@@ -40,9 +39,6 @@ check: .venv/.installed-dev
 
 faults: .venv/.installed-dev
 	@$(BIN)/python -m tests.fault_table
-
-audit: .venv/.installed-dev
-	@$(BIN)/python -m tests.audit
 
 # Keep the synthetic libraries (1.7 GB) for the next time: make bench BENCH="--folder DIR"
 bench: .venv/.installed-dev

@@ -11,7 +11,7 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
-from index.files import replacing
+from index.files import cache_folder, replacing
 
 _MOST = 64  # files remembered
 
@@ -26,7 +26,7 @@ def sha256(path: Path, memory: Path | None = None) -> str:
     Raises:
         OSError: when it cannot be read.
     """
-    memory = memory or _memory()
+    memory = memory or cache_folder() / "digests.json"
     known = _recalled(memory)
     status = path.stat()
     name = str(path.resolve())
@@ -56,9 +56,3 @@ def _remember(memory: Path, known: dict[str, list[object]]) -> None:
         memory.parent.mkdir(parents=True, exist_ok=True)
         with replacing(memory) as file:
             file.write(json.dumps(known).encode("ascii"))
-
-
-def _memory() -> Path:
-    import platformdirs
-
-    return platformdirs.user_cache_path("pilcrow", appauthor=False) / "digests.json"

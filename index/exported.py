@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.digests import sha256
-from index.files import replacing_folder
+from index.files import cache_folder, replacing_folder
 from index.transformer import PROBE, Transformer, padded
 
 _GRAPH, _WEIGHTS, _DIGESTS = "graph.onnx", "weights.bin", "digests.json"
@@ -72,10 +72,7 @@ class Exported:
 
 def place(revision: str) -> Path:
     """The folder for the graph of weights with this digest; nothing is made."""
-    import platformdirs
-
-    cache = platformdirs.user_cache_path("pilcrow", appauthor=False)
-    return cache / "encoders" / f"{revision}-{_FORMAT}"
+    return cache_folder() / "encoders" / f"{revision}-{_FORMAT}"
 
 
 def load(folder: Path, threads: int) -> Exported | None:

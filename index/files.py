@@ -18,6 +18,13 @@ _STALE = 3600.0
 """Seconds after which a folder in the making is nobody's; the longest takes half a minute."""
 
 
+def cache_folder() -> Path:
+    """The user's cache folder for what can be made again; nothing is made."""
+    import platformdirs
+
+    return platformdirs.user_cache_path("pilcrow", appauthor=False)
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to write that takes the place of `path` when the block ends well, for good.

@@ -25,7 +25,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from index.digests import sha256
-from index.files import replacing_folder
+from index.files import cache_folder, replacing_folder
 from rag import llama
 
 FORMS = ("Q4_0", "Q8_0")
@@ -62,11 +62,8 @@ def fastest(
 
 
 def _place(expected: str) -> Path:
-    import platformdirs
-
     here = hashlib.sha256(llama.instructions().encode()).hexdigest()
-    cache = platformdirs.user_cache_path("pilcrow", appauthor=False)
-    return cache / "models" / f"{expected[:16]}-{here[:8]}"
+    return cache_folder() / "models" / f"{expected[:16]}-{here[:8]}"
 
 
 def _kept(folder: Path, shipped: Path) -> Path | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.generator import find_model
+from rag.generator import Message, find_model
 from rag.llama import LlamaGenerator
 from rag.requantised import FORMS, fastest
 
@@ -73,6 +73,6 @@ def test_a_changed_file_is_made_again(tmp_path: Path, hurt: str) -> None:
 @pytest.mark.model
 def test_the_packaged_model_writes_in_whatever_form_was_chosen() -> None:
     generator = LlamaGenerator(find_model(), threads=1)
-    asked = {"role": "user", "content": "[1] The bank opened in May.\n\nQuestion: When?"}
-    written = "".join(generator.stream([asked], ids=[1], max_tokens=20))  # type: ignore[list-item]
+    asked: Message = {"role": "user", "content": "[1] The bank opened in May.\n\nQuestion: When?"}
+    written = "".join(generator.stream([asked], ids=[1], max_tokens=20))
     assert written.startswith("[1] ")
