@@ -28,7 +28,7 @@ chat: .venv/.installed
 	@$(BIN)/pilcrow chat
 
 test: .venv/.installed-dev
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: .venv/.installed-dev
 	@$(BIN)/ruff format --check .

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index import exported
-from index.cores import one_core
+from index.cores import one_core, usable_cores
 from index.digests import sha256
 from index.errors import ModelMissing
 from index.exported import Network
@@ -97,6 +97,8 @@ class WordPieces:
     """Continuations begin with `##`."""
     spans: tuple[Span, ...]
     """Where each stands in the text."""
+    ids: tuple[int, ...]
+    """Their numbers in the vocabulary."""
 
 
 class Encoder(Protocol):
@@ -147,7 +149,7 @@ class SentenceTransformerEncoder:
         self._folder = folder or default_folder()
         self._name = folder.name if folder else DEFAULT_NAME
         self._expected = "" if folder else _DEFAULT_SHA256
-        self._threads = threads or len(os.sched_getaffinity(0))
+        self._threads = threads or usable_cores()
         self._loading = threading.Lock()
         self._loaded: Network | None = None
         if not (self._folder / "model.safetensors").is_file():
@@ -184,7 +186,8 @@ class SentenceTransformerEncoder:
     def pieces(self, text: str) -> WordPieces:
         """The word pieces of a text, without special tokens."""
         found = self._tokenizer.encode(text, add_special_tokens=False)
-        return WordPieces(tuple(found.tokens), tuple(Span(*one) for one in found.offsets))
+        spans = tuple(Span(*one) for one in found.offsets)
+        return WordPieces(tuple(found.tokens), spans, tuple(found.ids))
 
     def encode(self, passages: Sequence[Embeddable]) -> list[PassageVectors]:
         """Vectors of passages, in order; batched by length so that little is padding."""

@@ -40,13 +40,10 @@ class Network(Protocol):
         ...
 
 
-class Exported:
-    """A network that onnxruntime runs; each pass on one core, from as many threads as there are."""
+class Graph:
+    """An ONNX graph in a file; each run takes one core, and many threads may run it at once."""
 
-    # 512 pieces are read as fast as 2,048, and nobody who asks meanwhile waits long for them
-    pieces_per_pass = 512
-
-    def __init__(self, graph: Path, threads: int) -> None:
+    def __init__(self, file: Path) -> None:
         """Load a graph.
 
         Raises:
@@ -58,16 +55,31 @@ class Exported:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
         self._session: Any = onnxruntime.InferenceSession(
-            str(graph), options, providers=["CPUExecutionProvider"]
+            str(file), options, providers=["CPUExecutionProvider"]
         )
+
+    def run(self, output: str, **inputs: NDArray[Any]) -> NDArray[np.float32]:
+        """One output of the graph, from its inputs by name."""
+        (found,) = self._session.run([output], inputs)
+        made: NDArray[np.float32] = found
+        return made
+
+
+class Exported:
+    """A network that onnxruntime runs; each pass on one core, from as many threads as there are."""
+
+    # 512 pieces are read as fast as 2,048, and nobody who asks meanwhile waits long for them
+    pieces_per_pass = 512
+
+    def __init__(self, graph: Path, threads: int) -> None:
+        """Load a graph; whatever onnxruntime raises when it cannot run it."""
+        self._graph = Graph(graph)
         self.passes = threads
 
     def forward(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """Vectors, shape (rows, longest row, d), float32, not normalised."""
         pieces, mask = padded(ids)
-        (found,) = self._session.run(["vectors"], {"pieces": pieces, "mask": mask})
-        vectors: NDArray[np.float32] = found
-        return vectors
+        return self._graph.run("vectors", pieces=pieces, mask=mask)
 
 
 def place(revision: str) -> Path:

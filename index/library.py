@@ -16,11 +16,9 @@ from functools import partial
 from math import log
 from pathlib import Path
 
-import numpy as np
-
 from index import database, files, ranking, vectors
 from index.checking import check_library, damage
-from index.cores import one_core
+from index.cores import one_core, usable_cores
 from index.encoder import Encoder, EncoderIdentity, QuestionVectors
 from index.errors import (
     InputError,
@@ -30,7 +28,6 @@ from index.errors import (
 )
 from index.lexical import match_query
 from index.precedence import Precedence
-from index.projection import Packed
 from index.sandbox import Cancelled
 from index.store import Reader, Store, StoredPassage
 from index.types import (
@@ -70,7 +67,7 @@ class Library:
     ) -> None:
         """Use `Library.open`."""
         self.path = path
-        self._threads = threads or len(os.sched_getaffinity(0))
+        self._threads = threads or usable_cores()
         self._exact_up_to = exact_up_to
         self._given_encoder = encoder
         self._precedence = Precedence()
@@ -295,21 +292,6 @@ class Library:
                 self._questions.pop(next(iter(self._questions)))
             self._questions[text] = made
         return made
-
-    def word_vectors(self, passage_ids: Collection[int]) -> dict[int, tuple[Packed, ...]]:
-        """Each sentence's word pieces as packed vectors, by passage, in order.
-
-        Args:
-            passage_ids: from hits; one that has gone meanwhile is left out.
-
-        Returns:
-            For each passage an array a sentence, shape (pieces, width), int8.
-        """
-        with self._store.reading() as reader:
-            return {
-                one.id: tuple(np.split(one.tokens, np.cumsum(one.token_counts)[:-1]))
-                for one in reader.passages(sorted(passage_ids))
-            }
 
     def rarity(
         self,

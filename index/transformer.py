@@ -4,7 +4,7 @@ Importing torch and sentence_transformers costs seconds and 300 MB. So the netwo
 a machine, to the user's cache folder, and from then on runs without them (`index.exported`): a
 question is read in a third of the time, passages in two thirds, with the same numbers to 1e-5.
 
-The only import of torch, sentence_transformers and transformers.
+The only import of torch, sentence_transformers, transformers and their hub.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from index.errors import ModelMissing
 
 # Below this many pieces a second thread mostly waits for the first: 229 ms against 19 for a
 # question on a busy pair of cores.
@@ -110,9 +112,7 @@ class Transformer:
     @cached_property
     def model(self) -> Any:
         """The `SentenceTransformer` itself."""
-        # the variables are read when the hub library is imported, so they come first
-        os.environ["HF_HUB_OFFLINE"] = "1"
-        os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+        _offline()
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging
 
@@ -124,6 +124,85 @@ class Transformer:
             trust_remote_code=False,
             model_kwargs={"use_safetensors": True},
         ).eval()
+
+
+class CrossEncoder:
+    """A cross-encoder of the person's choice, on the CPU, offline; loaded on first use."""
+
+    def __init__(self, name: str, threads: int) -> None:
+        """Use the model of this folder, or of this name in the local cache of models.
+
+        Raises:
+            ModelMissing: when there is none.
+        """
+        self._folder = _cross_encoder_folder(name)
+        self._threads = threads
+        self._lock = threading.Lock()
+
+    def scores(self, question: str, texts: Sequence[str]) -> NDArray[np.float64]:
+        """How well each text answers, as the model's last layer says it; shape (texts,).
+
+        Raises:
+            ModelMissing: when it cannot be loaded, or gives more than one number for a text.
+        """
+        import torch
+
+        with self._lock, torch.inference_mode():
+            torch.set_num_threads(self._threads)
+            found = self._model.predict(
+                [(question, text) for text in texts],
+                activation_fn=torch.nn.Identity(),
+                show_progress_bar=False,
+            )
+        return np.asarray(found, np.float64)
+
+    @cached_property
+    def _model(self) -> Any:
+        _offline()
+        from sentence_transformers import CrossEncoder as Loaded
+
+        try:
+            model = Loaded(
+                str(self._folder),
+                device="cpu",
+                local_files_only=True,
+                trust_remote_code=False,
+                model_kwargs={"use_safetensors": True},
+            )
+        except (OSError, ValueError, KeyError) as error:
+            reason = str(error).splitlines()[0]
+            raise ModelMissing(
+                f"the cross-encoder in {str(self._folder)!r} cannot be used: {reason}"
+            ) from error
+        if model.num_labels != 1:
+            raise ModelMissing(
+                f"the model in {str(self._folder)!r} gives {model.num_labels} numbers for a text, "
+                "a cross-encoder for ranking gives one: choose another, or PILCROW_READER=own"
+            )
+        return model
+
+
+def _cross_encoder_folder(name: str) -> Path:
+    folder = Path(name).expanduser()
+    if (folder / "config.json").is_file():
+        return folder
+    _offline()
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, local_files_only=True))
+    except (HFValidationError, LocalEntryNotFoundError, OSError):
+        raise ModelMissing(
+            f"no cross-encoder {name!r}: give a folder that holds one (config.json, "
+            "model.safetensors), the name of one in this machine's Hugging Face cache, or `own`"
+        ) from None
+
+
+def _offline() -> None:
+    # the variables are read when the hub library is imported, so they come first
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 
 def padded(ids: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -67,5 +67,5 @@ def _assistant(store: Path) -> Assistant:
     settings = load_settings()
     library = Library.open(store, create=False, threads=settings.threads)
     return Assistant(
-        library, model=settings.model, threads=settings.threads, network=settings.network
+        library, model=settings.model, threads=settings.threads, reader=settings.reader
     )

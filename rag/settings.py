@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from pathlib import Path
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from index.cores import usable_cores
 from rag.errors import InputError
-
-
-def usable_cores() -> int:
-    """How many cores this process may really use, at least 1.
-
-    The affinity mask counts, and so does a container's quota: a pool as wide as a big host inside a
-    two-core container makes everything many times slower.
-    """
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS and Windows have no affinity mask to ask for
-        cores = os.cpu_count() or 1
-    return max(1, min(cores, _container_cores(Path("/sys/fs/cgroup/cpu.max")) or cores))
-
-
-def _container_cores(quota_file: Path) -> int | None:
-    """Cores granted by a cgroup v2 quota (`"200000 100000"` is two), None without a quota."""
-    try:
-        quota, period = quota_file.read_text(encoding="ascii").split()
-        return round(int(quota) / int(period))
-    except (OSError, ValueError, ZeroDivisionError):  # no such file, or "max": no limit
-        return None
 
 
 class Settings(BaseSettings):
@@ -48,8 +26,9 @@ class Settings(BaseSettings):
     """A GGUF file to answer with; None is the default model from its package."""
     threads: int = Field(default_factory=usable_cores, ge=1, le=1024)
     """The one knob for threads: encoder, search and language model all keep to it."""
-    network: bool = True
-    """Whether a small network looks for the short answer; without it only rules do."""
+    reader: str = "own"
+    """What reads the best passages closely: `own` is our network, `none` nothing, anything else a
+    cross-encoder, its folder or its name."""
     host: str = "127.0.0.1"
     """Address the page listens on; only this machine unless changed."""
     port: int = Field(default=7860, ge=1, le=65535)

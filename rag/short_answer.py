@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 
-from rag.kinds import question_kind
+from rag.kinds import fits, question_kind
 
 _MONTH = (
     r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
@@ -63,6 +63,11 @@ def short_answer(question: str, sentence: str) -> str | None:
         case _:
             return None
     return found[0] if len(found) == 1 else None
+
+
+def right_sort(question: str, text: str) -> bool:
+    """Whether words may answer at all: a number where one is asked for, a time likewise."""
+    return question_kind(question) not in ("number", "when") or fits(question, text) is True
 
 
 def _amounts(question: str, sentence: str) -> list[str]:

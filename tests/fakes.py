@@ -23,6 +23,8 @@ from index.lexical import ASKING, words
 from index.projection import pack
 from index.types import Span
 from rag.generator import Message, PromptRead
+from rag.reader.close import Marks
+from rag.reader.pairs import Pair
 from rag.wording import stem
 
 
@@ -45,7 +47,8 @@ class BagOfWordsEncoder:
     def pieces(self, text: str) -> WordPieces:
         found = [m for m in re.finditer(r"[^\W_]+", text) if words(m.group())]
         spans = tuple(Span(*m.span()) for m in found)
-        return WordPieces(tuple(m.group().lower() for m in found), spans)
+        pieces = tuple(m.group().lower() for m in found)
+        return WordPieces(pieces, spans, tuple(_number(stem(piece)) for piece in pieces))
 
     def encode(self, passages: Sequence[Embeddable]) -> list[PassageVectors]:
         self.encoded += len(passages)
@@ -73,11 +76,41 @@ class BagOfWordsEncoder:
         vector = np.zeros(self.identity.dimension, np.float32)
         for word in words(text):
             if word not in ASKING:
-                digest = hashlib.sha256(stem(word).encode("utf-8", "surrogatepass")).digest()
-                vector[int.from_bytes(digest[:4], "little") % len(vector)] += 1.0
+                vector[_number(stem(word)) % len(vector)] += 1.0
         if not vector.any():
             vector[0] = 1e-3
         return unit(vector)
+
+
+def _number(word: str) -> int:
+    digest = hashlib.sha256(word.encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:4], "little")
+
+
+class Highlighter:
+    """A network that goes by words: what a question names supports, what stands beside it answers.
+
+    Reads pairs made with `BagOfWordsEncoder`, whose pieces are numbered by their stems.
+    """
+
+    def __init__(self) -> None:
+        self.read = 0
+        """Pairs read so far."""
+
+    def marks(self, pairs: Sequence[Pair]) -> list[Marks]:
+        self.read += len(pairs)
+        return [self._marks(one) for one in pairs]
+
+    def _marks(self, pair: Pair) -> Marks:
+        asked = set(pair.ids[1 : pair.asked - 1])
+        named = np.array([one in asked for one in pair.ids], np.float32)
+        beside = np.convolve(named, [1, 1, 1], "same") * (1 - named)
+        share = len(asked & set(pair.ids[pair.first :])) / max(len(asked), 1)
+        marks = np.zeros((len(pair.ids), 4), np.float32)
+        marks[:, 0] = marks[:, 1] = 3 * beside
+        marks[:, 2] = 8 * named - 2
+        marks[0] = 2, 2, 0, 12 * share - 6
+        return marks
 
 
 class ScriptedGenerator:

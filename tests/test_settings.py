@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from index.cores import container_cores, usable_cores
 from index.errors import InputError
 from rag.settings import (
-    _container_cores,
     _default_store,
     load_settings,
     store_path,
-    usable_cores,
 )
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -72,11 +71,11 @@ def test_at_least_one_core_is_usable() -> None:
 )
 def test_a_container_quota_limits_the_cores(tmp_path: Path, quota: str, cores: int | None) -> None:
     (tmp_path / "cpu.max").write_text(quota)
-    assert _container_cores(tmp_path / "cpu.max") == cores
+    assert container_cores(tmp_path / "cpu.max") == cores
 
 
 def test_a_machine_without_quota_has_none(tmp_path: Path) -> None:
-    assert _container_cores(tmp_path / "absent") is None
+    assert container_cores(tmp_path / "absent") is None
 
 
 def test_the_flag_comes_before_the_environment(

@@ -63,7 +63,7 @@ def _make_assistant(library: Library, settings: Settings, quotes_only: bool) -> 
         generator,
         model=settings.model,
         threads=settings.threads,
-        network=settings.network,
+        reader=settings.reader,
     )
 
 

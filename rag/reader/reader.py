@@ -52,6 +52,10 @@ class ReadSentence:
     text: str
     score: float
     """Share of belief among the candidates that this one answers, in [0, 1]."""
+    short: str = ""
+    """Its words that answer best; empty when it was not read closely."""
+    likely: float = 0.0
+    """How likely they are to answer, in [0, 1]."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,60 +1,85 @@
-"""Train the network behind the short answer: `python -m rag.reader.train_network DATA_FOLDER`.
+"""Train the network: `python -m rag.reader.train_network DATA_FOLDER --work FOLDER`.
 
-DATA_FOLDER is as for `train.py`, and so is the division: every fourth article is held out and only
-measured on. Of the others, every fourth again is kept for tuning: how certain a short answer must
-be is fitted there. Articles held out and articles fitted never share a library.
-
-Steps: ask every question of a library that holds its article, some of one that does not ("far"),
-some as people type them (lower case, no question mark, keywords); keep the first rung's best
-sentences; train the network to order them, to find the answer in the right one, and to say whether
-they answer at all; measure on the articles held out; write `network.npz` and `network.json`. Asking
-takes 10 minutes of one core, training 12. What was reached is in `CARD.md`.
+DATA_FOLDER is as for `train.py`; the coefficients of the first rung must be fitted already. Steps:
+index the articles; learn from two thirds of them (`lessons.py`, `fit_network.py`), which takes an
+hour and a half on two cores; write `network.onnx`; fit what stands on top of it on three other
+articles; measure on the rest, which neither rung has learnt from (`fit_close.py`); write
+`close.json`. A checkpoint is kept in the work folder every few minutes: an interrupted run goes on
+from it. What was reached is in `CARD.md`.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from rag.reader.examples import HELD_OUT_EVERY, SEED, Example, ask_all
+from index import Library
+from index.cores import usable_cores
+from index.digests import sha256
+from index.encoder import default_folder
+from index.transformer import Transformer
+from rag.reader.close import NAMES, CloseReader, Fitted
+from rag.reader.lessons import Course, course
+from rag.reader.network import FILE, TrainedNetwork
+
+_STEPS = 2500
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train, fit, measure, and write the weights and figures beside this file."""
+    """Train, export, fit, measure, and write weights and figures beside this file."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("data", type=Path, help="a folder with docs/ and questions.jsonl")
-    parser.add_argument("--epochs", type=float, default=2.62)
-    parser.add_argument("--minutes", type=float, default=600.0, help="stop learning after these")
-    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--work", type=Path, required=True, help="for the library, checkpoints")
+    parser.add_argument("--steps", type=int, default=_STEPS, help="batches to learn from")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
+    parser.add_argument("--fit-only", action="store_true", help="keep the network as it is")
     chosen = parser.parse_args(arguments)
-    from rag.reader.fit_network import learn, report
-
-    with tempfile.TemporaryDirectory() as folder:
-        fitted, tuning, held = _divided(list(ask_all(Path(folder), chosen.data)))
-    _say(f"{len(fitted)} to learn from, {len(tuning)} to tune on, {len(held)} held out")
-    weights, curve = learn(fitted, tuning, chosen)
-    report(weights, tuning, held, curve, chosen.out)
-
-
-def _divided(examples: Sequence[Example]) -> tuple[list[Example], list[Example], list[Example]]:
-    """What is learnt from, tuned on (whole articles), and held out (whole articles)."""
-    articles = sorted({one.article for one in examples})
-    held = set(articles[::HELD_OUT_EVERY])
-    rest = [name for name in articles if name not in held]
-    tuning = set(rest[1::HELD_OUT_EVERY])
-    return (
-        [one for one in examples if one.article not in held | tuning],
-        [one for one in examples if one.article in tuning and not one.noisy],
-        [one for one in examples if one.article in held and not one.noisy],
-    )
+    library = Library.open(chosen.work / "library")
+    library.update([chosen.data / "docs"])
+    lessons = course(library, chosen.data)
+    if not chosen.fit_only:
+        _learn(library, lessons, chosen)
+    _fit(library, lessons, chosen.out)
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201
+def _learn(library: Library, lessons: Course, chosen: argparse.Namespace) -> None:
+    from rag.reader.fit_network import export, train
+
+    cores = usable_cores()
+    bert = Transformer(default_folder(), cores).model[0].auto_model
+    network = train(lessons, library.encoder, bert, chosen.steps, chosen.work, threads=cores)
+    export(network, chosen.out / FILE)
+
+
+def _fit(library: Library, lessons: Course, out: Path) -> None:
+    from rag.reader.fit_close import figures, fit, outcomes
+
+    reader = CloseReader(library.encoder, TrainedNetwork(usable_cores(), out / FILE))
+    tuning = outcomes(library, lessons, "tuning", reader)
+    fitted = fit(tuning, library.encoder.identity.revision, sha256(out / FILE))
+    held = outcomes(library, lessons, "held", reader)
+    data = {
+        **_plain(fitted),
+        "parts": {part: list(articles) for part, articles in lessons.parts.items()},
+        "measured": {"tuning": figures(tuning, fitted), "held": figures(held, fitted)},
+    }
+    text = json.dumps(data, indent=1) + "\n"
+    (out / "close.json").write_text(text, encoding="utf-8")
+    print(json.dumps(data["measured"], indent=1), file=sys.stderr)  # noqa: T201
+
+
+def _plain(fitted: Fitted) -> dict[str, Any]:
+    return {
+        "encoder": fitted.encoder,
+        "network": fitted.network,
+        "features": list(NAMES),
+        "ranking": [round(float(one), 5) for one in fitted.ranking],
+        "certain": fitted.certain,
+    }
 
 
 if __name__ == "__main__":
