@@ -117,9 +117,13 @@ def test_one_flipped_bit_anywhere_never_gives_a_wrong_answer(
             told += 1
             assert bad_lines(copy, encoder), (at, bit)
             texts, answers = after
-            assert texts.items() <= before[0].items(), (at, bit)
+            # the bit may have been in a document's name, which only `check` tells
+            known = {name: name for name in ARTICLES} | {
+                name: next(one for one in ARTICLES if before[0].get(one) == text)
+                for name, text in texts.items()
+            }
             for _, name, start, text in (hit for hits in answers for hit in hits):
-                assert ARTICLES[name][start : start + len(text)] == text, (at, bit)
+                assert ARTICLES[known[name]][start : start + len(text)] == text, (at, bit)
     assert refused > 5, "some of them must have hit what is read"
     assert told < 10
 
