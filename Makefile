@@ -28,7 +28,8 @@ chat: .venv/.installed
 	@$(BIN)/pilcrow chat
 
 test: .venv/.installed-dev
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not browser"
+	@$(BIN)/python -m pytest -m browser  # one browser at a time: two starved each other of a page
 
 check: .venv/.installed-dev
 	@$(BIN)/ruff format --check .

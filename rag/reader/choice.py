@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Protocol
 
 from index.encoder import Encoder
@@ -45,4 +46,10 @@ def close_reader(choice: str, encoder: Encoder, threads: int) -> SecondRung | No
         return None
     if choice != OWN:
         return CrossReader(CrossEncoder(choice, threads))
-    return CloseReader(encoder, TrainedNetwork(threads))
+    return CloseReader(encoder, _network(threads))
+
+
+@cache
+def _network(threads: int) -> TrainedNetwork:
+    """One for all assistants of a process."""
+    return TrainedNetwork(threads)
