@@ -33,7 +33,7 @@ from rag.generator import Generator, PromptRead
 from rag.kinds import asks_for_list
 from rag.reader import Reader, Reading, ReadSentence, Within
 from rag.reader.choice import OWN, SecondRung, close_reader
-from rag.short_answer import right_sort, short_answer
+from rag.short_answer import in_dateline, right_sort, short_answer
 from rag.times import Time, time_of, weigh
 from rag.turns import Waiting
 from rag.types import Answer, Citation, Evidence, PassageRead, State, Timings
@@ -292,8 +292,9 @@ class Assistant:
         read = (one for one in reading.sentences if (one.hit.document_id, one.start) == place)
         if self._close_reader and (sentence := next(read, None)):
             sure = sentence.score * sentence.likely >= self._close_reader.certain
-            if sure and right_sort(question, sentence.short):
-                return sentence.short
+            told = sentence.short
+            if sure and right_sort(question, told) and not in_dateline(told, sentence.text):
+                return told
         return short_answer(question, best.text)
 
     def _statements(

@@ -42,6 +42,9 @@ _ASIDE = re.compile(
     r"\b(?:who|where|why|how)\b|\bwhat\b(?! (?:\w+ )?(?:year|date|day|month|decade|century|time))",
     re.IGNORECASE,
 )
+_DATELINE = re.compile(
+    r"[A-Z][A-Z .'-]{2,}(?:, [A-Z][a-z]+\.?(?: \d{1,2})?)?(?: \([^)]*\))? ?[-–—] "
+)
 _ALONE = re.compile(r"one", re.IGNORECASE)
 
 
@@ -68,6 +71,12 @@ def short_answer(question: str, sentence: str) -> str | None:
 def right_sort(question: str, text: str) -> bool:
     """Whether words may answer at all: a number where one is asked for, a time likewise."""
     return question_kind(question) not in ("number", "when") or fits(question, text) is True
+
+
+def in_dateline(text: str, sentence: str) -> bool:
+    """Whether words are where a report was written ("BRUSSELS, Aug 9 - …"), not what it says."""
+    opening = _DATELINE.match(sentence)
+    return opening is not None and text in opening.group()
 
 
 def _amounts(question: str, sentence: str) -> list[str]:

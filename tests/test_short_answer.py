@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.short_answer import short_answer
+from rag.short_answer import in_dateline, short_answer
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,17 @@ def test_where_there_is_a_choice_or_nothing_new_it_is_silent(question: str, sent
 def test_it_is_always_a_part_of_the_sentence(question: str, sentence: str) -> None:
     answer = short_answer(question, sentence)
     assert answer is None or (answer.strip() and answer in sentence)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence", "expected"),
+    [
+        ("BRUSSELS", "BRUSSELS, Aug 9 - The act entered into force on August 1.", True),
+        ("NEW YORK", "NEW YORK (AP) — The vote was close.", True),
+        ("NATO", "NATO proposed the exercise in May.", False),
+        ("Brussels", "BRUSSELS, Aug 9 - The act was proposed by Brussels.", False),
+        ("IBM", "IBM - then a maker of scales - hired him.", True),  # the price: no short answer
+    ],
+)
+def test_where_a_report_was_written_is_no_answer(text: str, sentence: str, expected: bool) -> None:
+    assert in_dateline(text, sentence) is expected
