@@ -251,6 +251,7 @@ class Assistant:
             )
             yield _finished(run, "not_found", (), passages)
             return
+
         # 2. decide: do the documents answer at all? and show the best sentence if they do
         state = gate.decide(looked.reading.answerable)
         run.evidence_ms, run.answerable = run.elapsed(), looked.reading.answerable
@@ -290,8 +291,9 @@ class Assistant:
         """The few words of the best sentence that answer, if that is nearly certain."""
         place = (best.document_id, best.start)
         read = (one for one in reading.sentences if (one.hit.document_id, one.start) == place)
-        if self._close_reader and (sentence := next(read, None)):
-            sure = sentence.score * sentence.likely >= self._close_reader.certain
+        reader = self._close_reader
+        if reader and (sentence := next(read, None)):
+            sure = sentence.score * sentence.likely >= reader.certain
             told = sentence.short
             if sure and right_sort(question, told) and not in_dateline(told, sentence.text):
                 return told
@@ -432,9 +434,10 @@ class Assistant:
         The form that such a question was found by is none that anybody would ask, and no network
         here has learnt to read it: of 17 follow-ups (tests/test_follow_ups.py) one more went wrong.
         """
-        if self._close_reader and looked.told is None:
+        reader = self._close_reader  # another question may give it up meanwhile
+        if reader and looked.told is None:
             try:
-                return self._close_reader.read(looked.form, looked.reading)
+                return reader.read(looked.form, looked.reading)
             except ModelMissing as error:
                 # from this question on the first rung decides alone, and every answer says so
                 self._close_reader, self._unread = None, str(error)

@@ -26,7 +26,7 @@ from index.encoder import Encoder
 from index.passages import has_cjk
 from index.types import Span
 from rag.reader.pairs import Pair, pair
-from rag.reader.reader import Reading, ReadSentence
+from rag.reader.reader import Reading, ReadSentence, softmax
 from rag.wording import in_english
 
 Matrix = NDArray[np.float64]
@@ -188,13 +188,6 @@ def weighed(reading: Reading, seen: Sequence[Seen | None], known: Fitted) -> Rea
     order = np.argsort(-belief, kind="stable")
     sentences = [_with(reading.sentences[i], seen[i], float(belief[i])) for i in order]
     return replace(reading, sentences=tuple(sentences))
-
-
-def softmax(nats: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Shares of belief, summing to 1."""
-    grown = np.exp(nats - nats.max())
-    share: NDArray[np.float64] = grown / grown.sum()
-    return share
 
 
 def _with(one: ReadSentence, seen: Seen | None, belief: float) -> ReadSentence:

@@ -14,8 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.reader.close import softmax
-from rag.reader.reader import Reading
+from rag.reader.reader import Reading, softmax
 
 SENTENCES = 24
 """Sentences that are read closely: the first rung's best. Most hold the answer far above that."""

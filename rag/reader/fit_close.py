@@ -22,7 +22,7 @@ from rag.metrics import f1, is_right
 from rag.reader import close
 from rag.reader.close import CloseReader, Fitted, Seen
 from rag.reader.lessons import SEED, Asked, Course
-from rag.reader.reader import Reader, Reading, ReadSentence, Within
+from rag.reader.reader import Reader, Reading, ReadSentence, Within, softmax
 from rag.short_answer import right_sort
 
 _HITS = 10
@@ -107,7 +107,7 @@ def _fit_ranking(tuning: Sequence[Outcome]) -> NDArray[np.float64]:
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         value, slope = 0.0, np.zeros(len(weights))
         for matrix, gold in tables:
-            belief = close.softmax(matrix @ weights)
+            belief = softmax(matrix @ weights)
             right = (belief * gold).sum() + 1e-12
             value -= float(np.log(right))
             slope -= matrix.T @ (belief * gold / right - belief)

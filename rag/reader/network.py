@@ -45,9 +45,9 @@ class TrainedNetwork:
         Raises:
             ModelMissing: when the packaged network is not the one that it should be.
         """
-        _ = self._graph
         longest_first = sorted(range(len(pairs)), key=lambda i: -len(pairs[i].ids))
         with self._turn, ThreadPoolExecutor(self._threads) as pool:
+            _ = self._graph  # loaded by one thread only
             found = list(pool.map(self._read, [pairs[i] for i in longest_first]))
         return [found[longest_first.index(i)] for i in range(len(pairs))]
 

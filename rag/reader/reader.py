@@ -118,7 +118,7 @@ class Reader:
         if judge is first_rung and not in_english(" ".join(hit.text for hit in hits[:_PASSAGES])):
             logit += _OTHER_LANGUAGE
         order = np.argsort(-scores, kind="stable")
-        belief = _belief(scores)
+        belief = softmax(scores)
         return Reading(
             tuple(_read(seen, int(i), float(belief[i])) for i in order),
             float(1.0 / (1.0 + np.exp(-logit))),
@@ -156,7 +156,7 @@ def first_rung(
     standard = (seen.matrix - fitted.mean) / fitted.scale
     scores = standard @ fitted.weights
     order = np.argsort(-scores, kind="stable")
-    belief = _belief(scores)
+    belief = softmax(scores)
     gate = gate_features(seen.question, seen.matrix[order], scores[order], belief[order])
     logit = ((gate - fitted.gate_mean) / fitted.gate_scale) @ fitted.gate_weights
     return standard, scores, float(logit + fitted.gate_bias)
@@ -176,8 +176,9 @@ def by_words(seen: Examined) -> tuple[NDArray[np.float64], NDArray[np.float64], 
     return matrix, scores, float(25 * (overlap[np.argmax(scores)] - 0.2) + 0.2)
 
 
-def _belief(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    grown = np.exp(scores - scores.max())
+def softmax(nats: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Shares of belief, summing to 1."""
+    grown = np.exp(nats - nats.max())
     share: NDArray[np.float64] = grown / grown.sum()
     return share
 
