@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from index.passages import sentences
 from index.types import Span
+from rag.contradiction import exchanged, turned_round
 from rag.orders import gives_orders
 from rag.types import Citation, Evidence, Statement
 from rag.wording import content_stems, names, negations, numbers, stem
@@ -98,8 +99,9 @@ def drafts(line: str) -> list[Draft]:
 def support(statement: str, sources: Sequence[str]) -> float:
     """How well source sentences carry a statement, in [0, 1]; 0 when they contradict its facts.
 
-    Every number and every name in the statement must occur in the sources, and the statement must
-    deny exactly when they do; then the share of its content words they hold.
+    Every number and every name in the statement must occur in the sources, the statement must deny
+    exactly when they do, and it must not contradict them in their own words (`rag.contradiction`);
+    then the share of its content words they hold.
     """
     source = " ".join(sources)
     if not numbers(statement) <= numbers(source):
@@ -108,6 +110,8 @@ def support(statement: str, sources: Sequence[str]) -> float:
     if any(not _named(name, there) for name in names(statement)):
         return 0.0
     if (negations(statement) > 0) != (negations(source) > 0):
+        return 0.0
+    if turned_round(statement, source) or exchanged(statement, sources):
         return 0.0
     said = set(content_stems(statement))
     if not said:

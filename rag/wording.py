@@ -29,6 +29,7 @@ _SMALL_NUMBERS = {
         "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
         "fifteen sixteen seventeen eighteen nineteen twenty".split()
     )
+    if word != "one"  # mostly a pronoun
 } | {
     "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70",
     "eighty": "80", "ninety": "90", "hundred": "100", "dozen": "12",
@@ -63,10 +64,13 @@ def content_stems(text: str) -> tuple[str, ...]:
 def numbers(text: str) -> frozenset[str]:
     """Numbers in a text, as digits: `5.3`, `1200` for `1,200`, `12` for `twelve`."""
     found = {_plain(match.group()) for match in _NUMBER.finditer(text)}
-    found.update(
-        _SMALL_NUMBERS[word] for word in words(text) if word in _SMALL_NUMBERS and word != "one"
-    )
+    found.update(told for word in words(text) if (told := _SMALL_NUMBERS.get(word)))
     return frozenset(found)
+
+
+def number_of(word: str) -> str | None:
+    """The number that a word is, in the form of `numbers`; None when it is none."""
+    return _plain(word) if word[:1].isdigit() else _SMALL_NUMBERS.get(word.lower())
 
 
 @lru_cache(maxsize=1024)

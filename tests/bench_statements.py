@@ -1,0 +1,69 @@
+"""Which false statements does checking find out? `python -m tests.bench_statements`.
+
+`statements.jsonl` holds statements about the articles in seeds/: true ones in other words than
+their sentence's, and false ones in nearly the same words, by hand. The last third was written after
+the rules of `rag.contradiction`, before they were tried on it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from index.documents import read_here
+from index.passages import paragraphs, sentences
+from rag.citations import ENOUGH, support
+from rag.contradiction import exchanged, turned_round
+
+HERE = Path(__file__).parent
+ARTICLES = HERE.parent / "seeds" / "articles"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A statement, its source's sentence, and whether it is true."""
+
+    statement: str
+    sentence: str
+    true: bool
+
+
+def written() -> Iterator[Written]:
+    for line in (HERE / "statements.jsonl").read_text("utf-8").splitlines():
+        saved = json.loads(line)
+        (sentence,) = [s for s in _sentences(saved["document"]) if saved["sentence"] in s]
+        yield Written(saved["statement"], sentence, saved["true"])
+
+
+@cache
+def _sentences(name: str) -> tuple[str, ...]:
+    path = ARTICLES / name
+    document = read_here(name, path.read_bytes(), path.suffix)
+    return tuple(s.text for p in paragraphs(document) for s in sentences(document.text, p))
+
+
+def main() -> None:
+    found: Counter[tuple[bool, str]] = Counter()
+    for one in written():
+        found[one.true, "all"] += 1
+        if turned_round(one.statement, one.sentence):
+            why = "turned round"
+        elif exchanged(one.statement, [one.sentence]):
+            why = "numbers exchanged"
+        elif support(one.statement, [one.sentence]) < ENOUGH:
+            why = "words, numbers, names, negation"
+        else:
+            why = "not found out"
+        found[one.true, why] += 1
+    for true in (True, False):
+        told = {why: count for (of, why), count in found.items() if of is true}
+        sys.stdout.write(f"{'true' if true else 'false'}: {json.dumps(told)}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""What a statement may not do with its source's words."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.contradiction import exchanged, turned_round
+from tests.bench_statements import Written, written
+
+VOTE = "The final vote came on March 13, 2024: 523 were in favour, 46 against, and 49 abstained."
+WORDS = st.lists(
+    st.sampled_from(["rose", "fell", "first", "last", "5", "7", "1990", "May", "12", "of", "two"]),
+    max_size=12,
+)
+
+
+@pytest.mark.parametrize(
+    ("statement", "numbers"),
+    [
+        ("46 were in favour and 523 against.", ("46", "523")),
+        ("523 were in favour, 49 against and 46 abstained.", ("49", "46")),
+        ("523 were in favour and 46 against.", None),
+        ("With 523 in favour and 46 against, it passed on March 13, 2024.", None),
+        ("On 13 March 2024 the vote was 523 to 46.", None),
+        ("Members were against.", None),
+    ],
+)
+def test_numbers_keep_their_order_and_dates_may_go_anywhere(
+    statement: str, numbers: tuple[str, str] | None
+) -> None:
+    assert exchanged(statement, [VOTE]) == numbers
+
+
+def test_numbers_of_different_sources_have_no_order() -> None:
+    assert (
+        exchanged("It has 5 rooms and 9 doors.", ["There are 9 doors.", "There are 5 rooms."])
+        is None
+    )
+    assert exchanged("It has five rooms and 9 doors.", ["9 doors, five rooms."]) == ("5", "9")
+
+
+@pytest.mark.parametrize(
+    ("statement", "source", "word"),
+    [
+        ("Sales fell in May.", "Sales rose in May.", "fell"),
+        ("Sales rose in May.", "Sales rose in May and fell in June.", None),
+        ("Sales rose and fell.", "Sales rose.", None),
+        ("It ended after the war.", "It ended before the war.", "after"),
+        ("销售额下降。", "销售额上升。", None),
+    ],
+)
+def test_a_word_turned_into_its_opposite_is_told(
+    statement: str, source: str, word: str | None
+) -> None:
+    assert turned_round(statement, source) == word
+
+
+@given(words=WORDS, kept=st.lists(st.booleans(), min_size=12, max_size=12))
+def test_what_only_leaves_words_out_contradicts_nothing(words: list[str], kept: list[bool]) -> None:
+    shorter = " ".join(word for word, keep in zip(words, kept, strict=False) if keep)
+    source = " ".join(words)
+    assert turned_round(shorter, source) is None
+    assert exchanged(shorter, [source]) is None
+
+
+@given(st.text(max_size=200), st.text(max_size=200))
+def test_any_text_is_taken_and_nothing_contradicts_itself(one: str, other: str) -> None:
+    assert turned_round(one, one) is None
+    assert exchanged(one, [one]) is None
+    exchanged(one, [other])
+    turned_round(one, other)
+
+
+def test_of_statements_written_by_hand_few_true_ones_are_suspected() -> None:
+    def share(some: list[Written]) -> float:
+        told = [
+            turned_round(w.statement, w.sentence) or exchanged(w.statement, [w.sentence])
+            for w in some
+        ]
+        return sum(map(bool, told)) / len(some)
+
+    every = list(written())
+    assert share([one for one in every if one.true]) <= 0.04
+    assert share([one for one in every if not one.true]) >= 0.25
