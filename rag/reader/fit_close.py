@@ -157,6 +157,7 @@ def figures(some: Sequence[Outcome], fitted: Fitted) -> dict[str, Any]:
             _place(a.sentences[0], False) != _place(b.sentences[0], False)
             for a, b in zip(first, second, strict=True)
         ),
+        "among_six": _among_six(asked, second),
         "short": _short_figures(some, fitted),
     }
 
@@ -171,6 +172,31 @@ def _rung(asked: Sequence[Outcome], readings: Sequence[Reading]) -> dict[str, fl
         "right_sentence_first": _share(_first_right(asked, readings)),
         "right_passage_first": _share(_first_right(asked, readings, whole=True)),
     }
+
+
+def _among_six(asked: Sequence[Outcome], second: Sequence[Reading]) -> dict[str, float]:
+    """How often a gold sentence comes before the five others found that are nearest in meaning.
+
+    By the cosine, by late interaction and by the two rungs; of the questions whose gold was found.
+    """
+    ways: dict[str, list[bool]] = {"cosine": [], "late": [], "first": [], "second": []}
+    for one, reading in zip(asked, second, strict=True):
+        if not one.gold.any():
+            continue
+        read = one.reading.sentences
+        told = [sentence.hit.sentences[sentence.position] for sentence in read]
+        later = {_place(sentence, False): sentence.score for sentence in reading.sentences}
+        scores = {
+            "cosine": np.array([sentence.score for sentence in told]),
+            "late": np.array([sentence.late for sentence in told]),
+            "first": np.array([sentence.score for sentence in read]),
+            "second": np.array([later[_place(sentence, False)] for sentence in read]),
+        }
+        gold = int(np.argmax(one.gold))
+        others = [i for i in np.argsort(-scores["cosine"]) if not one.gold[i]][:5]
+        for way, score in scores.items():
+            ways[way].append(all(score[gold] >= score[other] for other in others))
+    return {way: _share(right) for way, right in ways.items()}
 
 
 def _short_figures(some: Sequence[Outcome], fitted: Fitted) -> dict[str, float]:
