@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,7 @@ import seeds
 from index import Library
 from index.encoder import Embeddable, SentenceTransformerEncoder, default_folder
 from index.types import Span
+from rag.question_file import load_questions
 from tests.bench_library import fill, memory_mb, synthetic, timed
 
 _QUESTIONS = 40
@@ -252,7 +254,9 @@ def fresh_process(folder: Path, size: int) -> _Row:
 def resident(folder: Path, size: int) -> _Row:
     """Memory of the chat and its model's process after ten questions, against both weight files.
 
-    Proportional set size: what two processes share counts half in each.
+    Proportional set size: what two processes share counts half in each. The real articles are
+    beside the synthetic ones, and the questions are about them: otherwise neither the network that
+    reads closely nor the model would be asked.
     """
     from rag.generator import find_model
     from tests.bench_load import serving
@@ -260,9 +264,14 @@ def resident(folder: Path, size: int) -> _Row:
 
     weights = (default_folder() / "model.safetensors").stat().st_size
     weights += find_model().path.stat().st_size
-    with serving(library_of(folder, size)) as (address, process):
+    place = folder / "resident"
+    shutil.copytree(library_of(folder, size), place)
+    with Library.open(place) as library:
+        library.update([seeds.articles()])
+    asked = [one.question for one in load_questions(seeds.questions()) if one.answerable][:10]
+    with serving(place) as (address, process):
         visitor = Visitor(address)
-        for question in questions(10):
+        for question in asked:
             visitor.ask(question)
             for _ in visitor.watch():
                 pass
