@@ -312,7 +312,7 @@ def export(network: Network, file: Path) -> None:
 
     Inputs `rows` (1, pieces, width) and `second` (1, pieces), output `marks` (1, pieces, 4).
     Weights have a scale for each column and seven bits, so that no sum of products overflows where
-    there are no VNNI instructions; what they are multiplied by is scaled as it comes. That is 1.6
+    there are no VNNI instructions; what they are multiplied by is scaled as it comes. That is 1.5
     times as fast as float weights, in a third of the memory, and the marks correlate by .997.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
