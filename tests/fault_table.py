@@ -7,6 +7,8 @@ the table needs no test run. Rows of the page are listed here, beside its tests'
 from __future__ import annotations
 
 import ast
+import json
+import sys
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,4 +159,8 @@ def _marks(node: ast.FunctionDef) -> list[str]:
 
 
 if __name__ == "__main__":
-    TABLE.write_text(table(), encoding="utf-8")
+    if sys.argv[1:] == ["--json"]:
+        told = {"table": table(), "held": held_by(), "names": sorted(names())}
+        sys.stdout.write(json.dumps(told))
+    else:
+        TABLE.write_text(table(), encoding="utf-8")
