@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import combinations
 
 from index.credits import MONTHS
 from index.lexical import words
@@ -84,16 +83,15 @@ def exchanged(statement: str, sources: Sequence[str]) -> tuple[str, str] | None:
     """
     for source in sources:
         for said, there in zip(_in_order(statement), _in_order(source), strict=True):
-            for first, second in combinations(dict.fromkeys(said), 2):
-                if first in there and second in there and _all_after(first, second, there):
-                    return first, second
+            first = {number: at for at, number in reversed(list(enumerate(there)))}
+            last = {number: at for at, number in enumerate(there)}
+            told = [number for number in dict.fromkeys(said) if number in first]
+            latest = told[0] if told else ""  # of those told so far, the source's last
+            for number in told[1:]:
+                if first[latest] > last[number]:
+                    return latest, number
+                latest = max(latest, number, key=first.__getitem__)
     return None
-
-
-def _all_after(one: str, other: str, told: Sequence[str]) -> bool:
-    """Whether one stands behind the other wherever they stand."""
-    last_other = len(told) - 1 - told[::-1].index(other)
-    return told.index(one) > last_other
 
 
 def _in_order(text: str) -> tuple[list[str], list[str]]:

@@ -41,6 +41,25 @@ def test_numbers_of_different_sources_have_no_order() -> None:
     assert exchanged("It has five rooms and 9 doors.", ["9 doors, five rooms."]) == ("5", "9")
 
 
+def test_thousands_of_numbers_are_compared_in_no_time() -> None:
+    numbers = [str(number) for number in range(3000, 30_000)]
+    there, back = " ".join(numbers), " ".join(reversed(numbers))
+    assert exchanged(there, [there]) is None
+    assert exchanged(back, [there]) == ("29999", "29998")
+
+
+@given(st.permutations(["3", "5", "7", "9"]), st.permutations(["3", "5", "7", "9", "5"]))
+def test_two_are_exchanged_when_one_always_stands_behind_the_other(
+    said: list[str], there: list[str]
+) -> None:
+    wrong = any(
+        there.index(a) > max(at for at, one in enumerate(there) if one == b)
+        for i, a in enumerate(said)
+        for b in said[i + 1 :]
+    )
+    assert (exchanged(" ".join(said), [" ".join(there)]) is not None) is wrong
+
+
 @pytest.mark.parametrize(
     ("statement", "source", "word"),
     [
