@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -42,6 +44,22 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+class _Kept(logging.Handler):
+    """What the servers of this process log as going wrong, each in its last few lines."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        told = traceback.format_exception(error, limit=-3) if error else [record.getMessage()]
+        self.lines.append("".join(told))
+
+
+_KEPT = _Kept()
+
+
 @contextmanager
 def served(assistant: Any, library: Any, extras: web.Extras | None = None) -> Iterator[str]:
     """The page on a free port, in a thread of its own; gives its address."""
@@ -57,6 +75,8 @@ def served(assistant: Any, library: Any, extras: web.Extras | None = None) -> It
 
     threading.Thread(target=run, daemon=True).start()
     assert ready.wait(120), "the page did not start"
+    for name in ("uvicorn.error", "ui"):  # uvicorn takes handlers away when it starts
+        logging.getLogger(name).addHandler(_KEPT)
     yield addresses[0]
 
 
@@ -66,6 +86,8 @@ class Tab:
 
     page: Page
     complaints: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    """Requests that no answer came to."""
 
     def ask(self, question: str) -> None:
         self.page.fill("#question textarea", question)
@@ -78,8 +100,22 @@ class Tab:
     def reload(self) -> None:
         """Loads the page anew and waits until it is there."""
         self.page.reload()
-        self.page.wait_for_selector("html[data-pilcrow=ready]")
+        self.wait_until_ready()
         self.complaints.clear()  # Gradio logs the stream that the reload cut off
+
+    def wait_until_ready(self) -> None:
+        """Waits until the page's script has put it together; else says what was missing."""
+        from playwright.sync_api import TimeoutError as Overdue
+
+        try:
+            self.page.wait_for_selector("html[data-pilcrow=ready]")
+        except Overdue:
+            shown = self.page.evaluate("document.body?.innerText.slice(0, 300)")
+            pytest.fail(
+                f"not ready; it says {shown!r}, the browser {self.complaints}, without an answer "
+                f"were {self.lost}, the server says {_KEPT.lines[-3:]}",
+                pytrace=False,
+            )
 
     def inaccessible(self) -> list[str]:
         """What axe-core finds serious or critical on the page as it stands."""
@@ -115,10 +151,11 @@ def tab(
     page.on("pageerror", lambda error: complain(f"error: {error}"))
     page.on("dialog", _dismissed(complain))
     page.on("request", _elsewhere(home, complain))
+    page.on("requestfailed", lambda r: opened.lost.append(f"{r.method} {r.url}: {r.failure}"))
     page.set_viewport_size({"width": width, "height": height})
     page.emulate_media(color_scheme="dark" if dark else "light")
     page.goto(address)
-    page.wait_for_selector("html[data-pilcrow=ready]")
+    opened.wait_until_ready()
     yield opened
     page.close()
     assert opened.complaints == []

@@ -21,7 +21,7 @@ from ui import chat, export, uploads, web
 from ui.conversations import Conversations, Turn, new_key
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page, Route
 
 KYOTO = "How many participants registered in Kyoto?"
 
@@ -288,6 +288,40 @@ def test_a_reload_loses_nothing_and_each_answer_keeps_its_sources(opened: Tab) -
     opened.ask("And how long does a ship need to reach a fault?")
     page.wait_for_selector("#current #t3:not([data-running])")
     assert page.locator(".turn").count() == 3
+
+
+class Loser:
+    """Stands where the desk is and loses the first requests that come, or all of them."""
+
+    def __init__(self, page: Page, times: int | None = None) -> None:
+        self.lost: list[str] = []
+        page.route("**/component_server/", self._lose, times=times)
+
+    def _lose(self, route: Route) -> None:
+        self.lost.append(json.loads(route.request.post_data or "")["data"]["name"])
+        route.fulfill(status=500, body="Internal Server Error")
+
+
+@pytest.mark.browser
+def test_a_page_whose_requests_are_lost_asks_again(opened: Tab) -> None:
+    loser = Loser(opened.page, times=2)
+    opened.reload()
+    assert sorted(loser.lost) == ["conversations", "shelf"]
+    assert opened.page.locator("#library .documents li").count() == len(ARTICLES)
+
+
+@pytest.mark.browser
+def test_a_change_that_is_lost_is_told_and_not_tried_twice(opened: Tab) -> None:
+    page = opened.page
+    opened.ask(KYOTO)
+    opened.finish()
+    page.hover(".chats li.here")
+    loser = Loser(page)
+    page.click(".chats li.here [data-action=delete]")
+    page.wait_for_selector("#toast:has-text('Pilcrow does not answer')")
+    assert loser.lost.count("delete") == 1
+    assert page.locator(".chats li.here").count() == 1
+    opened.complaints.clear()  # the browser notes what was lost
 
 
 @pytest.mark.browser

@@ -4,12 +4,26 @@
 export const byId = (id) => document.getElementById(id);
 export const slot = (name) => document.querySelector(`[data-slot="${name}"]`);
 
+// These only look, so one that was lost may be asked for again; a change might be made twice.
+const LOOKS = new Set([
+  "shelf", "conversations", "open", "look", "sources", "read", "why", "copy", "export",
+  "suggest", "follow", "names",
+]);
+
+/** One call of the desk; null when it was lost: Gradio logs why and gives nothing. */
+async function call(request) {
+  try {
+    return (await window.pilcrowDesk.ask(request)) ?? null;
+  } catch {
+    return null;
+  }
+}
+
 /** Asks the desk; a problem is shown, and null is what comes back. */
 export async function ask(name, more = {}) {
-  let reply;
-  try {
-    reply = await window.pilcrowDesk.ask({ ...more, name });
-  } catch {
+  const request = { ...more, name };
+  const reply = (await call(request)) ?? (LOOKS.has(name) ? await call(request) : null);
+  if (!reply) {
     toast("Pilcrow does not answer. Is it still running?");
     return null;
   }
