@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.contradiction import exchanged, turned_round
+from rag.contradiction import exchanged, rearranged, turned_round
 from tests.bench_statements import Written, written
 
 VOTE = "The final vote came on March 13, 2024: 523 were in favour, 46 against, and 49 abstained."
@@ -67,6 +67,9 @@ def test_two_are_exchanged_when_one_always_stands_behind_the_other(
         ("Sales rose in May.", "Sales rose in May and fell in June.", None),
         ("Sales rose and fell.", "Sales rose.", None),
         ("It ended after the war.", "It ended before the war.", "after"),
+        ("The first phase met in Geneva.", "The second phase met in Geneva.", "first"),
+        ("Few of them are cut by anchors.", "Most of them are cut by anchors.", "few"),
+        ("It applies until February.", "It applies from February.", "until"),
         ("销售额下降。", "销售额上升。", None),
     ],
 )
@@ -76,30 +79,70 @@ def test_a_word_turned_into_its_opposite_is_told(
     assert turned_round(statement, source) == word
 
 
+STEERED = (
+    "The negotiations were steered by two ambassadors, Ekitela Lokaale of Kenya and Suela Janina "
+    "of Albania."
+)
+TOLD = "Vice President Vance told the hall that excessive regulation could kill a young industry."
+ADOPTED = "On March 1, 2024 the General Assembly adopted the text in New York without a vote."
+
+
+@pytest.mark.parametrize(
+    ("statement", "source", "wrong"),
+    [
+        ("Ambassadors Ekitela Lokaale of Albania and Suela Janina of Kenya steered them.", STEERED,
+         False),  # passive in one only: not told
+        ("They were steered by Ekitela Lokaale of Albania and Suela Janina of Kenya, ambassadors.",
+         STEERED, True),
+        ("Vance told the hall that a young industry could kill excessive regulation.", TOLD, True),
+        ("Vance told the hall that regulation could kill an industry.", TOLD, False),
+        ("In New York the General Assembly adopted the text on March 1, 2024.", ADOPTED, False),
+        ("The text was adopted by the General Assembly in New York.", ADOPTED, False),
+    ],
+)  # fmt: skip
+def test_words_keep_their_neighbours(statement: str, source: str, wrong: bool) -> None:
+    assert rearranged(statement, [source]) is wrong
+
+
+def test_words_of_different_sources_have_no_order() -> None:
+    sources = ["Ann paid Bob.", "Carol thanked Dora and left Edinburgh."]
+    assert not rearranged("Carol thanked Dora, Ann paid Bob, and Carol left Edinburgh.", sources)
+
+
 @given(words=WORDS, kept=st.lists(st.booleans(), min_size=12, max_size=12))
 def test_what_only_leaves_words_out_contradicts_nothing(words: list[str], kept: list[bool]) -> None:
     shorter = " ".join(word for word, keep in zip(words, kept, strict=False) if keep)
     source = " ".join(words)
     assert turned_round(shorter, source) is None
     assert exchanged(shorter, [source]) is None
+    assert not rearranged(shorter, [source])
+
+
+@given(st.lists(st.sampled_from("oak elm ash fir yew bay box".split()), unique=True))
+def test_the_other_way_round_every_word_keeps_its_neighbours(trees: list[str]) -> None:
+    assert not rearranged(" ".join(reversed(trees)), [" ".join(trees)])
 
 
 @given(st.text(max_size=200), st.text(max_size=200))
 def test_any_text_is_taken_and_nothing_contradicts_itself(one: str, other: str) -> None:
     assert turned_round(one, one) is None
     assert exchanged(one, [one]) is None
+    assert not rearranged(one, [one])
     exchanged(one, [other])
+    rearranged(one, [other])
     turned_round(one, other)
 
 
 def test_of_statements_written_by_hand_few_true_ones_are_suspected() -> None:
     def share(some: list[Written]) -> float:
         told = [
-            turned_round(w.statement, w.sentence) or exchanged(w.statement, [w.sentence])
+            turned_round(w.statement, w.sentence)
+            or exchanged(w.statement, [w.sentence])
+            or rearranged(w.statement, [w.sentence])
             for w in some
         ]
         return sum(map(bool, told)) / len(some)
 
     every = list(written())
-    assert share([one for one in every if one.true]) <= 0.04
-    assert share([one for one in every if not one.true]) >= 0.25
+    assert share([one for one in every if one.true]) <= 0.13
+    assert share([one for one in every if not one.true]) >= 0.5

@@ -315,6 +315,30 @@ def test_suggestions_are_found_once_for_each_state_of_the_library(tmp_path: Path
     assert not suggester.ready
 
 
+def test_closing_ends_the_search_for_suggestions_and_begins_no_other(tmp_path: Path) -> None:
+    text = "Vint Cerf chaired the Panel in Kyoto.\n\nMaria Ressa welcomed the Declaration of 2023."
+    library = FakeLibrary(tmp_path, {"a.txt": Document("a.txt", "A", text)})
+    assistant, begun, go_on = FakeAssistant(library), threading.Event(), threading.Event()
+
+    def ask(question: str) -> Answer:
+        begun.set()
+        assert go_on.wait(30)
+        *_, last = assistant.stream(question)
+        return last
+
+    suggester = Suggester(library, ask)
+    suggester.opening()
+    assert begun.wait(30)
+    closing = threading.Thread(target=suggester.close)
+    closing.start()
+    wait_for(suggester._closed.is_set)
+    go_on.set()
+    closing.join(30)
+    assert len(assistant.histories) == 1
+    assert suggester.opening() == ()
+    assert not (tmp_path / "suggestions.json").exists()
+
+
 def wait_for(done: Callable[[], bool]) -> None:
     """Until it is so, or the test's own time limit ends it."""
     tick = threading.Event()

@@ -16,6 +16,8 @@ from rag.types import Answer
 from ui.behind import LibraryLike
 
 FILE = "suggestions.json"
+_PATIENCE = 5.0
+"""Seconds that closing waits for a search; one question takes a tenth of one."""
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,8 @@ class Suggester:
         """The state of the library and its questions."""
         self._searching = ""
         """The state that is being looked at."""
+        self._search_thread: threading.Thread | None = None
+        self._closed = threading.Event()
 
     @property
     def ready(self) -> bool:
@@ -55,10 +59,21 @@ class Suggester:
                 self._found = (state, kept) if (kept := self._load(state)) else self._found
             if self._found[0] == state:
                 return self._found[1]
-            if self._searching != state:
+            if self._searching != state and not self._closed.is_set():
                 self._searching = state
-                threading.Thread(target=self._search, args=(state,), daemon=True).start()
+                self._search_thread = threading.Thread(
+                    target=self._search, args=(state,), daemon=True
+                )
+                self._search_thread.start()
         return ()
+
+    def close(self) -> None:
+        """Begin no more searches, and end the one under way: after the question it is trying."""
+        with self._lock:
+            self._closed.set()
+            thread = self._search_thread
+        if thread:
+            thread.join(_PATIENCE)
 
     def following(self, answer: Answer, asked: Collection[str], wanted: int = 3) -> tuple[str, ...]:
         """Questions that may come next, none of those asked already.
@@ -78,20 +93,23 @@ class Suggester:
         assert self._ask is not None
         try:
             ids = [record.id for record in self._library.documents()]
-            found = suggestions.opening(self._library, self._ask, ids, stop=self._busy)
+            found = suggestions.opening(self._library, self._ask, ids, stop=self._gives_way)
         except PilcrowError as error:
             log.info("no suggestions: %s", error)
             found = ()
         except Exception:
             log.exception("no suggestions")
             found = ()
-        interrupted = self._busy()
+        interrupted = self._gives_way()
         with self._lock:
             self._searching = ""
             if not interrupted:
                 self._found = (state, found)
         if not interrupted:
             self._save(state, found)
+
+    def _gives_way(self) -> bool:
+        return self._closed.is_set() or self._busy()
 
     def _state(self) -> str:
         """Tells one state of the library from another; empty when it holds nothing."""

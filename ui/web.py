@@ -13,7 +13,8 @@ import os
 import socket
 import time
 import webbrowser
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,7 +89,13 @@ def build_app(
     from starlette.staticfiles import StaticFiles
 
     room = _furnished(assistant, library, extras)
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        room.suggester.close()
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.mount(_assets_at(), StaticFiles(directory=ASSETS))
 
     @app.get("/favicon.ico", include_in_schema=False)
@@ -125,6 +132,7 @@ class _Room:
     chat: Chat
     works: Works
     desk: Desk
+    suggester: Suggester
     samples: Path | None
 
 
@@ -148,7 +156,7 @@ def _furnished(assistant: AssistantLike, library: LibraryLike, extras: Extras) -
         notice=extras.notice,
         samples=extras.samples is not None,
     )
-    return _Room(chat, works, desk, extras.samples)
+    return _Room(chat, works, desk, suggester, extras.samples)
 
 
 def _page(gr: Any, room: _Room) -> Any:
