@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -716,6 +717,16 @@ def test_headers_keep_the_page_to_itself(address: str) -> None:
         assert response.headers["x-frame-options"] == "DENY"
         assert response.headers["x-content-type-options"] == "nosniff"
         assert response.headers["referrer-policy"] == "no-referrer"
+
+
+def test_what_is_named_after_its_content_is_fetched_once(address: str) -> None:
+    page = httpx.get(address)
+    (script,) = re.findall(r'src="\.?(/assets/index-[^"]+\.js)"', page.text)
+    for path in (script[1:], f"{web._assets_at()[1:]}/page.js"):
+        found = httpx.get(address + path)
+        assert (found.status_code, "immutable" in found.headers["cache-control"]) == (200, True)
+    for path in ("", "theme.css", "assets/nope.js", "gradio_api/startup-events"):
+        assert "immutable" not in httpx.get(address + path).headers.get("cache-control", "")
 
 
 @pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}])

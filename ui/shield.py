@@ -19,6 +19,11 @@ SAFETY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+LASTING = ("/assets/", "/pilcrow/")
+"""Where files are named after what is in them: a browser that has one need not ask for it again.
+
+A page asks for sixty such files, and one that is lost leaves it blank.
+"""
 _INLINE_SCRIPT = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
 
 
@@ -58,14 +63,15 @@ class Shield:
             app = PlainTextResponse("Pilcrow answers only under its own address.", 403)
         elif origin is not None and urlsplit(origin).netloc != host:
             app = PlainTextResponse("Pilcrow answers only its own page.", 403)
-        await app(scope, receive, _Dressed(send))
+        await app(scope, receive, _Dressed(send, lasting=scope["path"].startswith(LASTING)))
 
 
 class _Dressed:
     """Adds the headers to one response; holds a page back until its scripts are hashed."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, *, lasting: bool) -> None:
         self._send = send
+        self._lasting = lasting
         self._start: Message | None = None
         self._page = b""
 
@@ -79,6 +85,8 @@ class _Dressed:
                 self._start = message
                 return
             headers["Content-Security-Policy"] = "default-src 'none'"
+            if self._lasting and message["status"] == 200:
+                headers["Cache-Control"] = "max-age=31536000, immutable"
         elif self._start is not None:
             self._page += message.get("body", b"")
             if message.get("more_body"):
