@@ -16,7 +16,7 @@ from index.errors import PilcrowError
 from index.types import Document, Passage
 from rag import verifying
 from rag.types import Answer, Citation, Statement
-from tests.browsers import Tab, chromium, served, tab
+from tests.browsers import PATIENCE, Tab, chromium, served, tab
 from tests.page_fakes import ARTICLES, HOSTILE, FakeAssistant, FakeLibrary, passages_of
 from ui import chat, export, uploads, web
 from ui.conversations import Conversations, Turn, new_key
@@ -310,6 +310,27 @@ def test_a_page_whose_requests_are_lost_asks_again(opened: Tab, assistant: FakeA
     assert sorted(loser.lost) == ["conversations", "shelf"]
     listed = opened.page.locator("#library .documents li").count()
     assert listed == len(assistant.library.shelf)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("part", ["assets/core-*.js", "assets/Index-*.css", "pilcrow/*/desk.js"])
+def test_a_page_of_which_a_part_is_lost_loads_itself_anew(
+    browser: Browser, address: str, assistant: FakeAssistant, part: str
+) -> None:
+    context = browser.new_context()  # one that has nothing of the page yet
+    page, lost = context.new_page(), []
+    page.set_default_timeout(PATIENCE)
+
+    def lose(route: Route) -> None:
+        lost.append(route.request.url)
+        route.abort()
+
+    page.route(address + part, lose, times=1)
+    page.goto(address)
+    page.wait_for_selector("html[data-pilcrow=ready]")
+    assert lost
+    assert page.locator("#library .documents li").count() == len(assistant.library.shelf)
+    context.close()
 
 
 @pytest.mark.browser

@@ -41,10 +41,17 @@ class Shield:
     turned away: the Host must be the one we serve, and the Origin, if any, must be that Host.
     """
 
-    def __init__(self, app: ASGIApp, *, any_host: bool) -> None:
-        """Wraps `app`; `any_host` when a password guards it under whatever name it is reached."""
+    def __init__(self, app: ASGIApp, *, any_host: bool, first_script: str) -> None:
+        """Wrap `app`.
+
+        Args:
+            app: what is guarded.
+            any_host: when a password guards it under whatever name it is reached.
+            first_script: the address of our script that every page runs before its own.
+        """
         self._app = app
         self._any_host = any_host
+        self._first_script = first_script
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on, or refuses it, and dresses the response."""
@@ -63,22 +70,24 @@ class Shield:
             app = PlainTextResponse("Pilcrow answers only under its own address.", 403)
         elif origin is not None and urlsplit(origin).netloc != host:
             app = PlainTextResponse("Pilcrow answers only its own page.", 403)
-        await app(scope, receive, _Dressed(send, lasting=scope["path"].startswith(LASTING)))
+        lasting = scope["path"].startswith(LASTING)
+        await app(scope, receive, _Dressed(send, self._first_script, lasting=lasting))
 
 
 class _Dressed:
-    """Adds the headers to one response; holds a page back until its scripts are hashed."""
+    """Adds the headers to one response; a page is held back to get our script and its hashes."""
 
-    def __init__(self, send: Send, *, lasting: bool) -> None:
+    def __init__(self, send: Send, first_script: str, *, lasting: bool) -> None:
         self._send = send
+        self._first = f'<head><script src="{first_script}"></script>'.encode()
         self._lasting = lasting
         self._start: Message | None = None
         self._page = b""
 
     async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            from starlette.datastructures import MutableHeaders
+        from starlette.datastructures import MutableHeaders
 
+        if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             headers.update(SAFETY_HEADERS)
             if headers.get("content-type", "").startswith("text/html"):
@@ -91,10 +100,12 @@ class _Dressed:
             self._page += message.get("body", b"")
             if message.get("more_body"):
                 return
-            policy = content_policy(self._page).encode()
-            self._start["headers"].append((b"content-security-policy", policy))
+            page = self._page.replace(b"<head>", self._first, 1)
+            headers = MutableHeaders(scope=self._start)
+            headers["Content-Security-Policy"] = content_policy(page)
+            headers["Content-Length"] = str(len(page))
             await self._send(self._start)
-            message = {"type": "http.response.body", "body": self._page}
+            message = {"type": "http.response.body", "body": page}
             self._start = None
         await self._send(message)
 

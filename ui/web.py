@@ -120,7 +120,8 @@ def build_app(
     )
     app.add_middleware(uploads.UploadGate, folder=incoming)
     app.add_middleware(Throttle, clock=clock)
-    app.add_middleware(Shield, any_host=bool(password))
+    first = f"{_assets_at()}/anew.js"
+    app.add_middleware(Shield, any_host=bool(password), first_script=first)
     mounted: FastAPI = app
     return mounted
 
