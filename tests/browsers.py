@@ -158,7 +158,8 @@ def tab(
     opened.wait_until_ready()
     yield opened
     page.close()
-    assert opened.complaints == []
+    if opened.complaints:
+        pytest.fail(f"{opened.complaints}; the server says {_KEPT.lines[-3:]}", pytrace=False)
 
 
 def _dismissed(complain: Callable[[str], None]) -> Callable[[Dialog], None]:

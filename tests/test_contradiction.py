@@ -96,6 +96,10 @@ ADOPTED = "On March 1, 2024 the General Assembly adopted the text in New York wi
          STEERED, True),
         ("Vance told the hall that a young industry could kill excessive regulation.", TOLD, True),
         ("Vance told the hall that regulation could kill an industry.", TOLD, False),
+        ("Japan sued China over the islands.", "In May China sued Japan over the islands.", True),
+        ("Japan was sued by China.", "In May China sued Japan over the islands.", False),
+        ("China sued Japan in May.", "In May China sued Japan over the islands.", False),
+        ("Rice feeds Japan and China.", "China and Japan grow rice.", False),
         ("In New York the General Assembly adopted the text on March 1, 2024.", ADOPTED, False),
         ("The text was adopted by the General Assembly in New York.", ADOPTED, False),
     ],
@@ -144,5 +148,5 @@ def test_of_statements_written_by_hand_few_true_ones_are_suspected() -> None:
         return sum(map(bool, told)) / len(some)
 
     every = list(written())
-    assert share([one for one in every if one.true]) <= 0.13
-    assert share([one for one in every if not one.true]) >= 0.5
+    assert share([one for one in every if one.true]) <= 0.15
+    assert share([one for one in every if not one.true]) >= 0.6
