@@ -106,6 +106,14 @@ def page(tmp_path: Path, incoming: Path) -> Iterator[TestClient]:
     yield TestClient(UploadGate(app, folder=incoming, most=100_000), base_url="http://localhost")
 
 
+UPLOAD = {
+    "type": "http", "method": "POST", "path": "/gradio_api/upload", "raw_path": b"",
+    "root_path": "", "scheme": "http", "query_string": b"", "client": ("127.0.0.1", 1),
+    "headers": [(b"host", b"localhost"), (b"content-type", b"multipart/form-data; boundary=b")],
+}  # fmt: skip
+HEAD = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.txt"\r\n\r\n'
+
+
 def send(page: TestClient, size: int, files: int = 1) -> int:
     body = [("files", (f"{n}.txt", os.urandom(size // files))) for n in range(files)]
     return page.post("/gradio_api/upload", files=body).status_code
@@ -120,8 +128,7 @@ def test_many_uploads_are_bounded_in_size(page: TestClient, incoming: Path) -> N
 
 @pytest.mark.fault("E11")
 def test_an_upload_of_unknown_length_is_cut_off(page: TestClient, incoming: Path) -> None:
-    head = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.txt"\r\n\r\n'
-    pieces, told = chain([head], repeat(b"x" * 10_000)), []
+    pieces, told = chain([HEAD], repeat(b"x" * 10_000)), []
 
     async def receive() -> Message:
         return {"type": "http.request", "body": next(pieces), "more_body": True}
@@ -129,11 +136,7 @@ def test_an_upload_of_unknown_length_is_cut_off(page: TestClient, incoming: Path
     async def send_on(message: Message) -> None:
         told.append(message)
 
-    kind = (b"content-type", b"multipart/form-data; boundary=b")
-    scope = {"type": "http", "method": "POST", "path": "/gradio_api/upload", "raw_path": b"",
-             "root_path": "", "scheme": "http", "query_string": b"", "client": ("127.0.0.1", 1),
-             "headers": [(b"host", b"localhost"), kind]}  # fmt: skip
-    anyio.run(page.app, scope, receive, send_on)
+    anyio.run(page.app, dict(UPLOAD), receive, send_on)
     assert told[0]["status"] == 413
     assert b"Too much is being uploaded" in told[1]["body"]
     left = [p for p in incoming.rglob("*") if p.is_file()]
@@ -142,6 +145,24 @@ def test_an_upload_of_unknown_length_is_cut_off(page: TestClient, incoming: Path
         os.utime(path, (path.stat().st_mtime - 61,) * 2)
     assert send(page, 20_000) == 200
     assert not any(path.exists() for path in left)
+
+
+@pytest.mark.fault("E11")
+def test_a_tab_closed_in_the_middle_of_an_upload_is_no_error(page: TestClient) -> None:
+    messages: Iterator[Message] = iter([
+        {"type": "http.request", "body": HEAD + b"Some", "more_body": True},
+        {"type": "http.disconnect"},
+    ])  # fmt: skip
+
+    async def receive() -> Message:
+        return next(messages)
+
+    async def send_on(_: Message) -> None:
+        pass
+
+    anyio.run(page.app, dict(UPLOAD), receive, send_on)
+    assert next(messages, None) is None
+    assert send(page, 20_000) == 200
 
 
 @pytest.mark.fault("E11")

@@ -53,6 +53,7 @@ class UploadGate:
             await self._app(scope, receive, send)
             return
         from starlette.exceptions import HTTPException
+        from starlette.requests import ClientDisconnect
         from starlette.responses import PlainTextResponse
 
         held, files = _weigh(self._folder)
@@ -73,7 +74,9 @@ class UploadGate:
             return message
 
         try:
-            await self._app(scope, counting, send)
+            # a tab that is closed in the middle is nobody's mistake, and nobody is there to be told
+            with suppress(ClientDisconnect):
+                await self._app(scope, counting, send)
         finally:
             self._coming -= came
 
