@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from index.passages import sentences
 from index.types import Span
-from rag.contradiction import exchanged, rearranged, turned_round
+from rag.contradiction import contradicts
 from rag.orders import gives_orders
 from rag.types import Citation, Evidence, Statement
 from rag.wording import content_stems, names, negations, numbers, stem
@@ -111,9 +111,7 @@ def support(statement: str, sources: Sequence[str]) -> float:
         return 0.0
     if (negations(statement) > 0) != (negations(source) > 0):
         return 0.0
-    if turned_round(statement, source) or exchanged(statement, sources):
-        return 0.0
-    if rearranged(statement, sources):
+    if contradicts(statement, sources):
         return 0.0
     said = set(content_stems(statement))
     if not said:

@@ -18,7 +18,7 @@ from pathlib import Path
 from index.documents import read_here
 from index.passages import paragraphs, sentences
 from rag.citations import ENOUGH, support
-from rag.contradiction import exchanged, rearranged, turned_round
+from rag.contradiction import contradicts
 
 HERE = Path(__file__).parent
 BLIND = 100
@@ -57,12 +57,8 @@ def main() -> None:
 
 
 def _outcome(one: Written) -> str:
-    if turned_round(one.statement, one.sentence):
-        return "turned round"
-    if exchanged(one.statement, [one.sentence]):
-        return "numbers exchanged"
-    if rearranged(one.statement, [one.sentence]):
-        return "rearranged"
+    if how := contradicts(one.statement, [one.sentence]):
+        return how
     if support(one.statement, [one.sentence]) < ENOUGH:
         return "words, numbers, names, negation"
     return "not found out"

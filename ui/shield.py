@@ -19,11 +19,8 @@ SAFETY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-LASTING = ("/assets/", "/pilcrow/")
-"""Where files are named after what is in them: a browser that has one need not ask for it again.
-
-A page asks for sixty such files, and one that is lost leaves it blank.
-"""
+_GRADIO_FILES = "/assets/"
+"""Where Gradio serves files that are named after what is in them."""
 _INLINE_SCRIPT = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
 
 
@@ -41,17 +38,17 @@ class Shield:
     turned away: the Host must be the one we serve, and the Origin, if any, must be that Host.
     """
 
-    def __init__(self, app: ASGIApp, *, any_host: bool, first_script: str) -> None:
+    def __init__(self, app: ASGIApp, *, any_host: bool, files: str) -> None:
         """Wrap `app`.
 
         Args:
             app: what is guarded.
             any_host: when a password guards it under whatever name it is reached.
-            first_script: the address of our script that every page runs before its own.
+            files: where our own files are served, under a name that changes when they do.
         """
         self._app = app
         self._any_host = any_host
-        self._first_script = first_script
+        self._files = files
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on, or refuses it, and dresses the response."""
@@ -70,8 +67,9 @@ class Shield:
             app = PlainTextResponse("Pilcrow answers only under its own address.", 403)
         elif origin is not None and urlsplit(origin).netloc != host:
             app = PlainTextResponse("Pilcrow answers only its own page.", 403)
-        lasting = scope["path"].startswith(LASTING)
-        await app(scope, receive, _Dressed(send, self._first_script, lasting=lasting))
+        # A page asks for sixty such files; a browser that has one need not ask again.
+        lasting = scope["path"].startswith((_GRADIO_FILES, self._files))
+        await app(scope, receive, _Dressed(send, f"{self._files}/anew.js", lasting=lasting))
 
 
 class _Dressed:

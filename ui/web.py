@@ -96,7 +96,7 @@ def build_app(
         room.suggester.close()
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    app.mount(_assets_at(), StaticFiles(directory=ASSETS))
+    app.mount(files := _assets_at(), StaticFiles(directory=ASSETS))
 
     @app.get("/favicon.ico", include_in_schema=False)
     def favicon() -> FileResponse:
@@ -120,8 +120,7 @@ def build_app(
     )
     app.add_middleware(uploads.UploadGate, folder=incoming)
     app.add_middleware(Throttle, clock=clock)
-    first = f"{_assets_at()}/anew.js"
-    app.add_middleware(Shield, any_host=bool(password), first_script=first)
+    app.add_middleware(Shield, any_host=bool(password), files=files)
     mounted: FastAPI = app
     return mounted
 
