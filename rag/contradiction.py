@@ -101,16 +101,28 @@ def exchanged(statement: str, sources: Sequence[str]) -> tuple[str, str] | None:
     "46 in favour and 523 against" of "523 were in favour, 46 against". Amounts are compared with
     amounts and dates with dates, for a date is easily put first or last.
     """
+    amounts, dates = _in_order(statement)
     for source in sources:
-        for said, there in zip(_in_order(statement), _in_order(source), strict=True):
-            first = {number: at for at, number in reversed(list(enumerate(there)))}
-            last = {number: at for at, number in enumerate(there)}
-            told = [number for number in dict.fromkeys(said) if number in first]
-            latest = told[0] if told else ""  # of those told so far, the source's last
-            for number in told[1:]:
-                if first[latest] > last[number]:
-                    return latest, number
-                latest = max(latest, number, key=first.__getitem__)
+        there, on = _in_order(source)
+        if pair := _crossed(amounts, there, on) or _crossed(dates, on, there):
+            return pair
+    return None
+
+
+def _crossed(said: list[str], there: list[str], elsewhere: list[str]) -> tuple[str, str] | None:
+    """Two numbers in another order than there, of those that stand nowhere else in their source.
+
+    "May 5" told without its month is not the amount 5 that its source also names.
+    """
+    first = {number: at for at, number in reversed(list(enumerate(there)))}
+    last = {number: at for at, number in enumerate(there)}
+    unclear = set(elsewhere)
+    told = [number for number in dict.fromkeys(said) if number in first and number not in unclear]
+    latest = told[0] if told else ""  # of those told so far, the source's last
+    for number in told[1:]:
+        if first[latest] > last[number]:
+            return latest, number
+        latest = max(latest, number, key=first.__getitem__)
     return None
 
 

@@ -41,6 +41,10 @@ def test_numbers_of_different_sources_have_no_order() -> None:
     assert exchanged("It has five rooms and 9 doors.", ["9 doors, five rooms."]) == ("5", "9")
 
 
+def test_a_date_told_without_its_month_is_no_amount_of_its_source() -> None:
+    assert exchanged("They came on the 5th or 5 of 12.", ["On May 5 12 came, then 5."]) is None
+
+
 def test_thousands_of_numbers_are_compared_in_no_time() -> None:
     numbers = [str(number) for number in range(3000, 30_000)]
     there, back = " ".join(numbers), " ".join(reversed(numbers))
