@@ -26,6 +26,7 @@ from ui.behind import AssistantLike, LibraryLike
 from ui.chat import AT_ONCE, Chat, Run, Wishes
 from ui.conversations import Conversations
 from ui.desk import Desk
+from ui.file_data import FileDataGate
 from ui.shield import Shield, is_loopback
 from ui.suggesting import Suggester
 from ui.throttle import ATTEMPTS, PAUSE, Throttle
@@ -89,6 +90,7 @@ def build_app(
     from starlette.staticfiles import StaticFiles
 
     room = _furnished(assistant, library, extras)
+    page = _page(gr, room)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -104,7 +106,7 @@ def build_app(
 
     app = gr.mount_gradio_app(
         app,
-        _page(gr, room),
+        page,
         path="/",
         auth=("pilcrow", password) if password else None,
         auth_message=f"After {ATTEMPTS} wrong passwords, wait {PAUSE:.0f} seconds.",
@@ -118,7 +120,11 @@ def build_app(
         theme=_theme(gr),
         head=_head(),
     )
+    # Gradio looks where the files it is told of lie only on a page that was launched; a mounted one
+    # never is
+    page.has_launched = True
     app.add_middleware(uploads.UploadGate, folder=incoming)
+    app.add_middleware(FileDataGate, folder=incoming)
     app.add_middleware(Throttle, clock=clock)
     app.add_middleware(Shield, any_host=bool(password), files=files)
     mounted: FastAPI = app
