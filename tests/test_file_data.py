@@ -17,13 +17,15 @@ import pytest
 from gradio.exceptions import InvalidPathError
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
 
 from index.types import Document
 from tests.page_fakes import FakeAssistant, FakeLibrary
 from tests.page_program import Server
 from ui import web
-from ui.file_data import files_in, is_upload
+from ui.file_data import FileDataGate, files_in, is_upload
 from ui.works import Works
 
 SECRET = "The secret is kept."
@@ -151,9 +153,15 @@ DOORS = (
 
 
 @pytest.mark.fault("G13")
-def test_no_door_takes_a_strangers_file(visit: Callable[[], TestClient], tmp_path: Path) -> None:
+def test_no_door_takes_a_strangers_file(tmp_path: Path) -> None:
     (tmp_path / "b.md").write_text(SECRET)
-    visitor = visit()
+    reached = []
+
+    async def within(scope: Scope, receive: Receive, send: Send) -> None:
+        reached.append((scope["path"], await receive()))
+        await PlainTextResponse("reached")(scope, receive, send)
+
+    visitor = TestClient(FileDataGate(within, folder=tmp_path / "incoming"))
     path, meta = str(tmp_path / "b.md"), {"_type": "gradio.FileData"}
     bodies = (
         joining(3, path),
@@ -169,6 +177,10 @@ def test_no_door_takes_a_strangers_file(visit: Callable[[], TestClient], tmp_pat
     for door in DOORS:
         form = visitor.post(door, files=[("file", ("a.txt", b"text"))], data={"data": "x"})
         assert form.status_code == 400, door
+    assert reached == []
+    for body in (b"", b"{}", b'{"data": {"name": "shelf"}}', "[]".encode("utf-16")):
+        assert visitor.post("/gradio_api/component_server", content=body).text == "reached"
+        assert reached[-1][1]["body"] == body
 
 
 @pytest.mark.fault("G13")
