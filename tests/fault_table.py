@@ -68,6 +68,7 @@ E12 | password guessing, a public address without one | refused
 G13 | a request that names a file of this computer, a device, a pipe, an address | refused unopened
 G14 | a request that names what somebody else uploaded, or what an upload became | refused unopened
 G15 | the doors' watch fails | Gradio's own file checks and the library's refuse such files too
+G16 | anything at all is sent to the server | no 500, no safety header missing, nothing grows
 """.strip()
 FAULTS = [Fault(*(part.strip() for part in line.split(" | "))) for line in _FAULTS.splitlines()]
 

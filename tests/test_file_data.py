@@ -178,9 +178,9 @@ def test_no_door_takes_a_strangers_file(tmp_path: Path) -> None:
         form = visitor.post(door, files=[("file", ("a.txt", b"text"))], data={"data": "x"})
         assert form.status_code == 400, door
     assert reached == []
-    for body in (b"", b"{}", b'{"data": {"name": "shelf"}}', "[]".encode("utf-16")):
-        assert visitor.post("/gradio_api/component_server", content=body).text == "reached"
-        assert reached[-1][1]["body"] == body
+    for sent_on in (b"", b"{}", b'{"data": {"name": "shelf"}}', "[]".encode("utf-16")):
+        assert visitor.post("/gradio_api/component_server", content=sent_on).text == "reached"
+        assert reached[-1][1]["body"] == sent_on
 
 
 @pytest.mark.fault("G13")

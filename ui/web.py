@@ -90,7 +90,6 @@ def build_app(
     from starlette.staticfiles import StaticFiles
 
     room = _furnished(assistant, library, extras)
-    page = _page(gr, room)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -106,7 +105,7 @@ def build_app(
 
     app = gr.mount_gradio_app(
         app,
-        page,
+        _page(gr, room),
         path="/",
         auth=("pilcrow", password) if password else None,
         auth_message=f"After {ATTEMPTS} wrong passwords, wait {PAUSE:.0f} seconds.",
@@ -120,9 +119,6 @@ def build_app(
         theme=_theme(gr),
         head=_head(),
     )
-    # Gradio looks where the files it is told of lie only on a page that was launched; a mounted one
-    # never is
-    page.has_launched = True
     app.add_middleware(uploads.UploadGate, folder=incoming)
     app.add_middleware(FileDataGate, folder=incoming)
     app.add_middleware(Throttle, clock=clock)
@@ -195,6 +191,8 @@ def _page(gr: Any, room: _Room) -> Any:
     page.max_threads = 2 * AT_ONCE
     page.state_session_capacity = _SESSIONS
     page.queue(default_concurrency_limit=4)
+    # Gradio looks where named files lie only on a page that was launched, as mounting does not
+    page.has_launched = True
     return page
 
 
