@@ -65,6 +65,10 @@ E9 | the server is started again during a chat | nobody gets somebody else's his
 E10 | no network | everything works, nothing calls home
 E11 | uploads too large or too many | 413 above the limit, names kept in their folder
 E12 | password guessing, a public address without one | refused
+G13 | a request that names a file of this computer, a device, a pipe, an address | refused unopened
+G14 | a request that names what somebody else uploaded, or what an upload became | refused unopened
+G15 | the doors' watch fails | Gradio's own file checks and the library's refuse such files too
+G16 | anything at all is sent to the server | no 500, no safety header missing, nothing grows
 """.strip()
 FAULTS = [Fault(*(part.strip() for part in line.split(" | "))) for line in _FAULTS.splitlines()]
 

@@ -6,15 +6,47 @@ questions that the page handed on as history.
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from index.types import Document
 from rag.types import Answer
 from tests.page_fakes import ARTICLES, FakeAssistant, FakeLibrary
 from ui import web
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass
+class Server:
+    """The page in a process of its own."""
+
+    folder: Path
+    port: str = "0"
+    address: str = ""
+    process: subprocess.Popen[str] | None = None
+
+    def start(self, *how: str) -> None:
+        """Starts it, where it was before when it was there before."""
+        self.kill()
+        program = [sys.executable, "-m", "tests.page_program", str(self.folder), self.port, *how]
+        self.process = subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout
+        self.address = self.process.stdout.readline().strip()
+        self.port = str(httpx.URL(self.address).port)
+
+    def kill(self) -> None:
+        """Ends it as a power cut would."""
+        if self.process and self.process.stdout and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+            self.process.stdout.close()
 
 
 class Remembering(FakeAssistant):

@@ -2,48 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.browsers import chromium, tab
+from tests.page_program import Server
 from tests.visitors import Visitor
 
-ROOT = Path(__file__).resolve().parent.parent
 KYOTO = "How many participants registered in Kyoto?"
 CABLES = "How many cables carry nearly all traffic between continents?"
 BEFORE = "What did I ask before?"
-
-
-@dataclass
-class Server:
-    """The page in a process of its own."""
-
-    folder: Path
-    port: str = "0"
-    address: str = ""
-    process: subprocess.Popen[str] | None = None
-
-    def start(self, *how: str) -> None:
-        """Starts it, where it was before when it was there before."""
-        self.kill()
-        program = [sys.executable, "-m", "tests.page_program", str(self.folder), self.port, *how]
-        self.process = subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout
-        self.address = self.process.stdout.readline().strip()
-        self.port = str(httpx.URL(self.address).port)
-
-    def kill(self) -> None:
-        """Ends it as a power cut would."""
-        if self.process and self.process.stdout and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-            self.process.stdout.close()
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ from ui.behind import AssistantLike, LibraryLike
 from ui.chat import AT_ONCE, Chat, Run, Wishes
 from ui.conversations import Conversations
 from ui.desk import Desk
+from ui.file_data import FileDataGate
 from ui.shield import Shield, is_loopback
 from ui.suggesting import Suggester
 from ui.throttle import ATTEMPTS, PAUSE, Throttle
@@ -119,6 +120,7 @@ def build_app(
         head=_head(),
     )
     app.add_middleware(uploads.UploadGate, folder=incoming)
+    app.add_middleware(FileDataGate, folder=incoming)
     app.add_middleware(Throttle, clock=clock)
     app.add_middleware(Shield, any_host=bool(password), files=files)
     mounted: FastAPI = app
@@ -189,6 +191,8 @@ def _page(gr: Any, room: _Room) -> Any:
     page.max_threads = 2 * AT_ONCE
     page.state_session_capacity = _SESSIONS
     page.queue(default_concurrency_limit=4)
+    # Gradio looks where named files lie only on a page that was launched, as mounting does not
+    page.has_launched = True
     return page
 
 

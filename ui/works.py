@@ -17,6 +17,7 @@ from index.errors import LibraryBusy, PilcrowError
 from index.types import FailedFile, Progress, Receipt, UpdateReport
 from ui import jobs, uploads
 from ui.behind import LibraryLike
+from ui.file_data import is_upload
 from ui.markup import plural
 
 SUFFIXES = (".txt", ".md", ".html", ".htm", ".pdf", ".docx")
@@ -66,11 +67,14 @@ class Works:
         """Copies files into the library's folder and indexes them; yields progress.
 
         Args:
-            files: where they are now.
+            files: where they are now; others than uploads of the page are left where they are.
             left_out: what was to be added with them and cannot be; reported as failed.
         """
-        folder = self._library.path / "uploads"
-        names = uploads.keep(files, folder)
+        folder, incoming = self._library.path / "uploads", self._library.path / "incoming"
+        own = [file for file in dict.fromkeys(files) if is_upload(file, incoming)]
+        strangers = [Path(file).name for file in files if file not in own]
+        left_out = [*left_out, *(FailedFile(name, "was not uploaded here") for name in strangers)]
+        names = uploads.keep(own, folder)
 
         def work() -> UpdateReport:
             for one in left_out:
