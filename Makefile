@@ -7,17 +7,21 @@ BIN := .venv/bin
 # "common" tools (argument parsing, HTTP, chat templates) are forced on and never loaded from
 # Python. A normal variable shadows the forced cache entry; this file sets it. The vision library
 # (LLAVA) is not ours to need either. Measured: 7 instead of 14 minutes of CPU time.
-LLAMA := $(shell sed -n 's/^ *"\(llama-cpp-python[^"]*\)".*/\1/p' pyproject.toml)
 LLAMA_TRIM := $(CURDIR)/.venv/llama-without-common.cmake
 LLAMA_FLAGS := -DLLAVA_BUILD=OFF '-DCMAKE_PROJECT_llama_cpp_INCLUDE=$(LLAMA_TRIM)'
 
-.PHONY: help chat test check faults bench wheel
+# Exactly the parts of requirements/, as built by their makers and with their checksums; what has to
+# be compiled is built with tools from there too. Any index or mirror that pip knows may hand them out.
+LOCKED := $(BIN)/python -m pip install --no-deps --require-hashes
+
+.PHONY: help chat test check faults lock bench wheel
 
 help:
 	@echo "make chat    install, index seeds/articles, chat on http://127.0.0.1:7860"
 	@echo "make test    install, then run every test"
 	@echo "make check   formatting, lint, types, import rules, known weaknesses"
 	@echo "make faults  write tests/FAULTS.md: which test holds the outcome of which fault"
+	@echo "make lock    find the versions and checksums of requirements/ for pyproject.toml's ranges"
 	@echo "make bench   how far each path is from a raw baseline of the same run (20 minutes)"
 	@echo "make wheel   build dist/pilcrow-*.whl"
 
@@ -41,6 +45,10 @@ check: .venv/.installed-dev
 faults: .venv/.installed-dev
 	@$(BIN)/python -m tests.fault_table
 
+# What is locked stays while it fits its range; the newest of everything: make lock LOCK=--upgrade
+lock: .venv/.installed-dev
+	@$(BIN)/python -m tests.lock $(LOCK)
+
 # Keep the synthetic libraries (1.7 GB) for the next time: make bench BENCH="--folder DIR"
 bench: .venv/.installed-dev
 	@$(BIN)/python -m tests.bench_speed $(BENCH)
@@ -52,28 +60,36 @@ wheel: .venv/.installed-dev
 # --- Set-up: each step leaves a mark in .venv, so the second run starts at once -----------------
 
 .venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "Pilcrow needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) -V 2>&1 || true)"; \
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null || { \
+	  echo "Pilcrow is locked for Python 3.11 to 3.14; '$(PYTHON)' is $$($(PYTHON) -V 2>&1 || true)"; \
 	  echo "Name another one: make PYTHON=python3.12"; exit 1; }
 	@echo "==> Creating .venv with $$($(PYTHON) -V)"
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
 	  echo "No virtual environment could be made (Debian: apt install python3-venv)"; exit 1; }
 
-.venv/.installed: pyproject.toml | .venv/bin/python
-	@$(BIN)/python -m pip install --quiet "pip>=25.1"
-	@$(BIN)/python -c 'from importlib.metadata import version; version("llama-cpp-python")' \
-	  2>/dev/null || { \
+STEPS := $(addprefix requirements/, $(addsuffix .txt, build llama cpu run cuda))
+
+.venv/.installed: pyproject.toml $(STEPS) | .venv/bin/python
+	@$(LOCKED) --quiet --only-binary :all: -r requirements/build.txt
+	@$(BIN)/python -c 'from importlib.metadata import version as v; print("llama-cpp-python==" + \
+	  v("llama-cpp-python"))' 2>/dev/null | grep -qFf - requirements/llama.txt || { \
 	  echo "==> Installing llama.cpp: compiled once, about 4 minutes on two idle cores"; \
 	  command -v c++ >/dev/null || command -v clang++ >/dev/null || command -v g++ >/dev/null || \
 	    echo "    No C++ compiler found: if this fails, install one (Debian: build-essential)"; \
 	  echo 'set(LLAMA_BUILD_COMMON OFF)' > '$(LLAMA_TRIM)'; \
 	  CMAKE_ARGS="$(LLAMA_FLAGS) $$CMAKE_ARGS" \
-	    $(BIN)/python -m pip install --progress-bar off "$(LLAMA)"; }
+	    $(LOCKED) --progress-bar off --no-build-isolation -r requirements/llama.txt; }
 	@echo "==> Installing Pilcrow and its parts (a few minutes the first time, mostly torch)"
-	@$(BIN)/python -m pip install --quiet --editable .
+	@$(LOCKED) --quiet --only-binary :all: -r requirements/cpu.txt 2>/dev/null || \
+	  echo "    torch for the CPU alone is not offered here; the larger one of the index does as well"
+	@$(LOCKED) --quiet --only-binary :all: -r requirements/run.txt
+	@if [ "$$(uname)" = Linux ] && $(BIN)/python -m pip show torch | grep -q '^Requires:.*nvidia-'; \
+	then echo "==> Installing what torch needs that was built for CUDA (some gigabytes)"; \
+	  $(LOCKED) --quiet --only-binary :all: -r requirements/cuda.txt; fi
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/.installed-dev: pyproject.toml .venv/.installed
+.venv/.installed-dev: requirements/dev.txt .venv/.installed
 	@echo "==> Installing the tools for tests and checks"
-	@$(BIN)/python -m pip install --quiet --group dev
+	@$(LOCKED) --quiet --only-binary :all: -r requirements/dev.txt
 	@touch $@

@@ -65,6 +65,8 @@ E9 | the server is started again during a chat | nobody gets somebody else's his
 E10 | no network | everything works, nothing calls home
 E11 | uploads too large or too many | 413 above the limit, names kept in their folder
 E12 | password guessing, a public address without one | refused
+G56 | a part that comes from an index is another one | one version, its checksums; else refused
+G57 | the lock and the ranges drift apart, or a part is missing | found by the tests: `make lock`
 """.strip()
 FAULTS = [Fault(*(part.strip() for part in line.split(" | "))) for line in _FAULTS.splitlines()]
 
