@@ -14,13 +14,14 @@ LLAMA_FLAGS := -DLLAVA_BUILD=OFF '-DCMAKE_PROJECT_llama_cpp_INCLUDE=$(LLAMA_TRIM
 # be compiled is built with tools from there too. Any index or mirror that pip knows may hand them out.
 LOCKED := $(BIN)/python -m pip install --no-deps --require-hashes
 
-.PHONY: help chat test check faults lock bench wheel
+.PHONY: help chat test check faults torture lock bench wheel
 
 help:
 	@echo "make chat    install, index seeds/articles, chat on http://127.0.0.1:7860"
 	@echo "make test    install, then run every test"
 	@echo "make check   formatting, lint, types, import rules, known weaknesses"
 	@echo "make faults  write tests/FAULTS.md: which test holds the outcome of which fault"
+	@echo "make torture kill the command line at random instants, again and again (100 kills)"
 	@echo "make lock    find the versions and checksums of requirements/ for pyproject.toml's ranges"
 	@echo "make bench   how far each path is from a raw baseline of the same run (20 minutes)"
 	@echo "make wheel   build dist/pilcrow-*.whl"
@@ -44,6 +45,10 @@ check: .venv/.installed-dev
 
 faults: .venv/.installed-dev
 	@$(BIN)/python -m tests.fault_table
+
+# For longer, or the same again: make torture TORTURE="--kills 500", "--minutes 30", "--seed 77"
+torture: .venv/.installed-dev
+	@$(BIN)/python -m tests.torture $(TORTURE)
 
 # What is locked stays while it fits its range; the newest of everything: make lock LOCK=--upgrade
 lock: .venv/.installed-dev

@@ -67,6 +67,8 @@ E11 | uploads too large or too many | 413 above the limit, names kept in their f
 E12 | password guessing, a public address without one | refused
 G56 | a part that comes from an index is another one | one version, its checksums; else refused
 G57 | the lock and the ranges drift apart, or a part is missing | found by the tests: `make lock`
+G58 | a command is killed at any instant | old or new; the next run ends as if undisturbed
+G59 | the disk takes no more of a file | one line, nothing half-changed; with room it goes on
 """.strip()
 FAULTS = [Fault(*(part.strip() for part in line.split(" | "))) for line in _FAULTS.splitlines()]
 
