@@ -3,12 +3,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-# llama-cpp-python arrives as source. Left alone it compiles twice what it installs: llama.cpp's
-# "common" tools (argument parsing, HTTP, chat templates) are forced on and never loaded from
-# Python. A normal variable shadows the forced cache entry; this file sets it. The vision library
-# (LLAVA) is not ours to need either. Measured: 7 instead of 14 minutes of CPU time.
-LLAMA_TRIM := $(CURDIR)/.venv/llama-without-common.cmake
-LLAMA_FLAGS := -DLLAVA_BUILD=OFF '-DCMAKE_PROJECT_llama_cpp_INCLUDE=$(LLAMA_TRIM)'
+# llama-cpp-python arrives as source; requirements/llama.cmake trims and mends it. The vision library
+# (LLAVA) is not ours to need either.
+LLAMA_FLAGS := -DLLAVA_BUILD=OFF '-DCMAKE_PROJECT_llama_cpp_INCLUDE=$(CURDIR)/requirements/llama.cmake'
 
 # Exactly the parts of requirements/, as built by their makers and with their checksums; what has to
 # be compiled is built with tools from there too. Any index or mirror that pip knows may hand them out.
@@ -72,18 +69,22 @@ wheel: .venv/.installed-dev
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
 	  echo "No virtual environment could be made (Debian: apt install python3-venv)"; exit 1; }
 
-STEPS := $(addprefix requirements/, $(addsuffix .txt, build llama cpu run cuda))
-
-.venv/.installed: pyproject.toml $(STEPS) | .venv/bin/python
+.venv/.build: requirements/build.txt | .venv/bin/python
 	@$(LOCKED) --quiet --only-binary :all: -r requirements/build.txt
-	@$(BIN)/python -c 'from importlib.metadata import version as v; print("llama-cpp-python==" + \
-	  v("llama-cpp-python"))' 2>/dev/null | grep -qFf - requirements/llama.txt || { \
-	  echo "==> Installing llama.cpp: compiled once, about 4 minutes on two idle cores"; \
-	  command -v c++ >/dev/null || command -v clang++ >/dev/null || command -v g++ >/dev/null || \
-	    echo "    No C++ compiler found: if this fails, install one (Debian: build-essential)"; \
-	  echo 'set(LLAMA_BUILD_COMMON OFF)' > '$(LLAMA_TRIM)'; \
-	  CMAKE_ARGS="$(LLAMA_FLAGS) $$CMAKE_ARGS" \
-	    $(LOCKED) --progress-bar off --no-build-isolation -r requirements/llama.txt; }
+	@touch $@
+
+# Compiled for this very processor: pip's cache may hold what another one, or other flags, made
+.venv/.llama: requirements/llama.txt requirements/llama.cmake | .venv/.build
+	@echo "==> Installing llama.cpp: compiled once, about 4 minutes on two idle cores"
+	@command -v c++ >/dev/null || command -v clang++ >/dev/null || command -v g++ >/dev/null || \
+	  echo "    No C++ compiler found: if this fails, install one (Debian: build-essential)"
+	@CMAKE_ARGS="$(LLAMA_FLAGS) $$CMAKE_ARGS" $(LOCKED) --progress-bar off --no-cache-dir \
+	  --force-reinstall --no-build-isolation -r requirements/llama.txt
+	@touch $@
+
+PARTS := $(addprefix requirements/, cpu.txt run.txt cuda.txt)
+
+.venv/.installed: pyproject.toml $(PARTS) .venv/.build .venv/.llama
 	@echo "==> Installing Pilcrow and its parts (a few minutes the first time, mostly torch)"
 	@$(LOCKED) --quiet --only-binary :all: -r requirements/cpu.txt 2>/dev/null || \
 	  echo "    torch for the CPU alone is not offered here; the larger one of the index does as well"

@@ -119,7 +119,9 @@ def main(*options: str) -> None:
     for step, locked in divide(parts).items():
         head = f"# Written by `make lock`, do not edit: {STEPS[step]}.\n\n"
         text = head + "".join(f"{part}\n" for part in locked)
-        (FOLDER / f"{step}.txt").write_text(text, encoding="utf-8")
+        path = FOLDER / f"{step}.txt"
+        if not path.exists() or path.read_text(encoding="utf-8") != text:  # make goes by the time
+            path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
