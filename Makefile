@@ -3,21 +3,23 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-# llama-cpp-python arrives as source. Left alone it compiles twice what it installs: llama.cpp's
-# "common" tools (argument parsing, HTTP, chat templates) are forced on and never loaded from
-# Python. A normal variable shadows the forced cache entry; this file sets it. The vision library
-# (LLAVA) is not ours to need either. Measured: 7 instead of 14 minutes of CPU time.
-LLAMA := $(shell sed -n 's/^ *"\(llama-cpp-python[^"]*\)".*/\1/p' pyproject.toml)
-LLAMA_TRIM := $(CURDIR)/.venv/llama-without-common.cmake
-LLAMA_FLAGS := -DLLAVA_BUILD=OFF '-DCMAKE_PROJECT_llama_cpp_INCLUDE=$(LLAMA_TRIM)'
+# llama-cpp-python arrives as source; requirements/llama.cmake trims and mends it. The vision library
+# (LLAVA) is not ours to need either.
+LLAMA_FLAGS := -DLLAVA_BUILD=OFF '-DCMAKE_PROJECT_llama_cpp_INCLUDE=$(CURDIR)/requirements/llama.cmake'
 
-.PHONY: help chat test check faults bench wheel
+# Exactly the parts of requirements/, as built by their makers and with their checksums; what has to
+# be compiled is built with tools from there too. Any index or mirror that pip knows may hand them out.
+LOCKED := $(BIN)/python -m pip install --no-deps --require-hashes
+
+.PHONY: help chat test check faults torture lock bench wheel
 
 help:
 	@echo "make chat    install, index seeds/articles, chat on http://127.0.0.1:7860"
 	@echo "make test    install, then run every test"
 	@echo "make check   formatting, lint, types, import rules, known weaknesses"
 	@echo "make faults  write tests/FAULTS.md: which test holds the outcome of which fault"
+	@echo "make torture kill the command line at random instants, again and again (100 kills)"
+	@echo "make lock    find the versions and checksums of requirements/ for pyproject.toml's ranges"
 	@echo "make bench   how far each path is from a raw baseline of the same run (20 minutes)"
 	@echo "make wheel   build dist/pilcrow-*.whl"
 
@@ -41,6 +43,14 @@ check: .venv/.installed-dev
 faults: .venv/.installed-dev
 	@$(BIN)/python -m tests.fault_table
 
+# For longer, or the same again: make torture TORTURE="--kills 500", "--minutes 30", "--seed 77"
+torture: .venv/.installed-dev
+	@$(BIN)/python -m tests.torture $(TORTURE)
+
+# What is locked stays while it fits its range; the newest of everything: make lock LOCK=--upgrade
+lock: .venv/.installed-dev
+	@$(BIN)/python -m tests.lock $(LOCK)
+
 # Keep the synthetic libraries (1.7 GB) for the next time: make bench BENCH="--folder DIR"
 bench: .venv/.installed-dev
 	@$(BIN)/python -m tests.bench_speed $(BENCH)
@@ -52,28 +62,40 @@ wheel: .venv/.installed-dev
 # --- Set-up: each step leaves a mark in .venv, so the second run starts at once -----------------
 
 .venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "Pilcrow needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) -V 2>&1 || true)"; \
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null || { \
+	  echo "Pilcrow is locked for Python 3.11 to 3.14; '$(PYTHON)' is $$($(PYTHON) -V 2>&1 || true)"; \
 	  echo "Name another one: make PYTHON=python3.12"; exit 1; }
 	@echo "==> Creating .venv with $$($(PYTHON) -V)"
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
 	  echo "No virtual environment could be made (Debian: apt install python3-venv)"; exit 1; }
 
-.venv/.installed: pyproject.toml | .venv/bin/python
-	@$(BIN)/python -m pip install --quiet "pip>=25.1"
-	@$(BIN)/python -c 'from importlib.metadata import version; version("llama-cpp-python")' \
-	  2>/dev/null || { \
-	  echo "==> Installing llama.cpp: compiled once, about 4 minutes on two idle cores"; \
-	  command -v c++ >/dev/null || command -v clang++ >/dev/null || command -v g++ >/dev/null || \
-	    echo "    No C++ compiler found: if this fails, install one (Debian: build-essential)"; \
-	  echo 'set(LLAMA_BUILD_COMMON OFF)' > '$(LLAMA_TRIM)'; \
-	  CMAKE_ARGS="$(LLAMA_FLAGS) $$CMAKE_ARGS" \
-	    $(BIN)/python -m pip install --progress-bar off "$(LLAMA)"; }
-	@echo "==> Installing Pilcrow and its parts (a few minutes the first time, mostly torch)"
-	@$(BIN)/python -m pip install --quiet --editable .
+.venv/.build: requirements/build.txt | .venv/bin/python
+	@$(LOCKED) --quiet --only-binary :all: -r requirements/build.txt
 	@touch $@
 
-.venv/.installed-dev: pyproject.toml .venv/.installed
+# Compiled for this very processor: pip's cache may hold what another one, or other flags, made
+.venv/.llama: requirements/llama.txt requirements/llama.cmake | .venv/.build
+	@echo "==> Installing llama.cpp: compiled once, about 4 minutes on two idle cores"
+	@command -v c++ >/dev/null || command -v clang++ >/dev/null || command -v g++ >/dev/null || \
+	  echo "    No C++ compiler found: if this fails, install one (Debian: build-essential)"
+	@CMAKE_ARGS="$(LLAMA_FLAGS) $$CMAKE_ARGS" $(LOCKED) --progress-bar off --no-cache-dir \
+	  --force-reinstall --no-build-isolation -r requirements/llama.txt
+	@touch $@
+
+PARTS := $(addprefix requirements/, cpu.txt run.txt cuda.txt)
+
+.venv/.installed: pyproject.toml $(PARTS) .venv/.build .venv/.llama
+	@echo "==> Installing Pilcrow and its parts (a few minutes the first time, mostly torch)"
+	@$(LOCKED) --quiet --only-binary :all: -r requirements/cpu.txt 2>/dev/null || \
+	  echo "    torch for the CPU alone is not offered here; the larger one of the index does as well"
+	@$(LOCKED) --quiet --only-binary :all: -r requirements/run.txt
+	@if [ "$$(uname)" = Linux ] && $(BIN)/python -m pip show torch | grep -q '^Requires:.*nvidia-'; \
+	then echo "==> Installing what torch needs that was built for CUDA (some gigabytes)"; \
+	  $(LOCKED) --quiet --only-binary :all: -r requirements/cuda.txt; fi
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.installed-dev: requirements/dev.txt .venv/.installed
 	@echo "==> Installing the tools for tests and checks"
-	@$(BIN)/python -m pip install --quiet --group dev
+	@$(LOCKED) --quiet --only-binary :all: -r requirements/dev.txt
 	@touch $@

