@@ -25,6 +25,8 @@ from queue import Empty, SimpleQueue
 from typing import IO, Any
 from weakref import finalize
 
+from index.offline import OFFLINE
+
 Message = dict[str, Any]
 
 __all__ = ["Child", "Empty", "Gone", "Message", "Parent"]
@@ -82,7 +84,7 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, **OFFLINE, **(environment or {})},
         )
         self.owner = os.getpid()
         """The process that may talk to it: a fork of that one may not."""

@@ -21,6 +21,7 @@ import typer
 from typer.core import TyperGroup
 
 from index.errors import LibraryMissing, PilcrowError
+from index.offline import stay_offline
 from index.types import CheckLine, Progress
 from ui.terminal import (
     clean,
@@ -536,6 +537,7 @@ def _say(message: str) -> None:
 
 def main() -> None:
     """The console script."""
+    stay_offline()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a Latin-1 terminal shows ? instead of failing
