@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Sequence
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
 
 from index.children import Message, Parent
+from index.confine import confine
 from index.formats import Unreadable
 from index.sandbox import Limits, out_of_memory, packed
 from index.types import Document
 
 _REQUEST = 100_000_000  # bytes: above `documents.SIZE_LIMIT`
+# Where a system keeps what every program reads: shared libraries, time zones, names of file types.
+_SYSTEM = (
+    "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/nix/store", "/etc/ld.so.cache",
+    "/usr/share/zoneinfo", "/etc/localtime", "/etc/mime.types",
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -25,10 +35,14 @@ def serve(read: Callable[[str, bytes, str], Document], limits: Limits) -> None:
     """Answer each request with a document or a reason, within the limits."""
     parent = Parent(_REQUEST)
     _bound(limits)
+    held = confine(_readable())
     inbox = parent.inbox()
     last = False
     while not last:
         request, data = inbox.get()
+        if "do" in request:
+            parent.say(asdict(held))
+            continue
         _wind_up(limits)
         answer = _answer(read, request, data, limits)
         last = bool(answer.get("last"))
@@ -54,6 +68,23 @@ def _answer(
     return {"document": packed(document)}
 
 
+def _readable() -> Iterator[Path]:
+    """The parsers, the interpreter and what both need of the system. Nothing of the person's.
+
+    Not the folder that we were imported from: in a checkout it holds the library. What a reader
+    needs of ours is imported when this is called.
+    """
+    yield from map(Path, _SYSTEM)
+    for prefix in {sys.prefix, sys.base_prefix, sys.base_exec_prefix}:
+        yield Path(prefix) / "lib"
+    yield from (Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib"))
+    for folder in map(Path, sys.path):
+        if any(folder.glob("*.dist-info")):
+            yield folder
+        elif folder.suffix == ".zip":
+            yield folder
+
+
 def _bound(limits: Limits) -> None:
     """Limits for good: memory, and no file is written. Windows has none of these."""
     try:
@@ -67,7 +98,7 @@ def _bound(limits: Limits) -> None:
     ):
         _, hard = resource.getrlimit(what)
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(what, (most, hard))
+        resource.setrlimit(what, (most, most))
 
 
 def _wind_up(limits: Limits) -> None:
