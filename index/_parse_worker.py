@@ -79,9 +79,7 @@ def _readable() -> Iterator[Path]:
         yield Path(prefix) / "lib"
     yield from (Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib"))
     for folder in map(Path, sys.path):
-        if any(folder.glob("*.dist-info")):
-            yield folder
-        elif folder.suffix == ".zip":
+        if folder.suffix == ".zip" or any(folder.glob("*.dist-info")):
             yield folder
 
 

@@ -66,7 +66,7 @@ def confine(readable: Iterable[Path]) -> Confinement:
 
 
 def end_at_calling_out() -> bool:
-    """From now on the kernel ends this process when it reaches for an address; False if it cannot."""
+    """Have the kernel end this process when it reaches for an address; False where it cannot."""
     return _filter(_ABROAD, _KILL)
 
 

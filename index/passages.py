@@ -11,7 +11,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 
 from index.types import Document, Passage, Sentence, Span
 
@@ -31,12 +33,18 @@ _LONGEST_READ = 100_000
 # a passage may have is taken to be too long without being counted: the counting of a whole book
 # takes two hundred times its size in memory, and is done again for every half of it.
 _LONGEST_PIECE = 20
-# A text of 50 MB in paragraphs as people write them has a third of these.
-_MOST_PASSAGES, _MOST_SENTENCES = 200_000, 2_000_000
 
 
 class TooManyParts(ValueError):
     """A text in more pieces than can be kept; the message says so in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Most:
+    """How many parts a text may have; one of 50 MB as people write it has a third of these."""
+
+    passages: int = 200_000
+    sentences: int = 2_000_000
 
 
 def _go_on() -> None:
@@ -62,6 +70,7 @@ def passages(
     count: Callable[[str], int],
     budget: int,
     pause: Callable[[], None] = _go_on,
+    most: Most = Most(),
 ) -> list[Passage]:
     """Cut a document into passages of at most `budget` word pieces.
 
@@ -75,22 +84,23 @@ def passages(
         budget: the most word pieces a passage may have; at least 1.
         pause: called at least once for every passage and every hundred thousand characters; what
             it raises ends the work.
+        most: how many there may be.
 
     Raises:
         TooManyParts: for a text of crumbs.
     """
-    text, made, said = document.text, list[Passage](), 0
+    text, made, left = document.text, list[Passage](), most.sentences
     for number, span in enumerate(_paragraphs(document), start=1):
-        parts = list(_sentences(text, span, pause))
-        said += len(parts)
+        parts = list(islice(_sentences(text, span, pause), left + 1))
+        left -= len(parts)
+        if left < 0:
+            raise TooManyParts(f"too big: more than {most.sentences:,} sentences")
         for part in _fit(text, parts, count, budget):
             pause()
             start, end = part[0].start, part[-1].end
             made.append(Passage(number, start, end, text[start:end], tuple(part)))
-            if len(made) > _MOST_PASSAGES:
-                raise TooManyParts(f"too many paragraphs: more than {_MOST_PASSAGES:,} passages")
-        if said > _MOST_SENTENCES:
-            raise TooManyParts(f"too many sentences: more than {_MOST_SENTENCES:,}")
+            if len(made) > most.passages:
+                raise TooManyParts(f"too big: more than {most.passages:,} passages")
     return made
 
 
@@ -218,9 +228,7 @@ def _fit(
         yield from _fit(text, parts[cut:], count, budget)
 
 
-def _fits(
-    text: str, parts: Sequence[Sentence], count: Callable[[str], int], budget: int
-) -> bool:
+def _fits(text: str, parts: Sequence[Sentence], count: Callable[[str], int], budget: int) -> bool:
     body = text[parts[0].start : parts[-1].end]
     return len(body) <= 1 or count(body) <= budget
 

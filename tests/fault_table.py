@@ -65,7 +65,14 @@ E9 | the server is started again during a chat | nobody gets somebody else's his
 E10 | no network | everything works, nothing calls home
 E11 | uploads too large or too many | 413 above the limit, names kept in their folder
 E12 | password guessing, a public address without one | refused
-G20 | a library that reports to its maker | switched off in every process; no system call reaches out
+G20 | a library that reports to its maker | switched off; no process makes a call that reaches out
+G21 | a parser taken over goes online or starts programs | refused by the kernel (Linux)
+G22 | a parser taken over looks at other files | it sees its own alone (Linux)
+G23 | a parser taken over looks for passwords | its environment has none
+G24 | 20 MB of text in one paragraph, text of crumbs | within 1 GB, or "too many"
+G25 | Cancel while a long text is decoded or split | heard after a hundred thousand characters
+G26 | a model file with a huge head | refused unread
+G27 | a model file whose chat template never ends | given up after seconds, with the reason
 """.strip()
 FAULTS = [Fault(*(part.strip() for part in line.split(" | "))) for line in _FAULTS.splitlines()]
 

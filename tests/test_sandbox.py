@@ -96,7 +96,7 @@ def test_a_parser_that_waits_for_ever_is_ended_after_its_time(deed: str) -> None
 
 
 def test_a_parser_cannot_write_files(sandbox: Sandbox, tmp_path: Path) -> None:
-    with pytest.raises(Unreadable, match="File too large|Permission denied"):
+    with pytest.raises(Unreadable, match=r"File too large|Permission denied"):
         sandbox.read("x", f"write {tmp_path / 'made'}".encode(), ".html")
     assert not (tmp_path / "made").exists() or not (tmp_path / "made").read_bytes()
 

@@ -1,4 +1,4 @@
-"""Which addresses a program and all it starts reach for, told by the kernel: `strace` writes it down.
+"""Which addresses a program and all it starts reach for: `strace` writes down what the kernel sees.
 
 Python's own hooks do not see what native code does; system calls are what any code has to make.
 """
