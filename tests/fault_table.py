@@ -73,6 +73,7 @@ G24 | 20 MB of text in one paragraph, text of crumbs | within 1 GB, or "too many
 G25 | Cancel while a long text is decoded or split | heard after a hundred thousand characters
 G26 | a model file with a huge head | refused unread
 G27 | a model file whose chat template never ends | given up after seconds, with the reason
+G28 | a library prints what strangers send | no sign of it steers the terminal
 """.strip()
 FAULTS = [Fault(*(part.strip() for part in line.split(" | "))) for line in _FAULTS.splitlines()]
 
