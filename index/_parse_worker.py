@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from index.children import Message, Parent
-from index.confine import confine
+from index.confine import Confinement, confine
 from index.formats import Unreadable
 from index.sandbox import Limits, out_of_memory, packed
 from index.types import Document
@@ -35,13 +36,13 @@ def serve(read: Callable[[str, bytes, str], Document], limits: Limits) -> None:
     """Answer each request with a document or a reason, within the limits."""
     parent = Parent(_REQUEST)
     _bound(limits)
-    held = confine(_readable())
+    confine(_readable())
     inbox = parent.inbox()
     last = False
     while not last:
         request, data = inbox.get()
-        if "do" in request:
-            parent.say(asdict(held))
+        if "try" in request:
+            parent.say(asdict(_confinement(Path(request["try"]))))
             continue
         _wind_up(limits)
         answer = _answer(read, request, data, limits)
@@ -66,6 +67,22 @@ def _answer(
         size = f"{len(document.text) / 1e6:.0f} million characters of text"
         return {"reason": f"too big: {size}, limit {limits.text / 1e6:.0f} million"}
     return {"document": packed(document)}
+
+
+def _confinement(file: Path) -> Confinement:
+    """What this process is shut out from, tried out."""
+    return Confinement(
+        files=_refused(lambda: file.open("rb").close()),
+        network=_refused(lambda: socket.socket().close()),
+    )
+
+
+def _refused(deed: Callable[[], None]) -> bool:
+    try:
+        deed()
+    except PermissionError:
+        return True
+    return False
 
 
 def _readable() -> Iterator[Path]:

@@ -15,6 +15,8 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from index.children import Child, Empty, Gone, Message
@@ -110,14 +112,16 @@ class Sandbox:
         return _document(answer["document"])
 
     def confinement(self) -> Confinement:
-        """What the child is shut out from, as it says itself.
+        """What the child is shut out from: it tries to open a file of ours and a socket.
 
         Raises:
-            Unreadable: when no child can be started.
+            Unreadable: when the child fails.
         """
-        with self._lock:
+        with self._lock, TemporaryDirectory(prefix="pilcrow-") as folder:
+            file = Path(folder, "file")
+            file.touch()
             child = self._ready()
-            child.send({"do": "confinement"})
+            child.send({"try": str(file)})
             answer = self._answer(child, _never)
         return Confinement(bool(answer["files"]), bool(answer["network"]))
 

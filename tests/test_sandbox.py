@@ -345,6 +345,54 @@ def test_a_folder_of_horrors_is_indexed_as_far_as_it_can_be(tmp_path: Path) -> N
         assert library.check().ok
 
 
+PARAGRAPH = "The ship lifted the broken end of the cable. It had taken nine hours. " * 15_000
+
+
+@pytest.mark.fault("G24")
+def test_long_text_is_read_in_the_sandbox_and_short_text_is_not(sandbox: Sandbox) -> None:
+    for suffix in (".txt", ".md"):
+        process = str(process_of(sandbox))
+        assert parse("x", b"tell " * 20_000, suffix, sandbox=sandbox).text == process
+        assert parse("x", b"tell", suffix, sandbox=sandbox).text == "tell"
+
+
+class CountingEncoder(BagOfWordsEncoder):
+    """Notes how much it was given to count."""
+
+    counted = 0
+
+    def count(self, text: str) -> int:
+        self.counted += len(text)
+        return super().count(text)
+
+
+@pytest.mark.fault("G25")
+def test_cancel_is_heard_while_a_long_text_is_split(tmp_path: Path) -> None:
+    (tmp_path / "long.txt").write_text(PARAGRAPH)
+    encoder = CountingEncoder(64)
+    with Library.open(tmp_path / "library", encoder=encoder) as library:
+        report = library.update([tmp_path / "long.txt"], cancelled=lambda: encoder.counted > 10_000)
+        assert report.cancelled
+        assert not report.failed and not library.documents()
+    assert encoder.counted < 200_000
+
+
+@pytest.mark.model
+@pytest.mark.fault("G24")
+def test_one_long_paragraph_takes_little_memory(tmp_path: Path) -> None:
+    """Twenty times its size and the child's; counted as a whole it took two hundred times it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.memory_program", str(tmp_path), "1"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    taken, _ = map(int, done.stdout.split())
+    assert taken < 60_000_000
+
+
 def test_cancelling_an_update_ends_the_parser_in_it(tmp_path: Path) -> None:
     shelf = tmp_path / "shelf"
     shelf.mkdir()
