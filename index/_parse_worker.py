@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Sequence
+import socket
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
 
 from index.children import Message, Parent
+from index.confine import Confinement, confine
 from index.formats import Unreadable
 from index.sandbox import Limits, out_of_memory, packed
 from index.types import Document
 
 _REQUEST = 100_000_000  # bytes: above `documents.SIZE_LIMIT`
+# Where a system keeps what every program reads: shared libraries, time zones, names of file types.
+_SYSTEM = (
+    "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/nix/store", "/etc/ld.so.cache",
+    "/usr/share/zoneinfo", "/etc/localtime", "/etc/mime.types",
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -25,10 +36,14 @@ def serve(read: Callable[[str, bytes, str], Document], limits: Limits) -> None:
     """Answer each request with a document or a reason, within the limits."""
     parent = Parent(_REQUEST)
     _bound(limits)
+    confine(_readable())
     inbox = parent.inbox()
     last = False
     while not last:
         request, data = inbox.get()
+        if "try" in request:
+            parent.say(asdict(_confinement(Path(request["try"]))))
+            continue
         _wind_up(limits)
         answer = _answer(read, request, data, limits)
         last = bool(answer.get("last"))
@@ -54,6 +69,37 @@ def _answer(
     return {"document": packed(document)}
 
 
+def _confinement(file: Path) -> Confinement:
+    """What this process is shut out from, tried out."""
+    return Confinement(
+        files=_refused(lambda: file.open("rb").close()),
+        network=_refused(lambda: socket.socket().close()),
+    )
+
+
+def _refused(deed: Callable[[], None]) -> bool:
+    try:
+        deed()
+    except PermissionError:
+        return True
+    return False
+
+
+def _readable() -> Iterator[Path]:
+    """The parsers, the interpreter and what both need of the system. Nothing of the person's.
+
+    Not the folder that we were imported from: in a checkout it holds the library. What a reader
+    needs of ours is imported when this is called.
+    """
+    yield from map(Path, _SYSTEM)
+    for prefix in {sys.prefix, sys.base_prefix, sys.base_exec_prefix}:
+        yield Path(prefix) / "lib"
+    yield from (Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib"))
+    for folder in map(Path, sys.path):
+        if folder.suffix == ".zip" or any(folder.glob("*.dist-info")):
+            yield folder
+
+
 def _bound(limits: Limits) -> None:
     """Limits for good: memory, and no file is written. Windows has none of these."""
     try:
@@ -67,7 +113,7 @@ def _bound(limits: Limits) -> None:
     ):
         _, hard = resource.getrlimit(what)
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(what, (most, hard))
+        resource.setrlimit(what, (most, most))
 
 
 def _wind_up(limits: Limits) -> None:

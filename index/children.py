@@ -18,12 +18,14 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import IO, Any
 from weakref import finalize
+
+from index.offline import OFFLINE
 
 Message = dict[str, Any]
 
@@ -65,6 +67,7 @@ class Child:
         channels: Sequence[str] = ("",),
         longest: int = 1_000_000,
         environment: Mapping[str, str] | None = None,
+        inherited: Collection[str] | None = None,
     ) -> None:
         """Start it.
 
@@ -75,14 +78,16 @@ class Child:
                 queue of its own.
             longest: bytes of one message.
             environment: variables beside those of this process.
+            inherited: which variables of this process it may see; all when None.
         """
+        ours = os.environ if inherited is None else _chosen(inherited)
         path = json.dumps([_HOME, *filter(None, sys.path)])
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-c", _BEGIN, path, module, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, **(environment or {})},
+            env={**ours, **OFFLINE, **(environment or {})},
         )
         self.owner = os.getpid()
         """The process that may talk to it: a fork of that one may not."""
@@ -130,6 +135,10 @@ class Child:
     def end(self) -> None:
         """Kill it, whatever it does, and wait until it is gone."""
         self._end()
+
+
+def _chosen(names: Collection[str]) -> dict[str, str]:
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def _end(process: subprocess.Popen[bytes], outbox: SimpleQueue[Any], owner: int) -> None:

@@ -1,12 +1,14 @@
 """A file → a `Document`: finding files, reading their bytes, choosing the reader.
 
 Whatever is wrong with one file becomes `Unreadable` with a reason in one line; the caller lists
-it and goes on. Plain text is read here, everything else in a process of its own (`sandbox.py`).
+it and goes on. Everything is read in a process of its own (`sandbox.py`) but short plain text: what
+that costs its length bounds, and most libraries hold nothing else.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -44,7 +46,10 @@ _READERS: dict[str, formats.Reader] = {
 SUFFIXES = tuple(_READERS)
 """File name endings that are read, in lower case."""
 _PLAIN = (".txt", ".text", ".md", ".markdown")
-# One process for all who read in this one; it is started by the first file that is not plain text.
+_SHORT = 64_000
+"""Bytes of plain text that are read in this very process, in some milliseconds."""
+_WORD = re.compile(r"[^\W_]")
+# One process for all who read in this one; it is started by the first file that is not short text.
 _SANDBOX = Sandbox()
 
 OnError = Callable[[Path, str], None]
@@ -64,7 +69,7 @@ def parse(
         document_id: what the document will be called.
         data: the whole file.
         suffix: the file name's ending with its dot, in any case; it decides how data is read.
-        cancelled: asked while a file that is not plain text is read.
+        cancelled: asked while a file that is not short plain text is read.
         sandbox: where such files are read.
 
     Raises:
@@ -77,11 +82,11 @@ def parse(
         raise Unreadable(f"unknown suffix {suffix!r}" if suffix else f"no suffix; known: {known}")
     if not data or data.isspace():
         raise Unreadable("empty file")
-    if kind in _PLAIN:
+    if kind in _PLAIN and len(data) <= _SHORT:
         document = read_here(document_id, data, kind)
     else:
         document = sandbox.read(document_id, data, kind, cancelled)
-    if not any(char.isalnum() for char in document.text):
+    if _WORD.search(document.text) is None:
         raise Unreadable("no words in it" if document.text.strip() else "empty: no text in it")
     return document
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from index.digests import sha256
 from index.files import cache_folder, replacing_folder
+from index.offline import no_telemetry
 from index.transformer import PROBE, Transformer, padded
 
 _GRAPH, _WEIGHTS, _DIGESTS = "graph.onnx", "weights.bin", "digests.json"
@@ -51,6 +52,7 @@ class Graph:
         Raises:
             Exception: whatever sort onnxruntime raises when it cannot run it.
         """
+        no_telemetry()
         import onnxruntime
 
         options = onnxruntime.SessionOptions()

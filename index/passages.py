@@ -9,8 +9,11 @@ passage.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 
 from index.types import Document, Passage, Sentence, Span
 
@@ -26,6 +29,26 @@ _CJK_END = re.compile(r"[。！？｡]+[」』”’）】》\"')\]]*")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af]")
 # nupunkt reads text in one go; a paragraph beyond this is cut at white space first, for memory.
 _LONGEST_READ = 100_000
+# Ordinary text has two to seven characters a word piece. What has more than this many for each that
+# a passage may have is taken to be too long without being counted: the counting of a whole book
+# takes two hundred times its size in memory, and is done again for every half of it.
+_LONGEST_PIECE = 20
+
+
+class TooManyParts(ValueError):
+    """A text in more pieces than can be kept; the message says so in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Most:
+    """How many parts a text may have; one of 50 MB as people write it has a third of these."""
+
+    passages: int = 200_000
+    sentences: int = 2_000_000
+
+
+def _go_on() -> None:
+    """Nobody wants to stop."""
 
 
 def paragraphs(document: Document) -> list[Span]:
@@ -34,22 +57,21 @@ def paragraphs(document: Document) -> list[Span]:
     Blank lines part paragraphs. Inside a block without blank lines, long lines are paragraphs of
     their own (news exports), short ones are hand-wrapped prose and stay together.
     """
-    found = []
-    for region in _prose(document):
-        for block in _split(document.text, region, _BLANK_LINE):
-            found.extend(_lines_or_whole(document.text, block))
-    return found
+    return list(_paragraphs(document))
 
 
 def sentences(text: str, span: Span) -> list[Sentence]:
     """The sentences of `text[span.start:span.end]`, trimmed, in order, covering all its words."""
-    return [
-        Sentence(part.start, part.end, text[part.start : part.end])
-        for part in _sentence_spans(text, span)
-    ]
+    return list(_sentences(text, span, _go_on))
 
 
-def passages(document: Document, count: Callable[[str], int], budget: int) -> list[Passage]:
+def passages(
+    document: Document,
+    count: Callable[[str], int],
+    budget: int,
+    pause: Callable[[], None] = _go_on,
+    most: Most = Most(),
+) -> list[Passage]:
     """Cut a document into passages of at most `budget` word pieces.
 
     A paragraph that fits is one passage. A longer one is halved at the sentence boundary nearest
@@ -60,13 +82,39 @@ def passages(document: Document, count: Callable[[str], int], budget: int) -> li
         document: what to cut.
         count: word pieces of a text, as the encoder will count them, without special tokens.
         budget: the most word pieces a passage may have; at least 1.
+        pause: called at least once for every passage and every hundred thousand characters; what
+            it raises ends the work.
+        most: how many there may be.
+
+    Raises:
+        TooManyParts: for a text of crumbs.
     """
-    made = []
-    for number, span in enumerate(paragraphs(document), start=1):
-        for part in _fit(document.text, sentences(document.text, span), count, budget):
+    text, made, left = document.text, list[Passage](), most.sentences
+    for number, span in enumerate(_paragraphs(document), start=1):
+        parts = list(islice(_sentences(text, span, pause), left + 1))
+        left -= len(parts)
+        if left < 0:
+            raise TooManyParts(f"too big: more than {most.sentences:,} sentences")
+        for part in _fit(text, parts, count, budget):
+            pause()
             start, end = part[0].start, part[-1].end
-            made.append(Passage(number, start, end, document.text[start:end], tuple(part)))
+            made.append(Passage(number, start, end, text[start:end], tuple(part)))
+            if len(made) > most.passages:
+                raise TooManyParts(f"too big: more than {most.passages:,} passages")
     return made
+
+
+def _paragraphs(document: Document) -> Iterator[Span]:
+    for region in _prose(document):
+        for block in _split(document.text, region, _BLANK_LINE):
+            yield from _lines_or_whole(document.text, block)
+
+
+def _sentences(text: str, span: Span, pause: Callable[[], None]) -> Iterator[Sentence]:
+    for piece in _bounded(text, span):
+        pause()
+        for part in _sentence_spans(text, piece):
+            yield Sentence(part.start, part.end, text[part.start : part.end])
 
 
 def has_cjk(text: str) -> bool:
@@ -103,24 +151,26 @@ def _trimmed(text: str, start: int, end: int) -> Iterator[Span]:
         yield Span(start + left, start + right)
 
 
-def _lines_or_whole(text: str, block: Span) -> list[Span]:
+def _lines_or_whole(text: str, block: Span) -> Iterator[Span]:
     """The lines of a block when they are paragraphs of their own, else the block itself."""
-    lines = [
-        span
-        for match in _LINE.finditer(text, block.start, block.end)
-        for span in _trimmed(text, match.start(), match.end())
-    ]
     # weighed by length: headings and one-word lines say little about how a text is wrapped
-    total = sum(line.end - line.start for line in lines)
-    in_long = sum(n for line in lines if (n := line.end - line.start) > _UNWRAPPED)
-    return lines if 2 * in_long > total else [block]
+    total = in_long = 0
+    for line in _lines(text, block):
+        length = line.end - line.start
+        total += length
+        in_long += length if length > _UNWRAPPED else 0
+    return _lines(text, block) if 2 * in_long > total else iter([block])
+
+
+def _lines(text: str, block: Span) -> Iterator[Span]:
+    for match in _LINE.finditer(text, block.start, block.end):
+        yield from _trimmed(text, match.start(), match.end())
 
 
 def _sentence_spans(text: str, span: Span) -> Iterator[Span]:
-    for piece in _bounded(text, span):
-        for part in _after(text, piece, _CJK_END):
-            for start, end in _tokenizer()(text[part.start : part.end]):
-                yield from _trimmed(text, part.start + start, part.start + end)
+    for part in _after(text, span, _CJK_END):
+        for start, end in _tokenizer()(text[part.start : part.end]):
+            yield from _trimmed(text, part.start + start, part.start + end)
 
 
 def _after(text: str, span: Span, ending: re.Pattern[str]) -> Iterator[Span]:
@@ -167,8 +217,8 @@ def _fit(
     """Runs of sentences that each fit the budget, halving where they do not."""
     if not parts:
         return
-    body = text[parts[0].start : parts[-1].end]
-    if len(body) <= 1 or count(body) <= budget:
+    length = parts[-1].end - parts[0].start
+    if length <= _LONGEST_PIECE * budget and _fits(text, parts, count, budget):
         yield parts
     elif len(parts) == 1:
         yield from _fit(text, _halved(text, parts[0]), count, budget)
@@ -178,10 +228,17 @@ def _fit(
         yield from _fit(text, parts[cut:], count, budget)
 
 
+def _fits(text: str, parts: Sequence[Sentence], count: Callable[[str], int], budget: int) -> bool:
+    body = text[parts[0].start : parts[-1].end]
+    return len(body) <= 1 or count(body) <= budget
+
+
 def _middle(parts: Sequence[Sentence]) -> int:
     """Index of the sentence that starts nearest the middle of a run; at least 1."""
     middle = (parts[0].start + parts[-1].end) / 2
-    return min(range(1, len(parts)), key=lambda i: abs(parts[i].start - middle))
+    after = bisect_left(parts, middle, 1, key=lambda part: part.start)
+    nearby = range(max(1, after - 1), min(after + 1, len(parts)))
+    return min(nearby, key=lambda i: abs(parts[i].start - middle))
 
 
 def _halved(text: str, sentence: Sentence) -> list[Sentence]:

@@ -1,9 +1,11 @@
 """Parsers of foreign files, run where they can do no harm.
 
-HTML, PDF and Word files are read in a child process that may use so much memory, processor time
-and wall-clock time, and write no file. One child reads many files, since starting it and importing
-the parsers costs about a second; it is replaced after a failure and after some hundred files, so
-that nothing it leaks adds up. Plain text is not parsed, only decoded, and stays in this process.
+HTML, PDF and Word files, and long plain text, are read in a child process that may use so much
+memory, processor time and wall-clock time, and write no file. It is given the bytes of one file and
+no more: none of this process's variables but those of language and time; on Linux no other file of
+the person and no network (`confine.py`; where the kernel cannot, `pilcrow doctor` says so). One
+child reads many files, since starting it and importing the parsers costs about a second; it is
+replaced after a failure and after some hundred files, so that nothing it leaks adds up.
 """
 
 from __future__ import annotations
@@ -13,9 +15,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from index.children import Child, Empty, Gone, Message
+from index.confine import Confinement
 from index.formats import Unreadable
 from index.types import Document, Span
 
@@ -26,6 +31,10 @@ _LINE = 400_000_000
 # A parser computes with one thread. On a host with many cores the stacks and buffers of all the
 # others, none of them ever used, would take up what memory it may have.
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+# What a program needs to start and to tell language and time; no secret is among these.
+_INHERITED = (
+    "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT",
+)  # fmt: skip
 _CRASHES = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE")
 
 
@@ -102,6 +111,20 @@ class Sandbox:
             raise Unreadable(str(answer["reason"]))
         return _document(answer["document"])
 
+    def confinement(self) -> Confinement:
+        """What the child is shut out from: it tries to open a file of ours and a socket.
+
+        Raises:
+            Unreadable: when the child fails.
+        """
+        with self._lock, TemporaryDirectory(prefix="pilcrow-") as folder:
+            file = Path(folder, "file")
+            file.touch()
+            child = self._ready()
+            child.send({"try": str(file)})
+            answer = self._answer(child, _never)
+        return Confinement(bool(answer["files"]), bool(answer["network"]))
+
     def close(self) -> None:
         """End the child; the next file starts another."""
         with self._lock:
@@ -112,7 +135,13 @@ class Sandbox:
             self._drop()  # it died between two files, or this process is a fork of its owner
         if self._child is None:
             limits = json.dumps(asdict(self._limits))
-            self._child = Child(self._worker, [limits], longest=_LINE, environment=_ONE_THREAD)
+            self._child = Child(
+                self._worker,
+                [limits],
+                longest=_LINE,
+                environment=_ONE_THREAD,
+                inherited=_INHERITED,
+            )
             self._read = 0
         return self._child
 

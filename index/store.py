@@ -70,7 +70,8 @@ class NewContent:
     document: Document
     passages: tuple[Passage, ...]
     digests: tuple[bytes, ...]
-    vectors: tuple[PassageVectors, ...]
+    vectors: Iterable[PassageVectors]
+    """One for each passage; taken once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ The only import of torch, sentence_transformers, transformers and their hub.
 
 from __future__ import annotations
 
-import os
 import threading
 import warnings
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.errors import ModelMissing
+from index.offline import stay_offline
 
 # Below this many pieces a second thread mostly waits for the first: 229 ms against 19 for a
 # question on a busy pair of cores.
@@ -112,7 +112,7 @@ class Transformer:
     @cached_property
     def model(self) -> Any:
         """The `SentenceTransformer` itself."""
-        _offline()
+        stay_offline()
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging
 
@@ -158,7 +158,7 @@ class CrossEncoder:
 
     @cached_property
     def _model(self) -> Any:
-        _offline()
+        stay_offline()
         from sentence_transformers import CrossEncoder as Loaded
 
         try:
@@ -186,7 +186,7 @@ def _cross_encoder_folder(name: str) -> Path:
     folder = Path(name).expanduser()
     if (folder / "config.json").is_file():
         return folder
-    _offline()
+    stay_offline()
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
@@ -197,12 +197,6 @@ def _cross_encoder_folder(name: str) -> Path:
             f"no cross-encoder {name!r}: give a folder that holds one (config.json, "
             "model.safetensors), the name of one in this machine's Hugging Face cache, or `own`"
         ) from None
-
-
-def _offline() -> None:
-    # the variables are read when the hub library is imported, so they come first
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 
 def padded(ids: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -10,14 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from index import documents
-from index.encoder import CONTEXT_PIECES, Embeddable, Encoder
+from index.encoder import CONTEXT_PIECES, Embeddable, Encoder, PassageVectors
 from index.errors import LibraryMismatch
-from index.passages import CHUNKER, passages
+from index.passages import CHUNKER, TooManyParts, passages
 from index.sandbox import Cancelled
 from index.store import NewContent, Placed, Reader, Store, Writer
 from index.types import Document, FailedFile, Origin, Passage, Progress, Span, UpdateReport
@@ -169,7 +169,9 @@ class Update:
         """Write one content anew, using again those of its vectors that are sound."""
         self._embed([parsed])
         with self._store.writing() as writer:
-            writer.replace_content(content, self._new(writer, parsed))
+            new = self._new(writer, parsed)
+            # those that lie in the old state have to be read before it goes
+            writer.replace_content(content, replace(new, vectors=tuple(new.vectors)))
             writer.clear_drafts()
         self._tally.updated.append(parsed.found.id)
 
@@ -260,7 +262,10 @@ class Update:
     def _split(self, one: Found, hash_: str, document: Document) -> Parsed:
         context = self._context(document)
         room = self._encoder.identity.max_pieces - 2 - self._encoder.count(context)
-        parts = tuple(passages(document, self._encoder.count, room))
+        try:
+            parts = tuple(passages(document, self._encoder.count, room, self._stop_if_asked))
+        except TooManyParts as error:
+            raise documents.Unreadable(str(error)) from None
         if not parts:
             raise documents.Unreadable("no text to index")
         digests = tuple(self._digest(context, part) for part in parts)
@@ -346,11 +351,15 @@ class Update:
         return new
 
     def _new(self, reader: Reader, parsed: Parsed) -> NewContent:
-        """A parsed document with the vectors that were made for it."""
-        dimension = self._encoder.identity.dimension
-        ready = reader.known_vectors(set(parsed.digests), dimension)
-        vectors = tuple(ready[one] for one in parsed.digests)
+        """A parsed document with the vectors that were made for it, read as they are written."""
+        vectors = self._made(reader, parsed.digests)
         return NewContent(parsed.hash, parsed.document, parsed.passages, parsed.digests, vectors)
+
+    def _made(self, reader: Reader, digests: Sequence[bytes]) -> Iterator[PassageVectors]:
+        dimension = self._encoder.identity.dimension
+        for at in range(0, len(digests), _STRIDE):
+            ready = reader.known_vectors(set(digests[at : at + _STRIDE]), dimension)
+            yield from (ready[one] for one in digests[at : at + _STRIDE])
 
     def _renew(
         self, places: Sequence[Path], found: Sequence[Found], vanished: Sequence[str]
@@ -398,7 +407,11 @@ class Update:
         """A document as the library holds it, split by today's rules."""
         with self._store.reading() as reader:
             stored = reader.document(before.id)
-        return self._split(one, before.hash, stored) if stored else None
+        try:
+            return self._split(one, before.hash, stored) if stored else None
+        except documents.Unreadable as error:
+            self._fail(one.path, error.reason, one.id)
+            return None
 
     def _let_go(self, writer: Writer, vanished: Sequence[str]) -> list[str]:
         """Remove documents whose files are gone; says which."""
@@ -470,6 +483,9 @@ class Update:
     def _pause(self, stage: str, done: int, total: int, document_id: str) -> None:
         """Report, and stop here when the person asked for it."""
         self._progress(Progress(stage, done, total, document_id))
+        self._stop_if_asked()
+
+    def _stop_if_asked(self) -> None:
         if self._cancelled():
             raise Cancelled
 

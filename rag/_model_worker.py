@@ -45,7 +45,7 @@ def serve(load: Callable[[], Engine]) -> None:
             case "cancel":
                 cancelled.set()
             case "tokens":
-                parent.say({"channel": "tokens", **_tokens(engine, request)})
+                _tokens(engine, request, parent)
 
 
 class _Loaded:
@@ -80,13 +80,17 @@ def _work(engine: _Loaded, jobs: SimpleQueue[Message], cancelled: Event, parent:
             parent.say({"channel": "written", **_complaint(error)})
 
 
-def _tokens(engine: _Loaded, request: Message) -> Message:
+def _tokens(engine: _Loaded, request: Message, parent: Parent) -> None:
     try:
+        loaded = engine()
+        parent.say({"channel": "tokens", "begun": True})
         if "text" in request:
-            return {"tokens": engine().encode(request["text"])}
-        return {"tokens": engine().prompt(request["messages"])}
+            tokens = loaded.encode(request["text"])
+        else:
+            tokens = loaded.prompt(request["messages"])
+        parent.say({"channel": "tokens", "tokens": tokens})
     except Exception as error:
-        return _complaint(error)
+        parent.say({"channel": "tokens", **_complaint(error)})
 
 
 def _complaint(error: Exception) -> Message:

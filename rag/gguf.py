@@ -2,8 +2,8 @@
 
 The format is llama.cpp's: `GGUF`, a version, two counts, then the key-values, then one entry per
 tensor, all little-endian. Only this head is read, never a weight. The file may come from anywhere,
-so every length is checked against the file before it is believed: a hostile or cut file costs one
-`GgufError`, not memory.
+so every length is checked against the file before it is believed, and no more is read than any
+model has: a hostile or cut file costs one `GgufError`, not memory and not time.
 """
 
 from __future__ import annotations
@@ -22,6 +22,11 @@ _STRING, _ARRAY = 8, 9
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q",
             12: "d"}  # fmt: skip
 _MOST_DIMENSIONS = 4
+# The largest vocabularies have a quarter of a million words and twice as many merges, in 20 MB; the
+# largest models some thousands of tensors.
+_MOST_VALUES = 3_000_000
+_MOST_BYTES = 64_000_000
+_MOST_TENSORS, _MOST_PAIRS = 65_536, 65_536
 
 
 class GgufError(ValueError):
@@ -35,6 +40,8 @@ class _Cursor:
         self.data = data
         self.size = len(data)
         self.at = 0
+        self.values = 0
+        """How many are in the arrays so far."""
 
     def number(self, letter: str) -> int | float | bool:
         layout = "<" + letter
@@ -47,6 +54,8 @@ class _Cursor:
         found = int(self.number("Q"))
         if found * smallest > self.size - self.at:
             raise GgufError("the file is cut short")
+        if found * smallest > _MOST_BYTES - self.at:
+            raise _too_much()
         return found
 
     def string(self) -> bytes:
@@ -64,6 +73,8 @@ class _Cursor:
             end = at + 8 + unpack(data, at)[0]
             if end > size:
                 raise GgufError("the file is cut short")
+            if end > _MOST_BYTES:
+                raise _too_much()
             found.append(data[at + 8 : end])
             at = end
         self.at = at
@@ -81,14 +92,22 @@ class _Cursor:
     def _array(self) -> list[Value]:
         kind = int(self.number("I"))
         if kind == _STRING:
-            return self.strings(self.count(8))
+            return self.strings(self._several(8))
         if kind not in _SCALARS:  # nested arrays are allowed by the format and used by no model
             raise GgufError(f"unknown array type {kind}")
         letter = _SCALARS[kind]
         width = struct.calcsize(letter)
-        count = self.count(width)
+        count = self._several(width)
         start = self._step(count * width)
         return list(struct.unpack_from(f"<{count}{letter}", self.data, start))
+
+    def _several(self, smallest: int) -> int:
+        """As `count`, of values of an array."""
+        found = self.count(smallest)
+        self.values += found
+        if self.values > _MOST_VALUES:
+            raise _too_much()
+        return found
 
     def _step(self, length: int) -> int:
         start = self.at
@@ -115,9 +134,15 @@ def read(path: Path) -> dict[str, Value]:
                 raise GgufError(f"GGUF version {version} is not one of {_VERSIONS}")
             # an entry of the tensor directory takes at least 24 bytes, a key-value at least 13
             tensors, pairs = cursor.count(0), cursor.count(13)
+            if tensors > _MOST_TENSORS or pairs > _MOST_PAIRS:
+                raise _too_much()
             found = dict(_pairs(cursor, pairs))
             _check_tensors(cursor, tensors, found.get("general.alignment", 32))
             return found
+
+
+def _too_much() -> GgufError:
+    return GgufError("its head is larger than that of any model")
 
 
 def _pairs(cursor: _Cursor, count: int) -> Iterator[tuple[str, Value]]:

@@ -22,6 +22,9 @@ DEADLINE = 120.0
 """Seconds for one answer, loading included; the default model takes three to ten."""
 _GRACE = 0.8  # seconds in which a model stops when asked to, before its process is ended
 _POLL = 0.05
+_COUNTING = 10.0
+"""Seconds in which a loaded model makes a prompt of a conversation, which takes milliseconds; the
+template in its file is a program, and one that is not done by then never will be."""
 _FALLS = 3  # crashes in a row after which the model stays off
 _LONGEST = 50_000_000  # bytes of one message
 _CHARACTERS_PER_TOKEN = 2  # few, so that an estimate is rather too high
@@ -44,10 +47,11 @@ class SupervisedGenerator(ChatGenerator):
         threads: int,
         context_tokens: int = CONTEXT,
         deadline: float = DEADLINE,
+        counting: float = _COUNTING,
         worker: str = "rag._model_worker",
     ) -> None:
         super().__init__(model, context_tokens)
-        self._process = ModelProcess(model, threads, context_tokens, deadline, worker)
+        self._process = ModelProcess(model, threads, context_tokens, deadline, counting, worker)
 
     def count(self, messages: Sequence[Turn]) -> int:
         """Tokens of the prompt; an estimate on the high side when the process cannot say."""
@@ -79,7 +83,13 @@ class ModelProcess:
     """An `Engine` that lives in a child process."""
 
     def __init__(
-        self, model: ModelFile, threads: int, context_tokens: int, deadline: float, worker: str
+        self,
+        model: ModelFile,
+        threads: int,
+        context_tokens: int,
+        deadline: float,
+        counting: float,
+        worker: str,
     ) -> None:
         """Prepare; nothing is started.
 
@@ -88,11 +98,13 @@ class ModelProcess:
             threads: cores for it.
             context_tokens: tokens of prompt and answer together.
             deadline: seconds for one answer.
+            counting: seconds for the tokens of one text or conversation, once it is loaded.
             worker: the module whose `main` the process runs.
         """
         self._model = model
         self._arguments = [str(model.path), str(threads), str(context_tokens), model.sha256]
         self._deadline = deadline
+        self._longest_count = counting
         self._worker = worker
         self._guard = Lock()  # of the three below
         self._child: Child | None = None
@@ -196,15 +208,34 @@ class ModelProcess:
         with self._counting:
             child = self._ready()
             child.send({"do": "tokens", **request})
-            try:
-                message = child.receive(self._deadline, "tokens")
-            except Empty:
+            message = self._counted(child, self._deadline)
+            if message is not None and "begun" in message:
+                message = self._counted(child, self._longest_count)
+                if message is None:
+                    self._give_up(child)
+            if message is None:
                 self._fall(child, f"it did not answer within {self._deadline:.0f} s")
-            except Gone as gone:
-                self._fall(child, _how(gone, self._model.path))
             if "tokens" not in message:
                 self._complain(child, message)
             return [int(token) for token in message["tokens"]]
+
+    def _counted(self, child: Child, seconds: float) -> Message | None:
+        try:
+            return child.receive(seconds, "tokens")
+        except Empty:
+            return None
+        except Gone as gone:
+            self._fall(child, _how(gone, self._model.path))
+
+    def _give_up(self, child: Child) -> NoReturn:
+        """A model whose chat format never ends is never asked again."""
+        with self._guard:
+            self._off = (
+                f"the chat template in {str(self._model.path)!r} does not come to an end: choose "
+                "another language model with --model"
+            )
+        self._drop(child)
+        raise ModelMissing(self._off)
 
     def _ready(self) -> Child:
         with self._guard:

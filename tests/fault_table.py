@@ -73,6 +73,15 @@ G56 | a part that comes from an index is another one | one version, its checksum
 G57 | the lock and the ranges drift apart, or a part is missing | found by the tests: `make lock`
 G58 | a command is killed at any instant | old or new; the next run ends as if undisturbed
 G59 | the disk takes no more of a file | one line, nothing half-changed; with room it goes on
+G20 | a library that reports to its maker | switched off; no process makes a call that reaches out
+G21 | a parser taken over goes online or starts programs | refused by the kernel (Linux)
+G22 | a parser taken over looks at other files | it sees its own alone (Linux)
+G23 | a parser taken over looks for passwords | its environment has none
+G24 | 20 MB of text in one paragraph, text of crumbs | within 1 GB, or "too many"
+G25 | Cancel while a long text is decoded or split | heard after a hundred thousand characters
+G26 | a model file with a huge head | refused unread
+G27 | a model file whose chat template never ends | given up after seconds, with the reason
+G28 | a library prints what strangers send | no sign of it steers the terminal
 """.strip()
 FAULTS = [Fault(*(part.strip() for part in line.split(" | "))) for line in _FAULTS.splitlines()]
 

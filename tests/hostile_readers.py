@@ -8,7 +8,9 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import resource
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,9 +52,20 @@ def read(document_id: str, data: bytes, suffix: str) -> Document:
             return Document(document_id, "", "x" * 5_000_001)
         case "babble":
             os.write(int(rest[0]), b"no message\n")
-        case "die-with-parent":
-            os.open(rest[0], os.O_WRONLY)  # who reads this pipe sees its end when we are gone
-            signal.pause()
+        case "open":
+            return Document(document_id, "", Path(rest[0]).read_text())
+        case "list":
+            return Document(document_id, "", " ".join(os.listdir(rest[0])))  # noqa: PTH208
+        case "connect":
+            socket.create_connection(("127.0.0.1", int(rest[0])))
+        case "datagram":
+            socket.socket(type=socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", int(rest[0])))
+        case "start":
+            os.execv(sys.executable, [sys.executable, "-c", "pass"])
+        case "environment":
+            return Document(document_id, "", json.dumps(dict(os.environ)))
+        case "unbind":
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1, 1))
         case "print":
             print("A library that prints does not disturb the protocol.", flush=True)  # noqa: T201
     return Document(document_id, "", f"{os.getpid()}")

@@ -1,6 +1,6 @@
-"""Adds articles, asks and opens the page: `python -m tests.offline_program FOLDER`.
+"""Adds articles, asks and opens the page, as a program does: `python -m tests.offline_program DIR`.
 
-Prints one line of JSON: the answer, and every attempt to reach anything but this machine.
+Prints one line of JSON about the answer. Whether it reached for anybody is told by `tests.wiretap`.
 """
 
 from __future__ import annotations
@@ -10,54 +10,50 @@ import os
 import sys
 from pathlib import Path
 
-calls: list[str] = []
-_HERE = ("127.0.0.1", "localhost", "::1", "testserver")
+ARTICLES = {
+    "cable.html": "<html><head><title>Cut off</title></head><body><article><h1>Cut off</h1><p>The "
+    "ship lifted the broken end of the cable from ninety metres of water on Tuesday.</p></article>",
+    "bank.txt": "Banks\n\nThe banks on the island closed for nine hours.\n",
+}
+QUESTION = "From how deep did the ship lift the broken end of the cable?"
+ANSWER = "ninety metres"
 
 
-def watch(event: str, arguments: tuple[object, ...]) -> None:
-    """Note who is called; local sockets are nobody's business."""
-    if event == "socket.getaddrinfo" and str(arguments[0]) not in _HERE:
-        calls.append(f"{event} {arguments[0]!r}")
-    if event == "socket.connect":
-        address = arguments[1]
-        if isinstance(address, tuple) and address[0] not in _HERE:
-            calls.append(f"{event} {address!r}")
+def put_articles(shelf: Path) -> Path:
+    """The folder, with articles in it."""
+    shelf.mkdir()
+    for name, text in ARTICLES.items():
+        (shelf / name).write_text(text)
+    return shelf
 
 
 def main(folder: Path) -> None:
-    sys.addaudithook(watch)
     from index import Library
     from rag import Assistant
     from ui.web import build_app
 
-    shelf = folder / "articles"
-    shelf.mkdir()
-    (shelf / "cable.html").write_text(
-        "<html><head><title>Cut off</title></head><body><article><h1>Cut off</h1><p>The ship "
-        "lifted the broken end of the cable from ninety metres of water on Tuesday.</p></article>"
-    )
-    (shelf / "bank.txt").write_text("Banks\n\nThe banks on the island closed for nine hours.\n")
+    shelf = put_articles(folder / "articles")
     with Library.open(folder / "library") as library:
         report = library.update([shelf])
         assert sorted(report.added) == ["bank.txt", "cable.html"]
         assistant = Assistant(library)
-        answer = assistant.answer("From how deep did the ship lift the broken end of the cable?")
+        answer = assistant.answer(QUESTION)
         from starlette.testclient import TestClient
 
         app = build_app(assistant, library)
         page = TestClient(app, base_url="http://127.0.0.1").get("/").status_code
     told = {
-        "calls": calls,
         "state": answer.state,
         "text": answer.text,
         "model": answer.model,
         "notes": answer.notes,
         "page": page,
         "environment": {
-            name: os.environ.get(name) in ("1", "True")
-            for name in ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "GRADIO_ANALYTICS_ENABLED")
+            name: os.environ.get(name)
+            for name in ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "GRADIO_ANALYTICS_ENABLED",
+                         "ORT_DISABLE_TELEMETRY")
         },
-    }
+    }  # fmt: skip
     print(json.dumps(told))  # noqa: T201
 
 

@@ -40,6 +40,9 @@ class ScriptedEngine:
         return [len(word) for word in text.split()]
 
     def prompt(self, messages: Sequence[Message]) -> list[int]:
+        if self._path.read_text() == "loop":
+            while True:
+                pass
         return self.encode(" ".join(message["content"] for message in messages))
 
     def write(

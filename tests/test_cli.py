@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +17,7 @@ from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from rich.text import Text
 from typer.testing import CliRunner, Result
 
 from index.library import Library
@@ -555,6 +558,31 @@ def test_json_is_lossless_and_harmless(value: dict[str, str]) -> None:
     text.encode("utf-8")
     assert "\x1b" not in text
     assert "\x9b" not in text
+
+
+@pytest.mark.fault("G28")
+def test_what_a_library_prints_while_the_chat_runs_cannot_steer_the_terminal(run: Run) -> None:
+    hostile = "\x1b]0;PWNED\x07\x9b2J\x1b[8mnobody sees this"
+
+    def serve(assistant: Assistant, library: Library, **options: Any) -> None:
+        print("custom component", hostile)  # noqa: T201  (as gradio does)
+        for stream in (sys.stdout, sys.stderr):
+            stream.writelines([hostile, "\n"])
+            stream.buffer.write(hostile.encode())
+            stream.flush()
+        logging.StreamHandler().emit(logging.makeLogRecord({"msg": hostile}))
+        open_console().print(Text("ours", style="green"))
+        open_console(stderr=True).print(Text("ours", style="green"))
+
+    parts = replace(PARTS, serve=serve)
+    result = run("chat", parts=parts, env={"FORCE_COLOR": "1", "NO_COLOR": None})
+    assert result.exit_code == 0, result.output
+    for told in (result.stdout, result.stderr):
+        assert told.count("nobody sees this") >= 2
+        assert told.count("\x1b[32mours\x1b[0m") == 1
+        rest = told.replace("\x1b[32mours\x1b[0m", "")
+        assert not {"\x1b", "\x07", "\x9b"} & {*rest}
+    assert result.stderr.count("PWNED") == 3
 
 
 def test_colours_are_left_out_when_asked(shelf: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from index.types import CheckLine
 from rag.settings import Settings
 from tests.fakes import BagOfWordsEncoder
 from tests.gguf_files import gguf_bytes, vocabulary, write_gguf
+from ui import silence
 from ui.doctor import examine
 
 
@@ -20,7 +22,7 @@ def findings(store: Path, **settings: object) -> dict[str, CheckLine]:
     def open_library(path: Path, create: bool, threads: int) -> Library:
         return Library.open(path, encoder=BagOfWordsEncoder(), create=create)
 
-    lines = examine(store, Settings(**settings), open_library)  # type: ignore[arg-type]
+    lines = examine(store, Settings(**settings), open_library, ["json"])  # type: ignore[arg-type]
     assert all(line.detail and "\n" not in line.detail for line in lines)
     return {line.name: line for line in lines}
 
@@ -31,13 +33,44 @@ def test_a_sound_installation_has_nothing_to_mend(tmp_path: Path) -> None:
     found = findings(tmp_path / "library")
     assert list(found) == [
         "Python", "processor", "memory", "disk", "packages", "compiler", "llama.cpp",
-        "language model", "embedding model", "network", "library",
+        "language model", "embedding model", "network", "calling home", "parsers", "library",
     ]  # fmt: skip
-    for name in ("Python", "packages", "language model", "embedding model", "network", "library"):
+    for name in found.keys() - {"processor", "memory", "disk", "compiler", "llama.cpp"}:
         assert found[name].ok, found[name]
     assert found["language model"].detail.endswith("MB, checksum verified")
     assert found["embedding model"].detail.endswith("checksum verified")
     assert "none is needed" in found["network"].detail
+    assert found["calling home"].detail.startswith("json: loaded, prepared no report")
+    if sys.platform == "linux":
+        assert "shut out from" in found["parsers"].detail
+
+
+@pytest.mark.fault("G20")
+def test_our_switches_silence_what_would_report() -> None:
+    found = silence.heard()
+    assert found.loaded == silence.REPORTERS
+    assert not found.wrong
+
+
+@pytest.mark.fault("G20")
+def test_a_report_in_preparation_is_found_out() -> None:
+    found = silence.heard(["onnxruntime"], {"ORT_DISABLE_TELEMETRY": "0"})
+    assert found.wrong == "onnxruntime prepares reports to its maker"
+
+
+@pytest.mark.fault("G20")
+def test_a_library_that_calls_out_is_found_out() -> None:
+    found = silence.heard(["json", "tests.calls_out"])
+    if not found.watched:
+        pytest.skip("this kernel has no seccomp filters")
+    assert found.loaded == ("json",)
+    assert found.wrong == "another machine is called while tests.calls_out is loaded"
+
+
+def test_what_cannot_be_loaded_is_said() -> None:
+    assert silence.heard(["tests.no_such_module"]).wrong.startswith(
+        "tests.no_such_module cannot be loaded (it ended by itself"
+    )
 
 
 def test_looking_changes_nothing(tmp_path: Path) -> None:

@@ -41,11 +41,17 @@ def model(tmp_path: Path) -> Path:
 def make(model: Path) -> Iterator[Make]:
     made: list[SupervisedGenerator] = []
 
-    def generator(deed: str = GOOD, *, deadline: float = 120.0) -> SupervisedGenerator:
+    def generator(
+        deed: str = GOOD, *, deadline: float = 120.0, counting: float = 60.0
+    ) -> SupervisedGenerator:
         script(model, deed)
         file = ModelFile(model, "scripted", "file")
         worker = "tests.scripted_models"
-        made.append(SupervisedGenerator(file, threads=1, deadline=deadline, worker=worker))
+        made.append(
+            SupervisedGenerator(
+                file, threads=1, deadline=deadline, counting=counting, worker=worker
+            )
+        )
         return made[-1]
 
     yield generator
@@ -195,6 +201,21 @@ def test_a_model_with_a_foreign_vocabulary_counts_in_its_process(
     os.kill(generator._process.pid or 0, signal.SIGKILL)
     script(model, "die at once")
     assert generator.count_text("one two three") >= 3  # an estimate, not an error
+
+
+@pytest.mark.fault("G27")
+def test_a_chat_template_that_never_ends_is_given_up_for_good(
+    make: Make, model: Path, tmp_path: Path
+) -> None:
+    write_gguf(model, vocabulary(["h e"], pre="unknown"))
+    generator = make("loop", counting=1.0)
+    with pytest.raises(ModelMissing, match="does not come to an end: choose another") as caught:
+        generator.count(ASKED)
+    assert "\n" not in str(caught.value)
+    assert generator._process.pid is None
+    script(model, GOOD)
+    with pytest.raises(ModelMissing, match="does not come to an end"):
+        written(generator)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -155,6 +157,37 @@ class TestHostileFiles:
             assert "\n" not in str(error)
         else:
             assert tokenizer is None or tokenizer.count("hello") > 0
+
+    @pytest.mark.fault("G26")
+    @pytest.mark.parametrize(
+        "head",
+        [
+            # key-value "x": an array of 1.6 GB of bytes, of 2 GB of empty strings
+            struct.pack("<QQQ1sIIQ", 0, 1, 1, b"x", 9, 0, 1_600_000_000),
+            struct.pack("<QQQ1sIIQ", 0, 1, 1, b"x", 9, 8, 240_000_000),
+            # a string of 1 GB; a key of 1 GB
+            struct.pack("<QQQ1sIQ", 0, 1, 1, b"x", 8, 1_000_000_000),
+            struct.pack("<QQQ", 0, 1, 1_000_000_000),
+            # 20 million empty tensor entries, 100 million key-values
+            struct.pack("<QQ", 20_000_000, 0),
+            struct.pack("<QQ", 0, 100_000_000),
+            # 40 arrays of 100,000 numbers each
+            struct.pack("<QQ", 0, 40) + struct.pack("<Q1sIIQ100000x", 1, b"x", 9, 0, 100_000) * 40,
+        ],
+        ids=["bytes", "strings", "string", "key", "tensors", "pairs", "many"],
+    )
+    def test_a_head_larger_than_any_models_is_not_read(self, tmp_path: Path, head: bytes) -> None:
+        path = tmp_path / "huge.gguf"
+        path.write_bytes(b"GGUF" + struct.pack("<I", 3) + head)
+        with path.open("r+b") as file:
+            file.truncate(2_000_000_000)  # nothing but a hole
+        tracemalloc.start()
+        try:
+            with pytest.raises(gguf.GgufError, match="its head is larger than that of any model"):
+                gguf.read(path)
+            assert tracemalloc.get_traced_memory()[1] < 50_000_000
+        finally:
+            tracemalloc.stop()
 
     @pytest.mark.parametrize(
         ("raw", "says"),

@@ -21,10 +21,12 @@ import typer
 from typer.core import TyperGroup
 
 from index.errors import LibraryMissing, PilcrowError
+from index.offline import stay_offline
 from index.types import CheckLine, Progress
 from ui.terminal import (
     clean,
     harmless,
+    harmless_output,
     open_console,
     progress_bar,
     show_answer,
@@ -371,20 +373,21 @@ def chat(
             # while the person types the first question; one that ends first is not waited for
             threading.Thread(target=assistant.warm_up, daemon=True).start()
 
-        session.parts.serve(
-            assistant,
-            library,
-            extras=Extras(
-                quick=session.parts.make_assistant(library, settings, True),
-                samples=seeds.articles(),
-                notice=assistant.missing,
-            ),
-            host=host or settings.host,
-            port=port or settings.port,
-            open_browser=browser,
-            on_ready=ready,
-            password=password,
-        )
+        with harmless_output():
+            session.parts.serve(
+                assistant,
+                library,
+                extras=Extras(
+                    quick=session.parts.make_assistant(library, settings, True),
+                    samples=seeds.articles(),
+                    notice=assistant.missing,
+                ),
+                host=host or settings.host,
+                port=port or settings.port,
+                open_browser=browser,
+                on_ready=ready,
+                password=password,
+            )
 
 
 # --- Care --------------------------------------------------------------------------------------
@@ -536,6 +539,7 @@ def _say(message: str) -> None:
 
 def main() -> None:
     """The console script."""
+    stay_offline()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a Latin-1 terminal shows ? instead of failing

@@ -6,14 +6,17 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from index.errors import LibraryMissing, PilcrowError
+from index.formats import Unreadable
+from index.sandbox import Sandbox
 from index.types import CheckLine
+from ui import silence
 
 if TYPE_CHECKING:
     from index.library import Library
@@ -28,11 +31,20 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def examine(
-    store: Path, settings: Settings, open_library: Callable[[Path, bool, int], Library]
+    store: Path,
+    settings: Settings,
+    open_library: Callable[[Path, bool, int], Library],
+    reporters: Sequence[str] = silence.REPORTERS,
 ) -> list[CheckLine]:
     """Findings in the order a person would fix them. Changes nothing, loads no model.
 
     The checksums of the default weights are computed, in a fifth of a second each the first time.
+
+    Args:
+        store: where the library is.
+        settings: the person's.
+        open_library: how it is opened.
+        reporters: the modules that are loaded, in a process of their own, to see whom they call.
     """
     return [
         _python(),
@@ -45,6 +57,8 @@ def examine(
         _language_model(settings),
         _embedding_model(),
         _network(settings),
+        _silence(reporters),
+        _parsers(),
         _library(lambda: open_library(store, False, settings.threads), store),
     ]
 
@@ -147,7 +161,35 @@ def _network(settings: Settings) -> CheckLine:
     else:
         remedy = "set PILCROW_PASSWORD, or leave PILCROW_HOST out"
         return CheckLine("network", False, f"a page on {settings.host} needs a password; {remedy}")
-    return CheckLine("network", True, f"none is needed, none is used; {page}")
+    return CheckLine("network", True, f"none is needed; {page}")
+
+
+def _silence(reporters: Sequence[str]) -> CheckLine:
+    """What of ours has reports to its maker, loaded with the switches set; says what was tried."""
+    found = silence.heard(reporters)
+    if found.wrong:
+        remedy = "do not go on while your articles are secret, and report this"
+        return CheckLine("calling home", False, f"{found.wrong}; {remedy}")
+    calls = "called nobody" if found.watched else "calls cannot be watched on this system"
+    detail = f"{', '.join(found.loaded)}: loaded, prepared no report; {calls}"
+    return CheckLine("calling home", True, detail)
+
+
+def _parsers() -> CheckLine:
+    """What a parser that was taken over by a file could reach, tried in its process."""
+    with closing(Sandbox()) as sandbox:
+        try:
+            held = sandbox.confinement()
+        except Unreadable as error:
+            return CheckLine("parsers", False, f"their process does not work: {error.reason}")
+    what = {"your other files": held.files, "the network": held.network}
+    shut = " and ".join(name for name, closed in what.items() if closed)
+    free = " and ".join(name for name, closed in what.items() if not closed)
+    parts = (
+        f"shut out from {shut}" if shut else "",
+        f"not from {free} on this system" * bool(free),
+    )
+    return CheckLine("parsers", True, ", ".join(filter(None, parts)))
 
 
 def _library(open_it: Callable[[], Library], store: Path) -> CheckLine:

@@ -1,17 +1,19 @@
 """What the command line shows: answers, hits, findings and progress on a rich console.
 
 Everything shown may come from a hostile document, title or file name, so nothing reaches the
-terminal before `clean` has taken the means to steer it.
+terminal before `clean` has taken the means to steer it, and `harmless_output` sees to what others
+print.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from rich.console import Console
 from rich.live import Live
@@ -60,8 +62,69 @@ def to_json(value: Any) -> str:
 
 
 def open_console(*, stderr: bool = False) -> Console:
-    """A console without rich's readings of `[1]` and `:smile:`; rich itself honours NO_COLOR."""
-    return Console(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    """A console without rich's readings of `[1]` and `:smile:`; rich itself honours NO_COLOR.
+
+    What it is given is clean, so its colours pass where everybody else's output is cleaned.
+    """
+    stream: Any = sys.stderr if stderr else sys.stdout
+    return Console(
+        file=stream.uncleaned if isinstance(stream, _Harmless) else None,
+        stderr=stderr,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@contextmanager
+def harmless_output() -> Iterator[None]:
+    """While this lasts, nothing that any library prints can steer the terminal.
+
+    A server's libraries print what strangers send: parts of addresses, headers, error messages.
+    What native code writes past Python is not seen here.
+    """
+    with (
+        redirect_stdout(cast("TextIO", _Harmless(sys.stdout))),
+        redirect_stderr(cast("TextIO", _Harmless(sys.stderr))),
+    ):
+        yield
+
+
+class _Harmless:
+    """A text stream that takes the means to steer a terminal out of what is written to it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.uncleaned = stream
+
+    def write(self, text: str) -> int:
+        self.uncleaned.write(harmless(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    @property
+    def buffer(self) -> _HarmlessBytes:
+        return _HarmlessBytes(self)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.uncleaned, name)
+
+
+class _HarmlessBytes:
+    """The same for those who write bytes."""
+
+    def __init__(self, stream: _Harmless) -> None:
+        self._stream = stream
+
+    def write(self, data: bytes) -> int:
+        self._stream.write(bytes(data).decode(self._stream.encoding or "utf-8", "replace"))
+        return len(data)
+
+    def flush(self) -> None:
+        self._stream.flush()
 
 
 # --- Long jobs ---------------------------------------------------------------------------------

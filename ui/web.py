@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from index.errors import PilcrowError
+from index.offline import stay_offline
 from rag.types import Answer
 from ui import jobs, panes, render, uploads
 from ui.behind import AssistantLike, LibraryLike
@@ -76,13 +77,10 @@ def build_app(
     Raises:
         ConversationsUnusable: when conversations cannot be kept in the library's folder.
     """
-    # Gradio reads these when it is imported or when a component is made: it must not call home, and
-    # what people upload must not lie in the machine-wide temporary folder.
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    # gradio imports the hub library, which reads these then and never again
-    os.environ["HF_HUB_OFFLINE"] = os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    stay_offline()  # before gradio is imported, and with it the hub library
     incoming = library.path / "incoming"
     uploads.clear(incoming)
+    # What people upload must not lie in the machine-wide temporary folder.
     os.environ["GRADIO_TEMP_DIR"] = str(incoming)
     import gradio as gr
     from fastapi import FastAPI

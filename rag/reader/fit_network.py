@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from index.encoder import Encoder
+from index.offline import no_telemetry
 from rag.reader.close import Marks
 from rag.reader.lessons import FIRST_EPOCH, SEED, Course, Lesson, epoch
 from rag.reader.pairs import Pair, pair
@@ -315,6 +316,7 @@ def export(network: Network, file: Path) -> None:
     there are no VNNI instructions; what they are multiplied by is scaled as it comes. That is 1.5
     times as fast as float weights, in a third of the memory, and the marks correlate by .997.
     """
+    no_telemetry()
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     pieces = {1: "pieces"}
