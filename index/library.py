@@ -112,6 +112,7 @@ class Library:
             if folder.exists() and not folder.is_dir():
                 raise InputError(f"{str(path)!r} is a file; a library is a folder")
             _make(folder)
+        files.make_private(folder)
         return cls(folder, encoder, threads, exact_up_to)
 
     def close(self) -> None:
@@ -582,7 +583,7 @@ class Library:
 def _make(folder: Path) -> None:
     """Make an empty library, unless somebody else does."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        files.make_folder(folder)
     except OSError as error:
         raise _unwritable(folder, error) from error
     with _lock(folder, wait=10):
@@ -598,7 +599,7 @@ def _lock(folder: Path, wait: float = 0.2) -> Iterator[None]:
     """The right to write in a library's folder; the system takes it back from a dead process."""
     from filelock import FileLock, Timeout
 
-    lock = FileLock(folder / _LOCK, timeout=wait, thread_local=False)
+    lock = FileLock(folder / _LOCK, wait, mode=files.FILE_MODE, thread_local=False)
     try:
         lock.acquire()
     except Timeout:
@@ -609,6 +610,7 @@ def _lock(folder: Path, wait: float = 0.2) -> Iterator[None]:
         raise _unwritable(folder, error) from error
     try:
         with suppress(OSError):  # it only serves the message above
+            files.open_private(folder / _HOLDER)
             (folder / _HOLDER).write_text(json.dumps({"pid": os.getpid()}), encoding="utf-8")
         yield
     finally:

@@ -65,6 +65,9 @@ E9 | the server is started again during a chat | nobody gets somebody else's his
 E10 | no network | everything works, nothing calls home
 E11 | uploads too large or too many | 413 above the limit, names kept in their folder
 E12 | password guessing, a public address without one | refused
+G40 | another user of the machine, umask 022 | no folder and no file of a library is theirs to read
+G41 | disk full, read-only folder, file of conversations gone | answered, "not kept" said once
+G42 | damaged rows or pages in the file of conversations | the others stay; check and --repair
 """.strip()
 FAULTS = [Fault(*(part.strip() for part in line.split(" | "))) for line in _FAULTS.splitlines()]
 

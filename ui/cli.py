@@ -399,13 +399,15 @@ def check(
 ) -> None:
     """Check that the library is whole.
 
-    Stored text, offsets, vectors and indexes have to agree.
+    Stored text, offsets, vectors and indexes have to agree; conversations have to be readable.
     """
+    from ui import salvage
+
     session = _session(ctx, store, as_json)
     with session.library() as library:
-        report = library.check(repair=repair)
-    _show_findings(session, report.lines)
-    if not report.ok:
+        lines = (*library.check(repair=repair).lines, salvage.check(library.path, repair=repair))
+    _show_findings(session, lines)
+    if not all(line.ok for line in lines):
         if not repair:
             _say("pilcrow: the library needs care. Try: pilcrow check --repair")
         raise typer.Exit(1)

@@ -123,7 +123,13 @@ class Desk:
         words = str(given.get("words", ""))
         today = datetime.now().astimezone().date()
         listed = self._conversations.listed(words)
-        return {"slots": {"conversations": panes.conversations(listed, today, words)}}
+        return {
+            "slots": {
+                "conversations": panes.conversations(
+                    listed, today, words, self._conversations.problem
+                )
+            }
+        }
 
     def _rename(self, given: Given) -> Reply:
         self._conversations.rename(str(given.get("id")), str(given.get("title", "")))

@@ -14,12 +14,13 @@ import socket
 import time
 import webbrowser
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from index.errors import PilcrowError
+from index.files import make_folder
 from rag.types import Answer
 from ui import jobs, panes, render, uploads
 from ui.behind import AssistantLike, LibraryLike
@@ -71,9 +72,6 @@ def build_app(
         password: When given, the page asks for the user `pilcrow` and this password.
         extras: What it can do without.
         clock: Seconds, for those who have to wait after wrong passwords.
-
-    Raises:
-        ConversationsUnusable: when conversations cannot be kept in the library's folder.
     """
     # Gradio reads these when it is imported or when a component is made: it must not call home, and
     # what people upload must not lie in the machine-wide temporary folder.
@@ -81,6 +79,8 @@ def build_app(
     # gradio imports the hub library, which reads these then and never again
     os.environ["HF_HUB_OFFLINE"] = os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     incoming = library.path / "incoming"
+    with suppress(OSError):  # where nothing may be written nothing can be uploaded
+        make_folder(incoming)
     uploads.clear(incoming)
     os.environ["GRADIO_TEMP_DIR"] = str(incoming)
     import gradio as gr
