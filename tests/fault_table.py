@@ -68,6 +68,9 @@ E12 | password guessing, a public address without one | refused
 G40 | another user of the machine, umask 022 | no folder and no file of a library is theirs to read
 G41 | disk full, read-only folder, file of conversations gone | answered, "not kept" said once
 G42 | damaged rows or pages in the file of conversations | the others stay; check and --repair
+G43 | halves of characters in questions, histories, names | searched for as text; "no document"
+G44 | wrong dates, documents, k, empty questions in a history | one line that names the value
+G45 | devices as exports, no memory, 32 threads | refused, one line, no descriptor stays
 """.strip()
 FAULTS = [Fault(*(part.strip() for part in line.split(" | "))) for line in _FAULTS.splitlines()]
 

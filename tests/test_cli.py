@@ -126,6 +126,28 @@ def test_wrong_usage_is_exit_code_2(run: Run, arguments: tuple[str, ...]) -> Non
     assert (result.exit_code, result.stdout) == (2, "")
 
 
+@pytest.mark.fault("G45")
+def test_memory_that_is_not_there_is_one_line(run: Run) -> None:
+    def no_room(path: Path, create: bool, threads: int) -> Library:
+        raise MemoryError
+
+    result = run("list", parts=Parts(open_library=no_room))
+    assert result.exit_code == 1
+    assert "not enough memory" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.fault("G41", "G42")
+def test_check_looks_at_the_conversations_and_mends_them(shelf: Run, store: Path) -> None:
+    assert "none are kept" in shelf("check").stdout
+    (store / "conversations.sqlite").write_bytes(b"junk" * 500)
+    told = shelf("check", "--json")
+    assert told.exit_code == 1
+    assert [line["name"] for line in json.loads(told.stdout) if not line["ok"]] == ["conversations"]
+    assert shelf("check", "--repair").exit_code == 0
+    assert shelf("check").exit_code == 0
+
+
 # --- articles in, articles out -------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from index.errors import PilcrowError
+from index.lexical import sound
 from rag.types import Answer, Citation
 from ui import render
 from ui.behind import AssistantLike, LibraryLike
@@ -138,10 +139,14 @@ class Chat:
         replaces = ""
         if before and before[-1].key == wishes.replaces:  # only the last answer can give way
             replaces, number, before = wishes.replaces, len(before), before[:-1]
-        told = [(t.question, t.answer.text) for t in before if t.answer and t.answer.text]
-        where = scope_in_words(scope, self._library)
+        told = [
+            (t.question, t.answer.text)
+            for t in before
+            if t.answer and t.answer.text and any(c.isalnum() for c in t.question)
+        ]
+        where = sound(scope_in_words(scope, self._library))
         run = Run(
-            question.strip(),
+            sound(question).strip(),  # the page cannot be sent halves of characters
             number,
             render.Mark(new_key(), conversation, replaces, where),
             scope,

@@ -132,6 +132,9 @@ class _Commands(TyperGroup):
         except PilcrowError as error:
             _say(f"pilcrow: {error}")
             raise typer.Exit(error.exit_code) from error
+        except MemoryError:
+            _say("pilcrow: there is not enough memory for this. Close other programs, or add less")
+            raise typer.Exit(1) from None
         except KeyboardInterrupt:
             _say("pilcrow: interrupted")
             raise typer.Exit(INTERRUPTED) from None

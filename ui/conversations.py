@@ -21,6 +21,7 @@ from uuid import uuid4
 
 from index.errors import PilcrowError
 from index.files import open_private
+from index.lexical import sound
 from rag.types import Answer
 
 FILE = "conversations.sqlite"
@@ -412,11 +413,6 @@ def shortened(text: str) -> str:
     """A title: one line of a bounded length."""
     flat = " ".join(sound(text).split())
     return flat if len(flat) <= LONGEST_TITLE else flat[: LONGEST_TITLE - 1].rstrip() + "…"
-
-
-def sound(text: str) -> str:
-    """`text` without halves of characters, which no file can hold; its length stays."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def now() -> str:
