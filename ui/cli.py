@@ -464,27 +464,34 @@ def evaluate(
 @app.command()
 def verify(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False)],
+    path: Annotated[Path, typer.Argument(metavar="FILE", show_default=False)],
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check an exported answer against the library, without a model.
 
-    FILE is what the chat page exports: .html or .json. Exit code 1 when something does not hold.
+    FILE is what the chat page exports: .html or .json. Exit code 1 when something does not hold;
+    what nobody vouches for is said.
     """
-    from rag.verifying import verify as check_bundle
-    from ui.export import read
+    from rag import sealing, verifying
+    from ui.export import looks, read
 
     session = _session(ctx, store, as_json)
-    saved = read(file)
+    file = read(path)
     with session.library() as library:
-        findings = check_bundle(saved, library)
+        findings = verifying.verify(file.saved, library, sealing.key_in(library.path))
+    findings += looks(file)
     if session.json:
         _print_json([asdict(one) for one in findings])
     else:
         show_lines([CheckLine(one.what, one.ok, one.detail) for one in findings], open_console())
     wrong = sum(not one.ok for one in findings)
-    _say(f"{wrong} of {len(findings)} checks failed" if wrong else "everything it claims holds")
+    if wrong:
+        _say(f"{wrong} of {len(findings)} checks failed")
+    elif all(one.vouched for one in findings):
+        _say("everything it claims holds")
+    else:
+        _say(f"what can be checked here holds; nobody vouches for {verifying.UNVOUCHED}")
     if wrong:
         raise typer.Exit(1)
 
