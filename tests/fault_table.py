@@ -72,6 +72,7 @@ G43 | halves of characters in questions, histories, names | searched for as text
 G44 | wrong dates, documents, k, empty questions in a history | one line that names the value
 G45 | devices as exports, no memory, 32 threads | refused, one line, no descriptor stays
 G46 | exported answers that were forged, in data or looks | found, or said that nobody vouches
+G47 | text that a web page hides, in 35 ways | not indexed, so never cited
 """.strip()
 FAULTS = [Fault(*(part.strip() for part in line.split(" | "))) for line in _FAULTS.splitlines()]
 

@@ -19,6 +19,7 @@ from typer.testing import CliRunner, Result
 
 from index.library import Library
 from index.types import Progress
+from rag import sealing
 from rag.assistant import Assistant
 from rag.settings import Settings
 from rag.types import Answer, Citation, PassageRead, Statement
@@ -378,13 +379,20 @@ def test_verify_checks_an_exported_answer(shelf: Run, store: Path, tmp_path: Pat
         answer = Assistant(library, generator=None).answer(
             "How many people took part in the Internet Governance Forum?"
         )
-        saved = bundle(answer, library)
+        saved = bundle(answer, library, "e", sealing.key_in(store, create=True))
+        unsealed = bundle(answer, library)
     file = tmp_path / "answer.html"
     file.write_text(export.as_page(saved), encoding="utf-8")
     fine = shelf("verify", file)
     assert fine.exit_code == 0, fine.output
-    assert "holds" in fine.stderr
-    assert "statement 1" in fine.stdout
+    assert "everything it claims holds" in fine.stderr
+    assert "statement 1" in fine.stdout and "passage 1" in fine.stdout
+    file.write_text(export.as_page(saved).replace("<h1 ", "<h1 hidden ", 1), encoding="utf-8")
+    assert shelf("verify", file).exit_code == 1
+    file.write_text(export.as_page(unsealed), encoding="utf-8")
+    partly = shelf("verify", file)
+    assert partly.exit_code == 0
+    assert "nobody vouches for its question" in partly.stderr
     saved["answer"]["citations"][0]["quote"] = "Nobody came."
     file.with_suffix(".json").write_text(export.as_json(saved), encoding="utf-8")
     broken = shelf("verify", file.with_suffix(".json"), "--json")
