@@ -67,6 +67,9 @@ CREATE INDEX removed_change ON removed (change);
 WORDS = """CREATE VIRTUAL TABLE words USING fts5(
     title, text, tokenize = 'porter unicode61 remove_diacritics 2'
 )"""
+# Connections kept for the next reader. While others are open SQLite keeps the files of those that
+# are closed; so after a crowd the first quiet moment closes them all.
+_MOST_IDLE = 4
 # Connections made before a fork. Closing them in the child would end the parent's transactions.
 _LEFT_TO_THE_PARENT: list[sqlite3.Connection] = []
 
@@ -108,6 +111,8 @@ class Database:
         self._process = os.getpid()
         self._closed = False
         self._open = threading.local()
+        self._counting = threading.Lock()
+        self._lent, self._crowded = 0, False
         # who forgets to close has it done when the object goes
         weakref.finalize(self, _close_all, self._idle, self._process).atexit = False
         with self.reading() as connection:
@@ -168,8 +173,17 @@ class Database:
             _LEFT_TO_THE_PARENT.extend(self._idle)
             self._idle.clear()
             self._process, self._open = os.getpid(), threading.local()
+            self._counting, self._lent = threading.Lock(), 0
         with suppress(IndexError):
-            return self._idle.pop()
+            return self._lend(self._idle.pop())
+        return self._lend(self._made())
+
+    def _lend(self, connection: sqlite3.Connection) -> sqlite3.Connection:
+        with self._counting:
+            self._lent += 1
+        return connection
+
+    def _made(self) -> sqlite3.Connection:
         try:
             return _opened(str(self._path))
         except UnicodeDecodeError as error:  # what SQLite quotes of a damaged file is no text
@@ -191,11 +205,18 @@ class Database:
             connection.close()
         else:
             self._idle.append(connection)
+        with self._counting:
+            self._lent -= 1
+            self._crowded |= len(self._idle) > _MOST_IDLE
+            if self._crowded and not self._lent:
+                self._crowded = False
+                _close_all(self._idle, self._process)
 
 
 def _close_all(connections: list[sqlite3.Connection], process: int) -> None:
-    while connections and process == os.getpid():
-        connections.pop().close()
+    with suppress(IndexError):  # all are closed, or somebody takes the last one
+        while process == os.getpid():
+            connections.pop().close()
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
-from index.files import cache_folder, replacing
+from index.files import cache_folder, make_folder, replacing
 
 _MOST = 64  # files remembered
 
@@ -53,6 +53,6 @@ def _recalled(memory: Path) -> dict[str, list[object]]:
 
 def _remember(memory: Path, known: dict[str, list[object]]) -> None:
     with suppress(OSError):  # without a cache folder it is computed each time
-        memory.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(memory.parent)
         with replacing(memory) as file:
             file.write(json.dumps(known).encode("ascii"))

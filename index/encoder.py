@@ -24,6 +24,7 @@ from index.cores import one_core, usable_cores
 from index.digests import sha256
 from index.errors import ModelMissing
 from index.exported import Network
+from index.lexical import sound
 from index.projection import Packed, Projected, directions, pack, project
 from index.transformer import Transformer
 from index.types import Span
@@ -181,18 +182,18 @@ class SentenceTransformerEncoder:
 
     def count(self, text: str) -> int:
         """Word pieces of a text, without special tokens."""
-        return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
+        return len(self._tokenizer.encode(sound(text), add_special_tokens=False).ids)
 
     def pieces(self, text: str) -> WordPieces:
         """The word pieces of a text, without special tokens."""
-        found = self._tokenizer.encode(text, add_special_tokens=False)
+        found = self._tokenizer.encode(sound(text), add_special_tokens=False)
         spans = tuple(Span(*one) for one in found.offsets)
         return WordPieces(tuple(found.tokens), spans, tuple(found.ids))
 
     def encode(self, passages: Sequence[Embeddable]) -> list[PassageVectors]:
         """Vectors of passages, in order; batched by length so that little is padding."""
         texts = [self._with_context(p) for p in passages]
-        encodings = self._tokenizer.encode_batch([text for text, _ in texts])
+        encodings = self._tokenizer.encode_batch([sound(text) for text, _ in texts])
         found: list[PassageVectors | None] = [None] * len(passages)
 
         def read(batch: Sequence[int]) -> None:
@@ -210,7 +211,7 @@ class SentenceTransformerEncoder:
 
     def encode_query(self, text: str) -> QuestionVectors:
         """The vectors of a question; what exceeds the encoder's window is cut."""
-        encoding = self._tokenizer.encode(text)
+        encoding = self._tokenizer.encode(sound(text))
         tokens = self._network.forward([self._within_window(encoding.ids)])[0]
         with one_core():
             projected = project(tokens[1:-1], self._directions)
@@ -222,7 +223,7 @@ class SentenceTransformerEncoder:
 
     def token_vectors(self, text: str) -> Vector:
         """Unit vectors of a text's word pieces, not projected, shape (pieces, d)."""
-        ids = self._within_window(self._tokenizer.encode(text).ids)
+        ids = self._within_window(self._tokenizer.encode(sound(text)).ids)
         return unit(self._network.forward([ids])[0][1:-1])
 
     def _within_window(self, ids: Sequence[int]) -> list[int]:

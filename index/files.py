@@ -1,9 +1,14 @@
-"""New files beside old ones, put in their place by rename: a reader sees the old or the new."""
+"""New files beside old ones, put in their place by rename: a reader sees the old or the new.
+
+What is written is its owner's alone, whatever the umask: texts, questions and answers are nobody
+else's business on a machine that many use.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 import time
 import uuid
@@ -12,6 +17,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+FOLDER_MODE, FILE_MODE = 0o700, 0o600
+_OTHERS = 0o077
+# Everything that a library's folder holds, whoever wrote it; names that begin so are ours.
+_LIBRARYS = ("library.sqlite", "conversations", "vectors.cache", "write.lock", "writer.json",
+             "feedback", "seal.key", "uploads", "incoming")  # fmt: skip
 _NEW = ".new"
 _MAKING = "making-"
 _STALE = 3600.0
@@ -23,6 +33,61 @@ def cache_folder() -> Path:
     import platformdirs
 
     return platformdirs.user_cache_path("pilcrow", appauthor=False)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder that only its owner can look into; one that is there stays as it is.
+
+    Raises:
+        OSError: when the disk refuses.
+    """
+    folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+
+
+def open_private(path: Path) -> None:
+    """Make an empty file that only its owner can read; one that is there stays as it is.
+
+    Raises:
+        OSError: when the disk refuses.
+    """
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE))
+
+
+def make_private(folder: Path) -> None:
+    """Take a library's folder and files away from everybody but their owner, as far as we own them.
+
+    A folder that holds other things as well stays as it is, its library's files do not.
+    """
+    if not hasattr(os, "geteuid"):  # Windows keeps a user's folders to the user
+        return
+    with suppress(OSError):  # a folder that cannot be listed
+        ours, others = [], False
+        for path in folder.iterdir():
+            if path.name.startswith(_LIBRARYS):
+                ours.append(path)
+            else:
+                others = True
+        for path in ours:
+            # what is in it first: when the folder is closed, all of it is done
+            if path.is_dir() and not path.is_symlink() and _open_to_others(path):
+                for one in path.rglob("*"):
+                    _close(one)
+            _close(path)
+        if not others:
+            _close(folder)
+
+
+def _open_to_others(path: Path) -> bool:
+    return bool(path.lstat().st_mode & _OTHERS)
+
+
+def _close(path: Path) -> None:
+    """Take away what others may do with a file or folder of ours; links are left alone."""
+    with suppress(OSError):  # gone meanwhile, or a file system without rights
+        found = path.lstat()
+        kind = stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)
+        if kind and found.st_uid == os.geteuid() and found.st_mode & _OTHERS:
+            path.chmod(stat.S_IMODE(found.st_mode) & ~_OTHERS)
 
 
 @contextmanager
@@ -55,7 +120,7 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     Raises:
         OSError: when the disk refuses; then `folder` is as it was.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
     for leftover in folder.parent.glob(f"{_MAKING}*"):  # of somebody who was killed
         if time.time() - leftover.stat().st_mtime > _STALE:
             shutil.rmtree(leftover, ignore_errors=True)
@@ -64,7 +129,7 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     )
     with place as beside:
         new = Path(beside) / "new"
-        new.mkdir()
+        new.mkdir(FOLDER_MODE)
         yield new
         with suppress(OSError):  # there is none
             folder.rename(Path(beside) / "old")
@@ -84,7 +149,7 @@ def _begun(path: Path) -> tuple[Path, BinaryIO]:
     """A new file beside `path`, held."""
     while True:
         new = path.with_name(f"{path.name}.{uuid.uuid4().hex}{_NEW}")
-        file = new.open("xb")
+        file = os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "wb")
         with suppress(OSError):  # a file system without locks: then nobody sweeps either
             _hold(file, wait=True)
         if os.fstat(file.fileno()).st_nlink:

@@ -33,6 +33,14 @@ ASKING = frozenset(
 )
 
 
+def sound(text: str) -> str:
+    """The text with a question mark for each half of a character, which no file and no model takes.
+
+    Arguments in another encoding than the terminal's bring them, so does JSON. Its length stays.
+    """
+    return text.encode("utf-8", "replace").decode()
+
+
 @lru_cache(maxsize=1024)
 def words(text: str) -> tuple[str, ...]:
     """The words of a text as the index sees them, lower case; CJK runs as pairs of characters.

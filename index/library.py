@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -15,6 +16,7 @@ from dataclasses import replace
 from functools import partial
 from math import log
 from pathlib import Path
+from typing import Any
 
 from index import database, files, ranking, vectors
 from index.checking import check_library, damage
@@ -26,7 +28,7 @@ from index.errors import (
     LibraryMissing,
     LibraryUnwritable,
 )
-from index.lexical import match_query
+from index.lexical import match_query, sound
 from index.precedence import Precedence
 from index.sandbox import Cancelled
 from index.store import Reader, Store, StoredPassage
@@ -48,6 +50,7 @@ from index.updating import Update, require_match
 _FILE, _CACHE, _LOCK, _HOLDER = "library.sqlite", "vectors.cache", "write.lock", "writer.json"
 # Candidates that each leg hands to the joint ranking; on the visible sets more changed nothing.
 _CANDIDATES = 50
+_DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
 # Questions whose vectors are kept: searching, reading and asking again share one forward pass.
 _REMEMBERED = 64
 
@@ -112,6 +115,7 @@ class Library:
             if folder.exists() and not folder.is_dir():
                 raise InputError(f"{str(path)!r} is a file; a library is a folder")
             _make(folder)
+        files.make_private(folder)
         return cls(folder, encoder, threads, exact_up_to)
 
     def close(self) -> None:
@@ -256,13 +260,16 @@ class Library:
             dates: only documents dated from the first to the second of these ISO dates.
 
         Raises:
-            InputError: when the query is not text or `k` is not positive.
+            InputError: when the query is not text, `k` no positive whole number, or the documents
+                or dates are not what they should be.
             LibraryMismatch: when the library was made with another encoder.
         """
         if not isinstance(query, str) or not query.strip():
             raise InputError("the query is empty: type a question or a few words")
-        if k < 1:
-            raise InputError(f"k must be at least 1, not {k!r}")
+        if not isinstance(k, int) or k < 1:
+            raise InputError(f"k must be a whole number, at least 1, not {k!r:.80}")
+        check_scope(documents, dates)
+        query = sound(query)
         with self._store.reading() as reader:
             if reader.encoder is None:
                 return []
@@ -579,10 +586,26 @@ class Library:
             yield
 
 
+def check_scope(documents: Any, dates: Any) -> None:
+    """Make sure that this is where one may look: documents by their ids, and two ISO dates.
+
+    Raises:
+        InputError: when it is not, naming it.
+    """
+    named = isinstance(documents, Collection) and not isinstance(documents, str)
+    if documents is not None and not (named and all(isinstance(one, str) for one in documents)):
+        raise InputError(f"documents are a list of ids, not {documents!r:.80}")
+    pair = isinstance(dates, tuple | list) and len(dates) == 2
+    if dates is not None and not (
+        pair and all(isinstance(one, str) and _DATE.fullmatch(one) for one in dates)
+    ):
+        raise InputError(f"dates are two ISO dates, the first and the last, not {dates!r:.80}")
+
+
 def _make(folder: Path) -> None:
     """Make an empty library, unless somebody else does."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        files.make_folder(folder)
     except OSError as error:
         raise _unwritable(folder, error) from error
     with _lock(folder, wait=10):
@@ -598,7 +621,7 @@ def _lock(folder: Path, wait: float = 0.2) -> Iterator[None]:
     """The right to write in a library's folder; the system takes it back from a dead process."""
     from filelock import FileLock, Timeout
 
-    lock = FileLock(folder / _LOCK, timeout=wait, thread_local=False)
+    lock = FileLock(folder / _LOCK, wait, mode=files.FILE_MODE, thread_local=False)
     try:
         lock.acquire()
     except Timeout:
@@ -609,6 +632,7 @@ def _lock(folder: Path, wait: float = 0.2) -> Iterator[None]:
         raise _unwritable(folder, error) from error
     try:
         with suppress(OSError):  # it only serves the message above
+            files.open_private(folder / _HOLDER)
             (folder / _HOLDER).write_text(json.dumps({"pid": os.getpid()}), encoding="utf-8")
         yield
     finally:

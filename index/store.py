@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from index.database import WORDS, Database
 from index.encoder import EncoderIdentity, PassageVectors, Vector
 from index.errors import LibraryDamaged
-from index.lexical import index_form
+from index.lexical import index_form, sound
 from index.projection import Packed
 from index.types import Document, DocumentRecord, Passage, Span, title_from_id
 from index.vectors import Ids, stack
@@ -256,7 +256,7 @@ class Reader:
 
     def placed_as(self, document_id: str) -> Placed | None:
         """The document with this id."""
-        return next(iter(self._placed("WHERE d.id = ?", document_id)), None)
+        return next(iter(self._placed("WHERE d.id = ?", _storable(document_id))), None)
 
     def placed_with(self, content: int) -> list[Placed]:
         """The documents with this content."""
@@ -288,7 +288,7 @@ class Reader:
         row = self._db.execute(
             f"SELECT c.seal, {_CONTENT} FROM documents d "
             "JOIN contents c ON c.id = d.content WHERE d.id = ?",
-            (document_id,),
+            (_storable(document_id),),
         ).fetchone()
         if row is None:
             return None
@@ -302,7 +302,7 @@ class Reader:
         rows = self._db.execute(
             "SELECT p.id FROM passages p JOIN documents d ON d.content = p.content "
             "WHERE d.id = ? ORDER BY p.start",
-            (document_id,),
+            (_storable(document_id),),
         ).fetchall()
         found = self.passages([int(row[0]) for row in rows])
         return sorted(found, key=lambda p: p.start)
@@ -727,6 +727,12 @@ def _stored(path: str) -> str | bytes:
     except UnicodeEncodeError:
         return os.fsencode(path)
     return path
+
+
+def _storable(document_id: object) -> str:
+    """An id as SQLite can be asked for it; empty, as none is, when it can be no id."""
+    known = isinstance(document_id, str) and sound(document_id) == document_id
+    return str(document_id) if known else ""
 
 
 def _blobs(vectors: PassageVectors) -> tuple[bytes, bytes, str, bytes]:

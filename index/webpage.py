@@ -1,6 +1,7 @@
 """HTML → `Document`: the main text of a web page, without menus and adverts.
 
-trafilatura finds the main text; where it finds next to nothing, selectolax reads all there is.
+What a browser would not draw goes first. trafilatura finds the main text; where it finds next to
+nothing, selectolax reads all there is.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from index import hidden
 from index.credits import clean, parse_date
 from index.formats import BOMS, Block, Unreadable, decode, joined, rebuilt, sniff
 from index.types import Document, Span
@@ -29,7 +31,7 @@ def read(document_id: str, data: bytes) -> Document:
     kind = sniff(data)
     if kind and kind != "an HTML page":
         raise Unreadable(f"not HTML ({kind})")
-    page = _LONG_TAG.sub(r"<\1>", _decoded_page(data))
+    page = _drawn(_LONG_TAG.sub(_shortened, _decoded_page(data)))
     stated: Any = None
     depth, number = _measured(page)
     if depth > _DEPTH_LIMIT:
@@ -54,6 +56,16 @@ def read(document_id: str, data: bytes) -> Document:
         author=author.replace(";", ","),
         date=parse_date(date),
     )
+
+
+def _drawn(page: str) -> str:
+    """The page without what a browser would not show of it."""
+    depth, _ = _measured(page)
+    if depth <= hidden.DEEPEST:
+        return hidden.without_hidden(page)
+    if hidden.may_hide(page):
+        raise Unreadable(f"its tags nest {depth:,} deep, so what it hides cannot be told")
+    return page
 
 
 def _extracted(page: str) -> Any:
@@ -91,6 +103,17 @@ def _decoded_page(data: bytes) -> str:
 # attributes; beyond its own depth libxml2 gives up without an error. Real pages stay below 100.
 _DEPTH_LIMIT = 200
 _LONG_TAG = re.compile(r"<([a-zA-Z][a-zA-Z0-9]*)\b[^<>]{10000,}>")
+_BULKY = re.compile(r"url\([^()]*\)|\bdata-[\w-]+\s*=\s*(?:\"[^\"]*\"|'[^']*')", re.IGNORECASE)
+
+
+def _shortened(tag: re.Match[str]) -> str:
+    """A very long tag without what makes it long: pictures and data, else all it says."""
+    short = _BULKY.sub("", tag[0])
+    if not _LONG_TAG.fullmatch(short):
+        return short
+    return f"<{tag[1]} hidden>" if hidden.may_hide(short) else f"<{tag[1]}>"
+
+
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)\b[^<>]*>")
 # These end by themselves when the next begins, so they cannot nest, or they hold nothing.
 _FLAT = re.compile(

@@ -17,7 +17,8 @@ from typing import Any, Literal
 from index import Hit, Library
 from index.cores import usable_cores
 from index.errors import PilcrowError
-from index.lexical import words
+from index.lexical import sound, words
+from index.library import check_scope
 from rag import about, citations, conflicts, evidence, gate, prompt, showing
 from rag.conversation import (
     History,
@@ -206,11 +207,15 @@ class Assistant:
             stop: asked often; when it says True the answer ends with what there is.
 
         Raises:
-            QuestionError: when the question is empty, too long or not text; before any work.
+            QuestionError: when the question is empty, too long or not text, or the history is not
+                one; before any work.
+            InputError: when `documents` or `dates` are not what they should be.
             LibraryMismatch: when the library was made with another encoder.
         """
-        checked_question(question)
+        question = sound(checked_question(question))
         check_history(history)
+        check_scope(documents, dates)
+        history = [(sound(asked), sound(told)) for asked, told in history]
         return self._first(
             self._stream(question, history, documents, dates, explain, stop or _never)
         )
@@ -513,6 +518,8 @@ def check_history(history: object) -> None:
         pair = isinstance(turn, Sequence) and not isinstance(turn, str) and len(turn) == 2
         if not pair or not all(isinstance(part, str) for part in turn):
             raise QuestionError("history is a list of (question, answer) pairs of text")
+        if not any(c.isalnum() for c in turn[0]):
+            raise QuestionError(f"history holds an empty question: {tuple(turn)!r:.80}")
 
 
 def _default_generator(model: str | None, threads: int | None) -> tuple[Generator | None, str]:

@@ -82,6 +82,14 @@ G25 | Cancel while a long text is decoded or split | heard after a hundred thous
 G26 | a model file with a huge head | refused unread
 G27 | a model file whose chat template never ends | given up after seconds, with the reason
 G28 | a library prints what strangers send | no sign of it steers the terminal
+G40 | another user of the machine, umask 022 | no folder and no file of a library is theirs to read
+G41 | disk full, read-only folder, file of conversations gone | answered, "not kept" said once
+G42 | damaged rows or pages in the file of conversations | the others stay; check and --repair
+G43 | halves of characters in questions, histories, names | searched for as text; "no document"
+G44 | wrong dates, documents, k, empty questions in a history | one line that names the value
+G45 | devices as exports, no memory, 32 threads | refused, one line, no descriptor stays
+G46 | exported answers that were forged, in data or looks | found, or said that nobody vouches
+G47 | text that a web page hides, in 35 ways | not indexed, so never cited
 """.strip()
 FAULTS = [Fault(*(part.strip() for part in line.split(" | "))) for line in _FAULTS.splitlines()]
 

@@ -13,8 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from index import Library, LibraryBusy, PilcrowError
+from index.types import Document
 from tests.crash_points import READ_ONLY
 from tests.fakes import BagOfWordsEncoder
+from tests.page_fakes import FakeAssistant, FakeLibrary
+from ui.chat import Chat, Wishes
+from ui.conversations import Conversations, new_key
 
 PAIR = ("left.txt", "right.txt")
 """Two articles that always change together."""
@@ -108,9 +112,33 @@ def read_only(folder: Path) -> object:
         return [found, checked, refused, [hit.document_id for hit in library.search("cables")]]
 
 
+def chat(folder: Path, mode: str, error: str) -> object:
+    """Talks where the disk refuses from the second question on (needs `disk_faults.c` preloaded).
+
+    Prints each answer as it is drawn, the texts of the turns as they then stand, and the problem.
+    """
+    shelf = {"sea.txt": Document("sea.txt", "Sea", "Cables lie under the sea. Ships mend cables.")}
+    library = FakeLibrary(folder, shelf)
+    conversations = Conversations(folder)
+    talk = Chat(FakeAssistant(library), library, conversations)
+    drawn, conversation = [], new_key()
+    for question in (
+        "Which cables are under the sea?",
+        "Which ships mend cables?",
+        "Cables under what?",
+    ):
+        _, _, run = talk.begin(question, Wishes(conversation=conversation))
+        *_, (last, _) = talk.answer(run)
+        drawn.append(last)
+        ctypes.CDLL(None).disk_faults_begin(os.fsencode(folder), int(mode), 1, int(error))
+    asked = [turn.question for turn in Conversations(folder).turns(conversation)]
+    again = [turn.question for turn in conversations.turns(conversation)]
+    return [drawn, asked, again, conversations.problem]
+
+
 if __name__ == "__main__":
     programs: tuple[Callable[..., object], ...] = (
-        change_pair, add_own, fork, add_while_it_changes, read_only,
+        change_pair, add_own, fork, add_while_it_changes, read_only, chat,
     )  # fmt: skip
     chosen = {one.__name__: one for one in programs}[sys.argv[1]]
     print(json.dumps(chosen(Path(sys.argv[2]), *sys.argv[3:])))  # noqa: T201

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from index import Library
+from index import InputError, Library
 from rag import Assistant, QuestionError
 from rag.assistant import LONGEST_QUESTION, NOT_FOUND
 from rag.types import Answer
@@ -138,6 +139,28 @@ def test_a_bad_question_is_refused_before_any_work(library: Library, question: o
 
 
 @pytest.mark.fault("D4")
+@pytest.mark.fault("G44")
+@pytest.mark.parametrize("asked", ["", " ", "?", "\ud800"])
+def test_an_empty_question_in_the_history_is_named(library: Library, asked: str) -> None:
+    with pytest.raises(QuestionError, match=r"history holds an empty question: \('") as caught:
+        Assistant(library, None).stream("Who?", [("Why?", "So."), (asked, "")])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.fault("G44")
+@pytest.mark.parametrize(
+    "where",
+    [{"dates": ("2020",)}, {"dates": "2020"}, {"dates": (2020, 2021)}, {"dates": ("2020", "x")},
+     {"documents": "a.txt"}, {"documents": [3]}, {"documents": 3}],
+)  # fmt: skip
+def test_a_bad_choice_of_where_to_look_is_named(library: Library, where: dict[str, Any]) -> None:
+    value = repr(next(iter(where.values())))
+    for ask in (Assistant(library, None).stream, library.search):
+        with pytest.raises(InputError) as caught:
+            ask("Who met in Kyoto?", **where)
+        assert value in str(caught.value) and "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("history", ["abc", [("only one",)], [("a", 3)], 7])
 def test_a_bad_history_is_refused(library: Library, history: object) -> None:
     with pytest.raises(QuestionError):

@@ -22,6 +22,7 @@ from typer.testing import CliRunner, Result
 
 from index.library import Library
 from index.types import Progress
+from rag import sealing
 from rag.assistant import Assistant
 from rag.settings import Settings
 from rag.types import Answer, Citation, PassageRead, Statement
@@ -127,6 +128,28 @@ def test_every_command_has_help_and_takes_the_store(run: Run, command: str) -> N
 def test_wrong_usage_is_exit_code_2(run: Run, arguments: tuple[str, ...]) -> None:
     result = run(*arguments)
     assert (result.exit_code, result.stdout) == (2, "")
+
+
+@pytest.mark.fault("G45")
+def test_memory_that_is_not_there_is_one_line(run: Run) -> None:
+    def no_room(path: Path, create: bool, threads: int) -> Library:
+        raise MemoryError
+
+    result = run("list", parts=Parts(open_library=no_room))
+    assert result.exit_code == 1
+    assert "not enough memory" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.fault("G41", "G42")
+def test_check_looks_at_the_conversations_and_mends_them(shelf: Run, store: Path) -> None:
+    assert "none are kept" in shelf("check").stdout
+    (store / "conversations.sqlite").write_bytes(b"junk" * 500)
+    told = shelf("check", "--json")
+    assert told.exit_code == 1
+    assert [line["name"] for line in json.loads(told.stdout) if not line["ok"]] == ["conversations"]
+    assert shelf("check", "--repair").exit_code == 0
+    assert shelf("check").exit_code == 0
 
 
 # --- articles in, articles out -------------------------------------------------------------------
@@ -359,13 +382,20 @@ def test_verify_checks_an_exported_answer(shelf: Run, store: Path, tmp_path: Pat
         answer = Assistant(library, generator=None).answer(
             "How many people took part in the Internet Governance Forum?"
         )
-        saved = bundle(answer, library)
+        saved = bundle(answer, library, "e", sealing.key_in(store, create=True))
+        unsealed = bundle(answer, library)
     file = tmp_path / "answer.html"
     file.write_text(export.as_page(saved), encoding="utf-8")
     fine = shelf("verify", file)
     assert fine.exit_code == 0, fine.output
-    assert "holds" in fine.stderr
-    assert "statement 1" in fine.stdout
+    assert "everything it claims holds" in fine.stderr
+    assert "statement 1" in fine.stdout and "passage 1" in fine.stdout
+    file.write_text(export.as_page(saved).replace("<h1 ", "<h1 hidden ", 1), encoding="utf-8")
+    assert shelf("verify", file).exit_code == 1
+    file.write_text(export.as_page(unsealed), encoding="utf-8")
+    partly = shelf("verify", file)
+    assert partly.exit_code == 0
+    assert "nobody vouches for its question" in partly.stderr
     saved["answer"]["citations"][0]["quote"] = "Nobody came."
     file.with_suffix(".json").write_text(export.as_json(saved), encoding="utf-8")
     broken = shelf("verify", file.with_suffix(".json"), "--json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from index import Library
+from tests.crash_points import READ_ONLY, REFUSE
 from tests.fakes import BagOfWordsEncoder
 
 ROOT = Path(__file__).parent.parent
@@ -78,3 +80,21 @@ def test_in_a_folder_where_nothing_may_be_written_one_can_still_ask(
     assert unsound == []
     assert [code for code, _ in refused] == [74, 74, 74]
     assert all("Make the folder writable" in line and "\n" not in line for _, line in refused)
+
+
+@pytest.mark.fault("G41")
+@pytest.mark.parametrize(("mode", "error"), [(REFUSE, errno.ENOSPC), (READ_ONLY, 0)])
+def test_a_conversation_that_cannot_be_kept_goes_on_and_says_so_once(
+    mode: int, error: int, faults: Path, folder: Path
+) -> None:
+    told = run(faults, "-m", "tests.other_process", "chat", folder, str(mode), str(error))
+    drawn, kept, remembered, problem = json.loads(told)
+    assert [page.count("It says so in these words") > 0 for page in drawn] == [True] * 3
+    assert ["not kept" in page for page in drawn] == [False, True, False]
+    assert kept == ["Which cables are under the sea?"]
+    assert remembered == [
+        "Which cables are under the sea?",
+        "Which ships mend cables?",
+        "Cables under what?",
+    ]
+    assert "Free some space" in problem and "\n" not in problem

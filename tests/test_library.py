@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -710,3 +711,51 @@ def test_an_approximate_index_grows_with_its_library(tmp_path: Path, many: Path)
     holds_true(library)
     holds_true(opened())
     assert library.check().ok
+
+
+@pytest.mark.fault("G44")
+@pytest.mark.parametrize("k", [2.5, "3", None, 0, -1])
+def test_a_number_of_hits_that_is_none_is_named(tmp_path: Path, k: Any) -> None:
+    with (
+        Library.open(tmp_path / "library", encoder=BagOfWordsEncoder()) as library,
+        pytest.raises(InputError, match=f"k must be a whole number.*{k!r}"),
+    ):
+        library.search("who?", k=k)
+
+
+@pytest.mark.fault("G43")
+@pytest.mark.parametrize("name", ["\ud800", "caf\udce9.txt", None, 3])
+def test_a_name_that_no_document_can_have_is_an_error_of_input(tmp_path: Path, name: Any) -> None:
+    (tmp_path / "?.txt").write_text("A question mark stands here.\n")
+    with Library.open(tmp_path / "library", encoder=BagOfWordsEncoder()) as library:
+        library.update([tmp_path / "?.txt"])
+        for ask in (library.document, lambda one: library.remove([one])):
+            with pytest.raises(InputError, match=r"no document .* in the library"):
+                ask(name)
+        assert library.passages(name) == []
+
+
+@pytest.mark.fault("G45")
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="files are counted in /proc")
+def test_connections_of_finished_threads_are_let_go(tmp_path: Path) -> None:
+    def held() -> int:
+        files = [os.path.realpath(one) for one in Path("/proc/self/fd").iterdir()]
+        return sum("library.sqlite" in one for one in files)
+
+    (tmp_path / "a.txt").write_text("The forum met in Kyoto.\n")
+    with Library.open(tmp_path / "library", encoder=BagOfWordsEncoder()) as library:
+        library.update([tmp_path / "a.txt"])
+        together = threading.Barrier(33)
+
+        def ask() -> None:
+            with library._store.reading() as reader:
+                together.wait()
+                reader.counts()
+
+        threads = [threading.Thread(target=ask) for _ in range(32)]
+        for one in threads:
+            one.start()
+        together.wait()
+        for one in threads:
+            one.join()
+        assert held() <= 4 * 3, "each of four connections holds three files"

@@ -151,3 +151,17 @@ def test_german_is_answered_and_silence_is_kept(
     with Library.open(tmp_path / "library", encoder=encoder) as library:
         library.update([tmp_path / "a.txt", tmp_path / "b.txt"])
         assert wanted in Assistant(library, None).answer(question).text
+
+
+@pytest.mark.fault("G43")
+def test_halves_of_characters_are_searched_for_as_text(
+    library: Library, encoder: SentenceTransformerEncoder
+) -> None:
+    torn, sound = "caf\udce9 under the \ud800sea?", "caf? under the ?sea?"
+    found = [(hit.passage_id, hit.score) for hit in library.search(torn)]
+    assert found == [(hit.passage_id, hit.score) for hit in library.search(sound)]
+    assert encoder.count(torn) == encoder.count(sound)
+    assert len(encoder.encode([Embeddable(torn, torn, (Span(0, len(torn)),))])) == 1
+    history = [("What is a caf\udce9?", "A caf\ud800.")]
+    answer = Assistant(library, None).answer(torn, history)
+    assert answer.complete and answer.question == sound

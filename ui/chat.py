@@ -12,10 +12,11 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from index.errors import PilcrowError
+from index.lexical import sound
 from rag.types import Answer, Citation
 from ui import render
 from ui.behind import AssistantLike, LibraryLike
@@ -88,6 +89,8 @@ class Run:
     over: threading.Event = field(default_factory=threading.Event)
     left: threading.Event = field(default_factory=threading.Event)
     """Set when its conversation was left: what it still says is not drawn."""
+    note: str = ""
+    """What the person should know besides the answer: that it is not kept."""
 
     @property
     def seconds(self) -> float:
@@ -105,6 +108,8 @@ class Chat:
         self._assistant = assistant
         self._library = library
         self._conversations = conversations
+        self._told: set[str] = set()
+        """Conversations of which it was said that they are not kept."""
         self._live: set[str] = set()
         """Keys of the turns that are being answered."""
         self._seats = threading.Semaphore(AT_ONCE)
@@ -134,10 +139,14 @@ class Chat:
         replaces = ""
         if before and before[-1].key == wishes.replaces:  # only the last answer can give way
             replaces, number, before = wishes.replaces, len(before), before[:-1]
-        told = [(t.question, t.answer.text) for t in before if t.answer and t.answer.text]
-        where = scope_in_words(scope, self._library)
+        told = [
+            (t.question, t.answer.text)
+            for t in before
+            if t.answer and t.answer.text and any(c.isalnum() for c in t.question)
+        ]
+        where = sound(scope_in_words(scope, self._library))
         run = Run(
-            question.strip(),
+            sound(question).strip(),  # the page cannot be sent halves of characters
             number,
             render.Mark(new_key(), conversation, replaces, where),
             scope,
@@ -145,6 +154,10 @@ class Chat:
         )
         # kept before it is answered, so that a reload finds the question at least
         self._keep(run, None, "stopped", replaces=replaces)
+        if self._conversations.problem and conversation not in self._told:
+            self._told.add(conversation)
+            log.warning(self._conversations.problem)
+            run = replace(run, note=f"This conversation is not kept: {self._conversations.problem}")
         drawn = render.waiting(run.question, run.number, run.mark)
         return drawn, render.no_sources(), run
 
@@ -197,10 +210,7 @@ class Chat:
         """Store the turn; when that cannot be done, the answer is shown all the same."""
         key = run.mark.key
         turn = Turn(key, run.question, answer, phase, round(run.seconds, 3), run.scope, problem)
-        try:
-            self._conversations.keep(run.mark.conversation, turn, replaces or key)
-        except PilcrowError:
-            log.exception("a turn could not be kept")
+        self._conversations.keep(run.mark.conversation, turn, replaces or key)
         return turn
 
     def _snapshots(self, run: Run) -> Iterator[tuple[Answer, str | None]]:
@@ -216,6 +226,8 @@ class Chat:
             stop=run.stop.is_set,
         )
         for new in stream:
+            if run.note:
+                new = replace(new, notes=(run.note, *new.notes))
             now = time.monotonic()
             if not worth_drawing(new, shown, now - drawn_at):
                 continue

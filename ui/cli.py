@@ -134,6 +134,9 @@ class _Commands(TyperGroup):
         except PilcrowError as error:
             _say(f"pilcrow: {error}")
             raise typer.Exit(error.exit_code) from error
+        except MemoryError:
+            _say("pilcrow: there is not enough memory for this. Close other programs, or add less")
+            raise typer.Exit(1) from None
         except KeyboardInterrupt:
             _say("pilcrow: interrupted")
             raise typer.Exit(INTERRUPTED) from None
@@ -402,13 +405,15 @@ def check(
 ) -> None:
     """Check that the library is whole.
 
-    Stored text, offsets, vectors and indexes have to agree.
+    Stored text, offsets, vectors and indexes have to agree; conversations have to be readable.
     """
+    from ui import salvage
+
     session = _session(ctx, store, as_json)
     with session.library() as library:
-        report = library.check(repair=repair)
-    _show_findings(session, report.lines)
-    if not report.ok:
+        lines = (*library.check(repair=repair).lines, salvage.check(library.path, repair=repair))
+    _show_findings(session, lines)
+    if not all(line.ok for line in lines):
         if not repair:
             _say("pilcrow: the library needs care. Try: pilcrow check --repair")
         raise typer.Exit(1)
@@ -462,27 +467,34 @@ def evaluate(
 @app.command()
 def verify(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False)],
+    path: Annotated[Path, typer.Argument(metavar="FILE", show_default=False)],
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check an exported answer against the library, without a model.
 
-    FILE is what the chat page exports: .html or .json. Exit code 1 when something does not hold.
+    FILE is what the chat page exports: .html or .json. Exit code 1 when something does not hold;
+    what nobody vouches for is said.
     """
-    from rag.verifying import verify as check_bundle
-    from ui.export import read
+    from rag import sealing, verifying
+    from ui.export import looks, read
 
     session = _session(ctx, store, as_json)
-    saved = read(file)
+    file = read(path)
     with session.library() as library:
-        findings = check_bundle(saved, library)
+        findings = verifying.verify(file.saved, library, sealing.key_in(library.path))
+    findings += looks(file)
     if session.json:
         _print_json([asdict(one) for one in findings])
     else:
         show_lines([CheckLine(one.what, one.ok, one.detail) for one in findings], open_console())
     wrong = sum(not one.ok for one in findings)
-    _say(f"{wrong} of {len(findings)} checks failed" if wrong else "everything it claims holds")
+    if wrong:
+        _say(f"{wrong} of {len(findings)} checks failed")
+    elif all(one.vouched for one in findings):
+        _say("everything it claims holds")
+    else:
+        _say(f"what can be checked here holds; nobody vouches for {verifying.UNVOUCHED}")
     if wrong:
         raise typer.Exit(1)
 

@@ -21,7 +21,7 @@ from index.documents import Unreadable, read_bytes
 from index.errors import InputError, PilcrowError
 from index.types import Document, DocumentRecord, Receipt
 from index.updating import content_hash
-from rag import gate, verifying
+from rag import gate, sealing, verifying
 from rag.types import Answer
 from ui import chat, export, feedback, panes, render
 from ui.behind import LibraryLike
@@ -123,7 +123,13 @@ class Desk:
         words = str(given.get("words", ""))
         today = datetime.now().astimezone().date()
         listed = self._conversations.listed(words)
-        return {"slots": {"conversations": panes.conversations(listed, today, words)}}
+        return {
+            "slots": {
+                "conversations": panes.conversations(
+                    listed, today, words, self._conversations.problem
+                )
+            }
+        }
 
     def _rename(self, given: Given) -> Reply:
         self._conversations.rename(str(given.get("id")), str(given.get("title", "")))
@@ -235,7 +241,8 @@ class Desk:
     def _export(self, given: Given) -> Reply:
         """The answer as a file: its name, type and content."""
         answer = replace(self._answer(given), explain={})
-        bundle = verifying.bundle(answer, self._library, self._library.stats().encoder)
+        key = sealing.key_in(self._library.path, create=True)
+        bundle = verifying.bundle(answer, self._library, self._library.stats().encoder, key)
         if given.get("kind") == "json":
             return {"file": [export.file_name(answer, "json"), "application/json",
                              export.as_json(bundle)]}  # fmt: skip

@@ -1,17 +1,22 @@
 """An answer as a file: plain JSON, or one web page that carries the same JSON inside.
 
-Both are read back by `pilcrow verify`. The page needs nothing from anywhere: its looks are in it,
-and its policy forbids it to fetch or run anything.
+Both are read back by `pilcrow verify`, which draws the page again from its data and compares the
+bytes: so its looks may change only together with the version of the bundle. The page needs nothing
+from anywhere: its looks are in it, and its policy forbids it to fetch or run anything.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import stat
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rag.errors import InputError
 from rag.types import Answer, Citation, Statement
+from rag.verifying import Finding
 from ui.markup import escape
 
 _OPEN, _CLOSE = '<script type="application/json" id="pilcrow-answer">', "</script>"
@@ -52,26 +57,73 @@ def as_page(bundle: dict[str, Any]) -> str:
     )
 
 
-def read(path: Path) -> object:
-    """The bundle in an exported file, as parsed JSON; what it claims is not checked here.
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """An exported file as it was read; what it claims is not checked."""
+
+    saved: object
+    """The bundle in it, as parsed JSON."""
+    page: bytes | None
+    """The whole file, when it is a web page."""
+
+
+def read(path: Path) -> Exported:
+    """An exported file; what it claims is not checked here.
 
     Raises:
         InputError: when the file cannot be read or holds no bundle.
     """
+    data = _read_file(path)
     try:
-        if path.stat().st_size > _LARGEST:
-            raise InputError(f"{path} is too large for an exported answer")
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+        text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is no exported answer: it is not UTF-8 text") from error
-    if _OPEN in text:
+    is_page = _OPEN in text
+    if is_page:
         text = text.split(_OPEN, 1)[1].split(_CLOSE, 1)[0]
     try:
-        return json.loads(text)
+        saved = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is no exported answer: there is no JSON in it") from error
+    return Exported(saved, data if is_page else None)
+
+
+def looks(file: Exported) -> list[Finding]:
+    """Whether a web page shows what its data say: it is drawn again. Empty for JSON."""
+    if file.page is None:
+        return []
+    try:
+        same = (
+            isinstance(file.saved, dict)
+            and as_page(file.saved).encode("utf-8", "replace") == file.page
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        same = False
+    says = "shows what its data say" if same else "shows something else than its data say"
+    return [Finding(same, "page", says)]
+
+
+def _read_file(path: Path) -> bytes:
+    """What is in a file, if it is one, and no larger than an answer can be."""
+    try:
+        # not waiting: the other end of a pipe may never come
+        with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise InputError(f"{path} is no file")
+            data = file.read(_LARGEST + 1)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    if len(data) > _LARGEST:
+        raise InputError(f"{path} is too large for an exported answer")
+    return data
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; with a name twice a person might read the one and we the other."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name twice")
+    return found
 
 
 def as_text(answer: Answer) -> str:

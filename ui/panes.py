@@ -156,8 +156,11 @@ def scope() -> str:
 # --- conversations --------------------------------------------------------------------------------
 
 
-def conversations(listed: Sequence[Listed], today: date, words: str = "") -> str:
-    """The conversations under the days they were last added to."""
+def conversations(listed: Sequence[Listed], today: date, words: str = "", problem: str = "") -> str:
+    """The conversations under the days they were last added to, and why they cannot be kept."""
+    if problem:
+        said = f'<p class="pane-empty" dir="auto">{escape(problem)}</p>'
+        return said + (conversations(listed, today, words) if listed else "")
     if not listed:
         empty = "No conversation holds these words." if words else "What you ask is kept here."
         return f'<p class="pane-empty">{empty}</p>'

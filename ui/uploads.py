@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from index.files import FILE_MODE, make_folder
 from index.types import FailedFile
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def keep(files: Iterable[str], folder: Path) -> list[str]:
     A name is hostile: only its last part is used, without leading dots or control characters. A
     file of the same name is replaced, which the library sees as an updated document.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     names = []
     for file in files:
         name, number = (bare := _bare(file)), 2
@@ -106,6 +107,7 @@ def keep(files: Iterable[str], folder: Path) -> list[str]:
             name, number = f"{number} {bare}", number + 1
         partial = folder / f".{name}.part"
         shutil.move(file, partial)
+        partial.chmod(FILE_MODE)
         partial.replace(folder / name)
         names.append(name)
     return names

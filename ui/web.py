@@ -14,12 +14,13 @@ import socket
 import time
 import webbrowser
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from index.errors import PilcrowError
+from index.files import make_folder
 from index.offline import stay_offline
 from rag.types import Answer
 from ui import jobs, panes, render, uploads
@@ -73,12 +74,11 @@ def build_app(
         password: When given, the page asks for the user `pilcrow` and this password.
         extras: What it can do without.
         clock: Seconds, for those who have to wait after wrong passwords.
-
-    Raises:
-        ConversationsUnusable: when conversations cannot be kept in the library's folder.
     """
     stay_offline()  # before gradio is imported, and with it the hub library
     incoming = library.path / "incoming"
+    with suppress(OSError):  # where nothing may be written nothing can be uploaded
+        make_folder(incoming)
     uploads.clear(incoming)
     # What people upload must not lie in the machine-wide temporary folder.
     os.environ["GRADIO_TEMP_DIR"] = str(incoming)
