@@ -65,6 +65,12 @@ E9 | the server is started again during a chat | nobody gets somebody else's his
 E10 | no network | everything works, nothing calls home
 E11 | uploads too large or too many | 413 above the limit, names kept in their folder
 E12 | password guessing, a public address without one | refused
+G30 | a folder that is closed, fails, is not mounted | kept, found, said so, looked at again
+G31 | a library's folder that cannot be looked at | one line, whichever command
+G32 | more than half of a place is gone at once | asked first; gone for good: `pilcrow forget`
+G33 | names too long, loops, `~`, what is no path | one line each, the rest goes on
+G34 | `d/../d`, links, the library inside the folder | one place, each article once
+G35 | a removed document's folder is added again | it stays out until its file is named
 """.strip()
 FAULTS = [Fault(*(part.strip() for part in line.split(" | "))) for line in _FAULTS.splitlines()]
 
@@ -120,7 +126,7 @@ def table() -> str:
         "# Faults, and what then happens",
         "",
         "Written by `make faults` from the marks in the tests; do not edit. C are documents, D",
-        "questions and answers, E the model and the page; storage (A, B) is held whole by",
+        "questions and answers, E the model and the page, G the border; storage (A, B) is held by",
         "`test_faults.py`, `test_library_damage.py` and `test_library_machine.py`.",
         "",
         "| | fault | outcome | held by |",

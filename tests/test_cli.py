@@ -44,6 +44,7 @@ COMMANDS = (
     "add",
     "remove",
     "rebuild",
+    "forget",
     "list",
     "search",
     "ask",

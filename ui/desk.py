@@ -19,8 +19,8 @@ from typing import Any
 
 from index.documents import Unreadable, read_bytes
 from index.errors import InputError, PilcrowError
+from index.finding import content_hash
 from index.types import Document, DocumentRecord, Receipt
-from index.updating import content_hash
 from rag import gate, verifying
 from rag.types import Answer
 from ui import chat, export, feedback, panes, render

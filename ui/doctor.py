@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from index.errors import LibraryMissing, PilcrowError
+from index.places import look
 from index.types import CheckLine
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _memory() -> CheckLine:
 
 
 def _disk(store: Path) -> CheckLine:
-    place = next(folder for folder in (store, *store.parents) if folder.exists())
+    place = next(one for one in (store, *store.parents) if look(one).kind in ("file", "folder"))
     free = shutil.disk_usage(place).free
     if not os.access(place, os.W_OK):
         return CheckLine("disk", False, f"{place} cannot be written; choose another with --store")
