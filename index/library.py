@@ -7,7 +7,6 @@ writes at a time; readers never wait and see whole changes only.
 from __future__ import annotations
 
 import json
-import operator
 import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -16,7 +15,7 @@ from dataclasses import replace
 from functools import partial
 from math import log
 from pathlib import Path
-from typing import SupportsIndex, TypeVar
+from typing import TypeVar
 
 from index import database, files, finding, places, ranking, vectors
 from index.checking import check_library, damage
@@ -331,17 +330,13 @@ class Library:
             dates: only documents dated from the first to the second of these ISO dates.
 
         Raises:
-            InputError: when the query is not text, `k` no positive number, or `documents` or
-                `dates` are not what they should be.
+            InputError: when the query is not text or `k` is not positive.
             LibraryMismatch: when the library was made with another encoder.
         """
         if not isinstance(query, str) or not query.strip():
             raise InputError("the query is empty: type a question or a few words")
-        if not isinstance(k, SupportsIndex) or (k := operator.index(k)) < 1:
-            raise InputError(f"k must be a whole number, at least 1, not {k!r}")
-        if documents is not None:
-            _several(documents, "documents")
-        _require_dates(dates)
+        if k < 1:
+            raise InputError(f"k must be at least 1, not {k!r}")
         with self._store.reading() as reader:
             if reader.encoder is None:
                 return []
@@ -734,12 +729,6 @@ def _several(given: Iterable[_T], what: str) -> list[_T]:
     if isinstance(given, str | bytes | os.PathLike) or not isinstance(given, Iterable):
         raise InputError(f"{what} come in a list, like [{given!r}]")
     return list(given)
-
-
-def _require_dates(dates: object) -> None:
-    pair = dates if isinstance(dates, tuple | list) else ()
-    if dates is not None and not (len(pair) == 2 and all(isinstance(one, str) for one in pair)):
-        raise InputError(f"dates are a pair like ('2023-01-01', '2023-12-31'), not {dates!r}")
 
 
 def _passage(stored: StoredPassage) -> Passage:

@@ -71,6 +71,9 @@ G32 | more than half of a place is gone at once | asked first; gone for good: `p
 G33 | names too long, loops, `~`, what is no path | one line each, the rest goes on
 G34 | `d/../d`, links, the library inside the folder | one place, each article once
 G35 | a removed document's folder is added again | it stays out until its file is named
+G36 | another file is uploaded after a removal | that parcel alone is read; nothing comes back
+G37 | copies of what was removed, could not be read | deleted when undo has ended; safe from crashes
+G38 | uploads of a name or a text that is there | both kept and told; "already in the library as"
 """.strip()
 FAULTS = [Fault(*(part.strip() for part in line.split(" | "))) for line in _FAULTS.splitlines()]
 

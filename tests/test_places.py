@@ -376,11 +376,6 @@ def test_what_is_no_path_is_refused_in_one_line(library: Library, paths: object)
 @pytest.mark.fault("G33")
 def test_other_wrong_arguments_are_refused_in_one_line(library: Library) -> None:
     wrong: list[Callable[[], object]] = [
-        lambda: library.search("why", k=2.5),  # type: ignore[arg-type]
-        lambda: library.search("why", dates=("2020",)),  # type: ignore[arg-type]
-        lambda: library.search("why", dates=2020),  # type: ignore[arg-type]
-        lambda: library.search("why", documents="a.txt"),
-        lambda: library.search("why", documents=7),  # type: ignore[arg-type]
         lambda: library.remove(None),  # type: ignore[arg-type]
         lambda: library.remove("a.txt"),
         lambda: library.restore(None),  # type: ignore[arg-type]

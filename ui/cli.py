@@ -241,10 +241,13 @@ def remove(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove documents; your files stay where they are."""
+    """Remove documents; your files stay where they are, what you uploaded is deleted."""
+    from ui import copies
+
     session = _session(ctx, store, as_json)
     with session.library() as library:
         receipt = library.remove(documents)
+        copies.discard(library, [one.path for one in receipt.origins])
     _finish_removal(session, receipt)
 
 
@@ -290,11 +293,14 @@ def forget(
 ) -> None:
     """Forget a folder or file that was added, and its documents.
 
-    It need not be there any more; your files stay where they are.
+    It need not be there any more; your files stay where they are, what you uploaded is deleted.
     """
+    from ui import copies
+
     session = _session(ctx, store, as_json)
     with session.library() as library:
         receipt = library.forget(place)
+        copies.discard(library, [one.path for one in receipt.origins])
     _finish_removal(session, receipt)
     if not session.json:
         _say(f"forgot {place}; rebuild does not look there any more")
