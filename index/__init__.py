@@ -22,6 +22,7 @@ from index.types import (
     Progress,
     Receipt,
     Sentence,
+    Unreachable,
     UpdateReport,
 )
 
@@ -45,5 +46,6 @@ __all__ = [
     "Progress",
     "Receipt",
     "Sentence",
+    "Unreachable",
     "UpdateReport",
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import threading
 import uuid
 import weakref
@@ -25,6 +26,8 @@ from index.errors import (
     PilcrowError,
 )
 
+FILE = "library.sqlite"
+"""What the file is called in a library's folder."""
 FORMAT = 2
 """The file's layout, in SQLite's `user_version`; raised when older code could not read it."""
 _APPLICATION = 0x50494C43  # 'PILC', in SQLite's application_id
@@ -93,6 +96,19 @@ def create(path: Path) -> None:
         path.with_name(path.name + ending).unlink(missing_ok=True)
     with files.replacing(path) as file:
         file.write(image)
+
+
+def is_library(folder: Path) -> bool:
+    """Whether a folder is a library's own: the head of its file says so."""
+    path = folder / FILE
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return False
+        with path.open("rb") as file:
+            head = file.read(72)
+    except OSError:
+        return False
+    return head[:16] == b"SQLite format 3\0" and head[68:] == _APPLICATION.to_bytes(4, "big")
 
 
 class Database:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from index import formats, pdf, webpage
+from index import database, formats, pdf, webpage
 from index.formats import Unreadable
+from index.places import why
 from index.sandbox import Sandbox
 from index.types import Document
 
@@ -22,11 +23,14 @@ __all__ = [
     "SIZE_LIMIT",
     "SUFFIXES",
     "Unreadable",
+    "is_article",
+    "is_hidden",
+    "no_article",
     "parse",
     "read_bytes",
     "read_here",
     "safe_name",
-    "unknown",
+    "visible",
     "walk",
 ]
 
@@ -53,6 +57,8 @@ _WORD = re.compile(r"[^\W_]")
 _SANDBOX = Sandbox()
 
 OnError = Callable[[Path, str], None]
+Lister = Callable[[Path], Iterable[Path]]
+"""What is in a folder."""
 
 
 def parse(
@@ -78,8 +84,7 @@ def parse(
     """
     kind = suffix.lower()
     if kind not in _READERS:
-        known = ", ".join(SUFFIXES)
-        raise Unreadable(f"unknown suffix {suffix!r}" if suffix else f"no suffix; known: {known}")
+        raise Unreadable(no_article(suffix))
     if not data or data.isspace():
         raise Unreadable("empty file")
     if kind in _PLAIN and len(data) <= _SHORT:
@@ -89,6 +94,21 @@ def parse(
     if _WORD.search(document.text) is None:
         raise Unreadable("no words in it" if document.text.strip() else "empty: no text in it")
     return document
+
+
+def is_article(path: Path) -> bool:
+    """Whether a file's name ends like one that is read."""
+    return path.suffix.lower() in _READERS
+
+
+def is_hidden(path: Path) -> bool:
+    """Whether a file or folder is passed over for its name."""
+    return path.name.startswith((".", "~$"))
+
+
+def no_article(suffix: str) -> str:
+    """Why a file with such an ending is not read."""
+    return f"unknown suffix {suffix!r}" if suffix else f"no suffix; known: {', '.join(SUFFIXES)}"
 
 
 def read_here(document_id: str, data: bytes, suffix: str) -> Document:
@@ -124,7 +144,7 @@ def read_bytes(path: Path) -> bytes:
             # A file that is being written may have grown since: the limit counts what is read.
             data = file.read(SIZE_LIMIT + 1) if status.st_size <= SIZE_LIMIT else b""
     except (OSError, ValueError) as error:
-        raise Unreadable(_why(error)) from error
+        raise Unreadable(why(error)) from error
     size = max(len(data), status.st_size)
     if size > SIZE_LIMIT:
         raise Unreadable(f"too big: {size / 1e6:.0f} MB, limit {SIZE_LIMIT / 1e6:.0f} MB")
@@ -134,44 +154,40 @@ def read_bytes(path: Path) -> bytes:
 def walk(folder: Path, *, onerror: OnError | None = None) -> Iterator[tuple[str, Path]]:
     """The files in a folder and below that can be read, as (id, path), sorted by id.
 
-    The id is the path relative to the folder, with forward slashes, always valid Unicode. Hidden
-    files and folders are passed over, so are pipes and devices and links that lead out of the
-    folder. Linked folders are not entered: what they hold inside the folder is found in its own
-    place, and no loop can arise.
+    The id is the path relative to the folder, with forward slashes, always valid Unicode.
 
     Args:
         folder: where to look.
-        onerror: told of each folder that cannot be listed and each broken link, with the reason.
+        onerror: as in `visible`.
     """
-    for path in _files(folder, onerror):
-        if path.suffix.lower() in _READERS:
+    for path in visible(folder, onerror=onerror):
+        if is_article(path):
             yield safe_name(path.relative_to(folder).as_posix()), path
 
 
-def unknown(folder: Path) -> Iterator[Path]:
-    """The files in a folder and below that `walk` passes over for their suffix alone."""
-    for path in _files(folder, None):
-        if path.suffix.lower() not in _READERS:
-            yield path
+def visible(
+    folder: Path, *, onerror: OnError | None = None, lister: Lister = Path.iterdir
+) -> Iterator[Path]:
+    """The regular files in a folder and below, of any kind, in the order of their parts.
 
+    Hidden files and folders are passed over, so are pipes and devices, links that lead out of the
+    folder, and libraries of Pilcrow's. Linked folders are not entered: what they hold inside the
+    folder is found in its own place, and no loop can arise.
 
-def safe_name(name: str) -> str:
-    """A file's name as valid Unicode: bytes that are no UTF-8 are written out in hex."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
-def _files(folder: Path, onerror: OnError | None) -> Iterator[Path]:
-    """Visible regular files, in the order of their parts."""
-    root = folder.resolve()
+    Args:
+        folder: where to look.
+        onerror: told of each folder that cannot be listed, each file that cannot be seen and each
+            broken link, with the reason. What is under such a path may well be there.
+        lister: lists a folder.
+    """
+    root = Path(os.path.realpath(folder))
     report = onerror or (lambda path, reason: None)
-    todo = [folder]
+    todo = [(folder, stat.S_IFDIR)]
     while todo:
-        path = todo.pop()
+        path, mode = todo.pop()
         try:
-            mode = path.lstat().st_mode
-            if stat.S_ISDIR(mode) or path == folder:
-                inside = [one for one in path.iterdir() if not one.name.startswith((".", "~$"))]
-                todo += sorted(inside, key=_order, reverse=True)
+            if stat.S_ISDIR(mode):
+                todo += reversed(_inside(path, report, lister))
             elif stat.S_ISREG(mode):
                 yield path
             elif stat.S_ISLNK(mode):
@@ -179,18 +195,32 @@ def _files(folder: Path, onerror: OnError | None) -> Iterator[Path]:
                 if target.is_relative_to(root) and target.is_file():
                     yield path
         except FileNotFoundError:
-            report(path, "broken link" if path.is_symlink() else "no such file or folder")
+            report(path, "broken link" if stat.S_ISLNK(mode) else "no such file or folder")
         except (OSError, RuntimeError) as error:  # Python 3.11 tells link loops by RuntimeError
-            report(path, _why(error))
+            report(path, why(error))
 
 
-def _order(path: Path) -> str:
-    return path.name + "/" if path.is_dir() and not path.is_symlink() else path.name
+def safe_name(name: str) -> str:
+    """A file's name as valid Unicode: bytes that are no UTF-8 are written out in hex."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _why(error: Exception) -> str:
-    if isinstance(error, PermissionError):
-        return "no permission to read it"
-    if isinstance(error, FileNotFoundError):
-        return "no such file"
-    return (getattr(error, "strerror", "") or str(error)).lower()
+def _inside(folder: Path, report: OnError, lister: Lister) -> list[tuple[Path, int]]:
+    """What is in a folder, each with its mode, in order; nothing of a library's own."""
+    names = [one for one in lister(folder) if not is_hidden(one)]
+    if database.is_library(folder):
+        return []
+    modes: dict[Path, int] = {}
+    unseen: dict[Path, str] = {}
+    for one in names:
+        try:
+            modes[one] = one.lstat().st_mode
+        except FileNotFoundError:  # it has gone meanwhile
+            continue
+        except OSError as error:
+            unseen[one] = why(error)
+    if unseen and not modes:  # the folder itself is closed
+        unseen = {folder: next(iter(unseen.values()))}
+    for path, reason in unseen.items():
+        report(path, reason)
+    return sorted(modes.items(), key=lambda one: one[0].name + "/" * stat.S_ISDIR(one[1]))

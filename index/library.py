@@ -10,15 +10,15 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from math import log
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from index import database, files, ranking, vectors
+from index import database, files, finding, places, ranking, vectors
 from index.checking import check_library, damage
 from index.cores import one_core, usable_cores
 from index.encoder import Encoder, EncoderIdentity, QuestionVectors
@@ -31,7 +31,7 @@ from index.errors import (
 from index.lexical import match_query, sound
 from index.precedence import Precedence
 from index.sandbox import Cancelled
-from index.store import Reader, Store, StoredPassage
+from index.store import Placed, Reader, Store, StoredPassage, Writer
 from index.types import (
     CheckReport,
     Document,
@@ -43,16 +43,18 @@ from index.types import (
     Progress,
     Receipt,
     Sentence,
+    Unreachable,
     UpdateReport,
 )
 from index.updating import Update, require_match
 
-_FILE, _CACHE, _LOCK, _HOLDER = "library.sqlite", "vectors.cache", "write.lock", "writer.json"
+_FILE, _CACHE, _LOCK, _HOLDER = database.FILE, "vectors.cache", "write.lock", "writer.json"
 # Candidates that each leg hands to the joint ranking; on the visible sets more changed nothing.
 _CANDIDATES = 50
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
 # Questions whose vectors are kept: searching, reading and asking again share one forward pass.
 _REMEMBERED = 64
+_T = TypeVar("_T")
 
 
 class Library:
@@ -101,18 +103,26 @@ class Library:
             exact_up_to: passages up to which every vector is compared; above, HNSW looks at few.
 
         Raises:
+            InputError: when `path` is no path, or a file.
             LibraryMissing: when there is none and `create` is False.
             LibraryDamaged: when its file cannot be read.
             LibraryMismatch: when another version of Pilcrow made it.
             LibraryUnwritable: when the disk or its permissions refuse.
         """
-        folder = Path(path).expanduser().absolute()
-        if not (folder / _FILE).exists():
+        places.settled(path)  # refuses what is no path
+        folder = Path(path).absolute()
+        there = places.look(folder / _FILE)
+        if there.kind == "closed":
+            raise LibraryUnwritable(
+                f"no library can be looked for in {str(path)!r} ({there.reason}). Make the folder "
+                "readable for you, or choose another with --store"
+            )
+        if there.kind == "missing":
             if not create:
                 raise LibraryMissing(
                     f"no library at {str(path)!r}. Make one: pilcrow --store {path} add ARTICLES"
                 )
-            if folder.exists() and not folder.is_dir():
+            if places.look(folder).kind == "file":
                 raise InputError(f"{str(path)!r} is a file; a library is a folder")
             _make(folder)
         files.make_private(folder)
@@ -136,6 +146,7 @@ class Library:
         self,
         paths: Iterable[str | Path],
         *,
+        folder: str | Path | None = None,
         progress: Callable[[Progress], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
         dry_run: bool = False,
@@ -144,22 +155,29 @@ class Library:
 
         A folder stands for its files: new ones are added, changed ones updated, vanished ones
         removed. Files that cannot be read are listed as failed, and what was stored of them stays.
+        So does what cannot be seen now (a closed folder, a disk that is away) and what went missing
+        in great numbers at once; the report names it. A document that was removed by hand comes
+        back when its file itself is named, not with its folder.
 
         Args:
             paths: files and folders.
+            folder: what the files lie in; it is remembered and looked into by `rebuild`, instead of
+                each of them. Nothing but `paths` is looked at now.
             progress: called with each step.
             cancelled: asked between steps; when it says True the update stops, and what is done
                 so far is kept.
             dry_run: only say what would happen.
 
         Raises:
+            InputError: when something is no path.
             LibraryBusy: when another process is writing.
             LibraryMismatch: when the library was made with another encoder or chunker.
         """
-        places = [Path(path).expanduser().absolute() for path in paths]
+        within = None if folder is None else places.settled(folder)
+        wanted = [places.settled(one) for one in _several(paths, "paths")]
         with self._writing(dry_run):
             work = Update(self._store, self.encoder, progress, self._giving_way(cancelled))
-            report = work.run(places, dry_run=dry_run)
+            report = work.run(wanted, dry_run=dry_run, folder=within)
             if not dry_run:
                 self._tend_cache(progress, cancelled)
         return report
@@ -168,6 +186,7 @@ class Library:
         self,
         *,
         full: bool = False,
+        forget: bool = False,
         progress: Callable[[Progress], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
         dry_run: bool = False,
@@ -177,15 +196,17 @@ class Library:
         Args:
             full: read and embed everything anew, with today's encoder and rules; readers go on
                 with the old state until the new one replaces it whole.
+            forget: whether to let go of what went missing in great numbers at once (more than half
+                of a place, or all of a folder), and not only of files deleted here and there.
             progress: as in `update`.
             cancelled: as in `update`.
             dry_run: only say what would happen.
         """
         with self._writing(dry_run):
             with self._store.reading() as reader:
-                places = [Path(place) for place in reader.places()]
+                known = [Path(place) for place in reader.places()]
             work = Update(self._store, self.encoder, progress, self._giving_way(cancelled))
-            report = work.run(places, full=full, dry_run=dry_run, implied=True)
+            report = work.run(known, full=full, dry_run=dry_run, implied=True, forget=forget)
             if not dry_run:
                 self._tend_cache(progress, cancelled)
         return report
@@ -197,31 +218,80 @@ class Library:
             InputError: when an id is not in the library; then nothing is removed.
             LibraryBusy: when another process is writing.
         """
-        wanted, origins = tuple(dict.fromkeys(document_ids)), list[Origin]()
+        wanted = tuple(dict.fromkeys(_several(document_ids, "document ids")))
         with self._writing():
             with self._store.writing() as writer:
-                for one in wanted:
-                    placed = writer.placed_as(one)
-                    if placed is None:
-                        raise InputError(f"no document {one!r} in the library. See: pilcrow list")
-                    origins.append(Origin(one, placed.place, placed.path))
-                    writer.remove_document(one)
-                    writer.exclude(placed.path)
+                found = [_placed(writer, one) for one in wanted]
+                for one in found:
+                    writer.exclude(one.path)
                     # a file that was added by itself is not looked for again
-                    if placed.place == placed.path:
-                        writer.drop_place(placed.place)
-                writer.finish()
-                writer.shred_words()
-            gone = dict(writer.dropped)
-            self._tend_cache(clean=True)
-            with suppress(LibraryBusy, LibraryUnwritable):  # then it goes from the log a bit later
-                self._store.checkpoint()
-            with self._store.reading() as reader:
-                left = reader.rows_left(gone)
-                left += sum(reader.placed_as(one) is not None for one in wanted)
+                    if one.place == one.path:
+                        writer.drop_place(one.place)
+                self._take_out(writer, found)
+            return self._receipt(writer, found)
+
+    def forget(self, path: str | Path) -> Receipt:
+        """Let go of a place for good: it is not looked at again, and its documents go.
+
+        Args:
+            path: a file or folder that was added, or one below; it need not be there any more.
+
+        Raises:
+            InputError: when nothing of it is in the library; then nothing changes.
+            LibraryBusy: when another process is writing.
+        """
+        given = places.settled(path)
+        with self._writing():
+            with self._store.writing() as writer:
+                names = finding.names_of(writer.places(), given)
+                found = [one for one in writer.placed() if finding.is_under(one.path, names)]
+                known = [one for one in writer.places() if finding.is_under(one, names)]
+                if not found and not known:
+                    raise InputError(
+                        f"nothing under {str(path)!r} was ever added. See: pilcrow list"
+                    )
+                for place in known:
+                    writer.drop_place(place)
+                writer.include(one for one in writer.excluded() if finding.is_under(one, names))
+                self._take_out(writer, found)
+            return self._receipt(writer, found)
+
+    def _take_out(self, writer: Writer, found: Iterable[Placed]) -> None:
+        for one in found:
+            writer.remove_document(one.id)
+        writer.finish()
+        writer.shred_words()
+
+    def _receipt(self, writer: Writer, found: Sequence[Placed]) -> Receipt:
+        """What a removal took out, once it is written, and what is left of it."""
+        gone = dict(writer.dropped)
+        self._tend_cache(clean=True)
+        with suppress(LibraryBusy, LibraryUnwritable):  # then it goes from the log a bit later
+            self._store.checkpoint()
+        with self._store.reading() as reader:
+            left = reader.rows_left(gone)
+            left += sum(reader.placed_as(one.id) is not None for one in found)
         sentences = sum(gone.values())
         vectors_gone = len(gone) + sentences
-        return Receipt(wanted, len(gone), sentences, vectors_gone, left, tuple(origins))
+        origins = tuple(Origin(one.id, one.place, one.path) for one in found)
+        names = tuple(one.id for one in found)
+        return Receipt(names, len(gone), sentences, vectors_gone, left, origins)
+
+    def removed_files(self) -> set[str]:
+        """The files whose documents a person removed, as absolute paths."""
+        with self._store.reading() as reader:
+            return reader.excluded()
+
+    def forget_removed(self, paths: Iterable[str]) -> None:
+        """No longer note of these files that their documents were removed: they are deleted."""
+        with self._writing(), self._store.writing() as writer:
+            writer.include(paths)
+
+    def unreachable(self) -> tuple[Unreachable, ...]:
+        """The documents whose files cannot be seen now; they are kept, and found all the same."""
+        with self._store.reading() as reader:
+            held = reader.placed()
+        return finding.unreachable(held)
 
     def restore(self, receipt: Receipt) -> UpdateReport:
         """Take back what was removed: each document from its file, under the id it had.
@@ -233,9 +303,12 @@ class Library:
             What came back; files that are gone or can no longer be read are listed as failed.
 
         Raises:
+            InputError: when it is no receipt.
             LibraryBusy: when another process is writing.
             LibraryMismatch: as in `update`.
         """
+        if not isinstance(receipt, Receipt):
+            raise InputError("restore takes what `remove` returned")
         with self._writing():
             report = Update(self._store, self.encoder, None, None).take_back(receipt.origins)
             self._tend_cache()
@@ -361,7 +434,7 @@ class Library:
         with self._store.reading() as reader:
             counts, change, encoder = reader.counts(), reader.change, reader.encoder
             header = self._header(reader)
-        size = sum(file.stat().st_size for file in self.path.iterdir() if file.is_file())
+        size = _size(self.path)
         used = self._index or header
         name = f"{encoder.name}@{encoder.revision}" if encoder else ""
         kind = used.kind if used else "flat"
@@ -651,6 +724,34 @@ def _holder(path: Path) -> str:
         return f"process {int(json.loads(path.read_text(encoding='utf-8'))['pid'])}"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"
+
+
+def _size(folder: Path) -> int:
+    """Bytes of a folder's own files, as far as they can be seen."""
+    total = 0
+    with suppress(OSError):
+        for path in folder.iterdir():
+            with suppress(OSError):  # it is being replaced just now
+                total += path.stat().st_size if path.is_file() else 0
+    return total
+
+
+def _placed(reader: Reader, document_id: str) -> Placed:
+    found = reader.placed_as(document_id)
+    if found is None:
+        raise InputError(f"no document {document_id!r} in the library. See: pilcrow list")
+    return found
+
+
+def _several(given: Iterable[_T], what: str) -> list[_T]:
+    """What was handed in, as a list.
+
+    Raises:
+        InputError: when it is one thing alone, whose letters nobody means.
+    """
+    if isinstance(given, str | bytes | os.PathLike) or not isinstance(given, Iterable):
+        raise InputError(f"{what} come in a list, like [{given!r}]")
+    return list(given)
 
 
 def _passage(stored: StoredPassage) -> Passage:

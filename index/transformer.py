@@ -183,7 +183,7 @@ class CrossEncoder:
 
 
 def _cross_encoder_folder(name: str) -> Path:
-    folder = Path(name).expanduser()
+    folder = Path(name)
     if (folder / "config.json").is_file():
         return folder
     stay_offline()

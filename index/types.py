@@ -123,6 +123,24 @@ class FailedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreachable:
+    """Documents whose files cannot be seen now, though nobody deleted them for all we know.
+
+    They stay in the library and are found; the next update looks again.
+    """
+
+    path: str
+    """What they hang on: a folder, or the place that was added."""
+    reason: str
+    """Why, in one line."""
+    documents: tuple[str, ...]
+    """Their ids."""
+    lost: bool = False
+    """Everything can be read, and too many are not there: `rebuild(forget=True)` lets go of them.
+    Otherwise only `Library.forget` does."""
+
+
+@dataclass(frozen=True, slots=True)
 class UpdateReport:
     """What an update did, by document id."""
 
@@ -139,6 +157,10 @@ class UpdateReport:
     """The library's change number afterwards."""
     cancelled: bool = False
     """True when it was stopped before the end; the next run goes on from there."""
+    unreachable: tuple[Unreachable, ...] = ()
+    """What is kept though its files cannot be seen now."""
+    left_out: tuple[str, ...] = ()
+    """Files that stay out because a person removed their documents; named alone they come back."""
 
 
 @dataclass(frozen=True, slots=True)

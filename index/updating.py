@@ -1,8 +1,8 @@
 """Files → library, by difference: only what changed is read, split and embedded.
 
-The steps of one update: find the files; compare hashes; read and split what is new; embed the
-passages whose text is new, keeping drafts so that a killed run resumes; write whole documents,
-one transaction per batch; last, let go of what has vanished.
+The steps of one update: find the files (`finding.py`); compare hashes; read and split what is new;
+embed the passages whose text is new, keeping drafts so that a killed run resumes; write whole
+documents, one transaction per batch; last, let go of what has vanished.
 """
 
 from __future__ import annotations
@@ -14,27 +14,29 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from index import documents
+from index import documents, finding
 from index.encoder import CONTEXT_PIECES, Embeddable, Encoder, PassageVectors
 from index.errors import LibraryMismatch
+from index.finding import Found, Survey, content_hash
 from index.passages import CHUNKER, TooManyParts, passages
+from index.places import look
 from index.sandbox import Cancelled
 from index.store import NewContent, Placed, Reader, Store, Writer
-from index.types import Document, FailedFile, Origin, Passage, Progress, Span, UpdateReport
+from index.types import (
+    Document,
+    FailedFile,
+    Origin,
+    Passage,
+    Progress,
+    Span,
+    Unreachable,
+    UpdateReport,
+)
 
 # Passages embedded between two saves of drafts: what a kill can cost, about a second's work.
 _STRIDE = 32
 # A batch of documents is written when it has this many passages or documents.
 _BATCH_PASSAGES, _BATCH_DOCUMENTS = 512, 256
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A file that stands for a document."""
-
-    id: str
-    place: str
-    path: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class Tally:
     unchanged: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     failed: list[FailedFile] = field(default_factory=list)
+    unreachable: tuple[Unreachable, ...] = ()
+    left_out: tuple[str, ...] = ()
     embedded: int = 0
     reused: int = 0
     cancelled: bool = False
@@ -73,6 +77,8 @@ class Tally:
             reused=self.reused,
             change=change,
             cancelled=self.cancelled,
+            unreachable=self.unreachable,
+            left_out=self.left_out,
         )
 
 
@@ -101,27 +107,36 @@ class Update:
         full: bool = False,
         dry_run: bool = False,
         implied: bool = False,
+        forget: bool = False,
+        folder: Path | None = None,
+        lister: documents.Lister = Path.iterdir,
     ) -> UpdateReport:
         """Bring the library up to date with these places.
 
         Args:
-            places: files and folders, as absolute paths.
+            places: files and folders, from `places.settled`.
             full: read and embed everything anew.
             dry_run: only say what would happen.
-            implied: nobody named these places just now, so what was removed by hand stays out.
+            implied: as in `finding.survey`, with `forget`, `folder` and `lister`.
+            forget: whether to let go of what went missing in great numbers.
+            folder: what the files lie in; it is remembered in their stead.
+            lister: lists a folder.
         """
         with self._store.reading() as reader:
-            excluded = reader.excluded() if implied else set()
-            found, vanished = self._find(reader, places)
-        found = [one for one in found if str(one.path) not in excluded]
+            survey = finding.survey(
+                reader, places, implied=implied, forget=forget, folder=folder, lister=lister
+            )
+        self._tally.unreachable, self._tally.left_out = survey.unreachable, survey.left_out
+        for failed in survey.failed:
+            self._fail(Path(failed.path), failed.reason)
         if dry_run:
-            return self._foretell(found, vanished, full)
+            return self._foretell(survey, full)
         try:
             if full:
-                self._renew(places, found, vanished)
+                self._renew(survey)
             else:
                 self._require_match()
-                self._take_in(places, found, vanished)
+                self._take_in(survey)
         except Cancelled:
             self._tally.cancelled = True
         return self._report()
@@ -129,12 +144,13 @@ class Update:
     def take_back(self, origins: Sequence[Origin]) -> UpdateReport:
         """Read files that were taken out again, each as the document it was."""
         with self._store.reading() as reader:
-            names = _Names(reader)
-            found = [
-                names.identify(one.document_id, Path(one.place), Path(one.path)) for one in origins
-            ]
+            names = finding.Names({one.path: one for one in reader.placed()})
+        found = [
+            names.identify(one.document_id, Path(one.place), Path(one.path)) for one in origins
+        ]
+        there = [one.place for one in origins if look(Path(one.place)).kind in ("file", "folder")]
         self._require_match()
-        self._take_in([Path(one.place) for one in origins], found, ())
+        self._take_in(Survey(found=tuple(found), places=tuple(there)))
         return self._report()
 
     def mend(self, contents: Iterable[int], hurt: Iterable[int]) -> UpdateReport:
@@ -175,51 +191,13 @@ class Update:
             writer.clear_drafts()
         self._tally.updated.append(parsed.found.id)
 
-    # --- finding --------------------------------------------------------------------------
-
-    def _find(self, reader: Reader, places: Sequence[Path]) -> tuple[list[Found], list[str]]:
-        """Files that stand for documents, and ids of documents whose file is gone."""
-        found: dict[str, Found] = {}
-        vanished: list[str] = []
-        names = _Names(reader)
-        for place in places:
-            of_place = reader.placed_in(str(place))
-            if place.is_dir():
-                pairs = documents.walk(place, onerror=self._fail)
-                for path in documents.unknown(place):
-                    self._fail(path, f"unknown suffix {path.suffix!r}")
-            elif place.exists():
-                pairs = iter([(documents.safe_name(place.name), place)])
-            else:
-                self._missing(place, of_place, vanished)
-                continue
-            before = len(found)
-            for name, path in pairs:
-                if str(path) not in found:
-                    found[str(path)] = names.identify(name, place, path)
-            if place.is_dir() and len(found) == before and not of_place:
-                self._fail(place, "no articles in this folder")
-            vanished += [one.id for one in of_place if one.path not in found]
-        return list(found.values()), [one for one in vanished if one not in names.given]
-
-    def _missing(self, place: Path, of_place: Sequence[Placed], vanished: list[str]) -> None:
-        """A place that is not there: a file that was added is gone, a folder may come back."""
-        if any(one.path == str(place) for one in of_place):
-            vanished.extend(one.id for one in of_place)
-        elif of_place:
-            self._fail(place, "the folder is gone; its documents stay until you remove them")
-        else:
-            self._fail(place, "no such file or folder")
-
     # --- reading --------------------------------------------------------------------------
 
-    def _take_in(
-        self, places: Sequence[Path], found: Sequence[Found], vanished: Sequence[str]
-    ) -> None:
+    def _take_in(self, survey: Survey) -> None:
         """Read what changed and write it, batch by batch; let go of the rest with the last."""
         batch: list[Parsed] = []
-        for number, one in enumerate(found, start=1):
-            self._pause("reading", number, len(found), one.id)
+        for number, one in enumerate(survey.found, start=1):
+            self._pause("reading", number, len(survey.found), one.id)
             parsed = self._read(one)
             if parsed is not None:
                 batch.append(parsed)
@@ -227,9 +205,9 @@ class Update:
                 sum(len(p.passages) for p in batch) >= _BATCH_PASSAGES
                 or len(batch) >= _BATCH_DOCUMENTS
             ):
-                self._write(batch, places)
+                self._write(batch, Survey(places=survey.places))
                 batch = []
-        self._write(batch, places, found, vanished)
+        self._write(batch, survey)
 
     def _read(self, one: Found) -> Parsed | None:
         """A changed file, parsed; None when it is unchanged or cannot be read."""
@@ -287,28 +265,20 @@ class Update:
 
     # --- embedding and writing --------------------------------------------------------------
 
-    def _write(
-        self,
-        batch: Sequence[Parsed],
-        places: Sequence[Path],
-        found: Sequence[Found] = (),
-        vanished: Sequence[str] = (),
-    ) -> None:
+    def _write(self, batch: Sequence[Parsed], survey: Survey) -> None:
         """Embed a batch of documents and put them in, in one transaction.
 
         Args:
             batch: documents.
-            places: where they were looked for.
-            found: with the last batch, every file that was found.
-            vanished: with the last batch, the documents to let go of.
+            survey: with the last batch, everything that was found; before, where it was looked for.
         """
         self._embed(batch)
         with self._store.writing() as writer:
             if batch and writer.encoder is None:
                 writer.set_encoder(self._encoder.identity, CHUNKER)
             news = [self._put(writer, parsed) for parsed in batch]
-            gone = self._let_go(writer, vanished)
-            self._remember(writer, places, [*(one.found for one in batch), *found])
+            gone = self._let_go(writer, survey.vanished)
+            self._remember(writer, survey, [*(one.found for one in batch), *survey.found])
             writer.clear_drafts()
         self._tally.removed += gone
         for parsed, new in zip(batch, news, strict=True):
@@ -361,10 +331,9 @@ class Update:
             ready = reader.known_vectors(set(digests[at : at + _STRIDE]), dimension)
             yield from (ready[one] for one in digests[at : at + _STRIDE])
 
-    def _renew(
-        self, places: Sequence[Path], found: Sequence[Found], vanished: Sequence[str]
-    ) -> None:
+    def _renew(self, survey: Survey) -> None:
         """Read and embed everything anew beside the old state, then replace it in one change."""
+        found, vanished = survey.found, survey.vanished
         with self._store.reading() as reader:
             known = {one.path: one for one in reader.placed()}
         batch: list[Parsed | None] = []
@@ -372,7 +341,7 @@ class Update:
             self._pause("reading", number, len(found), one.id)
             batch.append(self._read_anew(one, known.get(str(one.path))))
         seen = {str(one.path) for one in found}
-        # a folder that is away just now: what the library holds of it stays
+        # what cannot be seen just now: what the library holds of it stays
         batch += [
             self._stored(Found(one.id, one.place, Path(one.path)), one)
             for one in known.values()
@@ -388,7 +357,7 @@ class Update:
             writer.set_encoder(self._encoder.identity, CHUNKER)
             for parsed in ready:
                 self._put(writer, parsed)
-            self._remember(writer, places, found)
+            self._remember(writer, survey, found)
             writer.clear_drafts()
         kept = {parsed.found.id for parsed in ready}
         self._tally.removed += [one.id for one in known.values() if one.id not in kept]
@@ -432,18 +401,17 @@ class Update:
         with self._store.reading() as reader:
             require_match(reader, self._encoder)
 
-    def _remember(self, writer: Writer, places: Iterable[Path], found: Iterable[Found]) -> None:
+    def _remember(self, writer: Writer, survey: Survey, found: Iterable[Found]) -> None:
         """Where to look next time; what is asked for by name is no longer left out."""
         writer.include(str(one.path) for one in found)
-        for place in places:
-            if place.exists():
-                writer.add_place(str(place))
+        for place in survey.places:
+            writer.add_place(place)
+        for place in survey.dropped:
+            writer.drop_place(place)
 
-    def _foretell(
-        self, found: Sequence[Found], vanished: Sequence[str], full: bool
-    ) -> UpdateReport:
+    def _foretell(self, survey: Survey, full: bool) -> UpdateReport:
         """What a run would do, from hashes alone."""
-        for one in found:
+        for one in survey.found:
             try:
                 hash_ = content_hash(documents.read_bytes(one.path), one.path.suffix)
             except documents.Unreadable as error:
@@ -457,7 +425,7 @@ class Update:
                 self._tally.unchanged.append(one.id)
             else:
                 self._tally.updated.append(one.id)
-        self._tally.removed.extend(vanished)
+        self._tally.removed.extend(survey.vanished)
         return self._report()
 
     def _report(self) -> UpdateReport:
@@ -536,55 +504,6 @@ class _Embedding:
         """The files that hold any of these texts: id, passages done, passages in all."""
         ids = dict.fromkeys(one for digest in digests for one in self._holders[digest])
         return [(one, self._done[one], self._total[one]) for one in ids]
-
-
-class _Names:
-    """Ids for files: the path relative to the place, made longer when that is taken."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-        self.given: dict[str, str] = {}
-        """Paths by the ids given so far."""
-
-    def identify(self, name: str, place: Path, path: Path) -> Found:
-        """The id of a file: the one it has, else a new one."""
-        known = self._reader.placed_at(str(path))
-        if known is not None:
-            self.given[known.id] = str(path)
-            return Found(known.id, known.place, path)
-        wanted, number = name, 1
-        while not self._free(wanted, path):
-            wanted = f"{place.name}/{name}" if number == 1 else f"{place.name}~{number}/{name}"
-            number += 1
-        self.given[wanted] = str(path)
-        return Found(wanted, str(place), path)
-
-    def _free(self, document_id: str, path: Path) -> bool:
-        if document_id in self.given:
-            return False
-        holder = self._reader.placed_as(document_id)
-        return holder is None or _moved(holder, path)
-
-
-def _moved(one: Placed, path: Path) -> bool:
-    """Whether a new file may take over a document: its own file is gone, and not just away.
-
-    When the whole folder is missing it may be a disk that is not mounted, or it was renamed; then
-    only the same content shows that the new file is the old one.
-    """
-    if Path(one.path).exists():
-        return False
-    if Path(one.place).exists() or one.place == one.path:
-        return True
-    try:
-        return content_hash(documents.read_bytes(path), path.suffix) == one.hash
-    except documents.Unreadable:
-        return False
-
-
-def content_hash(data: bytes, suffix: str) -> str:
-    """What a document's content depends on: its bytes and how they are read."""
-    return hashlib.sha256(suffix.lower().encode() + b"\0" + data).hexdigest()
 
 
 def _embeddable(context: str, passage: Passage) -> Embeddable:

@@ -121,7 +121,7 @@ def find_model(choice: str | None = None) -> ModelFile:
         ModelMissing: when there is none, or it is not a GGUF file, or it is cut short.
     """
     if choice is not None:
-        return _checked(Path(choice).expanduser(), "file", _OTHERWISE)
+        return _checked(Path(choice), "file", _OTHERWISE)
     try:
         package = metadata.distribution(DEFAULT_PACKAGE)
     except metadata.PackageNotFoundError:

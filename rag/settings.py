@@ -54,7 +54,7 @@ def store_path(flag: str | Path | None = None) -> Path:
     """
     chosen = flag or load_settings().store
     if chosen:
-        return Path(chosen).expanduser().absolute()
+        return Path(chosen).absolute()
     return _default_store(Path(__file__).resolve().parent.parent)
 
 

@@ -90,6 +90,15 @@ G44 | wrong dates, documents, k, empty questions in a history | one line that na
 G45 | devices as exports, no memory, 32 threads | refused, one line, no descriptor stays
 G46 | exported answers that were forged, in data or looks | found, or said that nobody vouches
 G47 | text that a web page hides, in 35 ways | not indexed, so never cited
+G30 | a folder that is closed, fails, is not mounted | kept, found, said so, looked at again
+G31 | a library's folder that cannot be looked at | one line, whichever command
+G32 | more than half of a place is gone at once | asked first; gone for good: `pilcrow forget`
+G33 | names too long, loops, `~`, what is no path | one line each, the rest goes on
+G34 | `d/../d`, links, the library inside the folder | one place, each article once
+G35 | a removed document's folder is added again | it stays out until its file is named
+G36 | another file is uploaded after a removal | that parcel alone is read; nothing comes back
+G37 | copies of what was removed, could not be read | deleted when undo has ended; safe from crashes
+G38 | uploads of a name or a text that is there | both kept and told; "already in the library as"
 """.strip()
 FAULTS = [Fault(*(part.strip() for part in line.split(" | "))) for line in _FAULTS.splitlines()]
 
@@ -145,7 +154,7 @@ def table() -> str:
         "# Faults, and what then happens",
         "",
         "Written by `make faults` from the marks in the tests; do not edit. C are documents, D",
-        "questions and answers, E the model and the page; storage (A, B) is held whole by",
+        "questions and answers, E the model and the page, G the border; storage (A, B) is held by",
         "`test_faults.py`, `test_library_damage.py` and `test_library_machine.py`.",
         "",
         "| | fault | outcome | held by |",

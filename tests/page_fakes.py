@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -82,6 +82,8 @@ class FakeLibrary:
     go_on: threading.Event = field(default_factory=threading.Event)
     """Embedding pauses after its first passage until this is set."""
     removed: dict[str, Document] = field(default_factory=dict)
+    where: dict[str, Path] = field(default_factory=dict)
+    """The files of documents that were added."""
 
     def __post_init__(self) -> None:
         self.go_on.set()
@@ -90,7 +92,7 @@ class FakeLibrary:
         return [
             DocumentRecord(
                 d.id, d.title, d.source, "", d.date, len(passages_of(d.text)), 0, 0, len(d.text),
-                str(hash(d.text)), str(self.path / "files" / d.id), "",
+                str(hash(d.text)), str(self.where.get(d.id, self.path / "files" / d.id)), "",
             )
             for d in sorted(self.shelf.values(), key=lambda d: d.name)
         ]  # fmt: skip
@@ -117,10 +119,17 @@ class FakeLibrary:
         self.shelf |= {one: self.removed.pop(one) for one in receipt.documents}
         return UpdateReport(added=receipt.documents)
 
+    def removed_files(self) -> set[str]:
+        return set()
+
+    def forget_removed(self, paths: Iterable[str], /) -> None:
+        raise AssertionError(f"nothing was removed, least of all {list(paths)}")
+
     def update(
         self,
         paths: Sequence[str | Path],
         *,
+        folder: str | Path | None = None,
         progress: Callable[[Progress], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
         dry_run: bool = False,
@@ -129,6 +138,7 @@ class FakeLibrary:
         files = [f for p in places for f in (sorted(p.iterdir()) if p.is_dir() else [p])]
         report, fresh = UpdateReport(), {}
         for file in files:
+            self.where[file.name] = file
             if not (text := file.read_text(encoding="utf-8")).strip():
                 failed = FailedFile(str(file), "the file is empty")
                 report = replace(report, failed=(*report.failed, failed))

@@ -48,6 +48,7 @@ COMMANDS = (
     "add",
     "remove",
     "rebuild",
+    "forget",
     "list",
     "search",
     "ask",

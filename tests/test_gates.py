@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 from starlette.types import Message
 
 from tests.page_fakes import FakeAssistant, FakeLibrary
-from ui import throttle, uploads, web
+from ui import copies, throttle, uploads, web
 from ui.throttle import ATTEMPTS, PAUSE, Throttle
 from ui.uploads import MOST_FILES, UploadGate
 
@@ -190,8 +190,8 @@ def test_what_was_added_does_not_stay_in_the_folder_for_uploads(tmp_path: Path) 
     coming = tmp_path / "incoming" / "0a1b"
     coming.mkdir(parents=True)
     (coming / "moon.txt").write_text("The moon is far.")
-    kept = uploads.keep([str(coming / "moon.txt")], tmp_path / "uploads")
-    assert kept == ["moon.txt"]
+    kept = copies.take_in([str(coming / "moon.txt")], tmp_path / "uploads", {}).names
+    assert kept == ("moon.txt",)
     assert [p.name for p in (tmp_path / "uploads").iterdir()] == ["moon.txt"]
     uploads.clear(tmp_path / "incoming")
     assert [*(tmp_path / "incoming").iterdir()] == []

@@ -140,7 +140,9 @@ def test_removed_means_gone_and_a_rebuild_does_not_bring_it_back(
     assert found(library, "people in Kyoto") == ["news/brussels.txt"]
     library.rebuild()
     assert found(library, "people in Kyoto") == ["news/brussels.txt"]
-    assert library.update([shelf]).added == ("kyoto.txt",)  # asked for by name: welcome back
+    report = library.update([shelf])  # nor does its folder, named again
+    assert (report.added, report.left_out) == ((), (str(shelf / "kyoto.txt"),))
+    assert library.update([shelf / "kyoto.txt"]).added == ("kyoto.txt",)  # itself: welcome back
 
 
 def test_what_was_removed_comes_back_as_it_was(
@@ -566,7 +568,9 @@ def test_a_folder_that_is_away_keeps_its_documents_whatever_is_rebuilt(
     for full in (False, True):
         report = library.rebuild(full=full)
         assert report.removed == ()
-        assert ["gone" in one.reason for one in report.failed] == [True]
+        (away,) = report.unreachable
+        assert (away.path, "gone" in away.reason, away.lost) == (str(shelf), True, False)
+        assert away.documents == ("kyoto.txt", "news/brussels.txt")
         assert "kyoto.txt" in found(library, "people came to the forum")
 
 

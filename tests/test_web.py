@@ -18,7 +18,7 @@ from rag import verifying
 from rag.types import Answer, Citation, Statement
 from tests.browsers import PATIENCE, Tab, chromium, served, tab
 from tests.page_fakes import ARTICLES, HOSTILE, FakeAssistant, FakeLibrary, passages_of
-from ui import chat, export, uploads, web
+from ui import chat, copies, export, uploads, web
 from ui.conversations import Conversations, Turn, new_key
 
 if TYPE_CHECKING:
@@ -784,7 +784,7 @@ def test_two_uploads_never_become_one(tmp_path: Path) -> None:
         (tmp_path / "in" / name).mkdir()
         (tmp_path / "in" / name / long).write_text(name)
     files = [str(tmp_path / "in" / name / long) for name in ("1", "2")]
-    names = uploads.keep(files, tmp_path / "out")
+    names = copies.take_in(files, tmp_path / "out", {}).names
     assert [(tmp_path / "out" / name).read_text() for name in names] == ["1", "2"]
 
 
@@ -868,7 +868,7 @@ def test_uploaded_names_cannot_leave_their_folder(tmp_path: Path, given: str, ke
     link = tmp_path / "in" / given if "\\" in given else source
     if not link.exists():
         link.write_text("text")
-    names = uploads.keep([str(link)], tmp_path / "uploads")
+    names = copies.take_in([str(link)], tmp_path / "uploads", {}).names
     assert {p.name for p in (tmp_path / "uploads").iterdir()} == set(names)
     assert all("/" not in name and not name.startswith(".") for name in names)
     assert names[0].endswith(kept.rsplit("/", 1)[-1])

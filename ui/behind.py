@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -32,10 +32,13 @@ class LibraryLike(Protocol):
     def stats(self) -> LibraryStats: ...  # noqa: D102
     def remove(self, document_ids: Sequence[str], /) -> Receipt: ...  # noqa: D102
     def restore(self, receipt: Receipt, /) -> UpdateReport: ...  # noqa: D102
+    def removed_files(self) -> set[str]: ...  # noqa: D102
+    def forget_removed(self, paths: Iterable[str], /) -> None: ...  # noqa: D102
     def update(  # noqa: D102
         self,
         paths: Sequence[str | Path],
         *,
+        folder: str | Path | None = None,
         progress: ProgressCall | None = None,
         cancelled: CancelCheck | None = None,
     ) -> UpdateReport: ...

@@ -1,6 +1,6 @@
 """The command line, `pilcrow`: data on stdout, messages and progress on stderr.
 
-Exit codes: 0 ok · 1 failed · 2 usage · 3 nothing found · 4 some files failed (listed) ·
+Exit codes: 0 ok · 1 failed · 2 usage · 3 nothing found · 4 some files failed or are away (listed) ·
 75 the library is being written by another process · 130 interrupted.
 
 Heavy imports happen inside the functions that need them, so that `pilcrow --help` is instant.
@@ -34,12 +34,13 @@ from ui.terminal import (
     show_hits,
     show_lines,
     to_json,
+    unreachable_line,
     update_summary,
 )
 
 if TYPE_CHECKING:
     from index.library import Library
-    from index.types import UpdateReport
+    from index.types import Receipt, UpdateReport
     from rag.assistant import Assistant
     from rag.settings import Settings
 
@@ -75,6 +76,13 @@ def _serve(assistant: Assistant, library: Library, **options: Any) -> None:
     serve(assistant, library, **options)
 
 
+def _confirm(question: str) -> bool:
+    """Asks whoever sits at the terminal; without one it is no."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    return typer.confirm(clean(question), err=True)
+
+
 @dataclass(frozen=True)
 class Parts:
     """How the commands get their library, assistant and page; a test hands in its own."""
@@ -82,6 +90,7 @@ class Parts:
     open_library: Callable[[Path, bool, int], Library] = _open_library
     make_assistant: Callable[[Library, Settings, bool], Assistant] = _make_assistant
     serve: Callable[..., None] = _serve
+    confirm: Callable[[str], bool] = _confirm
 
 
 @dataclass(frozen=True)
@@ -213,7 +222,8 @@ def add(
 ) -> None:
     """Add or update articles.
 
-    Files or whole folders: .txt, .md, .html, .pdf, .docx.
+    Files or whole folders: .txt, .md, .html, .pdf, .docx. What you removed stays out of its folder
+    until you add the file itself.
     """
     session = _session(ctx, store, as_json)
     with (
@@ -236,19 +246,14 @@ def remove(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove documents; your files stay where they are."""
+    """Remove documents; your files stay where they are, what you uploaded is deleted."""
+    from ui import copies
+
     session = _session(ctx, store, as_json)
     with session.library() as library:
         receipt = library.remove(documents)
-    if session.json:
-        _print_json(asdict(receipt))
-        return
-    for document in receipt.documents:
-        _say(f"removed {document}")
-    _say(
-        f"with {receipt.passages} passages, {receipt.sentences} sentences and "
-        f"{receipt.vectors} vectors; {receipt.left} of them are left"
-    )
+        copies.discard(library, [one.path for one in receipt.origins])
+    _finish_removal(session, receipt)
 
 
 @app.command()
@@ -258,17 +263,52 @@ def rebuild(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would change; change nothing.")
     ] = False,
+    forget: Annotated[
+        bool,
+        typer.Option("--forget", help="Let go of what went missing in great numbers, unasked."),
+    ] = False,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read every added place again.
 
-    Unchanged articles cost nothing; with --full everything is embedded anew.
+    Unchanged articles cost nothing; with --full everything is embedded anew. Where more than half
+    of a place is missing at once, or a folder is empty, you are asked before it is forgotten.
     """
     session = _session(ctx, store, as_json)
-    with session.library() as library, progress_bar(open_console(stderr=True)) as progress:
-        report = library.rebuild(full=full, progress=progress, dry_run=dry_run)
+    with session.library() as library:
+        with progress_bar(open_console(stderr=True)) as progress:
+            report = library.rebuild(full=full, forget=forget, progress=progress, dry_run=dry_run)
+        lost = [one for one in report.unreachable if one.lost]
+        if lost and not dry_run and not session.json:
+            for one in lost:
+                _say(f"{one.path}: {one.reason}")
+            count = sum(len(one.documents) for one in lost)
+            if session.parts.confirm(f"Forget these {count} documents? A disk may be away."):
+                report = _joined(report, library.rebuild(forget=True))
     _finish_update(session, report, dry_run=dry_run)
+
+
+@app.command()
+def forget(
+    ctx: typer.Context,
+    place: Annotated[Path, typer.Argument(metavar="PLACE", show_default=False)],
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Forget a folder or file that was added, and its documents.
+
+    It need not be there any more; your files stay where they are, what you uploaded is deleted.
+    """
+    from ui import copies
+
+    session = _session(ctx, store, as_json)
+    with session.library() as library:
+        receipt = library.forget(place)
+        copies.discard(library, [one.path for one in receipt.origins])
+    _finish_removal(session, receipt)
+    if not session.json:
+        _say(f"forgot {place}; rebuild does not look there any more")
 
 
 @app.command("list")
@@ -278,11 +318,19 @@ def list_documents(
     """List the documents in the library."""
     session = _session(ctx, store, as_json)
     with session.library() as library:
-        records, stats = library.documents(), library.stats()
+        records, stats, away = library.documents(), library.stats(), library.unreachable()
     if session.json:
-        _print_json({"documents": [asdict(r) for r in records], "stats": asdict(stats)})
+        _print_json(
+            {
+                "documents": [asdict(r) for r in records],
+                "unreachable": [asdict(one) for one in away],
+                "stats": asdict(stats),
+            }
+        )
         return
     show_documents(records, open_console())
+    for one in away:
+        _say(unreachable_line(one))
     _say(
         f"{stats.documents} documents, {stats.passages} passages, "
         f"{stats.sentences} sentences in {session.path}"
@@ -524,13 +572,34 @@ def _settings(session: Session, model: str | None) -> Settings:
 
 
 def _finish_update(session: Session, report: UpdateReport, *, dry_run: bool = False) -> None:
-    """Says what an update did; exit code 4 when some files failed."""
+    """Says what an update did; exit code 4 when some files failed or could not be seen."""
     if session.json:
         _print_json(asdict(report))
     for line in update_summary(report, dry_run=dry_run):
         _say(line)
-    if report.failed:
+    if report.failed or report.unreachable:
         raise typer.Exit(SOME_FILES_FAILED)
+
+
+def _joined(first: UpdateReport, then: UpdateReport) -> UpdateReport:
+    """What two updates did, one right after the other: the second only let go of documents."""
+    return replace(
+        first, removed=(*first.removed, *then.removed), unreachable=then.unreachable,
+        failed=then.failed, change=then.change,
+    )  # fmt: skip
+
+
+def _finish_removal(session: Session, receipt: Receipt) -> None:
+    """Says what a removal took out."""
+    if session.json:
+        _print_json(asdict(receipt))
+        return
+    for document in receipt.documents:
+        _say(f"removed {document}")
+    _say(
+        f"with {receipt.passages} passages, {receipt.sentences} sentences and "
+        f"{receipt.vectors} vectors; {receipt.left} of them are left"
+    )
 
 
 def _show_findings(session: Session, lines: Sequence[CheckLine]) -> None:

@@ -19,8 +19,9 @@ from typing import Any
 
 from index.documents import Unreadable, read_bytes
 from index.errors import InputError, PilcrowError
+from index.finding import content_hash
+from index.places import look
 from index.types import Document, DocumentRecord, Receipt
-from index.updating import content_hash
 from rag import gate, sealing, verifying
 from rag.types import Answer
 from ui import chat, export, feedback, panes, render
@@ -148,13 +149,15 @@ class Desk:
         """Takes a document out; says beforehand when that could not be undone."""
         id_ = str(given.get("id"))
         record = self._record(id_)
-        if not Path(record.path).is_file() and not given.get("sure"):
+        there = look(Path(record.path)).kind
+        if there != "file" and not given.get("sure"):
+            lacks = "cannot be read now" if there == "closed" else "is gone"
             return {
-                "confirm": f"The file of “{render.name_of(record)}” is gone, so removing it cannot "
+                "confirm": f"The file of “{render.name_of(record)}” {lacks}, so removing it cannot "
                 "be undone. Remove it all the same?"
             }
         self._removed = self._works.remove(id_)
-        undo = {"name": "restore", "id": id_} if Path(record.path).is_file() else None
+        undo = {"name": "restore", "id": id_} if there == "file" else None
         lost = plural(record.paragraphs, "paragraph")
         text = f"“{render.name_of(record)}” removed: −{lost}."
         return {"toast": {"text": text, "undo": undo}}
@@ -311,7 +314,7 @@ def _file_state(record: DocumentRecord) -> panes.FileState:
         touched = path.stat().st_mtime
         added = datetime.fromisoformat(record.added_at)
     except OSError:
-        return "gone"
+        return "away" if look(path).kind == "closed" else "gone"
     except ValueError:
         return "ready"
     added = added if added.tzinfo else added.replace(tzinfo=UTC)
@@ -320,5 +323,5 @@ def _file_state(record: DocumentRecord) -> panes.FileState:
     try:  # it may have been copied, or saved as it was
         same = content_hash(read_bytes(path), path.suffix) == record.content_hash
     except Unreadable:
-        return "gone"
+        return "away"
     return "ready" if same else "changed"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from index.errors import LibraryMissing, PilcrowError
 from index.formats import Unreadable
+from index.places import look
 from index.sandbox import Sandbox
 from index.types import CheckLine
 from ui import silence
@@ -91,7 +92,7 @@ def _memory() -> CheckLine:
 
 
 def _disk(store: Path) -> CheckLine:
-    place = next(folder for folder in (store, *store.parents) if folder.exists())
+    place = next(one for one in (store, *store.parents) if look(one).kind in ("file", "folder"))
     free = shutil.disk_usage(place).free
     if not os.access(place, os.W_OK):
         return CheckLine("disk", False, f"{place} cannot be written; choose another with --store")

@@ -77,7 +77,7 @@ def _files(view: JobView) -> str:
     if not view.rows:
         return ""
     ordered = sorted(view.rows, key=lambda row: _URGENCY.get(row.state, len(_URGENCY)))
-    to_see = view.running or ordered[0].state == "failed"
+    to_see = view.running or ordered[0].state == "failed" or any(row.detail for row in ordered)
     rows = "".join(
         f'<li data-state="{escape(r.state)}"><span class="name" dir="auto">'
         f'{escape(r.document_id)}</span> <span class="state" dir="auto">{escape(_state(r))}'
@@ -131,6 +131,12 @@ def summary(report: UpdateReport, paragraphs: int, *, only: Iterable[str] | None
         parts.append(f"{plural(len(report.unchanged), 'document')} unchanged")
     if report.removed:
         parts.append(f"{plural(len(report.removed), 'document')} removed")
+    if report.unreachable:
+        count = sum(len(one.documents) for one in report.unreachable)
+        first = report.unreachable[0]
+        parts.append(f"{plural(count, 'document')} kept unseen: {first.path}: {first.reason}")
+    if report.left_out:
+        parts.append(f"{plural(len(report.left_out), 'removed document')} left out")
     if failed:
         # of several the rows say which and why
         named = f": {failed[0].path.split('/')[-1]}: {failed[0].reason}" if len(failed) == 1 else ""

@@ -28,11 +28,12 @@ LISTED = 300
 
 _COMMAND = re.compile(r"pip install(?: --?[\w-]+)* [\w-]+")
 
-FileState = Literal["ready", "changed", "gone"]
+FileState = Literal["ready", "changed", "gone", "away"]
 _STATES = {
     "ready": "",
     "changed": "changed on disk: rebuild to read it again",
     "gone": "its file is gone; the text is kept",
+    "away": "its file cannot be read now; the text is kept",
 }
 
 

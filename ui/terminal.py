@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
@@ -32,10 +33,11 @@ from rich.text import Text
 from index.types import title_from_id
 
 if TYPE_CHECKING:
-    from index.types import CheckLine, DocumentRecord, Hit, Progress, UpdateReport
+    from index.types import CheckLine, DocumentRecord, Hit, Progress, Unreachable, UpdateReport
     from rag.types import Answer, Citation, PassageRead
 
 CLOSEST_SHOWN = 3
+_NAMED = 3
 
 # C0 and C1 controls are the way into an escape sequence, the marks reorder text on screen, and lone
 # surrogates (file names that are not UTF-8) cannot be printed at all.
@@ -160,12 +162,29 @@ def progress_bar(console: Console) -> Iterator[Callable[[Progress], None] | None
 
 
 def update_summary(report: UpdateReport, *, dry_run: bool) -> Iterator[str]:
-    """What an update did, or would do: one line per failed file, then the counts."""
+    """What an update did, or would do: a line for each path in trouble, then the counts."""
     for failed in report.failed:
         yield f"failed: {failed.path}: {failed.reason}"
+    yield from map(unreachable_line, report.unreachable)
+    if report.left_out:
+        first, more = report.left_out[0], len(report.left_out) - 1
+        yield (
+            f"left out, since you removed it: {first}{f' and {more} more' if more else ''}; "
+            "to have one back, add the file itself"
+        )
     kinds = ("added", "updated", "unchanged", "removed", "failed")
     counts = ", ".join(f"{len(getattr(report, kind))} {kind}" for kind in kinds)
+    kept = sum(len(one.documents) for one in report.unreachable)
+    counts += f", {kept} unreachable" if kept else ""
     yield f"would be: {counts}" if dry_run else counts
+
+
+def unreachable_line(one: Unreachable) -> str:
+    """Which documents are kept though their files cannot be seen, why, and the way out."""
+    few = ", ".join(one.documents[:_NAMED])
+    few += f" and {len(one.documents) - _NAMED} more" if len(one.documents) > _NAMED else ""
+    way = "pilcrow rebuild --forget" if one.lost else f"pilcrow forget {shlex.quote(one.path)}"
+    return f"unreachable, kept: {one.path}: {one.reason} ({few}). Gone for good? {way}"
 
 
 # --- Documents, hits, findings -----------------------------------------------------------------

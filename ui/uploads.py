@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from index.files import FILE_MODE, make_folder
 from index.types import FailedFile
 
 if TYPE_CHECKING:
@@ -34,6 +31,8 @@ _LEFT_OUT = {
     "unreadable": "the browser cannot read it",
 }
 _MOST_LEFT_OUT = 1_000
+_LONGEST_NAME = 120
+"""Bytes; the end is kept, since it says what kind of file it is. Disks allow 255."""
 
 
 class UploadGate:
@@ -93,26 +92,6 @@ def clear(folder: Path, now: float | None = None) -> None:
                 path.unlink()
 
 
-def keep(files: Iterable[str], folder: Path) -> list[str]:
-    """Moves uploaded files into `folder`, each under its bare name, and returns the names.
-
-    A name is hostile: only its last part is used, without leading dots or control characters. A
-    file of the same name is replaced, which the library sees as an updated document.
-    """
-    make_folder(folder)
-    names = []
-    for file in files:
-        name, number = (bare := _bare(file)), 2
-        while name in names:  # two of one parcel, cut to the same name
-            name, number = f"{number} {bare}", number + 1
-        partial = folder / f".{name}.part"
-        shutil.move(file, partial)
-        partial.chmod(FILE_MODE)
-        partial.replace(folder / name)
-        names.append(name)
-    return names
-
-
 def left_behind(sent: str) -> tuple[FailedFile, ...]:
     """Files that a page did not send, from its JSON; comes from a browser: read, never trusted."""
     try:
@@ -121,16 +100,19 @@ def left_behind(sent: str) -> tuple[FailedFile, ...]:
         given = None
     pairs = given if isinstance(given, list) else []
     return tuple(
-        FailedFile(_bare(pair[0]), _LEFT_OUT.get(pair[1], "not added"))
+        FailedFile(bare(pair[0]), _LEFT_OUT.get(pair[1], "not added"))
         for pair in pairs[:_MOST_LEFT_OUT]
         if isinstance(pair, list) and len(pair) == 2 and all(isinstance(one, str) for one in pair)
     )
 
 
-def _bare(name: str) -> str:
-    """A file name that stays in its folder and on its line."""
+def bare(name: str) -> str:
+    """A file name that stays in its folder, on its line, and within what a disk allows."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
-    return "".join(c for c in last if c.isprintable()).lstrip(". ")[-120:] or "article.txt"
+    last = "".join(c for c in last if c.isprintable()).lstrip(". ")[-_LONGEST_NAME:]
+    while len(last.encode()) > _LONGEST_NAME:
+        last = last[1:]
+    return last or "article.txt"
 
 
 def _weigh(folder: Path) -> tuple[int, int]:

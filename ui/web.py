@@ -88,11 +88,13 @@ def build_app(
     from starlette.staticfiles import StaticFiles
 
     room = _furnished(assistant, library, extras)
+    room.works.tidy()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         room.suggester.close()
+        room.works.tidy()
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.mount(files := _assets_at(), StaticFiles(directory=ASSETS))

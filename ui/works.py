@@ -15,7 +15,7 @@ from typing import Any
 
 from index.errors import LibraryBusy, PilcrowError
 from index.types import FailedFile, Progress, Receipt, UpdateReport
-from ui import jobs, uploads
+from ui import copies, jobs
 from ui.behind import LibraryLike
 from ui.file_data import is_upload
 from ui.markup import plural
@@ -32,6 +32,10 @@ class _Task:
     done_title: str
     only: Sequence[str] | None
     """Names of the files it is about; None for all."""
+    told: dict[str, str] = field(default_factory=dict)
+    """What to say of files besides how they ended, by name."""
+    notes: Sequence[str] = ()
+    """The same in a line for all of a kind."""
     rows: dict[str, jobs.JobRow] = field(default_factory=dict)
     reading: str = ""
     """The file that is being read."""
@@ -51,6 +55,9 @@ class Works:
         self._over = threading.Event()
         self._over.set()
         self._cancel = threading.Event()
+        self._taking_in = threading.Lock()
+        self._pending: set[str] = set()
+        """Copies that were taken in and wait to be indexed."""
         self._jobs = 0
 
     def rebuild(self) -> Iterator[jobs.JobView]:
@@ -64,44 +71,68 @@ class Works:
     def add(
         self, files: Sequence[str], left_out: Sequence[FailedFile] = ()
     ) -> Iterator[jobs.JobView]:
-        """Copies files into the library's folder and indexes them; yields progress.
+        """Copies files into the library's folder and indexes these alone; yields progress.
+
+        A file whose name is taken gets a numbered one; one whose text is there is not taken in.
 
         Args:
             files: where they are now; others than uploads of the page are left where they are.
             left_out: what was to be added with them and cannot be; reported as failed.
         """
-        folder, incoming = self._library.path / "uploads", self._library.path / "incoming"
+        incoming = self._library.path / "incoming"
         own = [file for file in dict.fromkeys(files) if is_upload(file, incoming)]
         strangers = [Path(file).name for file in files if file not in own]
         left_out = [*left_out, *(FailedFile(name, "was not uploaded here") for name in strangers)]
-        names = uploads.keep(own, folder)
+        folder = copies.folder_of(self._library)
+        with self._taking_in:
+            held = {record.content_hash: record.id for record in self._library.documents()}
+            parcel = copies.take_in(own, folder, held)
+            paths = [folder / name for name in parcel.names]
+            self._pending.update(map(str, paths))
+        failed = (*parcel.failed, *left_out)
 
         def work() -> UpdateReport:
-            for one in left_out:
+            for one in failed:
                 self._note(one.path, "failed", one.reason)
-            report = self._update([folder])
-            return replace(report, failed=(*report.failed, *left_out))
+            for name, _ in parcel.held:
+                self._note(name, "unchanged")
+            report = self._update(paths, folder=folder) if paths else UpdateReport()
+            self._pending.difference_update(map(str, paths))
+            # what could not be read, or was cancelled, is nobody's: whoever sent it has it still
+            copies.discard(self._library, map(str, paths))
+            return replace(report, failed=(*report.failed, *failed))
 
-        only = [*names, *(one.path for one in left_out)]
+        only = [*parcel.names, *(name for name, _ in parcel.held), *(one.path for one in failed)]
         count = plural(len(only), "file")
-        return self._run((f"Adding {count}", f"Finished with {count}"), work, names, only)
+        told, notes = _said(parcel)
+        titles = f"Adding {count}", f"Finished with {count}"
+        return self._run(titles, work, parcel.names, only, told, notes)
 
     def add_folder(self, folder: Path) -> Iterator[jobs.JobView]:
         """Indexes a folder of this computer where it is; yields progress."""
         titles = f"Adding {folder.name}", "Articles added"
         return self._run(titles, lambda: self._update([folder]))
 
-    def _update(self, paths: Sequence[str | Path]) -> UpdateReport:
-        return self._library.update(paths, progress=self._report, cancelled=self._cancel.is_set)
+    def _update(self, paths: Sequence[str | Path], folder: Path | None = None) -> UpdateReport:
+        return self._library.update(
+            paths, folder=folder, progress=self._report, cancelled=self._cancel.is_set
+        )
 
     def remove(self, document_id: str) -> Receipt:
-        """Takes a document out.
+        """Takes a document out; what was removed before cannot be taken back any more.
 
         Raises:
             PilcrowError: when the library is being changed, or has no such document.
         """
         with self._alone():
-            return self._library.remove([document_id])
+            receipt = self._library.remove([document_id])
+            with self._taking_in:
+                copies.tidy(self._library, self._pending | {one.path for one in receipt.origins})
+            return receipt
+
+    def tidy(self) -> None:
+        """Deletes the copies of what was removed: at the start and at the end nobody can undo."""
+        copies.tidy(self._library)
 
     def restore(self, receipt: Receipt) -> UpdateReport:
         """Takes a removed document back from its file.
@@ -142,6 +173,8 @@ class Works:
         work: Callable[[], UpdateReport],
         expected: Iterable[str] = (),
         only: Sequence[str] | None = None,
+        told: dict[str, str] | None = None,
+        notes: Sequence[str] = (),
     ) -> Iterator[jobs.JobView]:
         """Does `work` in a thread, after whatever is under way; yields its progress.
 
@@ -150,10 +183,12 @@ class Works:
             work: changes the library.
             expected: names of files that wait for their turn.
             only: names of the files it is about; None for all.
+            told: what to say of files besides how they ended, by name.
+            notes: the same in a line for all of a kind.
         """
         doing, done = titles
         rows = {name: jobs.JobRow(name, "waiting") for name in expected}
-        task = _Task(done, only, rows)
+        task = _Task(done, only, told or {}, notes, rows)
         while not self._begin(doing, task):
             yield from self.watch()
         threading.Thread(target=self._work, args=(work,), daemon=True).start()
@@ -178,7 +213,7 @@ class Works:
             before = _paragraphs(self._library)
             report = work()
             gained = _paragraphs(self._library) - before
-            line = jobs.summary(report, gained, only=task.only)
+            line = "; ".join([jobs.summary(report, gained, only=task.only), *task.notes])
             title = "Cancelled" if self._cancel.is_set() else task.done_title
             self._finish_rows(report)
             outcome = {"title": title, "summary": line}
@@ -199,6 +234,8 @@ class Works:
         for name, row in self._task.rows.items():
             if row.state not in ("done", "unchanged", "failed", "removed"):
                 self._task.rows[name] = replace(row, state="not done", detail="")
+            elif row.state in ("done", "unchanged") and name in self._task.told:
+                self._task.rows[name] = replace(row, detail=self._task.told[name])
 
     def _note(self, document_id: str, state: str, detail: str = "") -> None:
         task, name = self._task, self._row_name(document_id)
@@ -244,6 +281,25 @@ class Works:
         task.reading = document_id
         if document_id:
             self._note(document_id, "reading")
+
+
+def _said(parcel: copies.Parcel) -> tuple[dict[str, str], list[str]]:
+    """What to say of files whose name or text was there already: of each, and of all."""
+    told = {name: f"another file is called “{asked}”" for name, asked in parcel.renamed}
+    told |= {name: f"already in the library as “{id_}”" for name, id_ in parcel.held}
+    notes = []
+    if parcel.renamed:
+        name, asked = parcel.renamed[0]
+        more = _more(parcel.renamed)
+        notes.append(f"“{asked}” is kept as “{name}”, beside another of that name{more}")
+    if parcel.held:
+        name, id_ = parcel.held[0]
+        notes.append(f"“{name}” is already in the library as “{id_}”{_more(parcel.held)}")
+    return told, notes
+
+
+def _more(pairs: Sequence[object]) -> str:
+    return f" (and {len(pairs) - 1} more)" if len(pairs) > 1 else ""
 
 
 def _paragraphs(library: LibraryLike) -> int:
