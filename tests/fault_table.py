@@ -65,6 +65,18 @@ E9 | the server is started again during a chat | nobody gets somebody else's his
 E10 | no network | everything works, nothing calls home
 E11 | uploads too large or too many | 413 above the limit, names kept in their folder
 E12 | password guessing, a public address without one | refused
+G1 | a web site opens, frames or posts to anything here | refused; it may link to the page
+G2 | an address of another host, in any spelling | never fetched, never served
+G3 | an answer that a browser would run as a page | inert; the page runs its own scripts only
+G4 | Gradio's other routes | not there; those that the page needs are listed
+G5 | cookies sent along by another site | kept for our own page
+G6 | bodies without end or with a false length, at any door | 413 before anybody reads them
+G7 | an address that is only claimed | counts when the proxy that says it was named
+G8 | a Host or an Origin that is none | 400, with every header
+G9 | markup in what the page sends as an id | stays in its attribute
+G10 | JSON nested 100,000 deep | refused, or as if it were not there
+G11 | calls of Gradio's that the page does not make | 400 before Gradio sees them
+G12 | anything at all, sent to any route there is | no 500, no header missing
 """.strip()
 FAULTS = [Fault(*(part.strip() for part in line.split(" | "))) for line in _FAULTS.splitlines()]
 
@@ -120,7 +132,7 @@ def table() -> str:
         "# Faults, and what then happens",
         "",
         "Written by `make faults` from the marks in the tests; do not edit. C are documents, D",
-        "questions and answers, E the model and the page; storage (A, B) is held whole by",
+        "questions and answers, E the model and the page, G the border; storage (A, B) is held by",
         "`test_faults.py`, `test_library_damage.py` and `test_library_machine.py`.",
         "",
         "| | fault | outcome | held by |",
