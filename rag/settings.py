@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from index.cores import usable_cores
@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     port: int = Field(default=7860, ge=1, le=65535)
     password: SecretStr | None = None
     """Asked for by the page when set."""
+    trusted_proxy: IPvAnyNetwork | None = None
+    """Address or network of a proxy before the page, believed when it says who asks."""
 
 
 def load_settings() -> Settings:

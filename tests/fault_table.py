@@ -99,6 +99,18 @@ G35 | a removed document's folder is added again | it stays out until its file i
 G36 | another file is uploaded after a removal | that parcel alone is read; nothing comes back
 G37 | copies of what was removed, could not be read | deleted when undo has ended; safe from crashes
 G38 | uploads of a name or a text that is there | both kept and told; "already in the library as"
+G1 | a web site opens, frames or posts to anything here | refused; it may link to the page
+G2 | an address of another host, in any spelling | never fetched, never served
+G3 | an answer that a browser would run as a page | inert; the page runs its own scripts only
+G4 | Gradio's other routes | not there; those that the page needs are listed
+G5 | cookies sent along by another site | kept for our own page
+G6 | bodies without end or with a false length, at any door | 413 before anybody reads them
+G7 | an address that is only claimed | counts when the proxy that says it was named
+G8 | a Host or an Origin that is none | 400, with every header
+G9 | markup in what the page sends as an id | stays in its attribute
+G10 | JSON nested 100,000 deep | refused, or as if it were not there
+G11 | calls of Gradio's that the page does not make | 400 before Gradio sees them
+G12 | anything at all, sent to any route there is | no 500, no header missing
 """.strip()
 FAULTS = [Fault(*(part.strip() for part in line.split(" | "))) for line in _FAULTS.splitlines()]
 

@@ -360,10 +360,12 @@ def test_chat_serves_the_library_and_says_where(run: Run) -> None:
         options["on_ready"](f"http://{options['host']}:{options['port']}")
 
     parts = replace(PARTS, serve=serve)
-    result = run("chat", "--port", 8123, parts=parts, env={"PILCROW_PASSWORD": "open sesame"})
+    env = {"PILCROW_PASSWORD": "open sesame", "PILCROW_TRUSTED_PROXY": "192.0.2.7"}
+    result = run("chat", "--port", 8123, parts=parts, env=env)
     assert result.exit_code == 0
     assert "http://127.0.0.1:8123" in result.stderr
     assert (served[0]["password"], served[0]["open_browser"]) == ("open sesame", False)
+    assert served[0]["trusted_proxy"] == "192.0.2.7/32"
     assert served[0]["extras"].samples.is_dir()
     assert "sesame" not in result.output
 

@@ -20,7 +20,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees what the person who runs it has set."""
-    for name in ("STORE", "MODEL", "THREADS", "HOST", "PORT", "PASSWORD"):
+    for name in ("STORE", "MODEL", "THREADS", "HOST", "PORT", "PASSWORD", "TRUSTED_PROXY"):
         monkeypatch.delenv(f"PILCROW_{name}", raising=False)
 
 
@@ -45,13 +45,25 @@ def test_a_password_does_not_show_itself(monkeypatch: pytest.MonkeyPatch) -> Non
     assert settings.password.get_secret_value() == "open sesame"
 
 
+def test_no_proxy_is_trusted_unless_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().trusted_proxy is None
+    monkeypatch.setenv("PILCROW_TRUSTED_PROXY", "192.0.2.7")
+    assert str(load_settings().trusted_proxy) == "192.0.2.7/32"
+
+
 def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PILCROW_MODEL", "")
     assert load_settings().model is None
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("PILCROW_PORT", "eighty"), ("PILCROW_PORT", "0"), ("PILCROW_THREADS", "0")]
+    ("name", "value"),
+    [
+        ("PILCROW_PORT", "eighty"),
+        ("PILCROW_PORT", "0"),
+        ("PILCROW_THREADS", "0"),
+        ("PILCROW_TRUSTED_PROXY", "everybody"),
+    ],
 )
 def test_a_bad_value_is_one_line_that_names_the_variable(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str

@@ -794,12 +794,16 @@ def test_with_a_password_nothing_is_shown_without_it(tmp_path: Path) -> None:
     from starlette.testclient import TestClient
 
     client = TestClient(app, base_url="http://pilcrow.lan")
-    assert client.get("/config").status_code == 401
-    desk = {"session_hash": "x", "component_id": 1, "fn_name": "ask", "data": {"name": "shelf"}}
-    assert client.post("/gradio_api/component_server", json=desk).status_code == 401
+    assert client.get("/gradio_api/queue/data?session_hash=x").status_code == 401
     assert "auth_required" in client.get("/").text
+    assert "Ask your articles" not in client.get("/").text
+    for number in range(30):
+        desk = {"session_hash": "x", "component_id": number, "fn_name": "ask", "data": {}}
+        reply = client.post("/gradio_api/component_server", json=desk)
+        assert reply.status_code in (400, 401)
+    assert client.post("/gradio_api/upload", files={"files": b"x"}).status_code == 401
     client.post("/login", data={"username": "pilcrow", "password": "sesame"})
-    assert client.get("/config").status_code == 200
+    assert "Ask your articles" in client.get("/").text
 
 
 def test_only_growing_words_wait_for_their_turn() -> None:

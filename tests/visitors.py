@@ -159,8 +159,11 @@ class Visitor:
 
 @cache
 def _config(address: str, **cookies: str) -> dict[str, Any]:
-    page: dict[str, Any] = httpx.get(f"{address}config", cookies=cookies, timeout=_TIMEOUT).json()
-    return page
+    page = httpx.get(address, cookies=cookies, timeout=_TIMEOUT).text
+    found = re.search(r"<script>window\.gradio_config = (.*?);</script>", page)
+    assert found, page
+    config: dict[str, Any] = json.loads(found.group(1))
+    return config
 
 
 def _plain(html: str) -> str:

@@ -52,7 +52,7 @@ class Wishes:
         """The wishes in a JSON text; what is not well-formed is as if it were not there."""
         try:
             given = json.loads(sent)
-        except ValueError:
+        except (ValueError, RecursionError):  # no JSON, or nested deeper than anybody writes it
             given = None
         if not isinstance(given, dict):
             return cls()

@@ -438,6 +438,7 @@ def chat(
                 open_browser=browser,
                 on_ready=ready,
                 password=password,
+                trusted_proxy=str(settings.trusted_proxy or ""),
             )
 
 

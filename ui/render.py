@@ -136,8 +136,9 @@ def _article(turn: int, question: str, body: str, mark: Mark, *, running: bool =
         else ""
     )
     return (
-        f'<article class="turn" id="t{turn}" data-turn="{turn}" data-key="{mark.key}" '
-        f'data-conversation="{mark.conversation}" data-replaces="{mark.replaces}"{state} '
+        f'<article class="turn" id="t{turn}" data-turn="{turn}" data-key="{escape(mark.key)}" '
+        f'data-conversation="{escape(mark.conversation)}" '
+        f'data-replaces="{escape(mark.replaces)}"{state} '
         f'aria-labelledby="t{turn}-q">'
         f'<h2 class="question" id="t{turn}-q" dir="auto">{escape(question)}</h2>{where}{body}'
         "</article>"
@@ -306,7 +307,7 @@ def sources(shown: Answer, turn: int, contexts: Mapping[int, Context], key: str 
     body += _also_read(shown, turn)
     return (
         f'<section class="turn-sources" data-turn="{turn}" data-count="{len(shown.citations)}" '
-        f'data-key="{key}" '
+        f'data-key="{escape(key)}" '
         f'aria-label="Sources of question {turn}">'
         f'<p class="sources-for" dir="auto">{escape(shorten(shown.question, 90))}</p>'
         f"{body or no_sources()}</section>"

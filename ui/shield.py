@@ -1,15 +1,15 @@
-"""Between the page and the network: who may ask, and what a browser may do with the page."""
+"""Between the page and the network: who may ask for what, and what a browser may do with it."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import ipaddress
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+
+from ui.policy import FILE_POLICY, PagePolicy
 
 if TYPE_CHECKING:
+    from starlette.datastructures import Headers
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SAFETY_HEADERS = {
@@ -19,65 +19,112 @@ SAFETY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_PAGE = "/"
 _GRADIO_FILES = "/assets/"
 """Where Gradio serves files that are named after what is in them."""
-_INLINE_SCRIPT = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
+_NEEDED = {
+    "GET": (
+        r"/|/logout|/theme\.css|/manifest\.json|/favicon\.ico",
+        r"/assets/[\w.@-]+|/static/(?:js|img|fonts)/[\w.@/-]+",
+        r"/gradio_api/(?:app_id|queue/data|upload_progress|heartbeat/\w+)",
+    ),
+    "POST": (
+        r"/login|/gradio_api/(?:component_server/?|run/predict|queue/join)",
+        r"/gradio_api/(?:upload|cancel|reset)",
+    ),
+}
+"""What the page asks for besides our own files, as patterns of the paths that the router sees."""
+_NAME = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+_HOST = re.compile(_NAME)
+_ORIGIN = re.compile(rf"null|[a-z][a-z0-9+.-]*://{_NAME}")
+_SHARED = b"access-control-"
+"""Headers with which an answer is given to other sites' pages; ours is for none."""
+_HEARSAY = ("x-forwarded-host", "x-forwarded-proto", "x-gradio-server")
+"""Headers that Gradio would take the page's own address from; anybody can write them."""
 
 
 class Shield:
-    """Headers that keep the page to itself, and the refusal of requests from elsewhere.
+    """Refuses requests from elsewhere and for what the page does not need; dresses every response.
 
-    The content security policy names no origin but our own, so nothing a document says can make the
-    browser fetch or send anything. Scripts: our files, and the page's own inline scripts by their
-    hashes, computed as each page passes; an `onerror=` smuggled into the page is refused.
-    `'unsafe-eval'` stays because Gradio 6 builds every HTML component through `Function()`; our
-    values go in as its argument, never as its source. Inline styles stay because its components set
-    `style` attributes.
+    Only the page itself may run script, and only its own: `ui.policy` says how. Whatever else is
+    answered is an inert file to a browser, even when it says that it is a page.
 
-    A site that points its own name at this address (DNS rebinding) or posts to it from its pages is
-    turned away: the Host must be the one we serve, and the Origin, if any, must be that Host.
+    A site that points its own name at this address (DNS rebinding), or that fetches, frames, posts
+    or links to anything here but the page, is turned away: the Host must be the one we serve, the
+    Origin, if any, must be that Host, and a browser that says where a request comes from must say
+    that it comes from our page or from the person.
+
+    Of Gradio's routes only those that the page needs are reachable. Those that fetch from other
+    hosts, print what they are sent or serve files of the disk are not among them.
     """
 
-    def __init__(self, app: ASGIApp, *, any_host: bool, files: str) -> None:
+    def __init__(self, app: ASGIApp, *, any_host: bool, files: str, policy: PagePolicy) -> None:
         """Wrap `app`.
 
         Args:
             app: what is guarded.
             any_host: when a password guards it under whatever name it is reached.
             files: where our own files are served, under a name that changes when they do.
+            policy: what the page may do.
         """
         self._app = app
         self._any_host = any_host
         self._files = files
+        self._policy = policy
+        ours = rf"{re.escape(files)}/[\w.-]+"
+        gets = re.compile("|".join((*_NEEDED["GET"], ours)), re.ASCII)
+        posts = re.compile("|".join(_NEEDED["POST"]), re.ASCII)
+        self._needed = {"GET": gets, "HEAD": gets, "POST": posts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on, or refuses it, and dresses the response."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":  # nothing of ours speaks anything else
+            await send({"type": "websocket.close", "code": 1008})
             return
         from starlette.datastructures import MutableHeaders
         from starlette.responses import PlainTextResponse
 
-        headers = MutableHeaders(scope=scope)
-        # Pages are hashed on their way out, so they must pass uncompressed.
-        del headers["accept-encoding"]
-        host, origin = headers.get("host", ""), headers.get("origin")
+        headers, path = MutableHeaders(scope=scope), scope["path"]
+        # The page is read on its way out, so it must pass uncompressed.
+        for name in ("accept-encoding", *_HEARSAY):
+            del headers[name]
         app = self._app
-        if not (self._any_host or is_loopback(_hostname(host))):
-            app = PlainTextResponse("Pilcrow answers only under its own address.", 403)
-        elif origin is not None and urlsplit(origin).netloc != host:
-            app = PlainTextResponse("Pilcrow answers only its own page.", 403)
+        if refusal := self._refusal(scope["method"], path, headers):
+            status, words = refusal
+            app = PlainTextResponse(words, status)
+        elif path == _PAGE:
+            scope["query_string"] = b""  # what may stand there is for the page's script
         # A page asks for sixty such files; a browser that has one need not ask again.
-        lasting = scope["path"].startswith((_GRADIO_FILES, self._files))
-        await app(scope, receive, _Dressed(send, f"{self._files}/anew.js", lasting=lasting))
+        lasting = path.startswith((_GRADIO_FILES, self._files))
+        policy = self._policy if path == _PAGE else None
+        await app(scope, receive, _Dressed(send, policy, lasting=lasting))
+
+    def _refusal(self, method: str, path: str, headers: Headers) -> tuple[int, str] | None:
+        """Why a request is not looked at, as status and words; None when it may pass."""
+        host, origin = headers.get("host", ""), headers.get("origin")
+        if not _HOST.fullmatch(host) or (origin is not None and not _ORIGIN.fullmatch(origin)):
+            return 400, "This request names no address that there can be."
+        if not (self._any_host or is_loopback(_hostname(host))):
+            return 403, "Pilcrow answers only under its own address."
+        if origin not in (None, f"http://{host}", f"https://{host}"):
+            return 403, "Pilcrow answers only its own page."
+        if _is_foreign(headers) and not (path == _PAGE and _is_visit(method, headers)):
+            return 403, "Pilcrow answers only its own page."
+        needed = self._needed.get(method)
+        if needed is None or not needed.fullmatch(path):
+            return 404, "Pilcrow's page has nothing there."
+        return None
 
 
 class _Dressed:
-    """Adds the headers to one response; a page is held back to get our script and its hashes."""
+    """Adds the headers to one response; the page is held back to be read for its policy."""
 
-    def __init__(self, send: Send, first_script: str, *, lasting: bool) -> None:
+    def __init__(self, send: Send, policy: PagePolicy | None, *, lasting: bool) -> None:
         self._send = send
-        self._first = f'<head><script src="{first_script}"></script>'.encode()
+        self._policy = policy
         self._lasting = lasting
         self._start: Message | None = None
         self._page = b""
@@ -86,21 +133,23 @@ class _Dressed:
         from starlette.datastructures import MutableHeaders
 
         if message["type"] == "http.response.start":
+            sent = message.get("headers", ())
+            message["headers"] = [_strict(h) for h in sent if not h[0].lower().startswith(_SHARED)]
             headers = MutableHeaders(scope=message)
             headers.update(SAFETY_HEADERS)
-            if headers.get("content-type", "").startswith("text/html"):
+            headers["Content-Security-Policy"] = FILE_POLICY
+            if self._policy and headers.get("content-type", "").startswith("text/html"):
                 self._start = message
                 return
-            headers["Content-Security-Policy"] = "default-src 'none'"
             if self._lasting and message["status"] == 200:
                 headers["Cache-Control"] = "max-age=31536000, immutable"
-        elif self._start is not None:
+        elif self._policy and self._start is not None:
             self._page += message.get("body", b"")
             if message.get("more_body"):
                 return
-            page = self._page.replace(b"<head>", self._first, 1)
+            page = self._policy.prepared(self._page)
             headers = MutableHeaders(scope=self._start)
-            headers["Content-Security-Policy"] = content_policy(page)
+            headers["Content-Security-Policy"] = self._policy.of(page)
             headers["Content-Length"] = str(len(page))
             await self._send(self._start)
             message = {"type": "http.response.body", "body": page}
@@ -108,23 +157,29 @@ class _Dressed:
         await self._send(message)
 
 
-def content_policy(page: bytes) -> str:
-    """The Content-Security-Policy of one HTML page, with the hashes of its inline scripts."""
-    scripts = _INLINE_SCRIPT.findall(page)
-    hashes = (base64.b64encode(hashlib.sha256(s).digest()).decode() for s in scripts)
-    allowed = " ".join(f"'sha256-{h}'" for h in dict.fromkeys(hashes))
-    return (
-        "default-src 'none'; "
-        f"script-src 'self' 'unsafe-eval' {allowed}; "
-        "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; "
-        "connect-src 'self'; manifest-src 'self'; base-uri 'self'; form-action 'self'; "
-        "frame-ancestors 'none'"
-    )
+def _strict(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """The header; one that sets a cookie with the cookie kept from requests of other sites."""
+    name, value = header
+    if name.lower() != b"set-cookie":
+        return header
+    parts = [p for p in value.split(b";") if not p.strip().lower().startswith(b"samesite")]
+    return name, b";".join([*parts, b" SameSite=Strict"])
+
+
+def _is_foreign(headers: Headers) -> bool:
+    """Whether a browser says that another site's page has made it ask."""
+    return headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
+
+
+def _is_visit(method: str, headers: Headers) -> bool:
+    """Whether a person has followed a link, which shows the page to nobody else."""
+    mode, dest = headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")
+    return (method, mode, dest) == ("GET", "navigate", "document")
 
 
 def _hostname(host: str) -> str:
-    """The name in a Host header, without port and brackets."""
-    return urlsplit(f"//{host}").hostname or ""
+    """The name in a well-formed Host header, without port and brackets, in small letters."""
+    return re.sub(r":\d+$", "", host).strip("[]").lower()
 
 
 def is_loopback(host: str) -> bool:

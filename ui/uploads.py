@@ -96,7 +96,7 @@ def left_behind(sent: str) -> tuple[FailedFile, ...]:
     """Files that a page did not send, from its JSON; comes from a browser: read, never trusted."""
     try:
         given = json.loads(sent)
-    except ValueError:
+    except (ValueError, RecursionError):
         given = None
     pairs = given if isinstance(given, list) else []
     return tuple(

@@ -25,10 +25,13 @@ from index.offline import stay_offline
 from rag.types import Answer
 from ui import jobs, panes, render, uploads
 from ui.behind import AssistantLike, LibraryLike
+from ui.bodies import BodyLimit
+from ui.calls import CallGate, Calls, Kind
 from ui.chat import AT_ONCE, Chat, Run, Wishes
 from ui.conversations import Conversations
 from ui.desk import Desk
 from ui.file_data import FileDataGate
+from ui.policy import PagePolicy
 from ui.shield import Shield, is_loopback
 from ui.suggesting import Suggester
 from ui.throttle import ATTEMPTS, PAUSE, Throttle
@@ -103,9 +106,10 @@ def build_app(
     def favicon() -> FileResponse:
         return FileResponse(ASSETS / "icon.svg", media_type="image/svg+xml")
 
+    page = _page(gr, room)
     app = gr.mount_gradio_app(
         app,
-        _page(gr, room),
+        page,
         path="/",
         auth=("pilcrow", password) if password else None,
         auth_message=f"After {ATTEMPTS} wrong passwords, wait {PAUSE:.0f} seconds.",
@@ -121,8 +125,11 @@ def build_app(
     )
     app.add_middleware(uploads.UploadGate, folder=incoming)
     app.add_middleware(FileDataGate, folder=incoming)
+    app.add_middleware(CallGate, calls=_calls(gr, page))
     app.add_middleware(Throttle, clock=clock)
-    app.add_middleware(Shield, any_host=bool(password), files=files)
+    app.add_middleware(BodyLimit)
+    policy = PagePolicy(_template(gr), f"{files}/anew.js")
+    app.add_middleware(Shield, any_host=bool(password), files=files, policy=policy)
     mounted: FastAPI = app
     return mounted
 
@@ -194,6 +201,25 @@ def _page(gr: Any, room: _Room) -> Any:
     # Gradio looks where named files lie only on a page that was launched, as mounting does not
     page.has_launched = True
     return page
+
+
+def _calls(gr: Any, page: Any) -> Calls:
+    """What can be called on the page, read from the page itself."""
+
+    def kind(component: Any) -> Kind:
+        if isinstance(component, gr.State):
+            return "nothing"
+        return "files" if isinstance(component, gr.File) else "text"
+
+    functions = {number: fn for number, fn in page.fns.items() if fn.fn}
+    inputs = {number: [kind(one) for one in fn.inputs] for number, fn in functions.items()}
+    queued = {number for number, fn in functions.items() if fn.queue is not False}
+    desk = next(n for n, one in page.blocks.items() if getattr(one, "elem_id", "") == "desk")
+    return Calls(
+        at_once={n: kinds for n, kinds in inputs.items() if n not in queued},
+        queued={n: kinds for n, kinds in inputs.items() if n in queued},
+        desk=desk,
+    )
 
 
 def _left(gr: Any) -> dict[str, Any]:
@@ -383,6 +409,12 @@ def _assets_at() -> str:
     return f"{_ASSETS_AT}/{digest[:12]}"
 
 
+def _template(gr: Any) -> str:
+    """The page as Gradio keeps it, before values are filled in."""
+    path = Path(gr.__file__).parent / "templates" / "frontend" / "index.html"
+    return path.read_text(encoding="utf-8")
+
+
 def _head() -> str:
     """Links to our stylesheets, script and icon."""
     at = _assets_at()
@@ -405,6 +437,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 7860,
     password: str | None = None,
+    trusted_proxy: str = "",
     extras: Extras = Extras(),
     open_browser: bool = False,
     on_ready: Callable[[str], None] | None = None,
@@ -417,6 +450,7 @@ def serve(
         host: Address to listen on. Any other than this computer's own needs a password.
         port: Port to listen on; 0 takes a free one.
         password: Asked for together with the user name `pilcrow`.
+        trusted_proxy: Address or network of a proxy that is believed where a request comes from.
         extras: What the page can do without.
         open_browser: Whether to open the page once it is there.
         on_ready: Called with the page's address once it answers.
@@ -438,10 +472,10 @@ def serve(
         if open_browser:
             webbrowser.open(address)
 
-    _server(app, ready).run(sockets=[listening])
+    _server(app, ready, trusted_proxy).run(sockets=[listening])
 
 
-def _server(app: FastAPI, ready: Callable[[], None]) -> Any:
+def _server(app: FastAPI, ready: Callable[[], None], trusted_proxy: str) -> Any:
     import uvicorn
 
     class Server(uvicorn.Server):
@@ -450,7 +484,15 @@ def _server(app: FastAPI, ready: Callable[[], None]) -> Any:
             ready()
 
     # Open tabs hold a heartbeat connection; without a limit Ctrl-C would wait for each of them.
-    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        timeout_graceful_shutdown=1,
+        ws="none",
+        # anybody on this computer, and any tunnel, could say to come from another address
+        proxy_headers=bool(trusted_proxy),
+        forwarded_allow_ips=trusted_proxy,
+    )
     return Server(config)
 
 

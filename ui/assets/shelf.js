@@ -150,7 +150,7 @@ let leftOut = []; // [name, why] of files that are not sent, for the job's list
 
 /** Called by Gradio when the files are at the server: what was dropped with them and stayed here. */
 window.pilcrow.leftOut = () => {
-  const names = JSON.stringify(leftOut);
+  const names = JSON.stringify(leftOut.slice(0, 1000)); // as many as the server lists
   leftOut = [];
   return names;
 };
