@@ -14,7 +14,7 @@ from index.digests import sha256
 from index.files import make_private
 from rag.types import Answer
 from tests.fakes import BagOfWordsEncoder
-from ui import feedback, uploads
+from ui import copies, feedback
 from ui.conversations import Conversations, Turn, new_key
 
 
@@ -46,7 +46,7 @@ def filled(tmp_path: Path) -> Path:
     (tmp_path / "sent.txt").write_text("Cables lie under the sea.\n")
     (tmp_path / "sent.txt").chmod(0o644)
     with Library.open(folder, encoder=BagOfWordsEncoder()) as library:
-        uploads.keep([str(tmp_path / "sent.txt")], folder / "uploads")
+        copies.take_in([str(tmp_path / "sent.txt")], folder / "uploads", {})
         library.update([articles, folder / "uploads"])
         library.search("forum")
         Conversations(folder).keep("c1", Turn(new_key(), "Who met in Kyoto?"))
