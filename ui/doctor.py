@@ -167,7 +167,10 @@ def _network(settings: Settings) -> CheckLine:
 
 def _silence(reporters: Sequence[str]) -> CheckLine:
     """What of ours has reports to its maker, loaded with the switches set; says what was tried."""
-    found = silence.heard(reporters)
+    try:
+        found = silence.heard(reporters)
+    except OSError as error:
+        return CheckLine("calling home", False, f"nothing could be tried: {error.strerror}")
     if found.wrong:
         remedy = "do not go on while your articles are secret, and report this"
         return CheckLine("calling home", False, f"{found.wrong}; {remedy}")
@@ -183,6 +186,8 @@ def _parsers() -> CheckLine:
             held = sandbox.confinement()
         except Unreadable as error:
             return CheckLine("parsers", False, f"their process does not work: {error.reason}")
+        except OSError as error:
+            return CheckLine("parsers", False, f"their process does not start: {error.strerror}")
     what = {"your other files": held.files, "the network": held.network}
     shut = " and ".join(name for name, closed in what.items() if closed)
     free = " and ".join(name for name, closed in what.items() if not closed)
