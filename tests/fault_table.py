@@ -73,6 +73,7 @@ G44 | wrong dates, documents, k, empty questions in a history | one line that na
 G45 | devices as exports, no memory, 32 threads | refused, one line, no descriptor stays
 G46 | exported answers that were forged, in data or looks | found, or said that nobody vouches
 G47 | text that a web page hides, in 35 ways | not indexed, so never cited
+G48 | Central European, Turkish, DOS and Mac texts | read, or "encoding unclear"; no mojibake
 """.strip()
 FAULTS = [Fault(*(part.strip() for part in line.split(" | "))) for line in _FAULTS.splitlines()]
 
