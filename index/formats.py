@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from index import frontmatter
+from index import encodings, frontmatter
 from index.credits import clean, parse_date
 from index.types import Document, Span
 
@@ -71,11 +71,6 @@ def sniff(data: bytes) -> str:
 
 # ---------------------------------------------------------------- bytes → text
 
-# Windows-1252 beyond ASCII, as far as prose in Western languages uses it.
-_WESTERN = re.compile(
-    "[\\xa0-\\xab\\xad-\\xae\\xb0-\\xb1\\xb4\\xb6-\\xb8\\xba\\xbb\\xbf-\\xd6\\xd8-\\xf6\\xf8-\\xff"
-    "\\u0152\\u0153\\u0160\\u0161\\u0178\\u017d\\u017e\\u2013-\\u203a\\u20ac\\u2122]"
-)
 BOMS = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
     (b"\xff\xfe\x00\x00", "utf-32"),
@@ -85,15 +80,17 @@ BOMS = (
 )
 # Guessing an encoding needs some text, not all of 50 MB.
 _SAMPLE = 100_000
+_ENOUGH = 24
+"""Bytes beyond ASCII, without which a detector only guesses."""
 
 
 def decode(data: bytes) -> str:
     """The text of some bytes: line ends as line feeds, no byte-order mark, nothing else changed.
 
-    UTF-8 first, else what the byte-order mark says, else a guess.
+    UTF-8 first, else what the byte-order mark says, else a guess, if there is a good one.
 
     Raises:
-        Unreadable: binary data, or text in no encoding we know.
+        Unreadable: binary data, or text in no encoding we know, or in any of several.
     """
     text = _decoded(data)
     # Form feeds, tabs and terminal escapes do occur in text; these hardly ever.
@@ -115,7 +112,7 @@ def _decoded(data: bytes) -> str:
         return _mostly(text)  # UTF after all, with some bytes damaged
     if b"\x00" in data:
         raise Unreadable("not text (binary)")
-    guess = _guess(data[:_SAMPLE])
+    guess = _guess(data)
     if guess is None:
         raise Unreadable("not text (binary, or an unknown encoding)")
     return _mostly(data.decode(guess, "replace"))
@@ -127,18 +124,30 @@ def _mostly(text: str) -> str:
     return text
 
 
-def _guess(sample: bytes) -> str | None:
-    """The most likely encoding of bytes that are not UTF-8."""
-    western = sample.decode("cp1252", "replace")
-    accents = [char for char in western if not char.isascii()]
-    # Detectors go astray on a few accents in a short text; Windows-1252 is by far the likeliest.
-    few = 0.3 if len(sample) < 300 else 0.08
-    if len(accents) <= few * len(sample) and all(map(_WESTERN.match, accents)):
-        return "cp1252"
+def _guess(data: bytes) -> str | None:
+    """The most likely encoding of bytes that are not UTF-8.
+
+    Raises:
+        Unreadable: when several are as likely: wrong letters would be worse.
+    """
+    unclear = Unreadable("its encoding is unclear; save it as UTF-8, then add it again")
+    try:
+        if found := encodings.latin(data):
+            return found
+    except encodings.Unclear:
+        raise unclear from None
     from charset_normalizer import from_bytes
 
+    sample = data[:_SAMPLE]
     best = from_bytes(sample).best()
-    return best.encoding if best else None
+    if best is None:
+        return None
+    # of a few letters it is no judge, nor of Latin ones; these with some Chinese are another matter
+    text = str(best)
+    few = sum(byte > 127 for byte in sample) < _ENOUGH
+    if few or (encodings.is_latin(text) and not any(c >= "\u2e80" for c in text)):
+        raise unclear
+    return best.encoding
 
 
 # Never drawn, so a reader would not see what the model reads: tags, direction overrides, controls.

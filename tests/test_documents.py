@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfReader, PdfWriter
 
-from index import documents
+from index import documents, encodings
 from index.documents import Unreadable, is_article, parse, read_bytes, visible, walk
 
 PROSE = (
@@ -73,7 +73,7 @@ def test_unicode_encodings(encoding: str) -> None:
     assert parse("x.txt", data, ".txt").text == "Größe\nund Höhe\n"
 
 
-@pytest.mark.fault("C2")
+@pytest.mark.fault("C2", "G48")
 @pytest.mark.parametrize(
     ("text", "encoding"),
     [
@@ -81,11 +81,61 @@ def test_unicode_encodings(encoding: str) -> None:
         ("Die Straße führt über den Fluß. “Größe” zählt nicht – nie.", "cp1252"),
         ("Le café était fermé. Où êtes-vous allés ? Ça n'a pas marché.", "latin-1"),
         ("Интернет связывает людей по всему миру. Это было давно и неправда.", "cp1251"),
+        ("Wczoraj w Łodzi otwarto nowe muzeum, które się wszystkim podoba.", "iso8859_2"),
+        ("Wczoraj w Łodzi otwarto nowe muzeum, które się wszystkim podoba.", "cp1250"),
+        ("Vláda se v Praze sešla a rozhodla, že most přes řeku zůstane.", "iso8859_2"),
+        ("Vláda se v Praze sešla a rozhodla, že most přes řeku zůstane.", "cp852"),
+        ("Az őrült kőműves nem volt ott, és a ház üres.", "iso8859_2"),
+        ("Bu şehirde çok güzel bir müze var.", "cp1254"),
+        ("Bu şehirde çok güzel bir müze var ve değişik şeyler görülebilir.", "cp857"),
+        ("Die Größe der Häuser überraschte die Gäste aus Köln.", "cp850"),
+        ("Die Größe der Häuser überraschte die Gäste aus Köln.", "mac_roman"),
+        ("Vilnius yra Lietuvos sostinė, kurioje gyvena daug žmonių.", "cp1257"),
+        ("Das kostet für Sie 5 €, und nicht mehr als das.", "iso8859_15"),
+        ("In the café Zoë met François Müller and Señor Núñez from Århus.", "latin-1"),
+        ("He said “no” – and left. It’s over… the end", "cp1252"),
+        ("¿Dónde está el niño? Más allá del río.", "mac_roman"),
+        ("m² und m³, ½ Liter, 20 °C: das ist für die Küche.", "cp1252"),
+        (
+            "Äpfel, Öl, Übermut: für Mädchen, Größen, Flüsse, Bäche, Höhlen, Türme, Gärten, Öfen, "
+            "Löwen, Bären, Füchse, Hühner, Gänse, Möwen, Käfer, Flöhe, Kröten und Krähen. " * 4,
+            "latin-1",
+        ),
         ("インターネットの管理には多国間主義が必要です。京都で会議が開かれました。", "shift_jis"),
     ],
 )
 def test_older_encodings(text: str, encoding: str) -> None:
     assert parse("x.txt", text.encode(encoding), ".txt").text == text
+
+
+@pytest.mark.fault("G48")
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [("Ærø", "latin-1"), ("Žába", "cp852"), ("ışık", "cp1254"), ("Привет", "cp1251"),
+     ("Привет and the rest of it in English words", "koi8-r")],
+)  # fmt: skip
+def test_what_may_be_in_several_encodings_is_refused_rather_than_read_wrongly(
+    text: str, encoding: str
+) -> None:
+    with pytest.raises(Unreadable, match="encoding is unclear; save it as UTF-8"):
+        parse("x.txt", text.encode(encoding), ".txt")
+
+
+@pytest.mark.fault("G48")
+def test_letters_that_come_late_are_looked_at_too() -> None:
+    text = "Plain words to begin with.\n" * 10_000 + "Wczoraj w Łodzi otwarto muzeum, które jest."
+    assert parse("x.txt", text.encode("iso8859_2"), ".txt").text == text
+
+
+@pytest.mark.fault("G48")
+@given(st.binary(max_size=200))
+def test_bytes_are_never_read_as_what_they_do_not_encode(data: bytes) -> None:
+    try:
+        found = encodings.latin(data)
+    except encodings.Unclear:
+        return
+    if found is not None:
+        assert data.decode(found).encode(found) == data
 
 
 @pytest.mark.fault("C2")
