@@ -45,6 +45,8 @@ class CallGate:
             "/gradio_api/run/predict": lambda given: _is_event(given, calls.at_once),
             "/gradio_api/queue/join": lambda given: _is_event(given, calls.queued),
             "/gradio_api/component_server": lambda given: _is_request(given, calls.desk),
+            "/gradio_api/cancel": _is_flat,
+            "/gradio_api/reset": _is_flat,
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,7 +63,7 @@ class CallGate:
         except ClientDisconnect:  # a closed tab is nobody's mistake
             return
         try:
-            fits = check(json.loads(body))
+            fits = check(json.loads(body.decode()))  # Gradio, too, reads UTF-8 only
         except (ValueError, RecursionError):
             fits = False
         if not fits:
@@ -119,16 +121,15 @@ def _is_flat(given: Any) -> bool:
 
 
 def _are_files(given: Any) -> bool:
-    """Whether this is a list of files, each told by plain values and its `meta`."""
-    return given is None or (
-        isinstance(given, list)
-        and all(
-            isinstance(one, dict)
-            and isinstance(one.get("path"), str)
-            and _is_flat(one.get("meta"))
-            and _is_flat({key: value for key, value in one.items() if key != "meta"})
-            for one in given
-        )
+    """Whether these are files, one at least, each told by plain values and its `meta`."""
+    if not (isinstance(given, list) and given):
+        return False
+    return all(
+        isinstance(one, dict)
+        and isinstance(one.get("path"), str)
+        and _is_flat(one.get("meta"))
+        and _is_flat({key: value for key, value in one.items() if key != "meta"})
+        for one in given
     )
 
 
