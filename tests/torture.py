@@ -23,7 +23,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -328,8 +328,7 @@ class Scenario:
         """Kill the command somewhere, most often once it writes, while somebody may be reading."""
         writing = self._rng.random() < 2 / 3
         watched = self._rng.random() < 2 / 3
-        with self._shop.library(store) as library:
-            look = partial(self._look, library) if watched and library else _look_away
+        with self._watching(store) if watched else nullcontext(_look_away) as look:
             run = self._shop.start(store, self._arguments)
             began = time.monotonic()
             if writing:
@@ -358,6 +357,20 @@ class Scenario:
         while run.process.poll() is None and (now := time.monotonic()) < min(until, deadline):
             look()
             time.sleep(max(0.0, min(0.02, until - now)))
+
+    @contextmanager
+    def _watching(self, store: Path) -> Iterator[Callable[[], None]]:
+        """What somebody does who reads, in a library opened as soon as there is one."""
+        library: Library | None = None
+        with ExitStack() as stack:
+
+            def look() -> None:
+                nonlocal library
+                library = library or stack.enter_context(self._shop.library(store))
+                if library:
+                    self._look(library)
+
+            yield look
 
     def _look(self, library: Library) -> None:
         """What somebody sees who reads now: every text and every hit whole, of one side."""
