@@ -261,10 +261,12 @@ COMMANDS = ("add", "fresh add", "rebuild", "rebuild --full", "remove")
 class Scenario:
     """One command from one beginning, to be disturbed again and again."""
 
-    def __init__(self, shop: Shop, folder: Path, rng: random.Random, tally: Counter[str]) -> None:
+    def __init__(
+        self, shop: Shop, folder: Path, name: str, rng: random.Random, tally: Counter[str]
+    ) -> None:
         """Make the beginning, and see how the command ends undisturbed."""
         self._shop, self._folder, self._rng, self._tally = shop, folder, rng, tally
-        self.name = rng.choice(COMMANDS)
+        self.name = name
         self._atomic = self.name in ("rebuild --full", "remove")
         shelf, self._start = folder / "articles", folder / "before" / "library"
         self._start.parent.mkdir(parents=True)
@@ -456,7 +458,8 @@ class Campaign:
             folder = self._folder / f"scenario{number}"
             rng = random.Random(f"{seed}.{number}")
             try:
-                scenario = Scenario(self._shop, folder, rng, self._tally)
+                name = COMMANDS[number % len(COMMANDS)]
+                scenario = Scenario(self._shop, folder, name, rng, self._tally)
                 for trial in range(_TIMES):
                     if self._done():
                         break
