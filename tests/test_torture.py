@@ -39,9 +39,9 @@ def torture(folder: Path, *options: str) -> tuple[int, str]:
 
 @pytest.mark.fault("G58")
 def test_a_few_kills_find_nothing_and_leave_nothing(tmp_path: Path) -> None:
-    code, said = torture(tmp_path, "--kills", "3", "--seed", "0")
+    code, said = torture(tmp_path, "--kills", "3", "--seed", "1")
     assert code == 0, said
-    assert said.startswith("torture with seed 0 in ")
+    assert said.startswith("torture with seed 1 in ")
     assert " kills in " in said.splitlines()[-1]
     assert said.rstrip().endswith(": 0 findings")
     assert not list(tmp_path.iterdir())
@@ -51,7 +51,7 @@ def test_a_command_line_that_loses_everything_is_found_out(tmp_path: Path) -> No
     (script := tmp_path / "bad.py").write_text(LOSES_ALL_AFTER_A_KILL)
     pilcrow = f"{sys.executable} {script}"
     code, said = torture(
-        tmp_path, "--kills", "9", "--findings", "1", "--seed", "43", "--pilcrow", pilcrow
+        tmp_path, "--kills", "9", "--findings", "1", "--seed", "1", "--pilcrow", pilcrow
     )
     assert code == 1, said
     assert "again: make torture TORTURE=" in said

@@ -23,7 +23,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -261,10 +261,12 @@ COMMANDS = ("add", "fresh add", "rebuild", "rebuild --full", "remove")
 class Scenario:
     """One command from one beginning, to be disturbed again and again."""
 
-    def __init__(self, shop: Shop, folder: Path, rng: random.Random, tally: Counter[str]) -> None:
+    def __init__(
+        self, shop: Shop, folder: Path, name: str, rng: random.Random, tally: Counter[str]
+    ) -> None:
         """Make the beginning, and see how the command ends undisturbed."""
         self._shop, self._folder, self._rng, self._tally = shop, folder, rng, tally
-        self.name = rng.choice(COMMANDS)
+        self.name = name
         self._atomic = self.name in ("rebuild --full", "remove")
         shelf, self._start = folder / "articles", folder / "before" / "library"
         self._start.parent.mkdir(parents=True)
@@ -328,8 +330,7 @@ class Scenario:
         """Kill the command somewhere, most often once it writes, while somebody may be reading."""
         writing = self._rng.random() < 2 / 3
         watched = self._rng.random() < 2 / 3
-        with self._shop.library(store) as library:
-            look = partial(self._look, library) if watched and library else _look_away
+        with self._watching(store) if watched else nullcontext(_look_away) as look:
             run = self._shop.start(store, self._arguments)
             began = time.monotonic()
             if writing:
@@ -358,6 +359,20 @@ class Scenario:
         while run.process.poll() is None and (now := time.monotonic()) < min(until, deadline):
             look()
             time.sleep(max(0.0, min(0.02, until - now)))
+
+    @contextmanager
+    def _watching(self, store: Path) -> Iterator[Callable[[], None]]:
+        """What somebody does who reads, in a library opened as soon as there is one."""
+        library: Library | None = None
+        with ExitStack() as stack:
+
+            def look() -> None:
+                nonlocal library
+                library = library or stack.enter_context(self._shop.library(store))
+                if library:
+                    self._look(library)
+
+            yield look
 
     def _look(self, library: Library) -> None:
         """What somebody sees who reads now: every text and every hit whole, of one side."""
@@ -443,7 +458,8 @@ class Campaign:
             folder = self._folder / f"scenario{number}"
             rng = random.Random(f"{seed}.{number}")
             try:
-                scenario = Scenario(self._shop, folder, rng, self._tally)
+                name = COMMANDS[number % len(COMMANDS)]
+                scenario = Scenario(self._shop, folder, name, rng, self._tally)
                 for trial in range(_TIMES):
                     if self._done():
                         break
