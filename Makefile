@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-# llama-cpp-python arrives as source; requirements/llama.cmake trims and mends it. The vision library
+# llama-cpp-python arrives as source; .ci/requirements/llama.cmake trims and mends it. The vision library
 # (LLAVA) is not ours to need either.
 LLAMA_FLAGS := -DLLAVA_BUILD=OFF '-DCMAKE_PROJECT_llama_cpp_INCLUDE=$(CURDIR)/requirements/llama.cmake'
 
@@ -38,22 +38,22 @@ check: .venv/.installed-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m tests.audit
+	@$(BIN)/python -m tests.programs.audit
 
 faults: .venv/.installed-dev
-	@$(BIN)/python -m tests.fault_table
+	@$(BIN)/python -m tests.programs.fault_table
 
 # For longer, or the same again: make torture TORTURE="--kills 500", "--minutes 30", "--seed 77"
 torture: .venv/.installed-dev
-	@$(BIN)/python -m tests.torture $(TORTURE)
+	@$(BIN)/python -m tests.programs.torture $(TORTURE)
 
 # What is locked stays while it fits its range; the newest of everything: make lock LOCK=--upgrade
 lock: .venv/.installed-dev
-	@$(BIN)/python -m tests.lock $(LOCK)
+	@$(BIN)/python -m tests.programs.lock $(LOCK)
 
 # Keep the synthetic libraries (1.7 GB) for the next time: make bench BENCH="--folder DIR"
 bench: .venv/.installed-dev
-	@$(BIN)/python -m tests.bench_speed $(BENCH)
+	@$(BIN)/python -m tests.benchmarks.bench_speed $(BENCH)
 
 wheel: .venv/.installed-dev
 	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
@@ -69,33 +69,33 @@ wheel: .venv/.installed-dev
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
 	  echo "No virtual environment could be made (Debian: apt install python3-venv)"; exit 1; }
 
-.venv/.build: requirements/build.txt | .venv/bin/python
-	@$(LOCKED) --quiet --only-binary :all: -r requirements/build.txt
+.venv/.build: .ci/requirements/build.txt | .venv/bin/python
+	@$(LOCKED) --quiet --only-binary :all: -r .ci/requirements/build.txt
 	@touch $@
 
 # Compiled for this very processor: pip's cache may hold what another one, or other flags, made
-.venv/.llama: requirements/llama.txt requirements/llama.cmake | .venv/.build
+.venv/.llama: .ci/requirements/llama.txt .ci/requirements/llama.cmake | .venv/.build
 	@echo "==> Installing llama.cpp: compiled once, about 4 minutes on two idle cores"
 	@command -v c++ >/dev/null || command -v clang++ >/dev/null || command -v g++ >/dev/null || \
 	  echo "    No C++ compiler found: if this fails, install one (Debian: build-essential)"
 	@CMAKE_ARGS="$(LLAMA_FLAGS) $$CMAKE_ARGS" $(LOCKED) --progress-bar off --no-cache-dir \
-	  --force-reinstall --no-build-isolation -r requirements/llama.txt
+	  --force-reinstall --no-build-isolation -r .ci/requirements/llama.txt
 	@touch $@
 
-PARTS := $(addprefix requirements/, cpu.txt run.txt cuda.txt)
+PARTS := $(addprefix .ci/requirements/, cpu.txt run.txt cuda.txt)
 
 .venv/.installed: pyproject.toml $(PARTS) .venv/.build .venv/.llama
 	@echo "==> Installing Pilcrow and its parts (a few minutes the first time, mostly torch)"
-	@$(LOCKED) --quiet --only-binary :all: -r requirements/cpu.txt 2>/dev/null || \
+	@$(LOCKED) --quiet --only-binary :all: -r .ci/requirements/cpu.txt 2>/dev/null || \
 	  echo "    torch for the CPU alone is not offered here; the larger one of the index does as well"
-	@$(LOCKED) --quiet --only-binary :all: -r requirements/run.txt
+	@$(LOCKED) --quiet --only-binary :all: -r .ci/requirements/run.txt
 	@if [ "$$(uname)" = Linux ] && $(BIN)/python -m pip show torch | grep -q '^Requires:.*nvidia-'; \
 	then echo "==> Installing what torch needs that was built for CUDA (some gigabytes)"; \
-	  $(LOCKED) --quiet --only-binary :all: -r requirements/cuda.txt; fi
+	  $(LOCKED) --quiet --only-binary :all: -r .ci/requirements/cuda.txt; fi
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/.installed-dev: requirements/dev.txt .venv/.installed
+.venv/.installed-dev: .ci/requirements/dev.txt .venv/.installed
 	@echo "==> Installing the tools for tests and checks"
-	@$(LOCKED) --quiet --only-binary :all: -r requirements/dev.txt
+	@$(LOCKED) --quiet --only-binary :all: -r .ci/requirements/dev.txt
 	@touch $@

@@ -18,20 +18,24 @@ from math import log
 from pathlib import Path
 from typing import Any, TypeVar
 
-from index import database, files, finding, places, ranking, vectors
-from index.checking import check_library, damage
-from index.cores import one_core, usable_cores
-from index.encoder import Encoder, EncoderIdentity, QuestionVectors
+from index import discovery
+from index.embedding.encoder import Encoder, EncoderIdentity, QuestionVectors
 from index.errors import (
     InputError,
     LibraryBusy,
     LibraryMissing,
     LibraryUnwritable,
 )
-from index.lexical import match_query, sound
-from index.precedence import Precedence
-from index.sandbox import Cancelled
-from index.store import Placed, Reader, Store, StoredPassage, Writer
+from index.formats.sandbox import Cancelled
+from index.ingest import Update, require_match
+from index.integrity import check_library, damage
+from index.search import ranking, vectors
+from index.storage import database
+from index.storage.store import Placed, Reader, Store, StoredPassage, Writer
+from index.system import files, roots
+from index.system.cpu import one_core, usable_cores
+from index.system.priority import Precedence
+from index.tokenization import match_query, sound
 from index.types import (
     CheckReport,
     Document,
@@ -46,7 +50,6 @@ from index.types import (
     Unreachable,
     UpdateReport,
 )
-from index.updating import Update, require_match
 
 _FILE, _CACHE, _LOCK, _HOLDER = database.FILE, "vectors.cache", "write.lock", "writer.json"
 # Candidates that each leg hands to the joint ranking; on the visible sets more changed nothing.
@@ -109,9 +112,9 @@ class Library:
             LibraryMismatch: when another version of Pilcrow made it.
             LibraryUnwritable: when the disk or its permissions refuse.
         """
-        places.settled(path)  # refuses what is no path
+        roots.settled(path)  # refuses what is no path
         folder = Path(path).absolute()
-        there = places.look(folder / _FILE)
+        there = roots.look(folder / _FILE)
         if there.kind == "closed":
             raise LibraryUnwritable(
                 f"no library can be looked for in {str(path)!r} ({there.reason}). Make the folder "
@@ -122,7 +125,7 @@ class Library:
                 raise LibraryMissing(
                     f"no library at {str(path)!r}. Make one: pilcrow --store {path} add ARTICLES"
                 )
-            if places.look(folder).kind == "file":
+            if roots.look(folder).kind == "file":
                 raise InputError(f"{str(path)!r} is a file; a library is a folder")
             _make(folder)
         files.make_private(folder)
@@ -173,8 +176,8 @@ class Library:
             LibraryBusy: when another process is writing.
             LibraryMismatch: when the library was made with another encoder or chunker.
         """
-        within = None if folder is None else places.settled(folder)
-        wanted = [places.settled(one) for one in _several(paths, "paths")]
+        within = None if folder is None else roots.settled(folder)
+        wanted = [roots.settled(one) for one in _several(paths, "paths")]
         with self._writing(dry_run):
             work = Update(self._store, self.encoder, progress, self._giving_way(cancelled))
             report = work.run(wanted, dry_run=dry_run, folder=within)
@@ -240,19 +243,19 @@ class Library:
             InputError: when nothing of it is in the library; then nothing changes.
             LibraryBusy: when another process is writing.
         """
-        given = places.settled(path)
+        given = roots.settled(path)
         with self._writing():
             with self._store.writing() as writer:
-                names = finding.names_of(writer.places(), given)
-                found = [one for one in writer.placed() if finding.is_under(one.path, names)]
-                known = [one for one in writer.places() if finding.is_under(one, names)]
+                names = discovery.names_of(writer.places(), given)
+                found = [one for one in writer.placed() if discovery.is_under(one.path, names)]
+                known = [one for one in writer.places() if discovery.is_under(one, names)]
                 if not found and not known:
                     raise InputError(
                         f"nothing under {str(path)!r} was ever added. See: pilcrow list"
                     )
                 for place in known:
                     writer.drop_place(place)
-                writer.include(one for one in writer.excluded() if finding.is_under(one, names))
+                writer.include(one for one in writer.excluded() if discovery.is_under(one, names))
                 self._take_out(writer, found)
             return self._receipt(writer, found)
 
@@ -291,7 +294,7 @@ class Library:
         """The documents whose files cannot be seen now; they are kept, and found all the same."""
         with self._store.reading() as reader:
             held = reader.placed()
-        return finding.unreachable(held)
+        return discovery.unreachable(held)
 
     def restore(self, receipt: Receipt) -> UpdateReport:
         """Take back what was removed: each document from its file, under the id it had.
@@ -465,7 +468,7 @@ class Library:
         """What embeds here, made on first use."""
         with self._encoder_lock:
             if self._given_encoder is None:
-                from index.encoder import SentenceTransformerEncoder
+                from index.embedding.encoder import SentenceTransformerEncoder
 
                 self._given_encoder = SentenceTransformerEncoder(threads=self._threads)
             return self._given_encoder

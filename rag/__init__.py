@@ -17,8 +17,8 @@ from pathlib import Path
 
 from index.library import Library
 from rag.assistant import Assistant
-from rag.conversation import History
 from rag.errors import InputError, LibraryMissing, ModelMissing, PilcrowError, QuestionError
+from rag.query.follow_ups import History
 from rag.types import Answer, Citation, Statement
 
 __all__ = [

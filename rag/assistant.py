@@ -15,12 +15,19 @@ from functools import partial
 from typing import Any, Literal
 
 from index import Hit, Library
-from index.cores import usable_cores
 from index.errors import PilcrowError
-from index.lexical import sound, words
 from index.library import check_scope
-from rag import about, citations, conflicts, evidence, gate, prompt, showing
-from rag.conversation import (
+from index.system.cpu import usable_cores
+from index.tokenization import sound, words
+from rag.errors import ModelFailed, ModelMissing, QuestionError
+from rag.grounding import citations, conflicts, evidence, presentation
+from rag.grounding.short_answer import in_dateline, right_sort, short_answer
+from rag.llm import prompt
+from rag.llm.generator import Generator, PromptRead
+from rag.llm.queue import Waiting
+from rag.query import meta_questions
+from rag.query.answer_type import asks_for_list
+from rag.query.follow_ups import (
     History,
     about_what,
     fresh,
@@ -29,16 +36,11 @@ from rag.conversation import (
     speaker_of,
     speaks_to,
 )
-from rag.errors import ModelFailed, ModelMissing, QuestionError
-from rag.generator import Generator, PromptRead
-from rag.kinds import asks_for_list
-from rag.reader import Reader, Reading, ReadSentence, Within
-from rag.reader.choice import OWN, SecondRung, close_reader
-from rag.short_answer import in_dateline, right_sort, short_answer
-from rag.times import Time, time_of, weigh
-from rag.turns import Waiting
+from rag.query.text_features import content_stems
+from rag.query.time_scope import Time, time_of, weigh
+from rag.reader import Reader, Reading, ReadSentence, Within, gate
+from rag.reader.rerankers import OWN, SecondRung, close_reader
 from rag.types import Answer, Citation, Evidence, PassageRead, State, Timings
-from rag.wording import content_stems
 
 LONGEST_QUESTION = 2_000
 """Characters. A question longer than a page is a document: add it instead."""
@@ -241,8 +243,8 @@ class Assistant:
         yield _snapshot(run, "not_found", stage="searching")
 
         # 0. about the assistant itself? the library's own list answers
-        if topic := about.topic_of(question):
-            text = about.reply(topic, self.library)
+        if topic := meta_questions.topic_of(question):
+            text = meta_questions.reply(topic, self.library)
             run.notes.append("From the library's own list, not from a document.")
             yield replace(_finished(run, "answered", (), ()), text=text, model="none")
             return
@@ -318,9 +320,9 @@ class Assistant:
             verified = citations.verify(draft, chosen, self._enough)
             refusal = "dropped"
             if verified:
-                refusal = showing.refusal(verified, shown, best, small=self._small)
+                refusal = presentation.refusal(verified, shown, best, small=self._small)
             if verified and not refusal and self._small:
-                verified = showing.whole(found.form, verified)
+                verified = presentation.whole(found.form, verified)
             run.explain.setdefault("drafts", []).append(
                 {"ids": list(draft.ids), "text": draft.text,
                  "outcome": refusal or (verified.outcome if verified else "")}
@@ -331,7 +333,9 @@ class Assistant:
             elif self._small:
                 break  # a small model that has left the point does not come back to it
         beside = [*found.rivals, *found.members]
-        if completed := showing.completed(shown, chosen, beside, found.form, small=self._small):
+        if completed := presentation.completed(
+            shown, chosen, beside, found.form, small=self._small
+        ):
             yield completed
 
     def _drafts(
@@ -437,7 +441,7 @@ class Assistant:
         """The second rung's reading; of a question that leans on others the first rung's.
 
         The form that such a question was found by is none that anybody would ask, and no network
-        here has learnt to read it: of 17 follow-ups (tests/test_follow_ups.py) one more went wrong.
+        here has learnt to read it: of 17 follow-ups (tests/rag/test_real_follow_ups.py) one more went wrong.
         """
         reader = self._close_reader  # another question may give it up meanwhile
         if reader and looked.told is None:
@@ -454,7 +458,9 @@ class Assistant:
     def _members(self, form: str, within: Within) -> list[ReadSentence]:
         """The sentences of a list: every passage is looked at, not only those of the best."""
         hits = self._search(form, within, _LIST_HITS)
-        return showing.members(form, self._reader.read(form, hits, within, wide=True).sentences)
+        return presentation.members(
+            form, self._reader.read(form, hits, within, wide=True).sentences
+        )
 
     def _date_of(self, within: Within, event: str) -> str:
         """The date of the passage that names an event, empty when none names it whole."""
@@ -524,8 +530,8 @@ def check_history(history: object) -> None:
 
 def _default_generator(model: str | None, threads: int | None) -> tuple[Generator | None, str]:
     """The model, or None and why there is none. A model the person named must be there."""
-    from rag.generator import find_model
-    from rag.model_process import SupervisedGenerator
+    from rag.llm.client import SupervisedGenerator
+    from rag.llm.generator import find_model
 
     try:
         # one core stays free for whoever asks: when all are taken, llama.cpp's threads spin waiting

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from index.cores import usable_cores
+from index.system.cpu import usable_cores
 from rag.errors import InputError
 
 

@@ -15,8 +15,8 @@ from itertools import islice
 from typing import Protocol
 
 from index.types import Passage
+from rag.query.text_features import content_stems, names, numbers
 from rag.types import Answer
-from rag.wording import content_stems, names, numbers
 
 _TRIED = 4
 """Candidates asked per document before the next one has its turn."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.fault_table import FAULTS, OPEN, PAGE, TABLE
+from tests.programs.fault_table import FAULTS, OPEN, PAGE, TABLE
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def told() -> Any:
     constructor recursion depth mismatch", python/cpython#106905), and tests before this one may
     have left servers running.
     """
-    asked = [sys.executable, "-m", "tests.fault_table", "--json"]
+    asked = [sys.executable, "-m", "tests.programs.fault_table", "--json"]
     done = subprocess.run(asked, check=True, capture_output=True, cwd=TABLE.parent.parent)
     return json.loads(done.stdout)
 

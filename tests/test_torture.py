@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from index import Library
-from tests.fakes import BagOfWordsEncoder
-from tests.torture import ROOT, Finding, State, judge
+from tests.programs.torture import ROOT, Finding, State, judge
+from tests.support.fakes import BagOfWordsEncoder
 
 LOSES_ALL_AFTER_A_KILL = """
 import shutil, sys
 from pathlib import Path
-from tests.pilcrow_by_words import main
+from tests.programs.pilcrow_by_words import main
 
 store = Path(sys.argv[sys.argv.index("--store") + 1])
 begun = store.with_suffix(".begun")
@@ -32,7 +32,15 @@ finally:
 
 def torture(folder: Path, *options: str) -> tuple[int, str]:
     """The exit status of a small campaign, and all it said."""
-    command = [sys.executable, "-m", "tests.torture", "--cheap", "--folder", str(folder), *options]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.programs.torture",
+        "--cheap",
+        "--folder",
+        str(folder),
+        *options,
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
@@ -104,7 +112,15 @@ def test_a_disk_that_takes_no_more_of_a_file_costs_one_line(tmp_path: Path, bloc
     for number in range(20):
         (shelf / f"{number}.txt").write_text(f"Cable {number} lies under the sea.\n" * 40)
     store = tmp_path / "library"
-    add = [sys.executable, "-m", "tests.pilcrow_by_words", "--store", str(store), "add", str(shelf)]
+    add = [
+        sys.executable,
+        "-m",
+        "tests.programs.pilcrow_by_words",
+        "--store",
+        str(store),
+        "add",
+        str(shelf),
+    ]
     limited = ["sh", "-c", f'ulimit -f {blocks}; exec "$@"', "sh", *add]
     done = subprocess.run(limited, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 74 or (done.returncode == 0 and blocks > 8), done.stderr

@@ -21,7 +21,7 @@ import typer
 from typer.core import TyperGroup
 
 from index.errors import LibraryMissing, PilcrowError
-from index.offline import stay_offline
+from index.system.offline import stay_offline
 from index.types import CheckLine, Progress
 from ui.terminal import (
     clean,
@@ -71,7 +71,7 @@ def _make_assistant(library: Library, settings: Settings, quotes_only: bool) -> 
 
 
 def _serve(assistant: Assistant, library: Library, **options: Any) -> None:
-    from ui.web import serve
+    from ui.page.app import serve
 
     serve(assistant, library, **options)
 
@@ -247,12 +247,12 @@ def remove(
     as_json: JsonOption = False,
 ) -> None:
     """Remove documents; your files stay where they are, what you uploaded is deleted."""
-    from ui import copies
+    from ui.page import upload_copies
 
     session = _session(ctx, store, as_json)
     with session.library() as library:
         receipt = library.remove(documents)
-        copies.discard(library, [one.path for one in receipt.origins])
+        upload_copies.discard(library, [one.path for one in receipt.origins])
     _finish_removal(session, receipt)
 
 
@@ -300,12 +300,12 @@ def forget(
 
     It need not be there any more; your files stay where they are, what you uploaded is deleted.
     """
-    from ui import copies
+    from ui.page import upload_copies
 
     session = _session(ctx, store, as_json)
     with session.library() as library:
         receipt = library.forget(place)
-        copies.discard(library, [one.path for one in receipt.origins])
+        upload_copies.discard(library, [one.path for one in receipt.origins])
     _finish_removal(session, receipt)
     if not session.json:
         _say(f"forgot {place}; rebuild does not look there any more")
@@ -409,7 +409,7 @@ def chat(
     With PILCROW_PASSWORD set, the page asks for it.
     """
     import seeds
-    from ui.web import Extras
+    from ui.page.app import Extras
 
     session = _session(ctx, store, False)
     settings = _settings(session, model)
@@ -456,7 +456,7 @@ def check(
 
     Stored text, offsets, vectors and indexes have to agree; conversations have to be readable.
     """
-    from ui import salvage
+    from ui.page import salvage
 
     session = _session(ctx, store, as_json)
     with session.library() as library:
@@ -488,16 +488,16 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Score the answers to a file of questions."""
-    from rag import evaluation
+    from rag.evaluation import run
 
     session = _session(ctx, store, as_json)
-    questions = evaluation.load_questions(file)
-    earlier = evaluation.load_report(against) if against else None
+    questions = run.load_questions(file)
+    earlier = run.load_report(against) if against else None
     with session.library(filled=True) as library, progress_bar(open_console(stderr=True)) as draw:
         assistant = None
         if not retrieval_only:
             assistant = session.parts.make_assistant(library, _settings(session, model), no_model)
-        report = evaluation.evaluate(
+        report = run.evaluate(
             library,
             assistant,
             questions,
@@ -506,11 +506,11 @@ def evaluate(
             retrieval_only=retrieval_only,
             progress=draw and (lambda done, total: draw(Progress("asking", done, total))),
         )
-    comparison = evaluation.compare(report, earlier) if earlier else None
+    comparison = run.compare(report, earlier) if earlier else None
     if session.json:
         _print_json(report.to_dict() | (comparison.to_dict() if comparison else {}))
     else:
-        print(harmless("\n".join(evaluation.report_lines(report, comparison))))
+        print(harmless("\n".join(run.report_lines(report, comparison))))
 
 
 @app.command()
@@ -525,13 +525,13 @@ def verify(
     FILE is what the chat page exports: .html or .json. Exit code 1 when something does not hold;
     what nobody vouches for is said.
     """
-    from rag import sealing, verifying
-    from ui.export import looks, read
+    from rag.grounding import bundle, sealing
+    from ui.page.export import looks, read
 
     session = _session(ctx, store, as_json)
     file = read(path)
     with session.library() as library:
-        findings = verifying.verify(file.saved, library, sealing.key_in(library.path))
+        findings = bundle.verify(file.saved, library, sealing.key_in(library.path))
     findings += looks(file)
     if session.json:
         _print_json([asdict(one) for one in findings])
@@ -543,7 +543,7 @@ def verify(
     elif all(one.vouched for one in findings):
         _say("everything it claims holds")
     else:
-        _say(f"what can be checked here holds; nobody vouches for {verifying.UNVOUCHED}")
+        _say(f"what can be checked here holds; nobody vouches for {bundle.UNVOUCHED}")
     if wrong:
         raise typer.Exit(1)
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from index.errors import LibraryMissing, PilcrowError
-from index.formats import Unreadable
-from index.places import look
-from index.sandbox import Sandbox
+from index.formats.base import Unreadable
+from index.formats.sandbox import Sandbox
+from index.system.roots import look
 from index.types import CheckLine
-from ui import silence
+from ui import calls_home
 
 if TYPE_CHECKING:
     from index.library import Library
@@ -35,7 +35,7 @@ def examine(
     store: Path,
     settings: Settings,
     open_library: Callable[[Path, bool, int], Library],
-    reporters: Sequence[str] = silence.REPORTERS,
+    reporters: Sequence[str] = calls_home.REPORTERS,
 ) -> list[CheckLine]:
     """Findings in the order a person would fix them. Changes nothing, loads no model.
 
@@ -130,7 +130,7 @@ def _llama() -> CheckLine:
 
 def _language_model(settings: Settings) -> CheckLine:
     """The file that `ask` and `chat` would use: there, sound, and the one it should be."""
-    from rag.generator import find_model, verify
+    from rag.llm.generator import find_model, verify
 
     try:
         model = find_model(settings.model)
@@ -144,7 +144,7 @@ def _language_model(settings: Settings) -> CheckLine:
 
 def _embedding_model() -> CheckLine:
     """The packaged weights: there, and the ones they should be."""
-    from index.encoder import SentenceTransformerEncoder
+    from index.embedding.encoder import SentenceTransformerEncoder
 
     try:
         identity = SentenceTransformerEncoder().identity
@@ -168,7 +168,7 @@ def _network(settings: Settings) -> CheckLine:
 def _silence(reporters: Sequence[str]) -> CheckLine:
     """What of ours has reports to its maker, loaded with the switches set; says what was tried."""
     try:
-        found = silence.heard(reporters)
+        found = calls_home.heard(reporters)
     except OSError as error:
         return CheckLine("calling home", False, f"nothing could be tried: {error.strerror}")
     if found.wrong:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from index.lexical import ASKING, words
-from rag.kinds import fits
-from rag.wording import content_stems, names, numbers, stem, years
+from index.tokenization import ASKING, words
+from rag.query.answer_type import fits
+from rag.query.text_features import content_stems, names, numbers, stem, years
 
 Matrix = NDArray[np.float32]
 

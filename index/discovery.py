@@ -1,0 +1,398 @@
+"""Places → what to read: the files that stand for documents, and what became of the others.
+
+A document whose file is not found is *gone* when its folder can be read and shows other things;
+else it is *unreachable* and stays. So does what goes missing in great numbers at once, until a
+person agrees: a disk that is not mounted looks like a folder somebody emptied.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from index.formats import registry
+from index.storage import database
+from index.storage.store import Placed, Reader
+from index.system import roots
+from index.types import FailedFile, Unreachable
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file that stands for a document."""
+
+    id: str
+    place: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What lies at some places now, compared with what the library holds of them."""
+
+    found: tuple[Found, ...] = ()
+    vanished: tuple[str, ...] = ()
+    """Ids of documents to let go of."""
+    unreachable: tuple[Unreachable, ...] = ()
+    failed: tuple[FailedFile, ...] = ()
+    left_out: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+    """Where to look again next time."""
+    dropped: tuple[str, ...] = ()
+    """Where not to: files that are gone and of which nothing is held."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sighted:
+    """A file that was seen, and the document it stands for already."""
+
+    name: str
+    place: str
+    path: Path
+    known: Placed | None
+
+
+def survey(
+    reader: Reader,
+    wanted: Sequence[Path],
+    *,
+    implied: bool = False,
+    forget: bool = False,
+    folder: Path | None = None,
+    lister: registry.Lister = Path.iterdir,
+) -> Survey:
+    """What lies at some places now.
+
+    Args:
+        reader: a state of the library.
+        wanted: files and folders, from `places.settled`.
+        implied: nobody named these places just now.
+        forget: whether to let go of what went missing in great numbers, too.
+        folder: what the files lie in that are wanted; it is remembered in their stead.
+        lister: lists a folder.
+    """
+    walk = _Walk(reader, implied, folder, lister)
+    for place in wanted:
+        walk.visit(place)
+    vanished, unreachable = walk.missing(forget)
+    names = Names(walk.held, vanished)
+    found = tuple(
+        names.identify(one.name, Path(one.place), one.path) for one in walk.sighted.values()
+    )
+    hung = {one.path for one in unreachable}
+    failed = [
+        FailedFile(str(path), reason)
+        for path, reason in walk.closed.items()
+        if str(path) not in hung
+    ]
+    return Survey(
+        found=found,
+        vanished=tuple(one for one in vanished if one not in names.given),
+        unreachable=unreachable,
+        failed=(*walk.failed, *failed),
+        left_out=tuple(walk.left_out),
+        places=tuple(walk.places),
+        dropped=tuple(walk.dropped),
+    )
+
+
+def unreachable(held: Iterable[Placed]) -> tuple[Unreachable, ...]:
+    """The documents whose files cannot be seen now and were not deleted, by what they hang on."""
+    causes, kept = roots.Causes(), _Kept()
+    for one in held:
+        if cause := causes.of(Path(one.path), Path(one.place)):
+            kept.add(cause.path, cause.reason, one.id, cause.empty)
+    return kept.all()
+
+
+def names_of(known: Iterable[str], path: Path) -> tuple[Path, ...]:
+    """A path as it was given and as places that are known lead to it."""
+    real = roots.real(path)
+    links = ((Path(one), roots.real(Path(one))) for one in known)
+    inside = ((link, at) for link, at in links if real.is_relative_to(at))
+    return (path, real, *(link / real.relative_to(at) for link, at in inside))
+
+
+def is_under(path: str, folders: Iterable[Path]) -> bool:
+    """Whether a path is one of these or below one."""
+    return any(Path(path).is_relative_to(folder) for folder in folders)
+
+
+class _Walk:
+    """One look at some places."""
+
+    def __init__(
+        self, reader: Reader, implied: bool, folder: Path | None, lister: registry.Lister
+    ) -> None:
+        self.held = {one.path: one for one in reader.placed()}
+        self.sighted: dict[str, _Sighted] = {}
+        """Files by the path they are held under, else by their real one."""
+        self.closed: dict[Path, str] = {}
+        """What could not be looked into, and why."""
+        self.failed: list[FailedFile] = []
+        self.left_out: dict[str, None] = {}
+        self.places: dict[str, None] = {}
+        self.dropped: list[str] = []
+        self._visited: dict[str, None] = {}
+        self._of_place: dict[str, list[Placed]] = {}
+        self._singly = Counter[Path]()
+        """How many files of a folder were added one by one."""
+        for one in self.held.values():
+            self._of_place.setdefault(one.place, []).append(one)
+            self._singly[Path(one.path).parent] += one.place == one.path
+        self._implied, self._folder, self._lister = implied, folder, lister
+        self._excluded = reader.excluded()
+        self._known = dict.fromkeys(reader.places())
+        self._real = {roots.real(Path(one)): Path(one) for one in reversed(self._known)}
+        self._links = [(real, path) for real, path in self._real.items() if real != path]
+        self._causes = roots.Causes()
+
+    # --- looking --------------------------------------------------------------------------
+
+    def visit(self, place: Path) -> None:
+        """Look at one place, under the name by which the library knows it."""
+        if str(place) not in self._known:
+            place = self._real.get(roots.real(place), place)
+        self._visited[str(place)] = None
+        there = roots.look(place)
+        if there.kind == "folder":
+            self._look_into(place)
+        elif there.kind == "file":
+            self._look_at(place)
+        elif there.kind == "closed":
+            if str(place) not in self.held:
+                self.closed[place] = there.reason
+        elif str(place) not in self._of_place:
+            self._nothing(place)
+
+    def _look_into(self, folder: Path) -> None:
+        if database.is_library(folder):
+            self._fail(folder, "this is a library's own folder, not one of articles")
+            return
+        real, closed, empty = roots.real(folder), len(self.closed), True
+        home = folder if str(folder) in self._known else self._home(real) or folder
+        at_home = roots.real(home)
+        self.places[str(home)] = None
+        for path in registry.visible(folder, onerror=self._close, lister=self._lister):
+            if not registry.is_article(path):
+                self._fail(path, registry.no_article(path.suffix))
+                continue
+            empty, seen = False, real / path.relative_to(folder)
+            self._sight(home, seen.relative_to(at_home), seen, named=False)
+        if empty and str(folder) not in self._of_place and len(self.closed) == closed:
+            self._fail(folder, "no articles in this folder")
+
+    def _look_at(self, file: Path) -> None:
+        if not registry.is_article(file):
+            self._fail(file, registry.no_article(file.suffix))
+            return
+        given = self._folder if self._folder and file.is_relative_to(self._folder) else None
+        home = given or self._home(file)
+        inside = file.relative_to(roots.real(home)) if home else None
+        known = self._sight(home or file, inside, roots.real(file), named=not self._implied)
+        if known is None or known.place == str(home or file):  # else it is found with its place
+            self.places[str(home or file)] = None
+
+    def _home(self, path: Path) -> Path | None:
+        """The known folder in which a path is seen, so that it is called as if found there."""
+        for folder in path.parents:
+            if registry.is_hidden(path) or database.is_library(path):
+                return None
+            if folder in self._real:
+                return self._real[folder]
+            path = folder
+        return None
+
+    def _nothing(self, place: Path) -> None:
+        """A place that is not there, of which nothing is held."""
+        if self._implied and not self._causes.of(place, place) and registry.is_article(place):
+            self.dropped.append(str(place))
+        elif self._implied:
+            self._fail(place, f"it is gone or away. For good? pilcrow forget {place}")
+        else:
+            self._fail(place, "no such file or folder")
+
+    def _sight(self, place: Path, inside: Path | None, real: Path, *, named: bool) -> Placed | None:
+        """Note a file, unless a person removed its document; returns what it is held as.
+
+        Args:
+            place: what it is found with.
+            inside: where in that folder; None when it is the file itself.
+            real: its path without links.
+            named: whether a person asked for this very file.
+        """
+        path = place / inside if inside else place
+        known_as = dict.fromkeys(map(str, (path, real, *self._otherwise(real))))
+        removed = next((one for one in known_as if one in self._excluded), None)
+        known = next((self.held[one] for one in known_as if one in self.held), None)
+        if known is not None:
+            self.sighted[known.path] = _Sighted(known.id, known.place, Path(known.path), known)
+        elif removed is not None and not named:
+            self.left_out[removed] = None
+        else:
+            name = registry.safe_name(inside.as_posix() if inside else path.name)
+            self.sighted.setdefault(str(real), _Sighted(name, str(place), path, None))
+        return known
+
+    def _otherwise(self, path: Path) -> Iterable[Path]:
+        """What a file is called by way of places that are links."""
+        for real, link in self._links:
+            if path.is_relative_to(real):
+                yield link / path.relative_to(real)
+
+    def _close(self, path: Path, reason: str) -> None:
+        self.closed[path] = reason
+
+    def _fail(self, path: Path, reason: str) -> None:
+        self.failed.append(FailedFile(str(path), reason))
+
+    # --- what was not seen ----------------------------------------------------------------
+
+    def missing(self, forget: bool) -> tuple[list[str], tuple[Unreachable, ...]]:
+        """Ids of documents to let go of, and what is kept unseen."""
+        kept, losses = _Kept(), dict[_Group, _Loss]()
+        for one in self._unseen():
+            path, place = Path(one.path), Path(one.place)
+            if closed := next((up for up in (path, *path.parents) if up in self.closed), None):
+                kept.add(closed, self.closed[closed], one.id)
+                continue
+            cause = self._causes.of(path, place)
+            if cause and not cause.empty:
+                kept.add(cause.path, cause.reason, one.id)
+                continue
+            group = _Group(path.parent, True) if path == place else _Group(place, False)
+            loss = losses.setdefault(group, _Loss())
+            if cause:
+                loss.emptied.append((one, cause))
+            else:
+                loss.gone.append(one)
+        vanished: list[str] = []
+        for group, loss in losses.items():
+            vanished += self._let_go(group, loss, kept, forget)
+        return vanished, kept.all()
+
+    def _unseen(self) -> Iterable[Placed]:
+        for place in self._visited:
+            for one in self._of_place.get(place, ()):
+                if one.path not in self.sighted:
+                    yield one
+
+    def _let_go(self, group: _Group, loss: _Loss, kept: _Kept, forget: bool) -> Iterable[str]:
+        """Ids of the documents that go, of those whose files are not there."""
+        lost = [*loss.gone, *(one for one, _ in loss.emptied)]
+        if forget or not (loss.emptied or self._at_once(group, len(lost))):
+            return [one.id for one in lost]
+        moved = self._moved_to  # what stands elsewhere now is not lost
+        at_once = self._at_once(group, sum(one.hash not in moved for one in lost))
+        for one, cause in loss.emptied:
+            if one.hash not in moved:
+                kept.add(cause.path, cause.reason, one.id, lost=True)
+        staying = [one.id for one in loss.gone if at_once and one.hash not in moved]
+        total = self._held_in(group)
+        for document_id in staying:
+            reason = f"{len(staying)} of {total} documents are gone at once"
+            kept.add(group.folder, reason, document_id, lost=True)
+        held = {*staying, *(one.id for one, _ in loss.emptied if one.hash not in moved)}
+        return [one.id for one in lost if one.id not in held]
+
+    def _at_once(self, group: _Group, lost: int) -> bool:
+        """Whether so many go that a person should say so first: more than half of a place."""
+        total = self._held_in(group)
+        return 2 * lost > total and not (group.singly and total == 1)
+
+    def _held_in(self, group: _Group) -> int:
+        if group.singly:
+            return self._singly[group.folder]
+        return len(self._of_place[str(group.folder)])
+
+    @cached_property
+    def _moved_to(self) -> set[str]:
+        """The hashes of files that no document stands for yet: articles that have moved."""
+        new = (hash_of(one.path) for one in self.sighted.values() if one.known is None)
+        return {one for one in new if one}
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Documents that would be lost together: a place's, or those added one by one from a folder."""
+
+    folder: Path
+    singly: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Loss:
+    """What is missing of a group."""
+
+    gone: list[Placed] = field(default_factory=list)
+    emptied: list[tuple[Placed, roots.Cause]] = field(default_factory=list)
+    """What was in folders that are empty now."""
+
+
+class _Kept:
+    """Unreachable documents, gathered by what they hang on."""
+
+    def __init__(self) -> None:
+        self._by_path: dict[tuple[Path, str, bool], list[str]] = defaultdict(list)
+
+    def add(self, path: Path, reason: str, document_id: str, lost: bool = False) -> None:
+        self._by_path[path, reason, lost].append(document_id)
+
+    def all(self) -> tuple[Unreachable, ...]:
+        return tuple(
+            Unreachable(str(path), reason, tuple(ids), lost)
+            for (path, reason, lost), ids in self._by_path.items()
+        )
+
+
+class Names:
+    """Ids for files: the path relative to the place, made longer when that is taken."""
+
+    def __init__(self, held: Mapping[str, Placed], vanished: Collection[str] = ()) -> None:
+        """Name files beside the documents that are held, by path; vanished ones give way."""
+        self._held = held
+        self._by_id = {one.id: one for one in held.values()}
+        self._vanished = set(vanished)
+        self.given: dict[str, str] = {}
+        """Paths by the ids given so far."""
+
+    def identify(self, name: str, place: Path, path: Path) -> Found:
+        """The id of a file: the one it has, else a new one."""
+        known = self._held.get(str(path))
+        if known is not None:
+            self.given[known.id] = str(path)
+            return Found(known.id, known.place, path)
+        wanted, number = name, 1
+        while not self._free(wanted, path):
+            wanted = f"{place.name}/{name}" if number == 1 else f"{place.name}~{number}/{name}"
+            number += 1
+        self.given[wanted] = str(path)
+        return Found(wanted, str(place), path)
+
+    def _free(self, document_id: str, path: Path) -> bool:
+        if document_id in self.given:
+            return False
+        holder = self._by_id.get(document_id)
+        return holder is None or document_id in self._vanished or _moved(holder, path)
+
+
+def _moved(one: Placed, path: Path) -> bool:
+    """Whether a new file is an old one that is no longer where it was, since it says the same."""
+    return roots.look(Path(one.path)).kind == "missing" and hash_of(path) == one.hash
+
+
+def hash_of(path: Path) -> str:
+    """What the content of a file depends on; empty when it cannot be read."""
+    try:
+        return content_hash(registry.read_bytes(path), path.suffix)
+    except registry.Unreadable:
+        return ""
+
+
+def content_hash(data: bytes, suffix: str) -> str:
+    """What a document's content depends on: its bytes and how they are read."""
+    return hashlib.sha256(suffix.lower().encode() + b"\0" + data).hexdigest()

@@ -1,0 +1,1 @@
+"""Text → unit vectors: the encoder, its ONNX and torch back ends, its projection."""

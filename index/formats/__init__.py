@@ -1,0 +1,1 @@
+"""A file → a Document: one registry of formats, each read in a sandbox."""

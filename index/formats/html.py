@@ -1,0 +1,220 @@
+"""HTML → `Document`: the main text of a web page, without menus and adverts.
+
+What a browser would not draw goes first. trafilatura finds the main text; where it finds next to
+nothing, selectolax reads all there is.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from index.formats import hidden
+from index.formats.base import BOMS, Block, Unreadable, decode, joined, rebuilt, sniff
+from index.formats.bylines import clean, parse_date
+from index.types import Document, Span
+
+_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w-]{2,40})", re.IGNORECASE)
+# So little text from so large a page: the extractor has lost the page, not found it empty.
+_LITTLE, _LARGE = 200, 5_000
+# The extractor needs about 0.1 ms a tag; long encyclopedia articles have some 50,000.
+_TAG_LIMIT = 100_000
+
+
+def read(document_id: str, data: bytes) -> Document:
+    """A web page: its main text without menus, what its metadata say, headings as furniture.
+
+    Where the extractor finds next to nothing, everything readable on the page is taken.
+    """
+    kind = sniff(data)
+    if kind and kind != "an HTML page":
+        raise Unreadable(f"not HTML ({kind})")
+    page = _drawn(_LONG_TAG.sub(_shortened, _decoded_page(data)))
+    stated: Any = None
+    depth, number = _measured(page)
+    if depth > _DEPTH_LIMIT:
+        page = _flattened(page)
+    elif number <= _TAG_LIMIT:
+        stated = _extracted(page)
+    blocks = [] if stated is None or stated.body is None else list(_blocks(stated.body))
+    if sum(len(text) for text, _ in blocks) < _LITTLE and (len(page) > _LARGE or not blocks):
+        whole = list(_all_blocks(page))
+        if sum(len(text) for text, _ in whole) > 2 * sum(len(text) for text, _ in blocks):
+            blocks = whole
+    title, author, date, source = (
+        clean(getattr(stated, name, None) or "") for name in ("title", "author", "date", "sitename")
+    )
+    text, headings = joined(blocks)
+    return rebuilt(
+        document_id,
+        text,
+        headings,
+        title=_best_title(title, text, headings, _title_tag(page)),
+        source=source,
+        author=author.replace(";", ","),
+        date=parse_date(date),
+    )
+
+
+def _drawn(page: str) -> str:
+    """The page without what a browser would not show of it."""
+    depth, _ = _measured(page)
+    if depth <= hidden.DEEPEST:
+        return hidden.without_hidden(page)
+    if hidden.may_hide(page):
+        raise Unreadable(f"its tags nest {depth:,} deep, so what it hides cannot be told")
+    return page
+
+
+def _extracted(page: str) -> Any:
+    from trafilatura import bare_extraction
+
+    # The parser reports damaged pages on stderr; the reason belongs in our report.
+    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
+    logging.getLogger("htmldate").setLevel(logging.CRITICAL)
+    try:
+        return bare_extraction(
+            page,
+            include_comments=False,
+            with_metadata=True,
+            # dates that the page states, not any that it mentions
+            date_extraction_params={"extensive_search": False, "original_date": True},
+        )
+    except Exception:  # the page can still be read without the extractor
+        return None
+
+
+def _decoded_page(data: bytes) -> str:
+    declared = _CHARSET.search(data[:4096])
+    if declared and not data.startswith(tuple(bom for bom, _ in BOMS)):
+        try:
+            data.decode("utf-8")
+        except UnicodeDecodeError:
+            try:
+                return data.decode(declared[1].decode("ascii"))
+            except (LookupError, UnicodeDecodeError):
+                pass  # an unknown or a wrong declaration: the bytes decide
+    return decode(data)
+
+
+# Every HTML parser at hand takes time that grows with the square of the depth, or of the number of
+# attributes; beyond its own depth libxml2 gives up without an error. Real pages stay below 100.
+_DEPTH_LIMIT = 200
+_LONG_TAG = re.compile(r"<([a-zA-Z][a-zA-Z0-9]*)\b[^<>]{10000,}>")
+_BULKY = re.compile(r"url\([^()]*\)|\bdata-[\w-]+\s*=\s*(?:\"[^\"]*\"|'[^']*')", re.IGNORECASE)
+
+
+def _shortened(tag: re.Match[str]) -> str:
+    """A very long tag without what makes it long: pictures and data, else all it says."""
+    short = _BULKY.sub("", tag[0])
+    if not _LONG_TAG.fullmatch(short):
+        return short
+    return f"<{tag[1]} hidden>" if hidden.may_hide(short) else f"<{tag[1]}>"
+
+
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)\b[^<>]*>")
+# These end by themselves when the next begins, so they cannot nest, or they hold nothing.
+_FLAT = re.compile(
+    r"area|base|body|br|col|dd|dt|embed|h[1-6]|head|hr|html|img|input|link|li|meta|option|p|param|"
+    r"script|source|style|t[dhr]|title|track|wbr",
+    re.IGNORECASE,
+)
+
+
+def _measured(page: str) -> tuple[int, int]:
+    """How deep the tags of a page nest, and how many there are."""
+    depth = deepest = number = 0
+    for tag in _TAG.finditer(page):
+        number += 1
+        if not _FLAT.fullmatch(tag[2]):
+            depth = max(0, depth - 1) if tag[1] else depth + 1
+            deepest = max(deepest, depth)
+    return deepest, number
+
+
+def _flattened(page: str) -> str:
+    """The page with its containers taken apart; its paragraphs and headings stay."""
+
+    def without_container(tag: re.Match[str]) -> str:
+        if _FLAT.fullmatch(tag[2]):
+            return tag[0]
+        return " " if _INLINE.fullmatch(tag[2].lower()) else "<p>"
+
+    return re.sub(r"<p>(?:\s*<p>)+", "<p>", _TAG.sub(without_container, page))
+
+
+def _blocks(body: Any) -> Iterator[Block]:
+    yield body.text or "", False
+    for element in body:
+        yield _flat(element), element.tag == "head"
+        yield element.tail or "", False
+
+
+def _flat(element: Any, *, verbatim: bool = False) -> str:
+    """An element's text with a line per list item and table row; code keeps its own lines."""
+    if not isinstance(element.tag, str):
+        return ""
+    verbatim = verbatim or element.tag == "code"
+    parts = [_spaced(element.text, verbatim)]
+    for number, child in enumerate(element):
+        if child.tag in ("item", "row", "lb", "p", "head", "quote", "list"):
+            parts.append("\n")
+        elif child.tag == "cell" and number:
+            parts.append(" | ")
+        parts += [_flat(child, verbatim=verbatim), _spaced(child.tail, verbatim)]
+    return "".join(parts)
+
+
+def _spaced(text: str | None, verbatim: bool) -> str:
+    """In HTML a line's end is a space like any other."""
+    return (text or "") if verbatim else re.sub(r"\s+", " ", text or "")
+
+
+_UNREAD = ["script", "style", "noscript", "template", "nav", "svg", "head", "form", "button"]
+_INLINE = re.compile(
+    r"-text|abbr|bd[io]|cite|code|del|dfn|font|img|ins|kbd|label|mark|samp|small|span|strike|strong|"
+    r"su[bp]|time|var|wbr|em|tt|[abiqsu]"
+)
+
+
+def _all_blocks(page: str) -> Iterator[Block]:
+    """Everything there is to read on a page, without recursion, so at any depth."""
+    from selectolax.lexbor import LexborHTMLParser
+
+    tree = LexborHTMLParser(page)
+    tree.strip_tags(_UNREAD)
+    parts: list[str] = []
+    tag = ""
+    for node in tree.body.traverse(include_text=True) if tree.body else ():
+        name = node.tag or ""
+        if not _INLINE.fullmatch(name):
+            yield "".join(parts), tag in _HEADINGS
+            parts, tag = [], name
+        elif name == "-text":
+            parts.append(_spaced(node.text_content, tag == "pre"))
+    yield "".join(parts), tag in _HEADINGS
+
+
+_HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
+
+
+def _best_title(stated: str, text: str, headings: list[Span], tag: str) -> str:
+    """The stated title or the first heading, whichever the browser's title line contains.
+
+    A stray heading of a menu is often the first on the page; it is neither in that line nor in
+    the main text.
+    """
+    shown = [clean(text[span.start : span.end]) for span in headings]
+    for title in (stated, *shown[:1]):
+        if title and title.casefold() in tag.casefold():
+            return title
+    return stated if stated in shown else tag or stated
+
+
+def _title_tag(page: str) -> str:
+    from selectolax.lexbor import LexborHTMLParser
+
+    node = LexborHTMLParser(page).css_first("title")
+    return clean(node.text()) if node else ""

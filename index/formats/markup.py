@@ -1,0 +1,114 @@
+"""Headings and other marks in plain text: Markdown, YAML front matter, ` = wiki headings = `.
+
+Pure. The marks stay in the text, so that offsets equal the file's; they are furniture.
+"""
+
+from __future__ import annotations
+
+import re
+
+from index.formats.bylines import clean, ends_sentence, parse_date
+from index.types import Span
+
+_WIKI = re.compile(r"^[^\S\n]*(=(?: ?=){0,5}) ([^=\n]{1,200}) \1[^\S\n]*$", re.MULTILINE)
+
+
+def wiki(text: str) -> tuple[str, list[Span]]:
+    """The title and the heading lines of a text with ` = Heading = ` lines.
+
+    The title is the one heading of the first level; a file with several is a collection of
+    articles and has none.
+    """
+    found = list(_WIKI.finditer(text))
+    first = [match for match in found if match[1] == "="]
+    alone = len(first) == 1 and not text[: first[0].start()].strip()
+    return first[0][2] if alone else "", [trimmed(text, *match.span()) for match in found]
+
+
+_MARKS = re.compile(
+    r"""^(?:[ ]{0,3}(?P<fence>`{3,}|~{3,})[^\n]*
+    |[ ]{0,3}\#{1,6}[^\S\n]+(?P<heading>[^\s\#][^\n]*)
+    |(?P<over>[ ]{0,3}\S[^\n]{0,120})\n[ ]{0,3}(?:=+|-{2,})[^\S\n]*
+    |[^\S\n]*\[?!\[[^\]\n]*\]\([^)\n]*\)(?:\]\([^)\n]*\))?[^\S\n]*
+    |[^\S\n]*<!--[^\n]*-->[^\S\n]*
+    |[ ]{0,3}(?:(?:-[ ]*){3,}|(?:\*[ ]*){3,}|(?:_[ ]*){3,}))$""",
+    re.MULTILINE | re.VERBOSE,
+)
+
+
+def markdown(text: str, start: int) -> tuple[str, list[Span]]:
+    """The title and the marks of Markdown from `start` on.
+
+    Marks are headings, lines that hold only an image, rules, comments and fences. The title is
+    the first heading, if no prose stands above it.
+    """
+    title, spans = "", []
+    fence, end, above = "", start, False
+    for match in _MARKS.finditer(text, start):
+        mark = match["fence"] or ""
+        if fence and not mark.startswith(fence):
+            continue  # inside a code block a `#` is no heading
+        fence = "" if fence else mark
+        if match["over"] and not _is_underlined(text, start, match):
+            continue
+        above = above or bool(text[end : match.start()].strip())
+        heading = match["heading"] or match["over"] or ""
+        if heading and not title and not above:
+            title = re.sub(r"\s+#+\s*$", "", heading).strip(" *_")
+        spans.append(trimmed(text, *match.span()))
+        end = match.end()
+    return title, spans
+
+
+def _is_underlined(text: str, start: int, match: re.Match[str]) -> bool:
+    """Whether a line above `---` is a heading, not the end of a paragraph above a rule."""
+    before = text[max(start, match.start() - 2) : match.start()]
+    return not ends_sentence(match["over"]) and (not before.strip("\n ") and before != " \n")
+
+
+_YAML = re.compile(r"---[^\S\n]*\n((?:[^\n]*\n){0,200}?)(?:---|\.\.\.)[^\S\n]*(?:\n|\Z)")
+_YAML_LINE = re.compile(r"[\w-]+\s*:(?:\s.*)?|\s+\S.*|-\s.*|#.*|\s*")
+_KEYS = {
+    "title": {"title", "headline"},
+    "author": {"author", "authors", "byline"},
+    "date": {"date", "published", "pubdate", "publishdate"},
+    "source": {"source", "publisher", "publication", "outlet"},
+}
+
+
+def yaml(text: str) -> tuple[dict[str, str], int]:
+    """Title, author, date and source of a YAML block in the first line, and where it ends.
+
+    Only `key: value` lines and simple lists are understood. Without a block: `({}, 0)`.
+    """
+    block = _YAML.match(text)
+    lines = block[1].split("\n") if block else []
+    if block is None or not all(_YAML_LINE.fullmatch(line) for line in lines):
+        return {}, 0
+    found: dict[str, list[str]] = {}
+    key = ""
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if colon and re.match(r"[\w-]", line) and not line.startswith("- "):
+            wanted = name.strip().lower()
+            key = next((key for key, names in _KEYS.items() if wanted in names), "")
+            items = value.strip()
+            listed = items.startswith("[") and items.endswith("]")
+            values = items[1:-1].split(",") if listed else [items]
+            found.setdefault(key, []).extend(filter(None, map(_unquoted, values)))
+        elif line.strip().startswith("- "):
+            found.setdefault(key, []).append(_unquoted(line.strip()[2:].removeprefix("name:")))
+    stated = {key: clean(", ".join(values)) for key, values in found.items() if key and values}
+    stated["date"] = parse_date(stated.get("date", ""))
+    return {key: value for key, value in stated.items() if value}, block.end()
+
+
+def _unquoted(value: str) -> str:
+    value = value.strip()
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
+
+
+def trimmed(text: str, start: int, end: int) -> Span:
+    """The span without the white space at its ends."""
+    part = text[start:end]
+    return Span(start + len(part) - len(part.lstrip()), end - (len(part) - len(part.rstrip())))

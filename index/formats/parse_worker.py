@@ -1,0 +1,132 @@
+"""What the sandbox's process does: `index.formats.sandbox` starts it, nobody else needs it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from index.formats.base import Unreadable
+from index.formats.sandbox import Limits, out_of_memory, packed
+from index.system.confinement import Confinement, confine
+from index.system.subprocesses import Message, Parent
+from index.types import Document
+
+_REQUEST = 100_000_000  # bytes: above `documents.SIZE_LIMIT`
+# Where a system keeps what every program reads: shared libraries, time zones, names of file types.
+_SYSTEM = (
+    "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/nix/store", "/etc/ld.so.cache",
+    "/usr/share/zoneinfo", "/etc/localtime", "/etc/mime.types",
+)  # fmt: skip
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Read files with the readers of `index.formats.registry` until the parent is gone."""
+    from index.formats.registry import read_here
+
+    serve(read_here, Limits(**json.loads(arguments[0])))
+
+
+def serve(read: Callable[[str, bytes, str], Document], limits: Limits) -> None:
+    """Answer each request with a document or a reason, within the limits."""
+    parent = Parent(_REQUEST)
+    _bound(limits)
+    confine(_readable())
+    inbox = parent.inbox()
+    last = False
+    while not last:
+        request, data = inbox.get()
+        if "try" in request:
+            parent.say(asdict(_confinement(Path(request["try"]))))
+            continue
+        _wind_up(limits)
+        answer = _answer(read, request, data, limits)
+        last = bool(answer.get("last"))
+        parent.say(answer)
+
+
+def _answer(
+    read: Callable[[str, bytes, str], Document], request: Message, data: bytes, limits: Limits
+) -> Message:
+    try:
+        document = read(request["id"], data, request["suffix"])
+    except Unreadable as error:
+        return {"reason": error.reason}
+    except MemoryError:  # what is left of memory is not enough for the next file
+        return {"reason": out_of_memory(limits.memory), "last": True}
+    except Exception as error:  # parsers fail in every way there is; the build goes on
+        detail = next(iter(str(error).splitlines()), "")
+        reason = f"unreadable: its reader failed ({type(error).__name__}: {detail})"
+        return {"reason": Unreadable(reason).reason}
+    if len(document.text) > limits.text:
+        size = f"{len(document.text) / 1e6:.0f} million characters of text"
+        return {"reason": f"too big: {size}, limit {limits.text / 1e6:.0f} million"}
+    return {"document": packed(document)}
+
+
+def _confinement(file: Path) -> Confinement:
+    """What this process is shut out from, tried out."""
+    return Confinement(
+        files=_refused(lambda: file.open("rb").close()),
+        network=_refused(lambda: socket.socket().close()),
+    )
+
+
+def _refused(deed: Callable[[], None]) -> bool:
+    try:
+        deed()
+    except PermissionError:
+        return True
+    return False
+
+
+def _readable() -> Iterator[Path]:
+    """The parsers, the interpreter and what both need of the system. Nothing of the person's.
+
+    Not the folder that we were imported from: in a checkout it holds the library. What a reader
+    needs of ours is imported when this is called.
+    """
+    yield from map(Path, _SYSTEM)
+    for prefix in {sys.prefix, sys.base_prefix, sys.base_exec_prefix}:
+        yield Path(prefix) / "lib"
+    yield from (Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib"))
+    for folder in map(Path, sys.path):
+        if folder.suffix == ".zip" or any(folder.glob("*.dist-info")):
+            yield folder
+
+
+def _bound(limits: Limits) -> None:
+    """Limits for good: memory, and no file is written. Windows has none of these."""
+    try:
+        import resource
+    except ImportError:
+        return
+    for what, most in (
+        (resource.RLIMIT_AS, limits.memory),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        _, hard = resource.getrlimit(what)
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (most, most))
+
+
+def _wind_up(limits: Limits) -> None:
+    """Limits for the next file. The kernel keeps them, whatever a parser is stuck in."""
+    try:
+        import resource
+    except ImportError:
+        return
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    most = int(used.ru_utime + used.ru_stime) + limits.processor + 1
+    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(resource.RLIMIT_CPU, (most, hard))
+    signal.signal(signal.SIGXCPU, signal.SIG_DFL)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, limits.wall)

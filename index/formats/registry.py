@@ -1,0 +1,227 @@
+"""A file → a `Document`: finding files, reading their bytes, choosing the reader.
+
+Whatever is wrong with one file becomes `Unreadable` with a reason in one line; the caller lists
+it and goes on. Everything is read in a process of its own (`sandbox.py`) but short plain text: what
+that costs its length bounds, and most libraries hold nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from index.formats import base, html, pdf
+from index.formats.base import Unreadable
+from index.formats.sandbox import Sandbox
+from index.storage import database
+from index.system.roots import why
+from index.types import Document
+
+__all__ = [
+    "SIZE_LIMIT",
+    "SUFFIXES",
+    "Unreadable",
+    "is_article",
+    "is_hidden",
+    "no_article",
+    "parse",
+    "read_bytes",
+    "read_here",
+    "safe_name",
+    "visible",
+    "walk",
+]
+
+SIZE_LIMIT = 50_000_000
+"""Bytes of one file."""
+
+_READERS: dict[str, base.Reader] = {
+    ".txt": base.plain,
+    ".text": base.plain,
+    ".md": base.markdown,
+    ".markdown": base.markdown,
+    ".html": html.read,
+    ".htm": html.read,
+    ".pdf": pdf.read,
+    ".docx": base.docx,
+}
+SUFFIXES = tuple(_READERS)
+"""File name endings that are read, in lower case."""
+_PLAIN = (".txt", ".text", ".md", ".markdown")
+_SHORT = 64_000
+"""Bytes of plain text that are read in this very process, in some milliseconds."""
+_WORD = re.compile(r"[^\W_]")
+# One process for all who read in this one; it is started by the first file that is not short text.
+_SANDBOX = Sandbox()
+
+OnError = Callable[[Path, str], None]
+Lister = Callable[[Path], Iterable[Path]]
+"""What is in a folder."""
+
+
+def parse(
+    document_id: str,
+    data: bytes,
+    suffix: str,
+    *,
+    cancelled: Callable[[], bool] | None = None,
+    sandbox: Sandbox = _SANDBOX,
+) -> Document:
+    """The document in a file's bytes.
+
+    Args:
+        document_id: what the document will be called.
+        data: the whole file.
+        suffix: the file name's ending with its dot, in any case; it decides how data is read.
+        cancelled: asked while a file that is not short plain text is read.
+        sandbox: where such files are read.
+
+    Raises:
+        Unreadable: with the reason, when there is no text worth indexing.
+        Cancelled: when `cancelled` said True.
+    """
+    kind = suffix.lower()
+    if kind not in _READERS:
+        raise Unreadable(no_article(suffix))
+    if not data or data.isspace():
+        raise Unreadable("empty file")
+    if kind in _PLAIN and len(data) <= _SHORT:
+        document = read_here(document_id, data, kind)
+    else:
+        document = sandbox.read(document_id, data, kind, cancelled)
+    if _WORD.search(document.text) is None:
+        raise Unreadable("no words in it" if document.text.strip() else "empty: no text in it")
+    return document
+
+
+def is_article(path: Path) -> bool:
+    """Whether a file's name ends like one that is read."""
+    return path.suffix.lower() in _READERS
+
+
+def is_hidden(path: Path) -> bool:
+    """Whether a file or folder is passed over for its name."""
+    return path.name.startswith((".", "~$"))
+
+
+def no_article(suffix: str) -> str:
+    """Why a file with such an ending is not read."""
+    return f"unknown suffix {suffix!r}" if suffix else f"no suffix; known: {', '.join(SUFFIXES)}"
+
+
+def read_here(document_id: str, data: bytes, suffix: str) -> Document:
+    """The document in a file's bytes, read in this very process: for `parse` and its sandbox.
+
+    Args:
+        document_id: what the document will be called.
+        data: the whole file.
+        suffix: one of `SUFFIXES`.
+
+    Raises:
+        Unreadable: with the reason.
+    """
+    return _READERS[suffix](document_id, data)
+
+
+def read_bytes(path: Path) -> bytes:
+    """All bytes of a regular file of at most `SIZE_LIMIT` bytes.
+
+    Raises:
+        Unreadable: no such file, no permission, too big, or not a regular file. Pipes, sockets and
+            devices are never opened: that could wait for ever or have effects.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise Unreadable("not a regular file")
+        # If a pipe has taken the file's place since, opening must not wait for its other end.
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        with open(os.open(path, flags), "rb") as file:  # noqa: PTH123  (a descriptor, no path)
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise Unreadable("not a regular file")
+            # A file that is being written may have grown since: the limit counts what is read.
+            data = file.read(SIZE_LIMIT + 1) if status.st_size <= SIZE_LIMIT else b""
+    except (OSError, ValueError) as error:
+        raise Unreadable(why(error)) from error
+    size = max(len(data), status.st_size)
+    if size > SIZE_LIMIT:
+        raise Unreadable(f"too big: {size / 1e6:.0f} MB, limit {SIZE_LIMIT / 1e6:.0f} MB")
+    return data
+
+
+def walk(folder: Path, *, onerror: OnError | None = None) -> Iterator[tuple[str, Path]]:
+    """The files in a folder and below that can be read, as (id, path), sorted by id.
+
+    The id is the path relative to the folder, with forward slashes, always valid Unicode.
+
+    Args:
+        folder: where to look.
+        onerror: as in `visible`.
+    """
+    for path in visible(folder, onerror=onerror):
+        if is_article(path):
+            yield safe_name(path.relative_to(folder).as_posix()), path
+
+
+def visible(
+    folder: Path, *, onerror: OnError | None = None, lister: Lister = Path.iterdir
+) -> Iterator[Path]:
+    """The regular files in a folder and below, of any kind, in the order of their parts.
+
+    Hidden files and folders are passed over, so are pipes and devices, links that lead out of the
+    folder, and libraries of Pilcrow's. Linked folders are not entered: what they hold inside the
+    folder is found in its own place, and no loop can arise.
+
+    Args:
+        folder: where to look.
+        onerror: told of each folder that cannot be listed, each file that cannot be seen and each
+            broken link, with the reason. What is under such a path may well be there.
+        lister: lists a folder.
+    """
+    root = Path(os.path.realpath(folder))
+    report = onerror or (lambda path, reason: None)
+    todo = [(folder, stat.S_IFDIR)]
+    while todo:
+        path, mode = todo.pop()
+        try:
+            if stat.S_ISDIR(mode):
+                todo += reversed(_inside(path, report, lister))
+            elif stat.S_ISREG(mode):
+                yield path
+            elif stat.S_ISLNK(mode):
+                target = path.resolve(strict=True)
+                if target.is_relative_to(root) and target.is_file():
+                    yield path
+        except FileNotFoundError:
+            report(path, "broken link" if stat.S_ISLNK(mode) else "no such file or folder")
+        except (OSError, RuntimeError) as error:  # Python 3.11 tells link loops by RuntimeError
+            report(path, why(error))
+
+
+def safe_name(name: str) -> str:
+    """A file's name as valid Unicode: bytes that are no UTF-8 are written out in hex."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _inside(folder: Path, report: OnError, lister: Lister) -> list[tuple[Path, int]]:
+    """What is in a folder, each with its mode, in order; nothing of a library's own."""
+    names = [one for one in lister(folder) if not is_hidden(one)]
+    if database.is_library(folder):
+        return []
+    modes: dict[Path, int] = {}
+    unseen: dict[Path, str] = {}
+    for one in names:
+        try:
+            modes[one] = one.lstat().st_mode
+        except FileNotFoundError:  # it has gone meanwhile
+            continue
+        except OSError as error:
+            unseen[one] = why(error)
+    if unseen and not modes:  # the folder itself is closed
+        unseen = {folder: next(iter(unseen.values()))}
+    for path, reason in unseen.items():
+        report(path, reason)
+    return sorted(modes.items(), key=lambda one: one[0].name + "/" * stat.S_ISDIR(one[1]))

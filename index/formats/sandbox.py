@@ -1,0 +1,202 @@
+"""Parsers of foreign files, run where they can do no harm.
+
+HTML, PDF and Word files, and long plain text, are read in a child process that may use so much
+memory, processor time and wall-clock time, and write no file. It is given the bytes of one file and
+no more: none of this process's variables but those of language and time; on Linux no other file of
+the person and no network (`confine.py`; where the kernel cannot, `pilcrow doctor` says so). One
+child reads many files, since starting it and importing the parsers costs about a second; it is
+replaced after a failure and after some hundred files, so that nothing it leaks adds up.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from index.formats.base import Unreadable
+from index.system.confinement import Confinement
+from index.system.subprocesses import Child, Empty, Gone, Message
+from index.types import Document, Span
+
+_POLL = 0.1  # seconds between two looks at `cancelled`
+_STARTING = 30  # seconds that a process may take to start
+_LINE = 400_000_000
+"""Bytes of one message: a text at its limit in a script of three bytes a letter, twice over."""
+# A parser computes with one thread. On a host with many cores the stacks and buffers of all the
+# others, none of them ever used, would take up what memory it may have.
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+# What a program needs to start and to tell language and time; no secret is among these.
+_INHERITED = (
+    "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT",
+)  # fmt: skip
+_CRASHES = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE")
+
+
+class Cancelled(Exception):
+    """The person asked to stop. Never leaves the library."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What reading one file may take."""
+
+    memory: int = 2_000_000_000
+    """Bytes of address space, the parsers themselves (some 250 MB) included."""
+    processor: int = 120
+    """Seconds of processor time: a PDF of 2,000 pages takes about a minute."""
+    wall: int = 300
+    """Seconds: more than of processor time, because other programs may be busy too."""
+    text: int = 50_000_000
+    """Characters of the text that comes out."""
+    files: int = 500
+    """Files that one process reads before the next one takes over."""
+
+
+class Sandbox:
+    """A process for parsers, started when the first file needs it. One file at a time."""
+
+    def __init__(
+        self, limits: Limits = Limits(), worker: str = "index.formats.parse_worker"
+    ) -> None:
+        """Prepare; nothing is started.
+
+        Args:
+            limits: for each file.
+            worker: the module whose `main` the process runs.
+        """
+        self._limits = limits
+        self._worker = worker
+        self._child: Child | None = None
+        self._read = 0
+        self._lock = threading.Lock()
+
+    def read(
+        self,
+        document_id: str,
+        data: bytes,
+        suffix: str,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Document:
+        """The document in a file's bytes, as `documents.read_here` finds it in the child.
+
+        Args:
+            document_id: what the document will be called.
+            data: the whole file.
+            suffix: the file name's ending, in lower case.
+            cancelled: asked often; when it says True the child is ended.
+
+        Raises:
+            Unreadable: with the reason, also when the parser crashed or took too much.
+            Cancelled: when asked to.
+        """
+        with self._lock:
+            done = False
+            try:
+                child = self._ready()
+                request = {"id": document_id, "suffix": suffix}
+                child.send(request, data)
+                answer = self._answer(child, cancelled or _never)
+                done = True
+            finally:
+                if not done:  # also at Ctrl-C: what it still writes belongs to no question
+                    self._drop()
+            self._read += 1
+            if self._read >= self._limits.files or answer.get("last"):
+                self._drop()
+        if "reason" in answer:
+            raise Unreadable(str(answer["reason"]))
+        return _document(answer["document"])
+
+    def confinement(self) -> Confinement:
+        """What the child is shut out from: it tries to open a file of ours and a socket.
+
+        Raises:
+            Unreadable: when the child fails.
+        """
+        with self._lock, TemporaryDirectory(prefix="pilcrow-") as folder:
+            file = Path(folder, "file")
+            file.touch()
+            child = self._ready()
+            child.send({"try": str(file)})
+            answer = self._answer(child, _never)
+        return Confinement(bool(answer["files"]), bool(answer["network"]))
+
+    def close(self) -> None:
+        """End the child; the next file starts another."""
+        with self._lock:
+            self._drop()
+
+    def _ready(self) -> Child:
+        if self._child is not None and not self._child.alive:
+            self._drop()  # it died between two files, or this process is a fork of its owner
+        if self._child is None:
+            limits = json.dumps(asdict(self._limits))
+            self._child = Child(
+                self._worker,
+                [limits],
+                longest=_LINE,
+                environment=_ONE_THREAD,
+                inherited=_INHERITED,
+            )
+            self._read = 0
+        return self._child
+
+    def _drop(self) -> None:
+        if self._child is not None:
+            self._child.end()
+            self._child = None
+
+    def _answer(self, child: Child, cancelled: Callable[[], bool]) -> Message:
+        # the child has an alarm of its own, set when it begins to read; this is for one that cannot
+        # hear it, and leaves a busy machine the time to start the process
+        end = time.monotonic() + self._limits.wall + _STARTING
+        while time.monotonic() < end:
+            try:
+                return child.receive(_POLL)
+            except Empty:
+                if cancelled():
+                    raise Cancelled from None
+            except Gone as gone:
+                raise Unreadable(self._why(gone)) from None
+        raise Unreadable(self._timed_out())
+
+    def _why(self, gone: Gone) -> str:
+        """What the end of the child says about the file."""
+        how = str(gone)
+        if how.endswith("SIGXCPU"):
+            return f"timed out: more than {self._limits.processor} s of processor time"
+        if how.endswith("SIGALRM"):
+            return self._timed_out()
+        if "MemoryError" in gone.last_words or "bad_alloc" in gone.last_words:
+            return out_of_memory(self._limits.memory)
+        if how.endswith(_CRASHES):
+            return f"unreadable: its reader crashed ({how.rsplit(' ', 1)[-1]})"
+        return f"unreadable: its reader failed ({how})"
+
+    def _timed_out(self) -> str:
+        return f"timed out: not read within {self._limits.wall} s"
+
+
+def out_of_memory(limit: int) -> str:
+    """What to say of a file whose reader wanted more memory than it may have."""
+    return f"too big: reading it takes more than {limit / 1e9:.1f} GB of memory"
+
+
+def packed(document: Document) -> dict[str, Any]:
+    """A document as JSON values; `Sandbox.read` makes it a document again."""
+    return asdict(document)
+
+
+def _document(values: dict[str, Any]) -> Document:
+    furniture = tuple(Span(one["start"], one["end"]) for one in values.pop("furniture"))
+    return Document(**values, furniture=furniture)
+
+
+def _never() -> bool:
+    return False

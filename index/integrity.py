@@ -1,0 +1,145 @@
+"""Does everything stored fit together? Reads only."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from index.embedding.encoder import Vector
+from index.errors import LibraryBusy, LibraryDamaged, LibraryUnwritable
+from index.search import vectors
+from index.storage.store import Reader, Store
+from index.types import CheckLine, CheckReport
+
+_SAMPLE = 50
+# An exact index finds every passage by its own vector; HNSW may miss one now and then.
+_FIND_THEMSELVES = 0.9
+_REPAIR = "mend with: pilcrow check --repair"
+
+
+def check_library(store: Store, cache: Path) -> CheckReport:
+    """Every check there is, each as one line; what cannot be mended ends the list."""
+    lines = [_line(store, "database", lambda reader: reader.integrity())]
+    if not lines[0].ok:
+        return CheckReport(tuple(lines))
+    lines += [_words(store), _line(store, "notes", _bad_notes)]
+    if not lines[-1].ok:
+        return CheckReport(tuple(lines))
+    with store.reading() as reader:
+        empty = reader.encoder is None
+    if empty:
+        lines.append(CheckLine("contents", True, "empty library"))
+    else:
+        lines.append(_line(store, "documents", _strays))
+        lines.append(_line(store, "contents", _bad_contents))
+        lines.append(_line(store, "vectors", _bad_vectors))
+        lines.append(_line(store, "offsets", lambda reader: next(_bad_offsets(reader), "")))
+        lines.append(_line(store, "counts", _bad_counts))
+        lines.append(_line(store, "vector cache", lambda reader: _bad_cache(reader, cache)))
+    return CheckReport(tuple(lines))
+
+
+def damage(reader: Reader) -> tuple[set[int], set[int]]:
+    """Contents whose text is damaged, and contents with only their passages damaged."""
+    contents = set(reader.bad_contents())
+    return contents, {content for _, content in reader.bad_passages()} - contents
+
+
+def _line(store: Store, name: str, look: Callable[[Reader], str]) -> CheckLine:
+    try:
+        with store.reading() as reader:
+            fault = look(reader)
+    except LibraryDamaged as error:
+        fault = str(error)
+    return CheckLine(name, not fault, fault or "ok")
+
+
+def _words(store: Store) -> CheckLine:
+    """The text index; SQLite looks into it as if it were to write."""
+    try:
+        with store.writing(counted=False) as writer:
+            fault = writer.words_fault()
+    except (LibraryBusy, LibraryUnwritable) as error:
+        return CheckLine("text index", True, f"not checked: {error}")
+    return CheckLine("text index", not fault, f"{fault}; {_REPAIR}" if fault else "ok")
+
+
+def _bad_notes(reader: Reader) -> str:
+    """What is noted about the library is there, or asking for it raises."""
+    known = (reader.library, reader.encoder, reader.chunker, reader.counts())
+    missing = reader.recounted()["documents"] and not all(known)
+    return "there are documents, yet no encoder is noted" if missing else ""
+
+
+def _strays(reader: Reader) -> str:
+    found = reader.strays()
+    return f"{found} documents or texts have lost each other; {_REPAIR}" if found else ""
+
+
+def _bad_contents(reader: Reader) -> str:
+    names = [one.id for content in reader.bad_contents() for one in reader.placed_with(content)]
+    return (
+        f"the stored text of {', '.join(names)} is damaged; read the files again with: "
+        "pilcrow check --repair"
+        if names
+        else ""
+    )
+
+
+def _bad_vectors(reader: Reader) -> str:
+    bad = reader.bad_passages()
+    if not bad:
+        return ""
+    names = {one.id for _, content in bad for one in reader.placed_with(content)}
+    return f"{len(bad)} passages of {', '.join(sorted(names))} are damaged; {_REPAIR}"
+
+
+def _bad_offsets(reader: Reader) -> Iterator[str]:
+    """Passages and sentences that do not lie where they should."""
+    for one in reader.placed():
+        document = reader.document(one.id)
+        size = len(document.text) if document else 0
+        at = 0
+        for passage in reader.passages_of(one.id):
+            inside = at <= passage.start < passage.end <= size
+            ordered = [passage.start, *(x for s in passage.sentences for x in (s.start, s.end))]
+            if not inside or ordered != sorted(ordered) or ordered[-1] > passage.end:
+                yield f"{one.id}: passage {passage.id} does not lie in its text; {_REPAIR}"
+            at = passage.start
+
+
+def _bad_counts(reader: Reader) -> str:
+    kept, counted = reader.counts(), reader.recounted()
+    return "" if kept == counted else f"noted {kept}, found {counted}; {_REPAIR}"
+
+
+def _bad_cache(reader: Reader, cache: Path) -> str:
+    """What is wrong with the vector cache; a missing one is not wrong, it is made on demand."""
+    identity = reader.encoder
+    if not cache.exists() or identity is None:
+        return ""
+    try:
+        index = vectors.load(cache, reader.library, identity.dimension)
+    except vectors.CacheUnusable as error:
+        return f"{error}; {_REPAIR}"
+    if not reader.knows(index.change, index.token):
+        # a writer may have been faster than this look
+        return "" if index.change > reader.change else f"of another history; {_REPAIR}"
+    known = np.setdiff1d(np.delete(index.base_ids, index.gone), reader.removed_after(index.change))
+    sample = random.Random(0).sample(known.tolist(), min(_SAMPLE, len(known)))
+    stored = reader.passages(sample)
+    missing = [p.id for p in stored if not _finds(index, p.id, p.vector)]
+    missing += set(sample) - {p.id for p in stored}
+    enough = 1.0 if index.kind == "flat" else _FIND_THEMSELVES
+    if len(missing) > (1 - enough) * len(sample):
+        return f"{len(missing)} of {len(sample)} passages do not find themselves; {_REPAIR}"
+    return ""
+
+
+def _finds(index: vectors.VectorIndex, passage: int, vector: Vector) -> bool:
+    """Whether a passage, or one just like it, is the nearest to its own vector."""
+    found, scores = index.search(vector, 1)
+    return len(found) > 0 and (int(found[0]) == passage or scores[0] > 0.999)

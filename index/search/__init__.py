@@ -1,0 +1,1 @@
+"""Candidates and their ranking: vectors (FAISS), words (BM25), one score."""

@@ -1,0 +1,271 @@
+"""Four opinions about each candidate passage, one ranking. Pure numbers, no database.
+
+A passage is judged by its own vector, by its best sentence's vector, by BM25, and by late
+interaction: each word piece of the question looks for its nearest in one sentence (Khattab and
+Zaharia 2020, with the vectors the encoder makes anyway). The weighted sum beat each opinion alone,
+reciprocal-rank fusion and min-max averaging on the visible sets; late interaction alone moved SQuAD
+from .83 to .88 recall@1. BM25 enters as b / (b + 10): bounded, and comparable between questions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.embedding.encoder import QuestionVectors
+from index.embedding.projection import unpack
+from index.splitting import has_cjk
+from index.storage.store import StoredPassage
+from index.tokenization import words
+from index.types import Hit, ScoredSentence, title_from_id
+
+_PASSAGE, _SENTENCE, _WORDS, _LATE = 0.5, 0.5, 1.0, 2.0
+# The default encoder has hardly seen CJK (nDCG@10 .24 on XQuAD-zh): there words decide.
+_WORDS_CJK = 8.0
+_HALF_BM25 = 10.0
+# How near the word pieces of a year are to a sentence that its document dates to that year: what
+# a year's pieces reach on average where the sentence spells it out (seeds, 14 articles).
+_DATED = 0.8
+_YEAR = re.compile(r"\b[12]\d{3}\b")
+# What it is worth that a question names the article's outlet or author ("as The Verge reported"),
+# and what each earlier hit of its document costs one in the second half of the list. On 300
+# MultiHop-RAG questions the latter moves recall@10 from .884 to .901 (.05 no further), on 300 of
+# SQuAD, whose answers lie in one of 29 long articles, from .987 to .980.
+_NAMED, _AGAIN = 0.04, 0.03
+# A product's last bits depend on what else is in the matrix; a hit's score must not.
+_DIGITS = 6
+# Two passages sharing this share of their distinct words say the same thing.
+_SAME = 0.9
+# How many times the wanted number of hits are compared with one another for repetition and spread.
+_POOL = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Compared:
+    """Candidate passages and all their sentences, compared with a question."""
+
+    scores: NDArray[np.float64]
+    """Of each passage, in [0, 1]; shape (passages,)."""
+    dense: NDArray[np.float32]
+    """Cosine of each passage, shape (passages,)."""
+    first: NDArray[np.int64]
+    """Where each passage's sentences begin below, and where the last one's end; (passages + 1,)."""
+    cosines: NDArray[np.float32]
+    """Of each sentence, shape (sentences,)."""
+    late: NDArray[np.float32]
+    """Of each sentence, shape (sentences,)."""
+    closeness: NDArray[np.float32]
+    """Shape (sentences, pieces asked)."""
+
+
+def rank(
+    query: str,
+    question: QuestionVectors,
+    found: Sequence[StoredPassage],
+    matched: Mapping[int, float],
+    k: int,
+    documents: Collection[str] | None = None,
+) -> list[Hit]:
+    """The `k` best candidates as hits, best first, near-duplicates folded into the better one.
+
+    Args:
+        query: the question as typed.
+        question: its vectors.
+        found: the candidates.
+        matched: BM25 by passage id, for those that matched a word.
+        k: how many at most.
+        documents: the documents asked for, so that a text at two paths is named by the right one.
+    """
+    if not found:
+        return []
+    bm25 = np.array([matched.get(one.id, 0.0) for one in found])
+    compared = _compare(found, question, bm25, _WORDS_CJK if has_cjk(query) else _WORDS)
+    order = sorted(
+        (-min(score + _NAMED * _named(query, one), 1.0), one.id, i)
+        for i, (one, score) in enumerate(zip(found, compared.scores.tolist(), strict=True))
+    )
+    hits = [
+        _hit(found[i], compared, i, -score, matched.get(id_, 0.0), documents)
+        for score, id_, i in order[: _POOL * k]
+    ]
+    return [replace(hit, rank=i) for i, hit in enumerate(_spread(_folded(hits), k), start=1)]
+
+
+def _compare(
+    found: Sequence[StoredPassage],
+    question: QuestionVectors,
+    bm25: NDArray[np.float64],
+    weight: float,
+) -> _Compared:
+    """All candidates at once: a few large products instead of many small ones."""
+    first = np.cumsum([0, *(len(one.sentences) for one in found)])
+    dense = np.stack([one.vector for one in found]) @ question.vector
+    sentences = np.concatenate([one.sentence_vectors for one in found]).astype(np.float32)
+    cosines = sentences @ question.vector
+    closeness = _closeness(found, question)
+    late = closeness.mean(axis=1) if closeness.size else np.zeros(len(cosines), np.float32)
+    total = (
+        _PASSAGE * np.maximum(dense, 0.0).astype(np.float64)
+        + _SENTENCE * np.maximum(_best(cosines, first, dense), 0.0)
+        + _LATE * np.maximum(_best(late, first, np.zeros_like(dense)), 0.0)
+        + weight * bm25 / (bm25 + _HALF_BM25)
+    )
+    scores = np.minimum(total / (_PASSAGE + _SENTENCE + _LATE + weight), 1.0)
+    scores = np.round(scores, _DIGITS)
+    return _Compared(scores, dense, first, cosines, late, closeness)
+
+
+def _closeness(found: Sequence[StoredPassage], question: QuestionVectors) -> NDArray[np.float32]:
+    """For each sentence and each piece asked the best cosine; shape (sentences, pieces asked)."""
+    counts = np.array([n for one in found for n in one.token_counts], np.int64)
+    closest = np.zeros((len(counts), len(question.pieces)), np.float32)
+    full = counts > 0
+    if not full.any() or not len(question.pieces):
+        return closest
+    tokens = unpack(np.concatenate([one.tokens for one in found if len(one.tokens)]))
+    begin = np.cumsum(counts) - counts
+    closest[full] = np.maximum.reduceat(question.tokens @ tokens.T, begin[full], axis=1).T
+    years = _spelled_years(question.pieces)
+    row = 0
+    for one in found:
+        here = slice(row, row := row + len(one.sentences))
+        if dated := list(_dated(one, years)):  # these pieces are known here
+            known = np.where(full[here, None], _DATED, 0.0)
+            closest[here, dated] = np.maximum(closest[here, dated], known)
+    return closest
+
+
+def _best(
+    of_sentences: NDArray[np.float32], first: NDArray[np.int64], otherwise: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The greatest number among each passage's sentences, or another where it has none."""
+    best = otherwise.copy()
+    some = np.diff(first) > 0
+    if some.any():
+        best[some] = np.maximum.reduceat(of_sentences, first[:-1][some])
+    return best
+
+
+def _hit(
+    passage: StoredPassage,
+    compared: _Compared,
+    i: int,
+    score: float,
+    bm25: float,
+    documents: Collection[str] | None,
+) -> Hit:
+    """A candidate as a hit."""
+    asked = [one for one in passage.document_ids if documents is None or one in documents]
+    document_id, *also = asked or passage.document_ids
+    sentences = tuple(
+        ScoredSentence(
+            start=span.start,
+            end=span.end,
+            text=passage.text[span.start - passage.start : span.end - passage.start],
+            score=float(compared.cosines[row]),
+            late=float(compared.late[row]),
+            closeness=tuple(compared.closeness[row].tolist()) if count else (),
+        )
+        for row, span, count in zip(
+            range(compared.first[i], compared.first[i + 1]),
+            passage.sentences,
+            passage.token_counts,
+            strict=True,
+        )
+    )
+    dense = float(compared.dense[i])
+    return Hit(
+        document_id=document_id,
+        title=passage.title or title_from_id(document_id),
+        source=passage.source,
+        start=passage.start,
+        end=passage.end,
+        text=passage.text,
+        score=score,
+        rank=0,
+        passage_id=passage.id,
+        paragraph=passage.paragraph,
+        author=passage.author,
+        date=passage.date,
+        dense=dense,
+        lexical=bm25,
+        sentence=max((one.score for one in sentences), default=dense),
+        late=max((one.late for one in sentences), default=0.0),
+        sentences=sentences,
+        also=tuple(also),
+    )
+
+
+def _spelled_years(pieces: Sequence[str]) -> dict[str, list[int]]:
+    """The years in a question, and which of its word pieces spell each (`202`, `##3`)."""
+    found: dict[str, list[int]] = {}
+    for first in range(len(pieces)):
+        spelled = ""
+        for last in range(first, min(first + 4, len(pieces))):
+            spelled += pieces[last].removeprefix("##")
+            if _YEAR.fullmatch(spelled):
+                found.setdefault(spelled, []).extend(range(first, last + 1))
+    return found
+
+
+def _dated(passage: StoredPassage, years: Mapping[str, Sequence[int]]) -> Sequence[int]:
+    """Which word pieces of the question spell the year of the passage's document.
+
+    Nothing when the passage names years itself: then those count, not the date of publication.
+    """
+    spelled = years.get(passage.date[:4], ())
+    return () if spelled and _YEAR.search(passage.text) else spelled
+
+
+def _named(query: str, passage: StoredPassage) -> bool:
+    """Whether a question names a passage's outlet or author, spelled as it is there."""
+    return any(
+        len(name) > 1 and name in query and re.search(rf"\b{re.escape(name)}\b", query) is not None
+        for name in (passage.source.removeprefix("The "), passage.author)
+    )
+
+
+def _spread(hits: Sequence[Hit], k: int) -> list[Hit]:
+    """`k` hits: the first half as ranked, in the second a document's next hit counts for less.
+
+    Several documents may speak to a question, and one long article must not fill the list.
+    """
+    chosen, rest = list(hits[: (k + 1) // 2]), list(hits[(k + 1) // 2 :])
+    often = Counter(hit.document_id for hit in chosen)
+    while rest and len(chosen) < k:
+        at = max(
+            range(len(rest)), key=lambda i: rest[i].score - _AGAIN * often[rest[i].document_id]
+        )
+        often[rest[at].document_id] += 1
+        chosen.append(rest.pop(at))
+    return chosen
+
+
+def _folded(hits: Sequence[Hit]) -> list[Hit]:
+    """The hits in order; one that repeats a better one only lends it its documents."""
+    kept: list[Hit] = []
+    told: list[frozenset[str]] = []
+    for hit in hits:
+        mine = frozenset(words(hit.text))
+        least, most = _SAME * len(mine), len(mine) / _SAME  # mostly that alone tells them apart
+        twin = next(
+            (i for i, o in enumerate(told) if least <= len(o) <= most and _same(mine, o)), None
+        )
+        if twin is None:
+            kept.append(hit)
+            told.append(mine)
+        else:
+            names = (hit.document_id, *hit.also)
+            known = (kept[twin].document_id, *kept[twin].also)
+            more = tuple(name for name in names if name not in known)
+            kept[twin] = replace(kept[twin], also=kept[twin].also + more)
+    return kept
+
+
+def _same(a: frozenset[str], b: frozenset[str]) -> bool:
+    return bool(a) and len(a & b) >= _SAME * len(a | b)

@@ -1,0 +1,1 @@
+"""The truth: SQLite, every row with its checksum, one transaction a change."""

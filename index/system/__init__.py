@@ -1,0 +1,1 @@
+"""The machine below: files, checksums, processor cores, child processes, priorities."""

@@ -1,0 +1,76 @@
+"""Words for the full-text index, and questions for it. Pure text, no database.
+
+FTS5 finds words by white space and punctuation. Chinese, Japanese and Korean put none between
+words, so their runs are indexed as overlapping pairs of characters, the usual remedy: on XQuAD-zh
+pairs give BM25 an nDCG@10 of .96 where whole runs give .12.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from index.splitting import has_cjk
+
+# One run of CJK characters, or one word of any other script; `'s` and hyphens part words, as
+# FTS5's own tokenizer parts them.
+_WORD = re.compile(
+    r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af]+"
+    r"|[^\W\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af_]+"
+)
+# A question longer than this names its subject many times over; the rest only costs time.
+_MOST_TERMS = 64
+# Words that ask rather than name. Measured on the visible sets: without them ranking is equal or
+# better, and a query touches a tenth of the postings.
+ASKING = frozenset(
+    "a an the of to in on at by for with from as and or but if than that this these those it its "
+    "is are was were be been being do does did has have had will would can could should may might "
+    "must not no what which who whom whose when where why how there their they them he she his her "
+    "him i me my we us our you your about into over after before between during through because "
+    "so such also more most other some any each all both only own same too very s t d "
+    "many much say says said please tell give explain describe according".split()
+)
+
+
+def sound(text: str) -> str:
+    """The text with a question mark for each half of a character, which no file and no model takes.
+
+    Arguments in another encoding than the terminal's bring them, so does JSON. Its length stays.
+    """
+    return text.encode("utf-8", "replace").decode()
+
+
+@lru_cache(maxsize=1024)
+def words(text: str) -> tuple[str, ...]:
+    """The words of a text as the index sees them, lower case; CJK runs as pairs of characters.
+
+    A question compares its words with those of the same few passages over and over.
+    """
+    found = [word.lower() for word in _WORD.findall(text)]
+    if not has_cjk(text):
+        return tuple(found)
+    return tuple(part for word in found for part in _pairs(word))
+
+
+def _pairs(word: str) -> Iterator[str]:
+    """A CJK run's overlapping pairs of characters; any other word, whole."""
+    if len(word) < 2 or not has_cjk(word):
+        yield word
+    else:
+        yield from (word[i : i + 2] for i in range(len(word) - 1))
+
+
+def index_form(text: str) -> str:
+    """The text as handed to FTS5: unchanged, unless it has CJK runs to be cut into pairs."""
+    return " ".join(words(text)) if has_cjk(text) else text
+
+
+def match_query(question: str) -> str:
+    """An FTS5 query that matches any of the question's words; empty when it has none.
+
+    Every word is quoted, so that nothing a person types is ever read as an operator.
+    """
+    every = list(dict.fromkeys(words(question)))
+    telling = [word for word in every if word not in ASKING]
+    return " OR ".join(f'"{word}"' for word in (telling or every)[:_MOST_TERMS])

@@ -1,0 +1,1 @@
+"""What answers rest on: evidence, citations, support, conflicts, presentation."""

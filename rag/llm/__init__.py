@@ -1,0 +1,1 @@
+"""The language model: its files, its process, its prompt and its grammar."""

@@ -1,0 +1,61 @@
+"""Question and evidence → messages. The one place where prompts live.
+
+Sentences carry numbers, and the model writes the number first: it commits to its evidence before
+it writes, and the screen can light the source before the words arrive. Sentences come before the
+question, so that a follow-up about the same evidence shares its beginning with the prompt before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from rag.llm.generator import Message
+from rag.types import Evidence
+
+SYSTEM = (
+    "Answer the question from the numbered sentences. "
+    "Start with the number of the sentence that answers it."
+)
+# Two examples turn a 135 M model from copying the list of sentences into answering in a short one.
+# They stand before everything that changes, so that the model reads them once a session.
+_EXAMPLES: tuple[Message, ...] = (
+    {
+        "role": "user",
+        "content": "[1] The bridge opened in 1932.\n[2] Building it took eight years.\n\n"
+        "Question: How long did the bridge take to build?",
+    },
+    {"role": "assistant", "content": "[2] The bridge took eight years to build."},
+    {
+        "role": "user",
+        "content": "[1] The ministry paid for the study.\n[2] Ann Lee wrote the report.\n\n"
+        "Question: Who is the author of the report?",
+    },
+    {"role": "assistant", "content": "[2] The author of the report is Ann Lee."},
+)
+TOKENS = 350
+"""What the changing part of a prompt may cost, the question and its sentences: a token of prompt is
+3 ms and more on two cores, and these hold what a larger prompt would (see the README's curve)."""
+# Brackets in a source would pose as our markers.
+_BRACKETS = str.maketrans("[]【】", "()()")
+
+
+def messages(question: str, evidence: Sequence[Evidence]) -> list[Message]:
+    """The messages for one answer."""
+    shown = "\n".join(f"[{one.id}] {plain(one.text)}" for one in evidence)
+    return [
+        {"role": "system", "content": SYSTEM},
+        *_EXAMPLES,
+        {"role": "user", "content": f"{shown}\n\nQuestion: {plain(question)}"},
+    ]
+
+
+def question_of(question: str) -> str:
+    """The part of a prompt that asks, for counting what it costs."""
+    return f"\n\nQuestion: {plain(question)}"
+
+
+def plain(text: str) -> str:
+    """A text on one line, without brackets that could pose as markers and without hidden signs."""
+    visible = "".join(c for c in text if c.isprintable() or c.isspace())
+    return re.sub(r"\s+", " ", visible).strip().translate(_BRACKETS)

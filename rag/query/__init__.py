@@ -1,0 +1,1 @@
+"""What is asked: the question analysed once, from its words alone."""

@@ -1,0 +1,91 @@
+"""What an answer should look like: a number, a time, a person, a place, a reason, or anything.
+
+English question words, recognised by form. For other languages every question is of kind `other`,
+and nothing is asked of its answer.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from index.tokenization import words
+from rag.query.text_features import dates, names, numbers
+
+Kind = Literal["number", "when", "who", "where", "why", "other"]
+
+_FORMS: tuple[tuple[Kind, str], ...] = (
+    (
+        "number",
+        r"\bhow (?:many|much|old|long|far|large|big|high|tall|often)\b"
+        r"|\b(?:percent|percentage|number|amount|population|score)\b",
+    ),
+    (
+        "when",
+        r"\bwhen\b|\bhow long ago\b|\b(?:what|which|in what|in which) (?:\w+ )?"
+        r"(?:year|date|day|month|decade|century|time)\b",
+    ),
+    (
+        "who",
+        r"\bwho(?:se|m|['’]s)?\b|\b(?:what|which) (?:\w+ ){0,2}(?:person|man|woman|player|king"
+        r"|queen|president|author|leader|scientist|team|company|group|organi[sz]ation)\b",
+    ),
+    (
+        "where",
+        r"\bwhere\b|\b(?:what|which) (?:\w+ )?(?:city|country|state|place|region|river"
+        r"|continent|town|location|area)\b",
+    ),
+    ("why", r"\bwhy\b|\b(?:what|which) (?:\w+ )?(?:reason|cause|purpose)\b"),
+)
+_KINDS = tuple((kind, re.compile(form, re.IGNORECASE)) for kind, form in _FORMS)
+_REASON = re.compile(
+    r"\b(?:because|since|due to|so that|in order to|reason|therefore|caused? by"
+    r"|result(?:ed|s|ing)?|led to|to \w+)\b",
+    re.IGNORECASE,
+)
+
+
+_LIST = re.compile(
+    r"\b(?:list|name|enumerate|give|mention|find|show)(?: me)? "
+    r"(?:all|every|each|the (?:names|different))\b"
+    r"|\b(?:what|which|who|where) (?:(?:are|were) )?all (?:of )?(?:the|those|these)\b"
+    r"|\bhow many (?:different|distinct)\b"
+    r"|\b(?:which|what) (?:different |various |other |two |three |four |five |\d+ )?"
+    r"(?:countries|cities|companies|people|persons|organi[sz]ations|documents|articles|states|places"
+    r"|years|dates|events|sources|figures|names|reasons|parties|groups|measures|laws|languages)\b"
+    r"|^\s*(?:list|enumerate)\b|\beverything (?:that|about)\b|\b(?:each|every) (?:time|mention)\b",
+    re.IGNORECASE,
+)
+
+
+def asks_for_list(question: str) -> bool:
+    """Whether one sentence may not be enough: "list all …", "which countries …"; English forms."""
+    return _LIST.search(question) is not None
+
+
+def listed(question: str) -> str:
+    """What is to be listed: the question without the words that ask for a list and name its kind.
+
+    "Which cities hosted AI summits?" is a list of whatever hosted AI summits.
+    """
+    return _LIST.sub(" ", question, count=1)
+
+
+def question_kind(question: str) -> Kind:
+    """What an answer to this question should look like."""
+    return next((kind for kind, pattern in _KINDS if pattern.search(question)), "other")
+
+
+def fits(question: str, text: str) -> bool | None:
+    """Whether a text has something new of the kind asked for; None when any kind will do."""
+    asked = set(words(question))
+    match question_kind(question):
+        case "number":
+            return bool(numbers(text) - numbers(question))
+        case "when":
+            return bool(dates(text) - numbers(question) - asked)
+        case "who" | "where":
+            return bool(names(text) - names(question) - asked)
+        case "why":
+            return _REASON.search(text) is not None
+    return None

@@ -1,0 +1,224 @@
+"""The second rung: a trained network reads the question together with the best few passages.
+
+The first rung compares words and vectors that were made apart from each other. Here question and
+passage go through one network together. It marks every word piece of a passage: how well an answer
+begins here and ends here. Of the best answer in each sentence and of what the first rung thinks
+fitted numbers (`span_reader.json`) make a new order of the sentences; the best one's is the short answer.
+Whether any of them answers at all the first rung goes on deciding: this network was not better at
+that on articles it had not learnt (CARD.md).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index import Hit
+from index.embedding.encoder import Encoder
+from index.splitting import has_cjk
+from index.types import Span
+from rag.query.text_features import in_english
+from rag.reader.ranker import Reading, ReadSentence, softmax
+from rag.reader.span_inputs import Pair, pair
+
+Matrix = NDArray[np.float64]
+Marks = NDArray[np.float32]
+"""What the network makes of a pair, shape (pieces, 4): how well an answer begins here and ends
+here, in nats, the first piece standing for "no answer in this passage"; and two more numbers that
+it learnt beside them and that are not used, how much this piece's sentence supports an answer and
+(at the first piece) whether the passage answers."""
+
+PASSAGES = 3
+"""Passages that are read closely, those of the first rung's best sentences; five give no more."""
+LONGEST = 24
+"""Word pieces of a short answer at most."""
+_BEGINS, _ENDS = 0, 1
+_LEAST = 1e-9
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+
+NAMES = ("first", "read", "span")
+"""What the order of the sentences is made of: the first rung's belief (its logarithm), whether the
+sentence was read closely, and the best answer in it."""
+
+
+class Network(Protocol):
+    """Reads pairs."""
+
+    def marks(self, pairs: Sequence[Pair]) -> list[Marks]:
+        """What is seen in each."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the network makes of one sentence, beside the other ones of its passage."""
+
+    span: float
+    """The best answer in it, in nats over "no answer in this passage"."""
+    place: Span
+    """Where that answer stands, in the passage's text."""
+    likely: float
+    """The probability of that place, in [0, 1], among all places of the passage and none."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """What was fitted on articles that the network has not learnt."""
+
+    encoder: str
+    """Revision of the encoder that the network grew from and the first rung stands on."""
+    network: str
+    """SHA-256 of the network's file."""
+    ranking: NDArray[np.float64]
+    """Weights of `NAMES`."""
+    certain: float
+    """A short answer is shown when the belief in its sentence times how likely its place is reaches
+    this: nine in ten are right then."""
+
+
+class CloseReader:
+    """Reads the best passages of a reading again, together with the question."""
+
+    def __init__(self, encoder: Encoder, network: Network) -> None:
+        """Read with a network that knows the encoder's word pieces."""
+        self._encoder = encoder
+        self._network = network
+
+    @property
+    def certain(self) -> float:
+        """A short answer is shown when its sentence's score times `likely` is at least this."""
+        return fitted().certain
+
+    def read(self, question: str, reading: Reading) -> Reading:
+        """The reading in a new order, with the words in each sentence that answer best.
+
+        As it is when it is not in English: the network has learnt nothing else.
+
+        Args:
+            question: as typed (or as resolved from the conversation).
+            reading: the first rung's, of at least one sentence.
+        """
+        text = " ".join(hit.text for hit in best_hits(reading.sentences))
+        if has_cjk(question) or not in_english(text):
+            return reading
+        return weighed(reading, self.see(question, reading), fitted())
+
+    def see(self, question: str, reading: Reading) -> list[Seen | None]:
+        """What the network makes of each sentence; None where it has not read it."""
+        hits = best_hits(reading.sentences)
+        pairs = [self._pair(question, hit) for hit in hits]
+        seen: dict[tuple[int, int], Seen] = {}
+        for hit, one, marks in zip(hits, pairs, self._network.marks(pairs), strict=True):
+            seen |= {(id(hit), i): found for i, found in seen_in(one, marks).items()}
+        return [seen.get((id(one.hit), one.position)) for one in reading.sentences]
+
+    def _pair(self, question: str, hit: Hit) -> Pair:
+        spans = [Span(one.start - hit.start, one.end - hit.start) for one in hit.sentences]
+        return pair(self._encoder, question, hit.title, hit.text, spans)
+
+
+def best_hits(sentences: Sequence[ReadSentence], most: int = PASSAGES) -> list[Hit]:
+    """The hits of the best sentences, each once, in their order."""
+    return list({id(one.hit): one.hit for one in sentences}.values())[:most]
+
+
+def seen_in(pair: Pair, marks: Marks) -> dict[int, Seen]:
+    """What the network makes of each sentence of a passage, by its position.
+
+    A sentence of which nothing was read is left out.
+    """
+    nothing = marks[0].astype(np.float64)
+    read = marks[pair.first : pair.first + len(pair.spans)].astype(np.float64)
+    owner = np.array(pair.sentences, int)
+    # what all places of the passage and "none" hold together, as a logarithm, for both ends
+    whole = [np.logaddexp.reduce([nothing[at], *read[:, at]]) for at in (_BEGINS, _ENDS)]
+    found = {}
+    for position in sorted(set(pair.sentences) - {-1}):
+        rows = np.flatnonzero(owner == position)
+        first, last, nats = best_span(read[rows])
+        place = Span(pair.spans[rows[first]].start, pair.spans[rows[last]].end)
+        found[position] = Seen(
+            span=float(nats - nothing[_BEGINS] - nothing[_ENDS]),
+            place=place,
+            likely=float(np.exp(nats - sum(whole))),
+        )
+    return found
+
+
+def best_span(read: NDArray[np.float64]) -> tuple[int, int, float]:
+    """The best first and last word piece of an answer, and their marks together.
+
+    Args:
+        read: marks of one sentence's pieces, shape (pieces, 4), at least one.
+    """
+    both = read[:, _BEGINS, None] + read[None, :, _ENDS]
+    allowed = np.triu(np.ones_like(both)) - np.triu(np.ones_like(both), LONGEST)
+    both = np.where(allowed > 0, both, -np.inf)
+    first, last = np.unravel_index(int(np.argmax(both)), both.shape)
+    return int(first), int(last), float(both[first, last])
+
+
+def features(sentences: Sequence[ReadSentence], seen: Sequence[Seen | None]) -> Matrix:
+    """One row of `NAMES` for each sentence, shape (n, len(NAMES)), float64."""
+    rows = [
+        (np.log(one.score + _LEAST), *((1.0, s.span) if s else (0.0, 0.0)))
+        for one, s in zip(sentences, seen, strict=True)
+    ]
+    return np.array(rows, np.float64)
+
+
+def weighed(reading: Reading, seen: Sequence[Seen | None], known: Fitted) -> Reading:
+    """The reading as the fitted numbers see it, best sentence first.
+
+    Args:
+        reading: the first rung's, at least one sentence.
+        seen: what the network makes of each of its sentences; None where it has not read it.
+        known: the fitted numbers.
+    """
+    matrix = features(reading.sentences, seen)
+    belief = softmax(matrix @ known.ranking)
+    order = np.argsort(-belief, kind="stable")
+    sentences = [_with(reading.sentences[i], seen[i], float(belief[i])) for i in order]
+    return replace(reading, sentences=tuple(sentences))
+
+
+def _with(one: ReadSentence, seen: Seen | None, belief: float) -> ReadSentence:
+    if seen is None:
+        return replace(one, score=belief)
+    start, end = whole_numbers(one.hit.text, seen.place.start, seen.place.end)
+    return replace(one, score=belief, short=one.hit.text[start:end], likely=seen.likely)
+
+
+def whole_numbers(text: str, start: int, end: int) -> tuple[int, int]:
+    """A part of a text, widened where it begins or ends inside a number.
+
+    Word pieces end at every comma: the network may point at the `900` of `5,900`.
+    """
+    for number in _NUMBER.finditer(text):
+        if number.start() < end and start < number.end():
+            start, end = min(start, number.start()), max(end, number.end())
+    return start, end
+
+
+@cache
+def fitted() -> Fitted:
+    """The fitted numbers of this package; ValueError when they are for other features."""
+    data = json.loads(files("rag.reader").joinpath("span_reader.json").read_text("utf-8"))
+    if tuple(data["features"]) != NAMES:
+        raise ValueError(
+            "span_reader.json is for other features: run python -m rag.training.train_span_reader"
+        )
+    return Fitted(
+        encoder=data["encoder"],
+        network=data["network"],
+        ranking=np.array(data["ranking"]),
+        certain=float(data["certain"]),
+    )

@@ -1,0 +1,1 @@
+"""How the reader's weights were made. Not in the wheel; nothing imports it."""

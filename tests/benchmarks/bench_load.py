@@ -1,0 +1,144 @@
+"""How the page bears many people at once, with the default models on `seeds/`.
+
+    python -m tests.benchmarks.bench_load [--rounds 200]
+
+One row a number of people who all ask at the same time, each in a tab of their own: milliseconds
+from the question to the best sentence and to the end of the answer (median, 95th percentile), and
+how many were turned away. Then the memory of the server and of its model's process before and after
+so many questions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import cycle, islice
+from pathlib import Path
+from threading import Barrier
+
+import numpy as np
+
+import seeds
+from rag.evaluation.questions import load_questions
+from tests.support.visitors import Visitor
+
+CROWDS = ((1, 10), (8, 3), (32, 2), (48, 1))
+"""People at once, and how often each of them asks."""
+PILCROW = (sys.executable, "-m", "ui.cli")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How one question went; milliseconds since it was sent."""
+
+    evidence: float | None
+    """When the best sentence was on the screen; None when the answer is none or was refused."""
+    end: float
+    refused: bool
+
+
+@contextmanager
+def serving(store: Path) -> Iterator[tuple[str, int]]:
+    """The page as people start it; its address and process id."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [*PILCROW, "chat", "--store", str(store), "--port", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert process.stdout
+    try:
+        next(line for line in process.stdout if "http://" in line)
+        yield f"http://127.0.0.1:{port}/", process.pid
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def ask(visitor: Visitor, question: str) -> Asked:
+    """One question, looked at as it is answered."""
+    began, evidence = time.perf_counter(), None
+    visitor.conversation = ""
+    visitor.ask(question)
+    seen = None
+    for seen in visitor.watch():
+        if evidence is None and (seen.evidence or "statement" in seen.turn):
+            evidence = 1000 * (time.perf_counter() - began)
+    assert seen is not None
+    refused = "questions are being answered already" in seen.status
+    return Asked(None if refused else evidence, 1000 * (time.perf_counter() - began), refused)
+
+
+def crowd(address: str, people: int, rounds: int, questions: Sequence[str]) -> list[Asked]:
+    """`people` ask `rounds` times each; all of them at the same moment."""
+    gate = Barrier(people)
+
+    def one(number: int) -> list[Asked]:
+        visitor = Visitor(address)
+        asked = []
+        for turn in range(rounds):
+            gate.wait()
+            asked.append(ask(visitor, questions[(number + turn * people) % len(questions)]))
+        visitor.close()
+        return asked
+
+    with ThreadPoolExecutor(people) as pool:
+        return [asked for found in pool.map(one, range(people)) for asked in found]
+
+
+def memory(process: int) -> dict[str, float]:
+    """Megabytes held by the server and by its children together."""
+    held = {"server": _resident(process), "model": 0.0}
+    for child in Path(f"/proc/{process}/task/{process}/children").read_text().split():
+        held["model"] += _resident(int(child))
+    return held
+
+
+def _resident(process: int) -> float:
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def _row(people: int, found: Sequence[Asked]) -> str:
+    answered = [one for one in found if not one.refused]
+    times = [[one.evidence for one in answered if one.evidence is not None]]
+    times.append([one.end for one in answered])
+    cells = [f"{np.percentile(one, at):,.0f}" for one in times for at in (50, 95)]
+    refused = sum(one.refused for one in found)
+    return f"| {people} | {len(found)} | {' | '.join(cells)} | {refused} |"
+
+
+def main() -> None:
+    """Index the articles, start the page, ask, print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=200)
+    rounds = parser.parse_args().rounds
+    questions = [q.question for q in load_questions(seeds.questions()) if q.answerable]
+    with tempfile.TemporaryDirectory() as folder:
+        store = Path(folder) / "library"
+        add = [*PILCROW, "add", "--store", str(store), str(seeds.articles())]
+        subprocess.run(add, check=True, capture_output=True)
+        with serving(store) as (address, process):
+            crowd(address, 1, 2, questions)  # the models are loaded by the first question
+            print("| people | questions | evidence p50 | p95 | end p50 | p95 | refused |")  # noqa: T201
+            print("|---|---|---|---|---|---|---|")  # noqa: T201
+            for people, each in CROWDS:
+                print(_row(people, crowd(address, people, each, questions)), flush=True)  # noqa: T201
+            before, visitor = memory(process), Visitor(address)
+            print(f"\nbefore: {before}", flush=True)  # noqa: T201
+            for number, question in enumerate(islice(cycle(questions), rounds)):
+                ask(visitor, question)
+                if number % 50 == 49:
+                    print(f"after {number + 1} more questions: {memory(process)}", flush=True)  # noqa: T201
+            print(f"\nmemory in MB before {before} and after {memory(process)}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

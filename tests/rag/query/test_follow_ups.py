@@ -1,0 +1,67 @@
+"""Follow-ups: what leans on the turn before it is completed, what stands alone is left alone."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.query.follow_ups import leans, resolve, speaker_of
+
+HISTORY = [("Who opened the Internet Governance Forum in Kyoto?", "Fumio Kishida did. [1]")]
+
+
+@given(st.text(max_size=200))
+def test_without_history_a_question_is_passed_through_byte_for_byte(question: str) -> None:
+    assert resolve(question, ()) == (question,)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "And in 2024?",
+        "When was it?",
+        "What did he say there?",
+        "Why?",
+        "How many people came to it?",
+    ],
+)
+def test_a_leaning_follow_up_carries_the_subject_along(question: str) -> None:
+    typed, asked, told = resolve(question, HISTORY)
+    assert typed == question
+    assert asked.endswith(question)
+    assert told.endswith(question)
+    assert {"forum", "kyoto"} <= set(asked.lower().split())
+    assert "kishida" in told.split()
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Which fines does the EU AI Act provide for?",
+        "How many submarine cables cross the Atlantic Ocean?",
+        "What did Antonio Guterres say about that digital divide?",
+    ],
+)
+def test_a_change_of_topic_stands_alone(question: str) -> None:
+    assert resolve(question, HISTORY) == (question,)
+
+
+@pytest.mark.parametrize(
+    ("question", "wanted"),
+    [
+        ("Why?", True),
+        ("it", True),
+        ("Who signed it?", True),
+        ("Who signed the Paris Agreement?", False),
+    ],
+)
+def test_leaning(question: str, wanted: bool) -> None:
+    assert leans(question) is wanted
+
+
+def test_the_speaker_is_looked_for_apart_from_what_was_said() -> None:
+    apart = speaker_of("How many netizens are there, according to Li Junru?")
+    assert apart == ("How many netizens are there?", frozenset({"li", "junru"}))
+    assert speaker_of("How many netizens are there?") is None
+    assert speaker_of("According to whom?") is None

@@ -1,0 +1,114 @@
+"""What a sentence says on its surface: numbers, names, negation, and what an answer looks like."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from index.tokenization import match_query, words
+from rag.query.answer_type import Kind, fits, question_kind
+from rag.query.text_features import content_stems, in_english, names, negations, numbers, stem
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("5.3 billion users in 2023.", {"5.3", "2023"}),
+        ("1,200 people and twelve dogs", {"1200", "12"}),
+        ("no figures, only one word", set()),
+        ("It cost 35 million euros, or 7%.", {"35", "7"}),
+    ],
+)
+def test_numbers_are_read_as_digits(text: str, wanted: set[str]) -> None:
+    assert numbers(text) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("The forum met in Kyoto with Li Junru's help.", {"kyoto", "li", "junru"}),
+        ("UNESCO opened it.", {"unesco"}),
+        ("Nothing is named here.", set()),
+    ],
+)
+def test_names_are_capitals_inside_a_sentence(text: str, wanted: set[str]) -> None:
+    assert names(text) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("It did not happen.", 1), ("They can't and won't.", 2), ("It failed.", 1), ("It did.", 0)],
+)
+def test_negations_are_counted(text: str, wanted: int) -> None:
+    assert negations(text) == wanted
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("governing", "governed"), ("treaties", "treaty"), ("cables", "cable")]
+)
+def test_forms_of_a_word_share_a_stem(one: str, other: str) -> None:
+    assert stem(one) == stem(other)
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        ("How many came?", "number"),
+        ("When did it open?", "when"),
+        ("Who opened it?", "who"),
+        ("Which city hosted it?", "where"),
+        ("Why did it fail?", "why"),
+        ("What is a cable?", "other"),
+    ],
+)
+def test_the_kind_of_answer_is_read_from_the_question(question: str, kind: Kind) -> None:
+    assert question_kind(question) == kind
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "wanted"),
+    [
+        ("How many came in 2023?", "In 2023 about 8,000 came.", True),
+        ("How many came in 2023?", "Many came in 2023.", False),
+        ("Who opened it?", "It was opened by Fumio Kishida.", True),
+        ("Who opened it?", "It was opened.", False),
+        ("What is it?", "It is a cable.", None),
+    ],
+)
+def test_a_text_fits_when_it_has_something_new_of_that_kind(
+    question: str, text: str, wanted: bool | None
+) -> None:
+    assert fits(question, text) is wanted
+
+
+def test_chinese_runs_are_cut_into_pairs() -> None:
+    assert words("黑豹队 lost") == ("黑豹", "豹队", "lost")
+
+
+@given(st.text(max_size=300))
+def test_any_text_makes_a_query_of_quoted_words_only(text: str) -> None:
+    query = match_query(text)
+    bare = [part for part in query.split(" OR ") if part]
+    assert all(part[0] == part[-1] == '"' and '"' not in part[1:-1] for part in bare)
+
+
+@given(st.text(max_size=300))
+def test_nothing_breaks_on_any_text(text: str) -> None:
+    assert all(content_stems(text)) or not content_stems(text)
+    assert negations(text) >= 0
+    assert all(any(c.isdigit() for c in number) for number in numbers(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "english"),
+    [
+        ("The forum met in Kyoto, and the delegates spoke about cables that were cut.", True),
+        ("She said it was not the first time that this had been tried.", True),
+        ("Die Stadt hat im Mai die neue Brücke über den Fluss eröffnet.", False),
+        ("La ville a inauguré en mai le nouveau pont sur le fleuve.", False),
+        ("Мост через реку открыли в мае.", False),
+    ],
+)
+def test_english_is_known_by_the_words_that_join_others(text: str, english: bool) -> None:
+    assert in_english(text) is english

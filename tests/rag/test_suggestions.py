@@ -1,0 +1,102 @@
+"""Suggested questions: made from sentences, kept only when they lead back to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from index.types import Passage
+from rag import suggestions
+from rag.types import Answer, Citation, State
+from tests.support.page_fakes import passages_of
+
+ARTICLES = {
+    "panel.txt": "Vint Cerf, one of the designers, chaired the Leadership Panel in Kyoto. "
+    "It was long.\n\nMaria Ressa welcomed the new Kyoto Declaration of 2023.",
+    "pact.txt": "The Global Digital Compact was adopted in New York on September 22, 2024.",
+    "quiet.txt": "he said so and nothing else of note happened there at all.",
+}
+
+
+@dataclass
+class Shelf:
+    texts: dict[str, str]
+
+    def passages(self, document_id: str, /) -> list[Passage]:
+        return passages_of(self.texts[document_id])
+
+
+@dataclass
+class Ask:
+    """Answers with the sentence that shares most words; counts how often it was asked."""
+
+    texts: dict[str, str]
+    refused: tuple[str, ...] = ()
+    asked: list[str] = field(default_factory=list)
+
+    def __call__(self, question: str) -> Answer:
+        self.asked.append(question)
+        words = set(question.lower().rstrip("?").split())
+        found = [
+            (len(words & set(s.text.lower().rstrip(".").split())),
+             Citation(1, name, "", "", p.paragraph, s.start, s.end, s.text))
+            for name, text in self.texts.items()
+            for p in passages_of(text)
+            for s in p.sentences
+        ]  # fmt: skip
+        _, best = max(found, key=lambda pair: pair[0])
+        state: State = "not_found" if question in self.refused else "answered"
+        return Answer(question, state, best.quote, citations=(best,), complete=True)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "question"),
+    [
+        ("Vint Cerf, one of its designers, chaired the panel in Kyoto, as before.",
+         "Who chaired the panel in Kyoto?"),
+        ("More than 300 sessions were spread over eight sub-themes.",
+         "How many sessions were spread over eight sub-themes?"),
+        ("The Global Digital Compact was adopted in New York on September 22, 2024.",
+         "When was the Global Digital Compact adopted?"),
+        ("The AI Act entered into force on August 1.", "When did the AI Act enter into force?"),
+        ("The Hiroshima Process is a code of conduct.", "What is the Hiroshima Process?"),
+        ("He chaired the panel.", None),
+        ("Maria Ressa praised them.", None),
+        ("Three weeks later the states dropped the case.", None),
+        ("它于一九九八年成立。", None),
+        ("", None),
+    ],
+)  # fmt: skip
+def test_questions_are_made_from_sentences(sentence: str, question: str | None) -> None:
+    made = suggestions.question_from(sentence)
+    assert (made and made[1]) == question
+
+
+def test_the_first_questions_come_from_different_documents_and_are_answerable() -> None:
+    ask = Ask(ARTICLES)
+    found = suggestions.opening(Shelf(ARTICLES), ask, list(ARTICLES))
+    assert found == (
+        "Who chaired the Leadership Panel in Kyoto?",
+        "When was the Global Digital Compact adopted?",
+    )
+    assert len(ask.asked) <= 4
+
+
+def test_what_cannot_be_answered_is_not_suggested() -> None:
+    ask = Ask(ARTICLES, refused=("Who chaired the Leadership Panel in Kyoto?",))
+    found = suggestions.opening(Shelf(ARTICLES), ask, ["panel.txt"])
+    assert found == ("Who welcomed the new Kyoto Declaration of 2023?",)
+
+
+def test_an_interrupted_search_asks_nothing_more() -> None:
+    ask = Ask(ARTICLES)
+    assert suggestions.opening(Shelf(ARTICLES), ask, list(ARTICLES), stop=lambda: True) == ()
+    assert ask.asked == []
+
+
+def test_follow_ups_lead_on_and_never_back() -> None:
+    ask = Ask(ARTICLES)
+    answer = ask("Who chaired the Leadership Panel in Kyoto?")
+    found = suggestions.following(Shelf(ARTICLES), ask, answer)
+    assert found == ("Who welcomed the new Kyoto Declaration of 2023?",)

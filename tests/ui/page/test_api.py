@@ -1,0 +1,354 @@
+"""What the page asks for besides answers, without a browser."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from index import Library
+from index.types import Document
+from rag.evaluation import run as evaluation_run
+from rag.types import Answer
+from tests.support.fakes import BagOfWordsEncoder
+from tests.support.page_fakes import ARTICLES, HOSTILE, FakeAssistant, FakeLibrary
+from ui.page import feedback
+from ui.page.api import Desk
+from ui.page.chat import Chat, Wishes
+from ui.page.conversations import Conversations
+from ui.page.jobs import Works
+from ui.page.suggester import Suggester
+
+KYOTO = "How many participants registered in Kyoto?"
+
+
+@dataclass
+class Room:
+    """Everything behind the page, without Gradio."""
+
+    library: FakeLibrary
+    assistant: FakeAssistant
+    store: Conversations
+    chat: Chat
+    desk: Desk
+
+    def ask(self, question: str, **wishes: Any) -> str:
+        """Asks to the end; the key of the turn."""
+        _, _, run = self.chat.begin(question, replace(Wishes(), **wishes))
+        assert list(self.chat.answer(run))
+        return run.mark.key
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Room:
+    shelf = {
+        name: Document(name, title, text, source, "", date)
+        for name, (title, source, date, text) in ARTICLES.items()
+    }
+    library = FakeLibrary(tmp_path, shelf)
+    (tmp_path / "files").mkdir()
+    for name, document in shelf.items():
+        (tmp_path / "files" / name).write_text(document.text, encoding="utf-8")
+    assistant = FakeAssistant(library)
+    store = Conversations(tmp_path)
+    desk = Desk(library, store, Works(library), Suggester(library, None))
+    return Room(library, assistant, store, Chat(assistant, library, store), desk)
+
+
+CONVERSATION = "c" * 32
+
+
+def test_each_update_carries_its_own_turn_and_no_earlier_one(room: Room) -> None:
+    for _ in range(100):
+        room.ask(KYOTO, conversation=CONVERSATION)
+    _, _, run = room.chat.begin(KYOTO, Wishes(conversation=CONVERSATION))
+    updates = list(room.chat.answer(run))
+    assert run.number == 101
+    assert all(drawn.count("<article") == 1 for drawn, _ in updates)
+    assert max(len(drawn) for drawn, _ in updates) < 20_000
+    assert room.assistant.histories[-1] == [
+        (t.question, t.answer.text) for t in room.store.turns(CONVERSATION)[-4:-1] if t.answer
+    ]
+
+
+def test_a_conversation_is_opened_with_its_turns_and_the_last_ones_sources(room: Room) -> None:
+    room.ask(KYOTO, conversation=CONVERSATION)
+    room.ask("Who baked sourdough?", conversation=CONVERSATION)
+    slots = room.desk.ask({"name": "open", "id": CONVERSATION})["slots"]
+    assert slots["past"].count("<article") == 2
+    assert 'data-turn="2"' in slots["past-sources"]
+    assert 'data-turn="1"' not in slots["past-sources"]
+
+
+def test_a_turn_is_looked_at_alone_and_only_when_it_is_over(room: Room) -> None:
+    room.ask("About cables", conversation=CONVERSATION)
+    _, _, run = room.chat.begin(KYOTO, Wishes(conversation=CONVERSATION))
+    desk = Desk(
+        room.library, room.store, Works(room.library), Suggester(room.library, None),
+        live=room.chat.is_live,
+    )  # fmt: skip
+    request = {"name": "look", "key": run.mark.key, "number": 2, "conversation": CONVERSATION}
+    stream = room.chat.answer(run)
+    next(stream)
+    assert desk.ask(request) == {"running": True}
+    assert list(stream)
+    reply = desk.ask(request)
+    assert reply["html"].count("<article") == 1 and 'id="t2"' in reply["html"]
+    assert "9,000 participants" in reply["html"] and 'data-turn="2"' in reply["sources"]
+
+
+def test_only_the_last_turn_gives_way_to_a_retry(room: Room) -> None:
+    first = room.ask(KYOTO, conversation=CONVERSATION)
+    second = room.ask("About cables", conversation=CONVERSATION)
+    room.ask("", conversation=CONVERSATION, again=second, replaces=second)
+    room.ask("", conversation=CONVERSATION, again=first, replaces=first)
+    asked = [t.question for t in room.store.turns(CONVERSATION)]
+    assert asked == [KYOTO, "About cables", KYOTO]
+
+
+def test_a_question_looks_where_it_was_told_to_and_a_retry_too(room: Room) -> None:
+    scope = Wishes.read('{"documents": ["cables.md"], "since": "2023", "until": ""}').scope
+    key = room.ask("How many days does a ship need?", conversation=CONVERSATION, scope=scope)
+    assert room.assistant.scopes[-1] == (("cables.md",), ("2023", "9999"))
+    room.ask("", conversation=CONVERSATION, again=key, replaces=key)
+    assert room.assistant.scopes[-1] == (("cables.md",), ("2023", "9999"))
+    drawn = room.desk.ask({"name": "open", "id": CONVERSATION})["slots"]["past"]
+    assert "Asked only in: Cables under the sea · since 2023" in drawn
+
+
+@pytest.mark.parametrize(
+    "sent",
+    ["", "[]", "null", "{", '{"documents": 5, "conversation": "../x", "since": "<b>"}',
+     '{"documents": [1, null], "replaces": [], "question": {}}'],
+)  # fmt: skip
+def test_wishes_that_are_not_well_formed_are_none(sent: str) -> None:
+    assert Wishes.read(sent) == Wishes()
+
+
+def test_an_answer_cut_off_by_a_closed_tab_is_kept(room: Room) -> None:
+    _, _, run = room.chat.begin(KYOTO, Wishes(conversation=CONVERSATION))
+    stream = room.chat.answer(run)
+    while "headline" not in next(stream)[0]:
+        pass
+    assert room.chat.is_live(run.mark.key)
+    stream.close()  # type: ignore[attr-defined]
+    assert not room.chat.busy
+    (kept,) = room.store.turns(CONVERSATION)
+    assert kept.phase == "stopped" and kept.answer and kept.answer.headline
+
+
+def test_what_is_deleted_while_it_is_answered_stays_deleted(room: Room) -> None:
+    _, _, run = room.chat.begin(KYOTO, Wishes(conversation=CONVERSATION))
+    stream = room.chat.answer(run)
+    next(stream)
+    room.desk.ask({"name": "delete", "id": CONVERSATION})
+    assert list(stream)
+    assert room.store.listed() == []
+    room.ask(KYOTO, conversation=CONVERSATION)  # asked anew where it was: it is wanted again
+    assert len(room.store.turns(CONVERSATION)) == 2
+
+
+def test_a_removed_source_keeps_its_quote_and_a_changed_one_marks_nothing(room: Room) -> None:
+    key = room.ask(KYOTO)
+    text = room.library.shelf["kyoto.txt"].text
+    before = room.desk.ask({"name": "sources", "key": key, "number": 1})["html"]
+    assert "<mark>More than 9,000" in before and "has changed" not in before
+    room.library.shelf["kyoto.txt"] = Document("kyoto.txt", "", "New words. " + text)
+    changed = room.desk.ask({"name": "sources", "key": key, "number": 1})["html"]
+    assert "The document has changed since" in changed
+    reader = room.desk.ask({"name": "read", "document": "kyoto.txt", "key": key, "start": 0})
+    assert "<mark" not in reader["slots"]["reader"]
+    del room.library.shelf["kyoto.txt"]
+    gone = room.desk.ask({"name": "sources", "key": key, "number": 1})["html"]
+    assert "Source removed" in gone and "More than 9,000 participants" in gone
+
+
+def test_the_reader_marks_what_was_cited_and_escapes_the_rest(room: Room) -> None:
+    key = room.ask("What do hostile words say?")
+    request = {"name": "read", "document": "hostile.txt", "key": key, "start": 3}
+    page = room.desk.ask(request)["slots"]["reader"]
+    assert page.count("<mark data-n=") == 2
+    assert "<script" not in page and "<img" not in page
+    assert "problem" in room.desk.ask({"name": "read", "document": "../../etc/passwd"})
+
+
+def test_removing_can_be_undone_with_that_very_file_only(room: Room) -> None:
+    reply = room.desk.ask({"name": "remove", "id": "cables.md"})
+    assert "−2 paragraphs" in reply["toast"]["text"]
+    assert "cables.md" not in room.library.shelf
+    assert "problem" in room.desk.ask({"name": "restore", "id": "kyoto.txt"})
+    assert "problem" not in room.desk.ask(reply["toast"]["undo"])
+    assert room.library.shelf["cables.md"].title == "Cables under the sea"
+
+
+def test_the_real_library_takes_a_removed_file_back(tmp_path: Path) -> None:
+    (tmp_path / "articles" / "old").mkdir(parents=True)
+    for name in ("a.txt", "old/b.txt"):
+        (tmp_path / "articles" / name).write_text(f"What {name} says is short.\n")
+    with Library.open(tmp_path / "store", encoder=BagOfWordsEncoder()) as library:
+        library.update([tmp_path / "articles"])
+        store = Conversations(library.path)
+        desk = Desk(library, store, Works(library), Suggester(library, None))
+        assert desk.ask({"name": "shelf"})["slots"]["library"].count('data-state="ready"') == 2
+        for document in ("a.txt", "old/b.txt"):
+            undo = desk.ask({"name": "remove", "id": document})["toast"]["undo"]
+            assert document not in [d.id for d in library.documents()]
+            assert desk.ask(undo)["toast"]["text"] == "It is back in the library."
+            assert [d.id for d in library.documents()] == ["a.txt", "old/b.txt"]
+
+
+def test_each_file_of_a_rebuild_shows_its_own_passages(room: Room) -> None:
+    works = Works(room.library)
+    room.library.go_on.clear()
+    looks = works.rebuild()
+    next(look for look in looks if any(row.state == "embedding" for row in look.rows))
+    view = next(looks)
+    embedding = [row for row in view.rows if row.state == "embedding"]
+    assert [(row.document_id, row.detail) for row in embedding] == [("kyoto.txt", "1/2")]
+    assert (view.done, view.total) == (1, 5)
+    room.library.go_on.set()
+    *_, last = looks
+    assert {row.state for row in last.rows} == {"unchanged"}
+
+
+def test_a_file_is_called_changed_when_its_content_is(tmp_path: Path) -> None:
+    article = tmp_path / "a.txt"
+    article.write_text("What it says is short.\n")
+    with Library.open(tmp_path / "store", encoder=BagOfWordsEncoder()) as library:
+        library.update([article])
+        desk = Desk(library, Conversations(library.path), Works(library), Suggester(library, None))
+
+        def state() -> str:
+            drawn = desk.ask({"name": "shelf"})["slots"]["library"]
+            return str(re.findall('data-state="(.*?)"', drawn)[0])
+
+        later = article.stat().st_mtime + 100
+        os.utime(article, (later, later))
+        assert state() == "ready"
+        article.write_text("What it says is other.\n")
+        os.utime(article, (later, later))
+        assert state() == "changed"
+        article.unlink()
+        assert state() == "gone"
+
+
+def test_removing_what_cannot_come_back_asks_first(room: Room) -> None:
+    (room.library.path / "files" / "cables.md").unlink()
+    asked = room.desk.ask({"name": "remove", "id": "cables.md"})
+    assert "cannot be undone" in asked["confirm"]
+    assert "cables.md" in room.library.shelf
+    done = room.desk.ask({"name": "remove", "id": "cables.md", "sure": True})
+    assert done["toast"]["undo"] is None
+    assert "cables.md" not in room.library.shelf
+
+
+def test_thumbs_go_to_a_question_file_and_back_out(room: Room) -> None:
+    key = room.ask(KYOTO)
+    path = room.library.path / feedback.GOOD
+    assert room.desk.ask({"name": "judge", "key": key, "way": "up"})["verdict"] == "up"
+    (question,) = evaluation_run.load_questions(path)
+    text = room.library.shelf["kyoto.txt"].text
+    assert text[question.gold[0].start : question.gold[0].end].startswith("More than 9,000")
+    assert room.desk.ask({"name": "judge", "key": key, "way": "up"})["verdict"] == ""
+    assert path.read_text() == ""
+
+
+def test_names_and_filters_look_at_every_document(room: Room) -> None:
+    assert room.desk.ask({"name": "names", "words": "cables harbour"})["names"] == [
+        ["cables.md", "Cables under the sea"]
+    ]
+    slots = room.desk.ask({"name": "shelf", "words": "kyoto"})["slots"]
+    assert slots["library"].count("<li") == 1
+    assert "3 documents" in slots["count"]
+
+
+def test_a_hostile_title_stays_text_in_every_list(room: Room) -> None:
+    room.ask(HOSTILE, conversation=CONVERSATION)
+    for request in ({"name": "shelf"}, {"name": "conversations"},
+                    {"name": "open", "id": CONVERSATION}):  # fmt: skip
+        drawn = "".join(room.desk.ask(request)["slots"].values())
+        assert "<img" not in drawn and "<script" not in drawn and "${" not in drawn
+
+
+@pytest.mark.parametrize(
+    "request_", [None, [], {}, {"name": "nothing"}, {"name": "open", "id": "no"},
+                 {"name": "why", "key": {}}, {"name": "judge"}, {"name": "rename"},
+                 {"name": "export", "key": "x"}, {"name": "sources", "key": 5},
+                 {"name": "look", "key": [], "number": "x"}],
+)  # fmt: skip
+def test_what_makes_no_sense_is_answered_in_one_line(room: Room, request_: object) -> None:
+    reply = room.desk.ask(request_)
+    assert set(reply) <= {"problem", "slots"}
+    assert "Traceback" not in str(reply)
+
+
+def test_suggestions_are_found_once_for_each_state_of_the_library(tmp_path: Path) -> None:
+    text = "Vint Cerf chaired the Leadership Panel in Kyoto. Others were there too."
+    library = FakeLibrary(tmp_path, {"a.txt": Document("a.txt", "A", text)})
+    assistant = FakeAssistant(library)
+    found = threading.Event()
+
+    def ask(question: str) -> Answer:
+        *_, last = assistant.stream(question)
+        found.set()
+        return last
+
+    suggester = Suggester(library, ask)
+    assert suggester.opening() == ()
+    assert found.wait(30)
+    wait_for(lambda: suggester.ready)
+    assert suggester.opening() == ("Who chaired the Leadership Panel in Kyoto?",)
+    wait_for((tmp_path / "suggestions.json").exists)
+    *_, answer = assistant.stream("Was anybody else there?")
+    assert suggester.following(answer, {answer.question}) == suggester.opening()
+    assert suggester.following(answer, set(suggester.opening())) == ()
+    asked = len(assistant.histories)
+    assert Suggester(library, ask).opening() == suggester.opening()
+    assert len(assistant.histories) == asked
+    library.shelf["a.txt"] = Document("a.txt", "A", "Nothing of that kind.")
+    assert not suggester.ready
+
+
+def test_closing_ends_the_search_for_suggestions_and_begins_no_other(tmp_path: Path) -> None:
+    text = "Vint Cerf chaired the Panel in Kyoto.\n\nMaria Ressa welcomed the Declaration of 2023."
+    library = FakeLibrary(tmp_path, {"a.txt": Document("a.txt", "A", text)})
+    assistant, begun, go_on = FakeAssistant(library), threading.Event(), threading.Event()
+
+    def ask(question: str) -> Answer:
+        begun.set()
+        assert go_on.wait(30)
+        *_, last = assistant.stream(question)
+        return last
+
+    suggester = Suggester(library, ask)
+    suggester.opening()
+    assert begun.wait(30)
+    closing = threading.Thread(target=suggester.close)
+    closing.start()
+    wait_for(suggester._closed.is_set)
+    go_on.set()
+    closing.join(30)
+    assert len(assistant.histories) == 1
+    assert suggester.opening() == ()
+    assert not (tmp_path / "suggestions.json").exists()
+
+
+def wait_for(done: Callable[[], bool]) -> None:
+    """Until it is so, or the test's own time limit ends it."""
+    tick = threading.Event()
+    while not done():
+        tick.wait(0.01)
+
+
+def test_why_names_forms_scores_and_times(room: Room) -> None:
+    key = room.ask(KYOTO)
+    page = room.desk.ask({"name": "why", "key": key})["html"]
+    for words in (KYOTO, "0.91", "prefix reused: 96 of 120 tokens", "prompt 372 ms",
+                  "searching and reading 38 ms", "Kyoto hosts", "0.70", "3.20"):  # fmt: skip
+        assert words in page

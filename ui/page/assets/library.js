@@ -1,0 +1,265 @@
+// The left pane: conversations, the library, files on their way in.
+
+import { ask, byId, toast, unhurried } from "./api.js";
+import { choose, clear, conversation, enter, openConversation, running } from "./conversation.js";
+
+// --- tabs ----------------------------------------------------------------------------------------
+
+export function showTab(name) {
+  byId("left").dataset.tab = name;
+  for (const tab of document.querySelectorAll('[role="tab"]')) {
+    const on = tab.dataset.tab === name;
+    tab.setAttribute("aria-selected", String(on));
+    tab.tabIndex = on ? 0 : -1;
+  }
+}
+
+// --- conversations -------------------------------------------------------------------------------
+
+const chatWords = () => byId("chat-words").value;
+
+export async function listChats() {
+  await ask("conversations", { words: chatWords() });
+  markChat();
+}
+
+export function markChat() {
+  for (const row of document.querySelectorAll(".chats li")) {
+    const here = row.dataset.id === conversation();
+    row.classList.toggle("here", here);
+    const name = row.querySelector(".name");
+    if (here) name?.setAttribute("aria-current", "true");
+    else name?.removeAttribute("aria-current");
+  }
+}
+
+async function open(button) {
+  const { id } = button.closest("li").dataset;
+  if (id === conversation()) return;
+  if (document.querySelector("#current .turn")) byId("leave").click();
+  clear();
+  await openConversation(id);
+  markChat();
+}
+
+function rename(button) {
+  const row = button.closest("li");
+  const name = row.querySelector(".name");
+  const input = document.createElement("input");
+  input.value = name.textContent;
+  input.maxLength = 120;
+  input.setAttribute("aria-label", "Title");
+  name.replaceWith(input);
+  input.select();
+  let done = false;
+  const end = async (keep) => {
+    if (done) return;
+    done = true;
+    const title = input.value;
+    input.replaceWith(name);
+    if (!keep || !title.trim() || title === name.textContent) return;
+    await ask("rename", { id: row.dataset.id, title, words: chatWords() });
+    markChat();
+  };
+  input.addEventListener("blur", () => end(true));
+  input.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== "Escape") return;
+    event.stopPropagation();
+    void end(event.key === "Enter");
+  });
+}
+
+async function drop(button) {
+  const { id } = button.closest("li").dataset;
+  const here = id === conversation();
+  const reply = await ask("delete", { id, words: chatWords() });
+  if (!reply) return;
+  if (here) {
+    byId("leave").click();
+    clear();
+    enter("");
+  }
+  markChat();
+  toast(reply.toast.text, "Undo", async () => {
+    if ((await ask("undelete", { id, words: chatWords() })) && here) await openConversation(id);
+    markChat();
+  });
+}
+
+// --- the library ---------------------------------------------------------------------------------
+
+let empty = null;
+let polls = 0;
+
+export async function listLibrary() {
+  const reply = await ask("shelf", { words: byId("library-words").value });
+  if (!reply) return;
+  const nothing = reply.documents === 0;
+  if (empty !== nothing && nothing) showTab("library");
+  empty = nothing;
+  document.body.classList.toggle("empty-library", nothing);
+  polls = 40;
+  void lookForSuggestions();
+}
+
+async function lookForSuggestions() {
+  if (empty || polls-- <= 0 || running()) return;
+  const reply = await ask("suggest");
+  if (reply && !reply.ready) window.setTimeout(lookForSuggestions, 1500);
+}
+
+async function remove(button, sure = false) {
+  const { document: id } = button.closest("li").dataset;
+  const reply = await ask("remove", { id, sure });
+  if (!reply) return;
+  if (reply.confirm) {
+    toast(reply.confirm, "Remove", () => remove(button, true));
+    return;
+  }
+  await listLibrary();
+  const { text, undo } = reply.toast;
+  toast(text, "Undo", undo && (async () => {
+    toast("Bringing it back …");
+    const back = await ask("restore", undo);
+    if (back) toast(back.toast.text);
+    await listLibrary();
+  }));
+}
+
+function only(button) {
+  const { document: id, name } = button.closest("li").dataset;
+  choose(id, name);
+  document.body.classList.remove("left-open");
+}
+
+export function addDocuments() {
+  document.body.classList.remove("left-closed");
+  document.body.classList.add("left-open");
+  showTab("library");
+  byId("upload").scrollIntoView({ block: "nearest" });
+  byId("upload").querySelector("button")?.focus();
+}
+
+// --- files on their way in -----------------------------------------------------------------------
+
+const KINDS = /\.(txt|md|html?|pdf|docx)$/i;
+const HIDDEN = /(^|\/)(\.|~\$)/; // as the library passes them over in a folder
+const LARGEST = 20 * 2 ** 20; // bytes; the server refuses a whole parcel that holds a larger file
+
+let leftOut = []; // [name, why] of files that are not sent, for the job's list
+
+/** Called by Gradio when the files are at the server: what was dropped with them and stayed here. */
+window.pilcrow.leftOut = () => {
+  const names = JSON.stringify(leftOut.slice(0, 1000)); // as many as the server lists
+  leftOut = [];
+  return names;
+};
+
+function whyNot(name, file) {
+  if (!KINDS.test(name)) return "kind";
+  if (!file) return "unreadable";
+  return file.size > LARGEST ? "size" : "";
+}
+
+/** Hands [path, file] pairs to Gradio's uploader; those from folders keep their folders' names. */
+function hand(found) {
+  const parcel = new DataTransfer();
+  leftOut = [];
+  for (const [path, file] of found) {
+    const name = path.replaceAll("/", " - ");
+    const why = whyNot(name, file);
+    if (why) leftOut.push([name, why]);
+    else parcel.items.add(new File([file], name));
+  }
+  if (!parcel.items.length) {
+    toast("Nothing to add: articles are .txt, .md, .html, .pdf or .docx, up to 20 MB.");
+    return;
+  }
+  showTab("library");
+  const input = byId("upload").querySelector('input[type="file"]');
+  input.files = parcel.files;
+  const change = new Event("change", { bubbles: true });
+  change.sorted = true;
+  input.dispatchEvent(change);
+}
+
+/** The files in what was dropped, as [path, file]; the file is null when it cannot be read. */
+async function filesIn(entry) {
+  const path = entry.fullPath.replace(/^\/+/, "");
+  if (HIDDEN.test(path) && path.includes("/")) return [];
+  if (entry.isFile) {
+    return [[path, await new Promise((done) => entry.file(done, () => done(null)))]];
+  }
+  const reader = entry.createReader();
+  const found = [];
+  for (;;) { // a folder is handed out a hundred entries at a time
+    const some = await new Promise((done) => reader.readEntries(done, () => done([])));
+    if (!some.length) return found;
+    for (const one of some) found.push(...(await filesIn(one)));
+  }
+}
+
+const bringsFiles = (event) => event.dataTransfer?.types.includes("Files");
+const aim = (on) => document.body.classList.toggle("dropping", on);
+
+async function takeDrop(event) {
+  if (!bringsFiles(event)) return;
+  event.preventDefault(); // else the browser leaves the page and opens the file
+  event.stopPropagation();
+  aim(false);
+  const entries = [...event.dataTransfer.items]
+    .map((item) => item.webkitGetAsEntry?.())
+    .filter(Boolean);
+  hand((await Promise.all(entries.map(filesIn))).flat());
+}
+
+function takeChosen(event) {
+  const { target } = event;
+  const folder = target.id === "folder-input";
+  if (event.sorted || !(folder || target.matches('#upload input[type="file"]'))) return;
+  event.stopImmediatePropagation();
+  const chosen = [...target.files].map((file) => [file.webkitRelativePath || file.name, file]);
+  hand(chosen.filter(([path]) => !folder || !HIDDEN.test(path)));
+  if (folder) target.value = "";
+}
+
+/** Files dropped anywhere on the page, chosen one by one or as a folder, all go the same way. */
+export function takeFiles() {
+  document.addEventListener("dragover", (event) => {
+    if (!bringsFiles(event)) return;
+    event.preventDefault();
+    aim(true);
+  }, true);
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) aim(false); // out of the window, not from one part to another
+  }, true);
+  document.addEventListener("drop", takeDrop, true);
+  document.addEventListener("change", takeChosen, true);
+}
+
+// --- work under way ------------------------------------------------------------------------------
+
+let told = ""; // the number of the job whose end has been told
+
+/** Says what a finished job has changed, once. */
+export function watchWork() {
+  const job = document.querySelector("#job .job");
+  const now = Boolean(job?.dataset.running);
+  document.body.classList.toggle("working", now);
+  if (!job || now || job.dataset.number === told) return;
+  told = job.dataset.number;
+  toast(job.querySelector(".summary, .problem")?.textContent ?? "");
+  void listLibrary();
+}
+
+export const filters = {
+  "chat-words": unhurried(listChats),
+  "library-words": unhurried(listLibrary),
+};
+
+export const actions = {
+  open, rename, remove, only, delete: drop, add: addDocuments,
+  tab: (button) => showTab(button.dataset.tab),
+  samples: () => byId("samples").click(),
+  dismiss: (button) => button.closest(".job").setAttribute("hidden", ""),
+};

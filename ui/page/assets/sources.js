@@ -1,0 +1,144 @@
+// The right pane: the sources of a turn, the card a number shows, and the article itself.
+
+import { ask, byId, slot } from "./api.js";
+
+const narrow = window.matchMedia("(max-width: 899px)");
+let shownTurn = ""; // "" follows the latest question
+let opener = null; // the marker to which Esc returns from the sources
+
+export const isNarrow = () => narrow.matches;
+const motion = () =>
+  window.matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+const sections = () => [...document.querySelectorAll("#sources .turn-sources")];
+const latest = () =>
+  document.querySelector("#current-sources .turn-sources") ??
+  (document.querySelector("#current .turn") ? null : sections().at(-1));
+
+/** Shows the sources of the turn that was asked for, else of the latest. */
+export function showTurn() {
+  const wanted = shownTurn ? sections().find((s) => s.dataset.turn === shownTurn) : latest();
+  for (const section of sections()) section.hidden = section !== wanted;
+  for (const line of document.querySelectorAll("#current-sources .pane-empty")) {
+    if (!line.closest("section")) line.hidden = Boolean(wanted);
+  }
+  const count = Number(wanted?.dataset.count ?? 0);
+  const bar = byId("sheet-bar");
+  const label = count ? `Sources · ${count}` : "Sources";
+  if (bar.textContent !== label) bar.textContent = label;
+}
+
+export function followLatest() {
+  shownTurn = "";
+}
+
+/** Brings a source into view; one of an older turn is fetched first. */
+export async function openSource(id, turn) {
+  shownTurn = turn;
+  if (!sections().some((s) => s.dataset.turn === turn)) {
+    const key = byId(`t${turn}`)?.dataset.key;
+    const reply = key && (await ask("sources", { key, number: Number(turn) }));
+    if (!reply) return;
+    slot("past-sources").insertAdjacentHTML("beforeend", reply.html);
+  }
+  showTurn();
+  const target = byId(id);
+  if (!target) return;
+  document.body.classList.remove("reading", "right-closed");
+  const fold = target.closest("details");
+  if (fold) fold.open = true;
+  pullSheet(true);
+  for (const other of document.querySelectorAll(".source.current")) {
+    other.classList.remove("current", "flash");
+  }
+  void target.offsetWidth; // restarts the flash when the same source is opened again
+  target.classList.add("current", "flash");
+  target.scrollIntoView({ block: "start", behavior: motion() });
+  target.focus({ preventScroll: true });
+}
+
+/** A number was clicked: its source; clicked again: the article. */
+export function follow(cite) {
+  const id = cite.getAttribute("href").slice(1);
+  const there = byId(id);
+  opener = cite;
+  hideCard();
+  const open = there?.classList.contains("current") && !document.body.classList.contains("reading");
+  const all = there?.querySelector(".show-all");
+  if (open && all && there.offsetParent) void read(all);
+  else void openSource(id, cite.dataset.turn);
+}
+
+export function jumpTo(number) {
+  const section = sections().find((s) => !s.hidden);
+  if (section) void openSource(`t${section.dataset.turn}-s${number}`, section.dataset.turn);
+}
+
+/** The whole article, at the place the button stands for. */
+export async function read(button) {
+  const { document: id, start } = button.dataset;
+  const source = button.closest(".source");
+  const key = button.closest("[data-key]")?.dataset.key ?? "";
+  const at = start === undefined ? null : Number(start);
+  if (!(await ask("read", { document: id, key, start: at }))) return;
+  if (!source) opener = button;
+  document.body.classList.remove("left-open", "right-closed");
+  document.body.classList.add("reading");
+  pullSheet(true);
+  const wanted = source?.dataset.n;
+  const place = byId("reader").querySelector(
+    wanted ? `mark[data-n="${wanted}"]` : "[data-here]",
+  );
+  const pane = byId("sources");
+  pane.scrollTop = 0;
+  // what stands on the first screen is seen there, under the article's title
+  const below = place?.getBoundingClientRect().bottom > pane.getBoundingClientRect().bottom - 32;
+  if (below) place.scrollIntoView({ block: "center" });
+  place?.classList.add("here");
+  byId("reader").querySelector("button")?.focus({ preventScroll: true });
+}
+
+export function closeReader() {
+  if (!document.body.classList.contains("reading")) return false;
+  document.body.classList.remove("reading");
+  slot("reader").replaceChildren();
+  const source = document.querySelector(".source.current");
+  if (source) {
+    source.scrollIntoView({ block: "start" });
+    source.focus({ preventScroll: true });
+  } else {
+    leaveSources();
+  }
+  return true;
+}
+
+export function leaveSources() {
+  pullSheet(false);
+  opener?.focus();
+}
+
+export function pullSheet(open) {
+  document.body.classList.toggle("sources-open", open);
+  byId("sheet-bar").setAttribute("aria-expanded", String(open));
+  if (!open && narrow.matches) byId("sources").scrollTop = 0;
+}
+
+// --- the card a number shows when it is hovered or focused ---------------------------------------
+
+export function showCard(cite) {
+  const card = cite.querySelector(".card");
+  const popover = byId("popover");
+  if (!card || !popover || cite.closest(".headline")) return; // there the quote is on screen
+  popover.replaceChildren(...[...card.childNodes].map((node) => node.cloneNode(true)));
+  popover.hidden = false;
+  const at = cite.getBoundingClientRect();
+  const size = popover.getBoundingClientRect();
+  const left = Math.min(Math.max(16, at.left - 24), window.innerWidth - size.width - 16);
+  const above = at.top - size.height - 8;
+  popover.style.left = `${left}px`;
+  popover.style.top = `${above > 8 ? above : at.bottom + 8}px`;
+}
+
+export function hideCard() {
+  const popover = byId("popover");
+  if (popover) popover.hidden = true;
+}

@@ -1,0 +1,308 @@
+"""A question on its way: from the box, through the assistant, to the screen and into the store.
+
+Holds no conversation: those are in `Conversations`, and each tab says which one it is in with every
+question. So two tabs cannot see each other's answers, and a reload finds what was there.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from index.errors import PilcrowError
+from index.tokenization import sound
+from rag.types import Answer, Citation
+from ui.page.conversations import Conversations, Phase, Scope, Turn, new_key
+from ui.page.protocols import AssistantLike, LibraryLike
+from ui.page.views import answers
+
+AT_ONCE = 32
+"""Questions answered at the same time; each holds a thread while it waits for the model."""
+UPDATES_PER_SECOND = 15
+TURNS_REMEMBERED = 3
+"""Earlier questions handed to the assistant with a new one."""
+_FULL = f"{AT_ONCE} questions are being answered already. Try again in a moment."
+_KEY = re.compile(r"[0-9a-f]{32}")
+_DATE = re.compile(r"\d{4}(?:-\d\d(?:-\d\d)?)?")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the page sends along with a question. Comes from a browser: read, never trusted."""
+
+    question: str = ""
+    """Asked instead of what is in the box: a retry or a suggestion."""
+    conversation: str = ""
+    replaces: str = ""
+    """The key of the turn that gives way to this one."""
+    again: str = ""
+    """The key of a turn that is to be answered again, where it was asked."""
+    scope: Scope = field(default_factory=Scope)
+
+    @classmethod
+    def read(cls, sent: str) -> Wishes:
+        """The wishes in a JSON text; what is not well-formed is as if it were not there."""
+        try:
+            given = json.loads(sent)
+        except (ValueError, RecursionError):  # no JSON, or nested deeper than anybody writes it
+            given = None
+        if not isinstance(given, dict):
+            return cls()
+        documents = given.get("documents")
+        chosen = documents if isinstance(documents, list) else []
+        return cls(
+            question=given["question"] if isinstance(given.get("question"), str) else "",
+            conversation=_fitting(_KEY, given.get("conversation")),
+            replaces=_fitting(_KEY, given.get("replaces")),
+            again=_fitting(_KEY, given.get("again")),
+            scope=Scope(
+                tuple(dict.fromkeys(one for one in chosen if isinstance(one, str))),
+                _fitting(_DATE, given.get("since")),
+                _fitting(_DATE, given.get("until")),
+            ),
+        )
+
+
+def _fitting(form: re.Pattern[str], value: Any) -> str:
+    return value if isinstance(value, str) and form.fullmatch(value) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One question on its way; the stop button and the stream meet here."""
+
+    question: str
+    number: int
+    mark: answers.Mark
+    scope: Scope = field(default_factory=Scope)
+    history: tuple[tuple[str, str], ...] = ()
+    asked: float = field(default_factory=time.monotonic)
+    stop: threading.Event = field(default_factory=threading.Event)
+    over: threading.Event = field(default_factory=threading.Event)
+    left: threading.Event = field(default_factory=threading.Event)
+    """Set when its conversation was left: what it still says is not drawn."""
+    note: str = ""
+    """What the person should know besides the answer: that it is not kept."""
+
+    @property
+    def seconds(self) -> float:
+        """Time since the question was sent."""
+        return time.monotonic() - self.asked
+
+
+class Chat:
+    """Answers one question after another, and keeps them."""
+
+    def __init__(
+        self, assistant: AssistantLike, library: LibraryLike, conversations: Conversations
+    ) -> None:
+        """Answer with `assistant`; read paragraphs in `library`; keep turns in `conversations`."""
+        self._assistant = assistant
+        self._library = library
+        self._conversations = conversations
+        self._told: set[str] = set()
+        """Conversations of which it was said that they are not kept."""
+        self._live: set[str] = set()
+        """Keys of the turns that are being answered."""
+        self._seats = threading.Semaphore(AT_ONCE)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a question is being answered."""
+        return bool(self._live)
+
+    def is_live(self, key: str) -> bool:
+        """Whether this turn is being answered."""
+        return key in self._live
+
+    def begin(self, question: str, wishes: Wishes) -> tuple[str, str, Run]:
+        """Puts the question on screen at once, before it waits for its turn.
+
+        Returns:
+            The turn, its sources, the run.
+        """
+        conversation = wishes.conversation or new_key()
+        scope, once = wishes.scope, self._conversations.turn(wishes.again)
+        if once:
+            question, scope = once.question, once.scope
+        self._conversations.restore(conversation)  # another tab may have deleted it
+        before = self._conversations.turns(conversation)
+        number = len(before) + 1
+        replaces = ""
+        if before and before[-1].key == wishes.replaces:  # only the last answer can give way
+            replaces, number, before = wishes.replaces, len(before), before[:-1]
+        told = [
+            (t.question, t.answer.text)
+            for t in before
+            if t.answer and t.answer.text and any(c.isalnum() for c in t.question)
+        ]
+        where = sound(scope_in_words(scope, self._library))
+        run = Run(
+            sound(question).strip(),  # the page cannot be sent halves of characters
+            number,
+            answers.Mark(new_key(), conversation, replaces, where),
+            scope,
+            tuple(told[-TURNS_REMEMBERED:]),
+        )
+        # kept before it is answered, so that a reload finds the question at least
+        self._keep(run, None, "stopped", replaces=replaces)
+        if self._conversations.problem and conversation not in self._told:
+            self._told.add(conversation)
+            log.warning(self._conversations.problem)
+            run = replace(run, note=f"This conversation is not kept: {self._conversations.problem}")
+        drawn = answers.waiting(run.question, run.number, run.mark)
+        return drawn, answers.no_sources(), run
+
+    def answer(self, run: Run | None) -> Iterator[tuple[str, str | None]]:
+        """Streams the turn: its HTML, and its sources' HTML or None where they have not changed.
+
+        More than `AT_ONCE` at the same time are turned away in words.
+        """
+        if run is None or run.over.is_set():
+            return
+        if not self._seats.acquire(blocking=False):
+            run.over.set()
+            turn = self._keep(run, None, "failed", _FULL)
+            yield drawn(turn, run.number, run.mark), None
+            return
+        try:
+            yield from self._answer(run)
+        finally:
+            self._seats.release()
+
+    def _answer(self, run: Run) -> Iterator[tuple[str, str | None]]:
+        latest: Answer | None = None
+        phase: Phase = "done"
+        problem = ""
+        self._live.add(run.mark.key)
+        try:
+            for latest, sources in self._snapshots(run):
+                yield answers.answer(latest, run.number, "running", run.seconds, run.mark), sources
+            phase = "stopped" if run.stop.is_set() else "done"
+        except PilcrowError as error:
+            phase, problem = "failed", str(error)
+        except GeneratorExit:  # the tab was closed or reloaded: what there is, is kept
+            self._keep(run, latest, "stopped")
+            self._live.discard(run.mark.key)
+            raise
+        except Exception:
+            log.exception("the question could not be answered")
+            phase = "failed"
+            problem = "Something went wrong inside Pilcrow. The terminal it runs in says more."
+        finally:
+            run.stop.set()
+            run.over.set()
+        turn = self._keep(run, latest, phase, problem)
+        self._live.discard(run.mark.key)
+        yield drawn(turn, run.number, run.mark), None
+
+    def _keep(
+        self, run: Run, answer: Answer | None, phase: Phase, problem: str = "", replaces: str = ""
+    ) -> Turn:
+        """Store the turn; when that cannot be done, the answer is shown all the same."""
+        key = run.mark.key
+        turn = Turn(key, run.question, answer, phase, round(run.seconds, 3), run.scope, problem)
+        self._conversations.keep(run.mark.conversation, turn, replaces or key)
+        return turn
+
+    def _snapshots(self, run: Run) -> Iterator[tuple[Answer, str | None]]:
+        """The snapshots worth drawing, each with its sources when those are new."""
+        shown: Answer | None = None
+        drawn_at = 0.0
+        stream = self._assistant.stream(
+            run.question,
+            run.history,
+            documents=run.scope.documents or None,
+            dates=run.scope.dates,
+            explain=True,
+            stop=run.stop.is_set,
+        )
+        for new in stream:
+            if run.note:
+                new = replace(new, notes=(run.note, *new.notes))
+            now = time.monotonic()
+            if not worth_drawing(new, shown, now - drawn_at):
+                continue
+            fresh = shown is None or _sources_differ(new, shown)
+            shown, drawn_at = new, now
+            yield new, sources(self._library, new, run.number, run.mark.key) if fresh else None
+
+
+def drawn(turn: Turn, number: int, mark: answers.Mark) -> str:
+    """A finished turn."""
+    if turn.phase == "failed" or turn.answer is None:
+        problem = turn.problem or "It was stopped before there was anything to show."
+        return answers.failure(turn.question, number, problem, mark)
+    return answers.answer(turn.answer, number, turn.phase, turn.seconds, mark)
+
+
+def sources(library: LibraryLike, answer: Answer, number: int, key: str) -> str:
+    """The sources of a turn, each in its paragraph as the library holds it now."""
+    found = {c.number: paragraph_around(library, c) for c in answer.citations}
+    if not found and answer.headline:
+        found[answers.HEADLINE] = paragraph_around(library, answer.headline)
+    return answers.sources(answer, number, found, key)
+
+
+def worth_drawing(new: Answer, shown: Answer | None, elapsed: float) -> bool:
+    """Whether a snapshot goes to the page: always when something new stands in it, else by time.
+
+    A new stage, headline, statement or citation is drawn at once; words growing inside a statement
+    are drawn at most `UPDATES_PER_SECOND` times a second.
+    """
+    if shown is None or new.complete or _sources_differ(new, shown):
+        return True
+    if (new.stage, new.ahead, len(new.statements)) != (
+        shown.stage, shown.ahead, len(shown.statements)
+    ):  # fmt: skip
+        return True
+    return elapsed >= 1 / UPDATES_PER_SECOND
+
+
+def _sources_differ(new: Answer, shown: Answer) -> bool:
+    return (
+        new.citations != shown.citations
+        or new.headline != shown.headline
+        or new.passages != shown.passages
+        or new.complete != shown.complete
+    )
+
+
+def paragraph_around(library: LibraryLike, cited: Citation) -> answers.Context:
+    """The cited sentence inside its whole paragraph, read from storage.
+
+    A long paragraph is stored as several passages; they are joined again. When the document is gone
+    or no longer holds the quote at its offsets, nothing is marked by guess: the quote stands alone.
+    """
+    try:
+        text = library.document(cited.document_id).text
+        passages = library.passages(cited.document_id)
+    except (PilcrowError, KeyError):
+        return answers.Context("", cited.quote, "", "removed")
+    if text[cited.start : cited.end] != cited.quote:
+        return answers.Context("", cited.quote, "", "changed")
+    parts = [p for p in passages if p.paragraph == cited.paragraph]
+    start = min([p.start for p in parts] + [cited.start])
+    end = max([p.end for p in parts] + [cited.end])
+    return answers.Context(text[start : cited.start], cited.quote, text[cited.end : end])
+
+
+def scope_in_words(scope: Scope, library: LibraryLike) -> str:
+    """`Cables under the sea · 2023 to 2024`; empty when a question may look everywhere."""
+    parts = []
+    if scope.documents:
+        names = {r.id: answers.name_of(r) for r in library.documents()}
+        parts += [names.get(one, one) for one in scope.documents]
+    if scope.since and scope.until:
+        parts.append(f"{scope.since} to {scope.until}")
+    elif scope.since or scope.until:
+        parts.append(f"since {scope.since}" if scope.since else f"until {scope.until}")
+    return " · ".join(parts)

@@ -1,0 +1,420 @@
+"""Conversations, kept in one SQLite file in the library's folder.
+
+Each turn holds its whole answer as JSON, sources and quotes included, so that it reads the same
+when the documents it was drawn from have changed or gone. A library has one owner: whoever may
+open the page sees all its conversations. What is deleted can be taken back until the next deletion
+or the next start; then it is overwritten on disk (`secure_delete`).
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, get_args
+from uuid import uuid4
+
+from index.errors import PilcrowError
+from index.system.files import open_private
+from index.tokenization import sound
+from rag.types import Answer
+
+FILE = "conversations.sqlite"
+LONGEST_TITLE = 120
+"""Characters."""
+DAMAGED = "What was kept of this answer is damaged. Ask again."
+# Conversations, and turns of each, that are remembered while they cannot be kept.
+_MOST_UNKEPT, _MOST_TURNS = 50, 200
+_OLDEST = datetime.fromtimestamp(0, UTC)
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+FAILURES = (sqlite3.Error, OSError, UnicodeDecodeError)
+"""What a file that cannot be used raises; what SQLite quotes of a damaged one may be no text."""
+
+Phase = Literal["done", "stopped", "failed"]
+Verdict = Literal["", "up", "down"]
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS conversations (
+    id TEXT PRIMARY KEY, title TEXT NOT NULL, updated TEXT NOT NULL,
+    deleted INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE IF NOT EXISTS turns (
+    key TEXT PRIMARY KEY,
+    conversation TEXT NOT NULL REFERENCES conversations ON DELETE CASCADE,
+    position INTEGER NOT NULL, question TEXT NOT NULL, words TEXT NOT NULL, kept TEXT NOT NULL,
+    verdict TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX IF NOT EXISTS turns_in_order ON turns (conversation, position);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a question may look; everywhere unless told otherwise."""
+
+    documents: tuple[str, ...] = ()
+    """Document ids; empty for all."""
+    since: str = ""
+    """ISO dates, both ends included; empty for open ends."""
+    until: str = ""
+
+    @property
+    def dates(self) -> tuple[str, str] | None:
+        """The range as `Assistant.stream` takes it."""
+        if not (self.since or self.until):
+            return None
+        return self.since or "0000", self.until or "9999"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A finished question: answered, stopped, or failed with a problem in one line."""
+
+    key: str
+    question: str
+    answer: Answer | None = None
+    phase: Phase = "done"
+    seconds: float = 0.0
+    scope: Scope = field(default_factory=Scope)
+    problem: str = ""
+    verdict: Verdict = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A conversation as the list shows it."""
+
+    id: str
+    title: str
+    updated: datetime
+    """When it was last added to, in UTC."""
+
+
+class ConversationsUnusable(PilcrowError):
+    """The file cannot be read or written."""
+
+
+class Conversations:
+    """All conversations of a library. Safe from many threads: each call opens the file anew.
+
+    What cannot be kept (the disk is full, the file is damaged, the folder is read-only) is
+    remembered until it can be, or until the program ends; asking and answering go on.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Use the file in `folder`, made when missing; what was deleted last time goes for good."""
+        self._path = folder / FILE
+        self._unkept: dict[str, list[tuple[Turn, str]]] = {}
+        """By conversation: turns that are not in the file, each with what it takes the place of."""
+        self._lock = threading.Lock()
+        self.problem = ""
+        """Why conversations cannot be kept at present, with the way out; empty when they can."""
+        with suppress(ConversationsUnusable), self._writing() as db:
+            db.execute("DELETE FROM conversations WHERE deleted")
+
+    def listed(self, words: str = "") -> list[Listed]:
+        """The conversations whose title, questions or answers hold every word; newest first.
+
+        Those that cannot be read are left out; `problem` says why.
+        """
+        wanted = words.casefold().split()
+        said = (
+            "(SELECT group_concat(question || ' ' || words, ' ') FROM turns WHERE conversation = "
+            "c.id)"
+        )
+        rows = self._rows(
+            f"SELECT id, title, updated, {said if wanted else repr('')} FROM conversations c "
+            "WHERE NOT deleted"
+        )
+        found = {
+            id_: Listed(id_, str(title), when(updated) or _OLDEST)
+            for id_, title, updated, said in rows
+            if all(word in f"{title} {said}".casefold() for word in wanted)
+        }
+        for id_, waiting in self._waiting():
+            asked = " ".join(
+                f"{t.question} {t.answer.text if t.answer else ''}" for t, _ in waiting
+            )
+            if all(word in asked.casefold() for word in wanted):
+                title = found[id_].title if id_ in found else shortened(waiting[0][0].question)
+                found[id_] = Listed(id_, title, datetime.now(UTC))
+        return sorted(found.values(), key=lambda one: one.updated, reverse=True)
+
+    def turns(self, conversation: str) -> list[Turn]:
+        """The turns of a conversation in order; empty when there is no such conversation."""
+        rows = self._rows(
+            "SELECT t.key, t.question, t.kept, t.verdict FROM turns t JOIN conversations c"
+            " ON c.id = t.conversation WHERE c.id = ? AND NOT c.deleted ORDER BY t.position",
+            sound(conversation),
+        )
+        found = [read_turn(*row) for row in rows]
+        for turn, replaced in dict(self._waiting()).get(conversation, ()):
+            at = next((n for n, one in enumerate(found) if one.key == replaced), len(found))
+            found[at : at + 1] = [turn]
+        return found
+
+    def turn(self, key: str) -> Turn | None:
+        """One turn; None when it is not there."""
+        for _, waiting in self._waiting():
+            for turn, _ in reversed(waiting):
+                if turn.key == key:
+                    return turn
+        rows = self._rows(
+            "SELECT key, question, kept, verdict FROM turns WHERE key = ?", sound(key)
+        )
+        return read_turn(*rows[0]) if rows else None
+
+    def title(self, conversation: str) -> str:
+        """What a conversation is called; empty when there is no such conversation."""
+        rows = self._rows(
+            "SELECT title FROM conversations WHERE id = ? AND NOT deleted", sound(conversation)
+        )
+        waiting = dict(self._waiting()).get(conversation)
+        return str(rows[0][0]) if rows else shortened(waiting[0][0].question) if waiting else ""
+
+    def keep(self, conversation: str, turn: Turn, replaces: str = "") -> bool:
+        """Add a turn to a conversation, made when it is new; a deleted one stays deleted.
+
+        What could not be kept before is kept with it.
+
+        Args:
+            conversation: its id.
+            turn: what was asked and answered.
+            replaces: the key of a turn of this conversation that gives way to it.
+
+        Returns:
+            Whether it is in the file; else it is remembered, and `problem` says why.
+        """
+        with self._lock:
+            waiting = [*self._unkept.get(conversation, ()), (turn, replaces)]
+            try:
+                with self._writing() as db:
+                    for one, replaced in waiting:
+                        _insert(db, conversation, one, replaced)
+            except ConversationsUnusable:
+                self._remember(conversation, waiting)
+                return False
+            self._unkept.pop(conversation, None)
+            return True
+
+    def judge(self, key: str, verdict: Verdict) -> None:
+        """Remember what the person thought of an answer.
+
+        Raises:
+            ConversationsUnusable: when it cannot be written.
+        """
+        with self._writing() as db:
+            db.execute("UPDATE turns SET verdict = ? WHERE key = ?", (verdict, sound(key)))
+
+    def rename(self, conversation: str, title: str) -> None:
+        """Give a conversation another title; an empty one changes nothing.
+
+        Raises:
+            ConversationsUnusable: when it cannot be written.
+        """
+        if title := shortened(title):
+            with self._writing() as db:
+                db.execute(
+                    "UPDATE conversations SET title = ? WHERE id = ?",
+                    (title, sound(conversation)),
+                )
+
+    def delete(self, conversation: str) -> None:
+        """Delete a conversation; the one deleted before it is now gone for good.
+
+        Raises:
+            ConversationsUnusable: when it cannot be written.
+        """
+        with self._lock:
+            forgotten = self._unkept.pop(conversation, None)
+        try:
+            with self._writing() as db:
+                id_ = (sound(conversation),)
+                db.execute("DELETE FROM conversations WHERE deleted AND id != ?", id_)
+                db.execute("UPDATE conversations SET deleted = 1 WHERE id = ?", id_)
+        except ConversationsUnusable:
+            if forgotten is None:  # it was in the file, and still is
+                raise
+
+    def restore(self, conversation: str) -> bool:
+        """Take the last deletion back; False when it is too late or cannot be done."""
+        id_ = (sound(conversation),)
+        with suppress(ConversationsUnusable):
+            if self._rows("SELECT 1 FROM conversations WHERE id = ? AND deleted", *id_):
+                with self._writing() as db:
+                    done = db.execute(
+                        "UPDATE conversations SET deleted = 0 WHERE id = ? AND deleted", id_
+                    )
+                    return done.rowcount == 1
+        return False
+
+    def _waiting(self) -> list[tuple[str, list[tuple[Turn, str]]]]:
+        """What is not in the file, by conversation."""
+        with self._lock:
+            return [(id_, list(turns)) for id_, turns in self._unkept.items()]
+
+    def _remember(self, conversation: str, waiting: list[tuple[Turn, str]]) -> None:
+        """Hold what could not be kept; of a turn its last state, of too many conversations none."""
+        last = waiting[-1][0].key
+        same = [n for n, (turn, _) in enumerate(waiting[:-1]) if turn.key == last]
+        if same:  # the same turn, further on: where it was, in place of what it took the place of
+            waiting = [*waiting[: same[0]], (waiting[-1][0], waiting[same[0]][1])]
+        self._unkept.pop(conversation, None)
+        self._unkept[conversation] = waiting[-_MOST_TURNS:]
+        while len(self._unkept) > _MOST_UNKEPT:
+            self._unkept.pop(next(iter(self._unkept)))
+
+    def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+        """What a query finds, as far as it can be read; nothing when the file is not there."""
+        found: list[tuple[Any, ...]] = []
+        if self._path.exists():
+            with (
+                suppress(ConversationsUnusable),
+                self._explained(),
+                closing(opened(self._path)) as db,
+            ):
+                for row in db.execute(query, values):
+                    found.append(row)  # one by one: what comes before the damage is sound
+        return found
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """A connection to a file with our tables; the block is one transaction, kept at its end."""
+        with self._explained():
+            open_private(self._path)
+            with closing(sqlite3.connect(self._path, timeout=10)) as db, db:
+                prepare(db)
+                yield db
+            self.problem = ""
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Failures of disk and file become one line, which `problem` holds until it is over."""
+        try:
+            yield
+        except FAILURES as error:
+            damaged = isinstance(error, UnicodeDecodeError)
+            damaged |= getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
+            way = (
+                "Mend them with: pilcrow check --repair"
+                if damaged
+                else "Free some space, or make the folder writable for you"
+            )
+            reason = getattr(error, "strerror", None) or error
+            self.problem = f"conversations cannot be kept in {str(self._path)!r} ({reason}). {way}"
+            raise ConversationsUnusable(self.problem) from error
+
+
+def prepare(db: sqlite3.Connection) -> None:
+    """Bring a file to its present form: our tables, no log beside it, what is deleted is gone."""
+    db.execute("PRAGMA foreign_keys = ON")
+    db.execute("PRAGMA secure_delete = ON")
+    if db.execute("PRAGMA journal_mode").fetchone() != ("delete",):
+        with suppress(sqlite3.OperationalError):  # somebody reads it just now
+            db.execute("PRAGMA journal_mode = DELETE")
+    for statement in filter(str.strip, SCHEMA.split(";")):
+        db.execute(statement)
+
+
+def opened(path: Path) -> sqlite3.Connection:
+    """A connection for reading; text that is damaged is read as far as it goes."""
+    try:
+        db = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=10)
+        db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        # A file with a log, of an earlier version, needs files beside it, which a folder where
+        # nothing may be written does not get. Where the log is empty, none are needed.
+        log = path.with_name(path.name + "-wal")
+        if log.exists() and log.stat().st_size:
+            raise
+        db = sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)
+    db.text_factory = lambda data: data.decode("utf-8", "replace")
+    return db
+
+
+def _insert(db: sqlite3.Connection, conversation: str, turn: Turn, replaces: str) -> None:
+    """Write a turn at the end, or where the one that gives way to it was."""
+    conversation, replaces = sound(conversation), sound(replaces)
+    db.execute(
+        "INSERT INTO conversations (id, title, updated) VALUES (?, ?, ?)"
+        " ON CONFLICT (id) DO UPDATE SET updated = excluded.updated",
+        (conversation, shortened(turn.question), now()),
+    )
+    old = db.execute(
+        "SELECT position FROM turns WHERE key = ? AND conversation = ?", (replaces, conversation)
+    ).fetchone()
+    if old:
+        db.execute("DELETE FROM turns WHERE key = ?", (replaces,))
+    (last,) = db.execute(
+        "SELECT coalesce(max(position), 0) FROM turns WHERE conversation = ?", (conversation,)
+    ).fetchone()
+    db.execute(
+        "INSERT INTO turns (key, conversation, position, question, words, kept)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (turn.key, conversation, old[0] if old else last + 1, *turn_columns(turn)),
+    )
+
+
+def turn_columns(turn: Turn) -> tuple[str, str, str]:
+    """A turn's question, its words for searching, and all of it as JSON."""
+    kept = {"answer": turn.answer and asdict(turn.answer), "phase": turn.phase,
+            "seconds": turn.seconds, "scope": asdict(turn.scope),
+            "problem": turn.problem}  # fmt: skip
+    words = turn.answer.text if turn.answer else ""
+    return sound(turn.question), sound(words), sound(json.dumps(kept, ensure_ascii=False))
+
+
+def new_key() -> str:
+    """An id for a turn or a conversation that nobody can guess."""
+    return uuid4().hex
+
+
+def read_turn(key: str, question: str, kept: str, verdict: str) -> Turn:
+    """A turn from its row; of one that is damaged its question, and that it is."""
+    try:
+        return _turn(key, question, kept, verdict)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return Turn(key, question, phase="failed", problem=DAMAGED)
+
+
+def _turn(key: str, question: str, kept: str, verdict: str) -> Turn:
+    saved: dict[str, Any] = json.loads(kept)
+    scope = saved["scope"]
+    phase: Phase = saved["phase"]
+    if phase not in get_args(Phase):
+        raise ValueError(phase)
+    return Turn(
+        key,
+        question,
+        Answer.from_dict(saved["answer"]) if saved["answer"] else None,
+        phase,
+        float(saved["seconds"]),
+        Scope(tuple(map(str, scope["documents"])), str(scope["since"]), str(scope["until"])),
+        str(saved["problem"]),
+        "up" if verdict == "up" else "down" if verdict else "",
+    )
+
+
+def when(updated: object) -> datetime | None:
+    """When a conversation was last added to; None when that is damaged."""
+    try:
+        found = datetime.fromisoformat(str(updated))
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def shortened(text: str) -> str:
+    """A title: one line of a bounded length."""
+    flat = " ".join(sound(text).split())
+    return flat if len(flat) <= LONGEST_TITLE else flat[: LONGEST_TITLE - 1].rstrip() + "…"
+
+
+def now() -> str:
+    """The time, as it is stored."""
+    return datetime.now(UTC).isoformat()

@@ -1,0 +1,162 @@
+"""An answer as a file: plain JSON, or one web page that carries the same JSON inside.
+
+Both are read back by `pilcrow verify`, which draws the page again from its data and compares the
+bytes: so its looks may change only together with the version of the bundle. The page needs nothing
+from anywhere: its looks are in it, and its policy forbids it to fetch or run anything.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rag.errors import InputError
+from rag.grounding.bundle import Finding
+from rag.types import Answer, Citation, Statement
+from ui.page.views.html import escape
+
+_OPEN, _CLOSE = '<script type="application/json" id="pilcrow-answer">', "</script>"
+_LARGEST = 50 * 2**20
+_LOOKS = (
+    ":root{color-scheme:light dark}body{max-width:42rem;margin:3rem auto;padding:0 1.25rem;"
+    "font:16px/1.65 system-ui,sans-serif}h1{font-size:1.4rem;line-height:1.35}"
+    "li{margin:0 0 1rem}q,blockquote{font-family:Georgia,serif;margin:0}"
+    "small,footer{opacity:.75}a{color:inherit}sup{font-weight:600}"
+    ".unsupported{text-decoration:underline dashed}"
+)
+
+
+def as_json(bundle: dict[str, Any]) -> str:
+    """The bundle as a JSON file."""
+    return json.dumps(bundle, ensure_ascii=True, indent=1) + "\n"
+
+
+def as_page(bundle: dict[str, Any]) -> str:
+    """The bundle as one self-contained web page."""
+    answer = Answer.from_dict(bundle["answer"])
+    # `<` never stands in the data, so no text in it can end the element it is in
+    data = json.dumps(bundle, ensure_ascii=True).replace("<", "\\u003c")
+    said = "".join(_statement(one) for one in answer.statements) or f"<p>{escape(answer.text)}</p>"
+    hashes = {one["document_id"]: one["sha256"] for one in bundle["documents"]}
+    sources = "".join(_source(c, hashes.get(c.document_id, "")) for c in answer.citations)
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
+        "style-src 'unsafe-inline'\">"
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>{escape(answer.question)}</title><style>{_LOOKS}</style></head><body>"
+        f'<main><h1 dir="auto">{escape(answer.question)}</h1>{said}'
+        f"{f'<h2>Sources</h2><ol>{sources}</ol>' if sources else ''}</main>"
+        f"<footer><p>Exported from Pilcrow on {escape(bundle['exported'])}; written with "
+        f"{escape(bundle['models']['language'])}. Check it against the library with "
+        f"<code>pilcrow verify</code>.</p></footer>{_OPEN}{data}{_CLOSE}</body></html>\n"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """An exported file as it was read; what it claims is not checked."""
+
+    saved: object
+    """The bundle in it, as parsed JSON."""
+    page: bytes | None
+    """The whole file, when it is a web page."""
+
+
+def read(path: Path) -> Exported:
+    """An exported file; what it claims is not checked here.
+
+    Raises:
+        InputError: when the file cannot be read or holds no bundle.
+    """
+    data = _read_file(path)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is no exported answer: it is not UTF-8 text") from error
+    is_page = _OPEN in text
+    if is_page:
+        text = text.split(_OPEN, 1)[1].split(_CLOSE, 1)[0]
+    try:
+        saved = json.loads(text, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is no exported answer: there is no JSON in it") from error
+    return Exported(saved, data if is_page else None)
+
+
+def looks(file: Exported) -> list[Finding]:
+    """Whether a web page shows what its data say: it is drawn again. Empty for JSON."""
+    if file.page is None:
+        return []
+    try:
+        same = (
+            isinstance(file.saved, dict)
+            and as_page(file.saved).encode("utf-8", "replace") == file.page
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        same = False
+    says = "shows what its data say" if same else "shows something else than its data say"
+    return [Finding(same, "page", says)]
+
+
+def _read_file(path: Path) -> bytes:
+    """What is in a file, if it is one, and no larger than an answer can be."""
+    try:
+        # not waiting: the other end of a pipe may never come
+        with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise InputError(f"{path} is no file")
+            data = file.read(_LARGEST + 1)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    if len(data) > _LARGEST:
+        raise InputError(f"{path} is too large for an exported answer")
+    return data
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; with a name twice a person might read the one and we the other."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name twice")
+    return found
+
+
+def as_text(answer: Answer) -> str:
+    """The answer with its citations, for pasting into a text."""
+    lines = [answer.question, "", answer.text]
+    lines += [""] if answer.citations else []
+    for c in answer.citations:
+        where = ", ".join(part for part in (c.title or c.document_id, c.source, c.date) if part)
+        quote = " ".join(c.quote.split())
+        lines.append(f"[{c.number}] {where}, paragraph {c.paragraph}: “{quote}”")
+    return "\n".join(lines)
+
+
+def file_name(answer: Answer, suffix: str) -> str:
+    """A name for the file: the question's first words."""
+    words = "".join(c if c.isalnum() else " " for c in answer.question).split()
+    return f"{'-'.join(words[:8])[:60] or 'answer'}.{suffix}"
+
+
+def _statement(one: Statement) -> str:
+    marks = "".join(f'<a href="#s{n}">[{n}]</a>' for n in one.citations)
+    kind = one.support if one.support == "unsupported" else "supported"
+    loose = " <small>(not supported by its source)</small>" if kind == "unsupported" else ""
+    return f'<p class="{kind}" dir="auto">{escape(one.text)} <sup>{marks}</sup>{loose}</p>'
+
+
+def _source(cited: Citation, sha256: str) -> str:
+    meta = ", ".join(p for p in (cited.source, cited.date, f"paragraph {cited.paragraph}") if p)
+    return (
+        f'<li id="s{cited.number}" value="{cited.number}"><b dir="auto">'
+        f"{escape(cited.title or cited.document_id)}</b> "
+        f'<small dir="auto">{escape(meta)}</small>'
+        f'<blockquote dir="auto">{escape(cited.quote)}</blockquote>'
+        f"<small>{escape(cited.document_id)}, characters {cited.start}–{cited.end}, "
+        f"SHA-256 of the text {escape(sha256[:16])}…</small></li>"
+    )

@@ -1,0 +1,64 @@
+"""Thumbs, as files in the library's folder that `pilcrow eval` and a person can work with.
+
+`feedback.jsonl` is a question file: an answer that was found good becomes a question with its cited
+sentences as gold, a refusal that was found good an unanswerable one. `feedback-wrong.jsonl` holds
+what was found wrong, with the sentences that were cited: what the right ones are only a person can
+say, so it waits to be completed and is not itself a question file.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from index.errors import LibraryUnwritable
+from index.system.files import replacing
+from rag.types import Answer
+from ui.page.conversations import Verdict
+
+GOOD, WRONG = "feedback.jsonl", "feedback-wrong.jsonl"
+_writing = Lock()
+
+
+def record(folder: Path, key: str, answer: Answer, verdict: Verdict) -> None:
+    """Write a verdict down, in place of an earlier one on the same answer.
+
+    Args:
+        folder: the library's folder.
+        key: the turn's key, which becomes the question's id.
+        answer: what was judged.
+        verdict: empty to take an earlier one back.
+
+    Raises:
+        LibraryUnwritable: when the disk refuses.
+    """
+    try:
+        with _writing:
+            for name, wanted in ((GOOD, "up"), (WRONG, "down")):
+                entry = _entry(key, answer, verdict) if verdict == wanted else None
+                _write(folder / name, key, entry)
+    except OSError as error:
+        raise LibraryUnwritable(f"this could not be noted ({error.strerror}); try again") from error
+
+
+def _entry(key: str, answer: Answer, verdict: Verdict) -> dict[str, Any]:
+    cited = [{"document": c.document_id, "start": c.start, "end": c.end} for c in answer.citations]
+    entry: dict[str, Any] = {"id": key, "question": answer.question}
+    if verdict == "down":
+        return entry | {"said": answer.text, "state": answer.state, "cited": cited}
+    if not cited:
+        return entry | {"answerable": False, "kind": "judged_unanswerable"}
+    return entry | {"answerable": True, "gold": cited, "need": "any"}
+
+
+def _write(path: Path, key: str, entry: dict[str, Any] | None) -> None:
+    """The file without what it said of `key`, and with `entry`."""
+    before = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    kept = [line for line in before if f'"id": "{key}"' not in line]
+    if entry is None and kept == before:
+        return
+    lines = kept + ([json.dumps(entry)] if entry else [])
+    with replacing(path) as file:
+        file.write("".join(f"{line}\n" for line in lines).encode())

@@ -1,0 +1,309 @@
+"""Work on the library: one change at a time, in a thread, with progress for every tab.
+
+The work belongs to the server, not to a tab: reloading the page or closing it stops nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from index.errors import LibraryBusy, PilcrowError
+from index.types import FailedFile, Progress, Receipt, UpdateReport
+from ui.page import upload_copies
+from ui.page.middleware.file_data import is_upload
+from ui.page.protocols import LibraryLike
+from ui.page.views import jobs
+from ui.page.views.html import plural
+
+SUFFIXES = (".txt", ".md", ".html", ".htm", ".pdf", ".docx")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Task:
+    """What is known about the work under way."""
+
+    done_title: str
+    only: Sequence[str] | None
+    """Names of the files it is about; None for all."""
+    told: dict[str, str] = field(default_factory=dict)
+    """What to say of files besides how they ended, by name."""
+    notes: Sequence[str] = ()
+    """The same in a line for all of a kind."""
+    rows: dict[str, jobs.JobRow] = field(default_factory=dict)
+    reading: str = ""
+    """The file that is being read."""
+    stage: str = ""
+    stage_began: float = 0.0
+    stage_from: int = 0
+
+
+class Works:
+    """Runs one change of the library at a time in a thread and says how far it is."""
+
+    def __init__(self, library: LibraryLike) -> None:
+        """Work on `library`."""
+        self._library = library
+        self._lock = threading.Lock()
+        self._view: jobs.JobView | None = None
+        self._over = threading.Event()
+        self._over.set()
+        self._cancel = threading.Event()
+        self._taking_in = threading.Lock()
+        self._pending: set[str] = set()
+        """Copies that were taken in and wait to be indexed."""
+        self._jobs = 0
+
+    def rebuild(self) -> Iterator[jobs.JobView]:
+        """Reads every place that was ever added again; yields progress until it is over."""
+        return self._run(
+            ("Rebuilding the library", "Library rebuilt"),
+            lambda: self._library.rebuild(progress=self._report, cancelled=self._cancel.is_set),
+            [record.id for record in self._library.documents()],
+        )
+
+    def add(
+        self, files: Sequence[str], left_out: Sequence[FailedFile] = ()
+    ) -> Iterator[jobs.JobView]:
+        """Copies files into the library's folder and indexes these alone; yields progress.
+
+        A file whose name is taken gets a numbered one; one whose text is there is not taken in.
+
+        Args:
+            files: where they are now; others than uploads of the page are left where they are.
+            left_out: what was to be added with them and cannot be; reported as failed.
+        """
+        incoming = self._library.path / "incoming"
+        own = [file for file in dict.fromkeys(files) if is_upload(file, incoming)]
+        strangers = [Path(file).name for file in files if file not in own]
+        left_out = [*left_out, *(FailedFile(name, "was not uploaded here") for name in strangers)]
+        folder = upload_copies.folder_of(self._library)
+        with self._taking_in:
+            held = {record.content_hash: record.id for record in self._library.documents()}
+            parcel = upload_copies.take_in(own, folder, held)
+            paths = [folder / name for name in parcel.names]
+            self._pending.update(map(str, paths))
+        failed = (*parcel.failed, *left_out)
+
+        def work() -> UpdateReport:
+            for one in failed:
+                self._note(one.path, "failed", one.reason)
+            for name, _ in parcel.held:
+                self._note(name, "unchanged")
+            report = self._update(paths, folder=folder) if paths else UpdateReport()
+            self._pending.difference_update(map(str, paths))
+            # what could not be read, or was cancelled, is nobody's: whoever sent it has it still
+            upload_copies.discard(self._library, map(str, paths))
+            return replace(report, failed=(*report.failed, *failed))
+
+        only = [*parcel.names, *(name for name, _ in parcel.held), *(one.path for one in failed)]
+        count = plural(len(only), "file")
+        told, notes = _said(parcel)
+        titles = f"Adding {count}", f"Finished with {count}"
+        return self._run(titles, work, parcel.names, only, told, notes)
+
+    def add_folder(self, folder: Path) -> Iterator[jobs.JobView]:
+        """Indexes a folder of this computer where it is; yields progress."""
+        titles = f"Adding {folder.name}", "Articles added"
+        return self._run(titles, lambda: self._update([folder]))
+
+    def _update(self, paths: Sequence[str | Path], folder: Path | None = None) -> UpdateReport:
+        return self._library.update(
+            paths, folder=folder, progress=self._report, cancelled=self._cancel.is_set
+        )
+
+    def remove(self, document_id: str) -> Receipt:
+        """Takes a document out; what was removed before cannot be taken back any more.
+
+        Raises:
+            PilcrowError: when the library is being changed, or has no such document.
+        """
+        with self._alone():
+            receipt = self._library.remove([document_id])
+            with self._taking_in:
+                upload_copies.tidy(
+                    self._library, self._pending | {one.path for one in receipt.origins}
+                )
+            return receipt
+
+    def tidy(self) -> None:
+        """Deletes the copies of what was removed: at the start and at the end nobody can undo."""
+        upload_copies.tidy(self._library)
+
+    def restore(self, receipt: Receipt) -> UpdateReport:
+        """Takes a removed document back from its file.
+
+        Raises:
+            PilcrowError: when the library is being changed.
+        """
+        with self._alone():
+            return self._library.restore(receipt)
+
+    def watch(self) -> Iterator[jobs.JobView]:
+        """The work under way, if any, until it is over; about ten looks a second."""
+        while (view := self._view) is not None:
+            # rows are put together when they are looked at, not for each of ten thousand reports
+            yield replace(view, rows=tuple(self._task.rows.values()))
+            if not view.running:
+                return
+            self._over.wait(0.1)
+
+    def cancel(self) -> None:
+        """Asks the work under way to end early; what is finished stays."""
+        self._cancel.set()
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is under way."""
+        return not self._over.is_set()
+
+    def _alone(self) -> threading.Lock:
+        """The right to change something quickly, when nothing is under way."""
+        if self.busy:
+            raise LibraryBusy("the library is being changed; try again when that is done")
+        return self._lock
+
+    def _run(
+        self,
+        titles: tuple[str, str],
+        work: Callable[[], UpdateReport],
+        expected: Iterable[str] = (),
+        only: Sequence[str] | None = None,
+        told: dict[str, str] | None = None,
+        notes: Sequence[str] = (),
+    ) -> Iterator[jobs.JobView]:
+        """Does `work` in a thread, after whatever is under way; yields its progress.
+
+        Args:
+            titles: what is being done and, afterwards, what was.
+            work: changes the library.
+            expected: names of files that wait for their turn.
+            only: names of the files it is about; None for all.
+            told: what to say of files besides how they ended, by name.
+            notes: the same in a line for all of a kind.
+        """
+        doing, done = titles
+        rows = {name: jobs.JobRow(name, "waiting") for name in expected}
+        task = _Task(done, only, told or {}, notes, rows)
+        while not self._begin(doing, task):
+            yield from self.watch()
+        threading.Thread(target=self._work, args=(work,), daemon=True).start()
+        yield from self.watch()
+
+    def _begin(self, title: str, task: _Task) -> bool:
+        with self._lock:
+            if self.busy:
+                return False
+            self._over.clear()
+            self._cancel.clear()
+            self._task = task
+            self._jobs += 1
+            self._view = jobs.JobView(title, self._jobs)
+            return True
+
+    def _work(self, work: Callable[[], UpdateReport]) -> None:
+        assert self._view is not None
+        task = self._task
+        outcome: dict[str, Any]
+        try:
+            before = _paragraphs(self._library)
+            report = work()
+            gained = _paragraphs(self._library) - before
+            line = "; ".join([jobs.summary(report, gained, only=task.only), *task.notes])
+            title = "Cancelled" if self._cancel.is_set() else task.done_title
+            self._finish_rows(report)
+            outcome = {"title": title, "summary": line}
+        except PilcrowError as error:
+            outcome = {"problem": str(error)}
+        except Exception:
+            log.exception("the library could not be changed")
+            outcome = {"problem": "Something went wrong inside Pilcrow; the terminal says more."}
+        self._view = replace(self._view, running=False, rate=None, eta=None, **outcome)
+        self._over.set()
+
+    def _finish_rows(self, report: UpdateReport) -> None:
+        """Each file as it ended; one that was cut off says so."""
+        for names, state in ((report.unchanged, "unchanged"), (report.added, "done"),
+                             (report.updated, "done"), (report.removed, "removed")):  # fmt: skip
+            for name in names:
+                self._note(name, state)
+        for name, row in self._task.rows.items():
+            if row.state not in ("done", "unchanged", "failed", "removed"):
+                self._task.rows[name] = replace(row, state="not done", detail="")
+            elif row.state in ("done", "unchanged") and name in self._task.told:
+                self._task.rows[name] = replace(row, detail=self._task.told[name])
+
+    def _note(self, document_id: str, state: str, detail: str = "") -> None:
+        task, name = self._task, self._row_name(document_id)
+        if task.only is None or name in task.only:
+            task.rows[name] = jobs.JobRow(name, state, detail)
+
+    def _row_name(self, document_id: str) -> str:
+        """What a file's row is called: uploads, whose ids may carry their folder, by bare name."""
+        if self._task.only is None:
+            return document_id
+        return document_id.replace("\\", "/").rsplit("/", 1)[-1]
+
+    def _report(self, progress: Progress) -> None:
+        """Called by the library, in the worker thread, for every step."""
+        assert self._view is not None
+        task, now = self._task, time.monotonic()
+        if progress.state:
+            self._note(progress.document_id, progress.state, progress.detail)
+        if not progress.total:  # news of one file, not of how far the whole is
+            return
+        if progress.stage != task.stage:
+            self._read_next("")
+            task.stage, task.stage_began, task.stage_from = progress.stage, now, progress.done
+        if progress.stage == "reading":
+            self._read_next(progress.document_id)
+        done, seconds = progress.done - task.stage_from, now - task.stage_began
+        rate = done / seconds if done > 0 and seconds > 0 else None
+        self._view = replace(
+            self._view,
+            stage=progress.stage,
+            done=progress.done,
+            total=progress.total,
+            rate=rate,
+            eta=(progress.total - progress.done) / rate if rate else None,
+        )
+
+    def _read_next(self, document_id: str) -> None:
+        """Another file's turn to be read has come, or none's; the one before has been read."""
+        task = self._task
+        before = task.rows.get(self._row_name(task.reading))
+        if before and before.state == "reading":
+            self._note(task.reading, "read")
+        task.reading = document_id
+        if document_id:
+            self._note(document_id, "reading")
+
+
+def _said(parcel: upload_copies.Parcel) -> tuple[dict[str, str], list[str]]:
+    """What to say of files whose name or text was there already: of each, and of all."""
+    told = {name: f"another file is called “{asked}”" for name, asked in parcel.renamed}
+    told |= {name: f"already in the library as “{id_}”" for name, id_ in parcel.held}
+    notes = []
+    if parcel.renamed:
+        name, asked = parcel.renamed[0]
+        more = _more(parcel.renamed)
+        notes.append(f"“{asked}” is kept as “{name}”, beside another of that name{more}")
+    if parcel.held:
+        name, id_ = parcel.held[0]
+        notes.append(f"“{name}” is already in the library as “{id_}”{_more(parcel.held)}")
+    return told, notes
+
+
+def _more(pairs: Sequence[object]) -> str:
+    return f" (and {len(pairs) - 1} more)" if len(pairs) > 1 else ""
+
+
+def _paragraphs(library: LibraryLike) -> int:
+    return sum(record.paragraphs for record in library.documents())

@@ -1,0 +1,135 @@
+"""Suggested questions for the page: found in the background, once for each state of the library."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import threading
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from index.errors import PilcrowError
+from index.system.files import replacing
+from rag import suggestions
+from rag.types import Answer
+from ui.page.protocols import LibraryLike
+
+FILE = "suggestions.json"
+_PATIENCE = 5.0
+"""Seconds that closing waits for a search; one question takes a tenth of one."""
+
+log = logging.getLogger(__name__)
+
+
+class Suggester:
+    """Knows what the library can be asked. Asks with quotes only, one at a time, off the path."""
+
+    def __init__(
+        self,
+        library: LibraryLike,
+        ask: Callable[[str], Answer] | None,
+        *,
+        busy: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Suggest what `ask` can answer; nothing when it is None. Pause the search while `busy`."""
+        self._library = library
+        self._ask = ask
+        self._busy = busy
+        self._lock = threading.Lock()
+        self._found: tuple[str, tuple[str, ...]] = ("", ())
+        """The state of the library and its questions."""
+        self._searching = ""
+        """The state that is being looked at."""
+        self._search_thread: threading.Thread | None = None
+        self._closed = threading.Event()
+
+    @property
+    def ready(self) -> bool:
+        """Whether what `opening` gives is all there will be for the library as it is."""
+        return self._ask is None or self._found[0] == self._state()
+
+    def opening(self) -> tuple[str, ...]:
+        """Questions to begin with; at first none, while a thread looks for them."""
+        state = self._state()
+        if self._ask is None or not state:
+            return ()
+        with self._lock:
+            if self._found[0] != state:
+                self._found = (state, kept) if (kept := self._load(state)) else self._found
+            if self._found[0] == state:
+                return self._found[1]
+            if self._searching != state and not self._closed.is_set():
+                self._searching = state
+                self._search_thread = threading.Thread(
+                    target=self._search, args=(state,), daemon=True
+                )
+                self._search_thread.start()
+        return ()
+
+    def close(self) -> None:
+        """Begin no more searches, and end the one under way: after the question it is trying."""
+        with self._lock:
+            self._closed.set()
+            thread = self._search_thread
+        if thread:
+            thread.join(_PATIENCE)
+
+    def following(self, answer: Answer, asked: Collection[str], wanted: int = 3) -> tuple[str, ...]:
+        """Questions that may come next, none of those asked already.
+
+        Those that the answer leads to come first, then some to begin anew with.
+        """
+        if self._ask is None:
+            return ()
+        try:
+            found = suggestions.following(self._library, self._ask, answer)
+        except PilcrowError:  # a document that has gone meanwhile
+            found = ()
+        fresh = dict.fromkeys(q for q in (*found, *self.opening()) if q not in asked)
+        return tuple(fresh)[:wanted]
+
+    def _search(self, state: str) -> None:
+        assert self._ask is not None
+        try:
+            ids = [record.id for record in self._library.documents()]
+            found = suggestions.opening(self._library, self._ask, ids, stop=self._gives_way)
+        except PilcrowError as error:
+            log.info("no suggestions: %s", error)
+            found = ()
+        except Exception:
+            log.exception("no suggestions")
+            found = ()
+        interrupted = self._gives_way()
+        with self._lock:
+            self._searching = ""
+            if not interrupted:
+                self._found = (state, found)
+        if not interrupted:
+            self._save(state, found)
+
+    def _gives_way(self) -> bool:
+        return self._closed.is_set() or self._busy()
+
+    def _state(self) -> str:
+        """Tells one state of the library from another; empty when it holds nothing."""
+        try:
+            records = self._library.documents()
+        except PilcrowError:
+            return ""
+        listing = "".join(f"{r.id}\0{r.content_hash}\0" for r in records)
+        return hashlib.sha256(listing.encode("utf-8", "replace")).hexdigest() if records else ""
+
+    def _load(self, state: str) -> tuple[str, ...]:
+        try:
+            saved = json.loads(Path(self._library.path / FILE).read_text(encoding="utf-8"))
+            return tuple(map(str, saved["questions"])) if saved["state"] == state else ()
+        except (OSError, ValueError, KeyError, TypeError):
+            return ()
+
+    def _save(self, state: str, found: tuple[str, ...]) -> None:
+        try:
+            with replacing(self._library.path / FILE) as file:
+                file.write(json.dumps({"state": state, "questions": found}).encode())
+        except OSError as error:  # then they are looked for again next time
+            log.info("suggestions were not kept: %s", error)

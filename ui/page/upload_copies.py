@@ -1,0 +1,136 @@
+"""What was uploaded, in the library's folder: taken in under a name of its own, deleted in the end.
+
+A copy stays as long as its document, or as long as removing that can be undone. No copy takes the
+place of another. A copy is deleted only after its document: a crash between the two leaves a file
+that is known to be removed, and the next start deletes it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from index.discovery import hash_of
+from index.errors import PilcrowError
+from index.system import roots
+from index.types import DocumentRecord, FailedFile
+from ui.page.middleware.uploads import bare
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """Uploaded files, taken in."""
+
+    names: tuple[str, ...] = ()
+    """What they are called in their folder."""
+    renamed: tuple[tuple[str, str], ...] = ()
+    """Those of another name than they came with, and that name: it was another file's already."""
+    held: tuple[tuple[str, str], ...] = ()
+    """Names of those whose text the library has already, and the document that it is."""
+    failed: tuple[FailedFile, ...] = ()
+
+
+class Holding(Protocol):
+    """The part of a library that is needed here."""
+
+    @property
+    def path(self) -> Path: ...  # noqa: D102
+    def documents(self) -> list[DocumentRecord]: ...  # noqa: D102
+    def removed_files(self) -> set[str]: ...  # noqa: D102
+    def forget_removed(self, paths: Iterable[str], /) -> None: ...  # noqa: D102
+
+
+def folder_of(library: Holding) -> Path:
+    """Where a library keeps what was uploaded."""
+    return roots.settled(library.path / "uploads")
+
+
+def take_in(files: Iterable[str], folder: Path, held: Mapping[str, str]) -> Parcel:
+    """Moves uploaded files into `folder`; one caller at a time.
+
+    A name is hostile: only its last part is used, without leading dots or control characters.
+
+    Args:
+        files: where they are now.
+        folder: made when it is missing.
+        held: ids of documents by the hash of their content; what is there is not taken in again.
+    """
+    names, renamed, known, failed = list[str](), [], [], []
+    for file in map(Path, files):
+        name = bare(file.name)
+        try:
+            hash_ = hash_of(file)
+            if hash_ in held:
+                known.append((name, held[hash_]))
+                file.unlink()
+                continue
+            folder.mkdir(0o700, parents=True, exist_ok=True)
+            free = _free_name(name, folder, hash_, names)
+            _move(file, folder / free)
+        except OSError as error:
+            failed.append(FailedFile(name, roots.why(error)))
+            continue
+        names.append(free)
+        if free != name:
+            renamed.append((free, name))
+    return Parcel(tuple(names), tuple(renamed), tuple(known), tuple(failed))
+
+
+def _free_name(name: str, folder: Path, hash_: str, taken: Collection[str]) -> str:
+    """`name`, or with a number where another file is called so."""
+    path, number = Path(name), 1
+    while True:
+        free = name if number == 1 else f"{path.stem} ({number}){path.suffix}"
+        there = folder / free
+        # the very same file may lie there: for undoing, or since a crash kept it from being read
+        same = free not in taken and bool(hash_) and hash_of(there) == hash_
+        if same or not os.path.lexists(there):
+            return free
+        number += 1
+
+
+def _move(file: Path, to: Path) -> None:
+    """Moves a file from anywhere; under its new name it is there whole or not at all."""
+    partial = to.with_name(f".{to.name}.part")
+    shutil.move(file, partial)
+    partial.chmod(0o600)
+    partial.replace(to)
+
+
+def tidy(library: Holding, keep: Collection[str] = ()) -> None:
+    """Deletes the copies of removed documents, but those that may be taken back.
+
+    Args:
+        library: whose they are.
+        keep: paths of files that undoing needs.
+    """
+    discard(library, (path for path in library.removed_files() if path not in keep))
+
+
+def discard(library: Holding, paths: Iterable[str]) -> None:
+    """Deletes those of some files that are copies of ours, and no document's any more.
+
+    What cannot be deleted now stays known as removed; the next `tidy` tries again.
+    """
+    folder = roots.real(folder_of(library))
+    held = {record.path for record in library.documents()}
+    ours = [p for p in paths if p not in held and roots.real(Path(p).parent) == folder]
+    gone = []
+    for path in ours:
+        with suppress(OSError):
+            Path(path).unlink(missing_ok=True)
+            gone.append(path)
+    noted = library.removed_files().intersection(gone) if gone else ()
+    try:
+        if noted:
+            library.forget_removed(noted)
+    except PilcrowError as error:  # somebody else is writing: it does no harm to note it longer
+        log.info("removed files are noted still: %s", error)

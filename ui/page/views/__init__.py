@@ -1,0 +1,1 @@
+"""HTML of everything the page shows."""
