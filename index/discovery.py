@@ -16,7 +16,8 @@ from pathlib import Path
 
 from index.formats import registry
 from index.storage import database
-from index.storage.store import Placed, Reader
+from index.storage.records import Placed
+from index.storage.snapshot import Reader
 from index.system import roots
 from index.types import FailedFile, Unreachable
 

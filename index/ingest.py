@@ -17,11 +17,13 @@ from pathlib import Path
 from index import discovery
 from index.discovery import Found, Survey, content_hash
 from index.embedding.encoder import CONTEXT_PIECES, Embeddable, Encoder, PassageVectors
-from index.errors import LibraryMismatch
 from index.formats import registry
 from index.formats.sandbox import Cancelled
 from index.splitting import CHUNKER, TooManyParts, passages
-from index.storage.store import NewContent, Placed, Reader, Store, Writer
+from index.storage.records import NewContent, Placed
+from index.storage.snapshot import Reader, require_match
+from index.storage.store import Store
+from index.storage.transaction import Writer
 from index.system.roots import look
 from index.types import (
     Document,
@@ -457,30 +459,6 @@ class Update:
     def _stop_if_asked(self) -> None:
         if self._cancelled():
             raise Cancelled
-
-
-def require_match(reader: Reader, encoder: Encoder) -> None:
-    """Refuse to mix what this Pilcrow makes with what another one made.
-
-    Raises:
-        LibraryMismatch: naming each difference, and the command that ends it.
-    """
-    stored, ours = reader.encoder, encoder.identity
-    if stored is None:
-        return
-    mine = asdict(ours)
-    differences = [
-        f"encoder {key} {value!r}, this Pilcrow uses {mine[key]!r}"
-        for key, value in asdict(stored).items()
-        if value != mine[key]
-    ]
-    if reader.chunker != CHUNKER:
-        differences.append(f"splitting rules {reader.chunker!r}, this Pilcrow uses {CHUNKER!r}")
-    if differences:
-        raise LibraryMismatch(
-            f"this library was made with {'; '.join(differences)}. "
-            "Make it anew with: pilcrow rebuild --full"
-        )
 
 
 class _Embedding:

@@ -11,7 +11,8 @@ import numpy as np
 from index.embedding.encoder import Vector
 from index.errors import LibraryBusy, LibraryDamaged, LibraryUnwritable
 from index.search import vectors
-from index.storage.store import Reader, Store
+from index.storage.snapshot import Reader
+from index.storage.store import Store
 from index.types import CheckLine, CheckReport
 
 _SAMPLE = 50

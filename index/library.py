@@ -27,11 +27,14 @@ from index.errors import (
     LibraryUnwritable,
 )
 from index.formats.sandbox import Cancelled
-from index.ingest import Update, require_match
+from index.ingest import Update
 from index.integrity import check_library, damage
 from index.search import ranking, vectors
 from index.storage import database
-from index.storage.store import Placed, Reader, Store, StoredPassage, Writer
+from index.storage.records import Placed, StoredPassage
+from index.storage.snapshot import Reader, require_match
+from index.storage.store import Store
+from index.storage.transaction import Writer
 from index.system import files, roots
 from index.system.cpu import one_core, usable_cores
 from index.system.priority import Precedence

@@ -26,7 +26,6 @@ _LINE = re.compile(r"[^\n]+")
 _UNWRAPPED = 120
 # A sentence ends after 。！？ and what closes with it, whatever follows: CJK uses no spaces.
 _CJK_END = re.compile(r"[。！？｡]+[」』”’）】》\"')\]]*")
-_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af]")
 # nupunkt reads text in one go; a paragraph beyond this is cut at white space first, for memory.
 _LONGEST_READ = 100_000
 # Ordinary text has two to seven characters a word piece. What has more than this many for each that
@@ -115,11 +114,6 @@ def _sentences(text: str, span: Span, pause: Callable[[], None]) -> Iterator[Sen
         pause()
         for part in _sentence_spans(text, piece):
             yield Sentence(part.start, part.end, text[part.start : part.end])
-
-
-def has_cjk(text: str) -> bool:
-    """Whether the text has Chinese, Japanese or Korean characters."""
-    return _CJK.search(text) is not None
 
 
 def _prose(document: Document) -> Iterator[Span]:

@@ -11,8 +11,6 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from index.splitting import has_cjk
-
 # One run of CJK characters, or one word of any other script; `'s` and hyphens part words, as
 # FTS5's own tokenizer parts them.
 _WORD = re.compile(
@@ -74,3 +72,11 @@ def match_query(question: str) -> str:
     every = list(dict.fromkeys(words(question)))
     telling = [word for word in every if word not in ASKING]
     return " OR ".join(f'"{word}"' for word in (telling or every)[:_MOST_TERMS])
+
+
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af]")
+
+
+def has_cjk(text: str) -> bool:
+    """Whether the text has Chinese, Japanese or Korean characters."""
+    return _CJK.search(text) is not None

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -265,3 +268,6 @@ def title_from_id(document_id: str) -> str:
     if "." in stem.strip("."):
         stem = stem.rsplit(".", 1)[0]
     return " ".join(stem.replace("_", " ").split()) or document_id
+
+
+Ids = NDArray[np.int64]

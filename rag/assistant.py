@@ -19,26 +19,20 @@ from index.errors import PilcrowError
 from index.library import check_scope
 from index.system.cpu import usable_cores
 from index.tokenization import sound, words
+from rag import types
 from rag.errors import ModelFailed, ModelMissing, QuestionError
-from rag.grounding import citations, conflicts, evidence, presentation
+from rag.grounding import citations, conflicts, evidence, presentation, support
 from rag.grounding.short_answer import in_dateline, right_sort, short_answer
 from rag.llm import prompt
 from rag.llm.generator import Generator, PromptRead
 from rag.llm.queue import Waiting
 from rag.query import meta_questions
 from rag.query.answer_type import asks_for_list
-from rag.query.follow_ups import (
-    History,
-    about_what,
-    fresh,
-    leans,
-    resolve,
-    speaker_of,
-    speaks_to,
-)
+from rag.query.follow_ups import History, about_what, leans, resolve, speaker_of
 from rag.query.text_features import content_stems
-from rag.query.time_scope import Time, time_of, weigh
+from rag.query.time_scope import Time, time_of
 from rag.reader import Reader, Reading, ReadSentence, Within, gate
+from rag.reader.priors import fresh, speaks_to, weigh
 from rag.reader.rerankers import OWN, SecondRung, close_reader
 from rag.types import Answer, Citation, Evidence, PassageRead, State, Timings
 
@@ -288,7 +282,7 @@ class Assistant:
             run.short = self._short(found.form, best, found.reading)
 
         # 3. write and check, statement by statement
-        shown: list[citations.Verified] = []
+        shown: list[types.Verified] = []
         for shown in self._statements(run, found, chosen, stop):
             stage = "waiting" if run.ahead else "writing" if shown else "reading"
             yield _snapshot(run, state, shown, passages, stage=stage, headline=headline)
@@ -308,16 +302,16 @@ class Assistant:
 
     def _statements(
         self, run: _Run, found: _Found, chosen: Sequence[Evidence], stop: Callable[[], bool]
-    ) -> Iterator[list[citations.Verified]]:
+    ) -> Iterator[list[types.Verified]]:
         """The checked statements so far, each time there is one more or the line has moved."""
         best = evidence.best_of(chosen)
-        shown: list[citations.Verified] = []
+        shown: list[types.Verified] = []
         drafts = () if found.members else self._drafts(run, found.form, chosen, stop)
         for draft in drafts:
             if draft is None:
                 yield shown
                 continue
-            verified = citations.verify(draft, chosen, self._enough)
+            verified = support.verify(draft, chosen, self._enough)
             refusal = "dropped"
             if verified:
                 refusal = presentation.refusal(verified, shown, best, small=self._small)
@@ -340,7 +334,7 @@ class Assistant:
 
     def _drafts(
         self, run: _Run, question: str, chosen: Sequence[Evidence], stop: Callable[[], bool]
-    ) -> Iterator[citations.Draft | None]:
+    ) -> Iterator[types.Draft | None]:
         """What the model writes, as unchecked statements; nothing when there is no model.
 
         None when its turn to write is nearer: `run.ahead` says how near.
@@ -478,7 +472,7 @@ class Assistant:
     @property
     def _enough(self) -> float:
         """The support a statement needs: a small model may only leave words out."""
-        return _EVERY_WORD if self._small else citations.ENOUGH
+        return _EVERY_WORD if self._small else support.ENOUGH
 
     def _count(self, text: str) -> int:
         if self._generator is None:
@@ -531,7 +525,7 @@ def check_history(history: object) -> None:
 def _default_generator(model: str | None, threads: int | None) -> tuple[Generator | None, str]:
     """The model, or None and why there is none. A model the person named must be there."""
     from rag.llm.client import SupervisedGenerator
-    from rag.llm.generator import find_model
+    from rag.llm.model_files import find_model
 
     try:
         # one core stays free for whoever asks: when all are taken, llama.cpp's threads spin waiting
@@ -562,7 +556,7 @@ def _told_by(speaker: frozenset[str], hits: Sequence[Hit]) -> list[Hit]:
 
 
 def _headline(best: Evidence) -> Citation:
-    _, (citation,) = citations.compose([citations.quote(best)])
+    _, (citation,) = citations.compose([support.quote(best)])
     return citation
 
 
@@ -588,7 +582,7 @@ def _passage_read(hit: Hit) -> PassageRead:
 def _snapshot(
     run: _Run,
     state: State,
-    shown: Sequence[citations.Verified] = (),
+    shown: Sequence[types.Verified] = (),
     passages: tuple[PassageRead, ...] = (),
     *,
     stage: str,
@@ -621,7 +615,7 @@ NOT_FOUND = "Not in your documents."
 def _finished(
     run: _Run,
     state: State,
-    shown: Sequence[citations.Verified],
+    shown: Sequence[types.Verified],
     passages: tuple[PassageRead, ...],
     headline: Citation | None = None,
 ) -> Answer:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
+
+from index import Hit
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -157,3 +160,62 @@ def _reader() -> TypeAdapter[Answer]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(Answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """The part of the library a question is asked of."""
+
+    documents: Collection[str] | None = None
+    dates: tuple[str, str] | None = None
+
+
+EVERYWHERE = Within()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSentence:
+    """A sentence of a hit with how well it answers."""
+
+    hit: Hit
+    position: int
+    """Which sentence of the hit, from 0."""
+    start: int
+    end: int
+    text: str
+    score: float
+    """Share of belief among the candidates that this one answers, in [0, 1]."""
+    short: str = ""
+    """Its words that answer best; empty when it was not read closely."""
+    likely: float = 0.0
+    """How likely they are to answer, in [0, 1]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the reader makes of a question and its hits."""
+
+    sentences: tuple[ReadSentence, ...]
+    """Best first."""
+    answerable: float
+    """Calibrated probability in [0, 1] that one of the sentences answers the question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What the model wrote: a text and the ids it pointed at, none of them checked."""
+
+    ids: tuple[int, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A statement and the evidence that carries it."""
+
+    text: str
+    evidence: tuple[Evidence, ...]
+    quoted: bool
+    """True when the text is the source's own sentence."""
+    outcome: str
+    """`kept`, `re-pointed` or `replaced`."""

@@ -23,8 +23,8 @@ from index.embedding.encoder import SentenceTransformerEncoder, default_folder
 from index.errors import ModelMissing
 from index.system.checksums import sha256
 from rag.llm.client import SupervisedGenerator
-from rag.llm.generator import find_model
 from rag.llm.llama import LlamaGenerator
+from rag.llm.model_files import find_model
 from tests.programs import lock
 from tests.programs.audit import verdict
 from tests.support.gguf_files import vocabulary, write_gguf

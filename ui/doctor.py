@@ -130,7 +130,7 @@ def _llama() -> CheckLine:
 
 def _language_model(settings: Settings) -> CheckLine:
     """The file that `ask` and `chat` would use: there, sound, and the one it should be."""
-    from rag.llm.generator import find_model, verify
+    from rag.llm.model_files import find_model, verify
 
     try:
         model = find_model(settings.model)

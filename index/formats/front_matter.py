@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from index.dates import LINE_LIMIT
 from index.formats import markup
 from index.formats.bylines import (
     CREDIT,
-    LINE_LIMIT,
     clean,
     credit,
     date_line,

@@ -11,9 +11,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from index.dates import parse_date
 from index.formats import hidden
-from index.formats.base import BOMS, Block, Unreadable, decode, joined, rebuilt, sniff
-from index.formats.bylines import clean, parse_date
+from index.formats.base import Block, Unreadable, joined, rebuilt
+from index.formats.bylines import clean
+from index.formats.decoding import BOMS, decode, sniff
 from index.types import Document, Span
 
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w-]{2,40})", re.IGNORECASE)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 
-from index.formats.bylines import clean, ends_sentence, parse_date
+from index.dates import parse_date
+from index.formats.bylines import clean, ends_sentence
 from index.types import Span
 
 _WIKI = re.compile(r"^[^\S\n]*(=(?: ?=){0,5}) ([^=\n]{1,200}) \1[^\S\n]*$", re.MULTILINE)

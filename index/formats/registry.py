@@ -13,7 +13,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from index.formats import base, html, pdf
+from index.formats import base, docx, html, pdf, text
 from index.formats.base import Unreadable
 from index.formats.sandbox import Sandbox
 from index.storage import database
@@ -39,14 +39,14 @@ SIZE_LIMIT = 50_000_000
 """Bytes of one file."""
 
 _READERS: dict[str, base.Reader] = {
-    ".txt": base.plain,
-    ".text": base.plain,
-    ".md": base.markdown,
-    ".markdown": base.markdown,
+    ".txt": text.plain,
+    ".text": text.plain,
+    ".md": text.markdown,
+    ".markdown": text.markdown,
     ".html": html.read,
     ".htm": html.read,
     ".pdf": pdf.read,
-    ".docx": base.docx,
+    ".docx": docx.docx,
 }
 SUFFIXES = tuple(_READERS)
 """File name endings that are read, in lower case."""

@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 
 from index.embedding.encoder import QuestionVectors
 from index.embedding.projection import unpack
-from index.splitting import has_cjk
-from index.storage.store import StoredPassage
-from index.tokenization import words
+from index.storage.records import StoredPassage
+from index.tokenization import has_cjk, words
 from index.types import Hit, ScoredSentence, title_from_id
 
 _PASSAGE, _SENTENCE, _WORDS, _LATE = 0.5, 0.5, 1.0, 2.0

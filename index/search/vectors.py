@@ -13,18 +13,17 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from index.embedding.encoder import Vector
 from index.system import files
+from index.types import Ids
 
-Ids = NDArray[np.int64]
 Kind = Literal["flat", "hnsw"]
 
 FLAT_UP_TO = 100_000
@@ -306,12 +305,6 @@ def load(path: Path, library: str, dimension: int) -> VectorIndex:
         raise CacheUnusable("count differs")
     none = np.zeros((0, dimension), np.float32)
     return VectorIndex(header.change, header.token, dimension, base, ids, gone, ids[:0], none)
-
-
-def stack(blobs: Iterable[bytes], dimension: int) -> Vector:
-    """Stored vectors as one array, shape (n, d), float32."""
-    joined = b"".join(blobs)
-    return np.frombuffer(joined, "<f4").reshape(-1, dimension).astype(np.float32, copy=False)
 
 
 def _faiss() -> Any:

@@ -20,7 +20,8 @@ from typing import Any, Protocol
 from index.types import Document, Passage
 from rag.errors import InputError
 from rag.grounding import sealing
-from rag.grounding.citations import ENOUGH, support, text_of
+from rag.grounding.citations import text_of
+from rag.grounding.support import ENOUGH, support
 from rag.types import Answer, Citation, PassageRead, Statement
 
 FORMAT = "pilcrow-answer"

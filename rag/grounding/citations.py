@@ -9,45 +9,18 @@ always copied from storage.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from index.splitting import sentences
 from index.types import Span
-from rag.grounding.contradiction import contradicts
-from rag.grounding.injection import gives_orders
-from rag.query.text_features import content_stems, names, negations, numbers, stem
-from rag.types import Citation, Evidence, Statement
+from rag.types import Citation, Draft, Evidence, Statement, Verified
 
-ENOUGH = 0.7
-"""Share of a statement's content words that its sentences must hold. From the research notes'
-support measure: at .7 a statement paired with a wrong passage passes in under 1 of 20 cases."""
 _LONGEST_LINE = 4000
 # One marker: [1], [1, 2], [^1], 【1】, ［1］; bounded repetition, so that no input makes it slow.
 _MARKER = re.compile(r"[\[【［]\s{0,3}\^?((?:\d{1,4}\s{0,3}[,;、]?\s{0,3}){1,12})[\]】］]")
 _AFTER_STOP = re.compile(rf"([.!?。！？…]{{1,3}}[\"'”’)]?)((?:\s{{0,3}}(?:{_MARKER.pattern}))+)")
 _DIGITS = re.compile(r"\d{1,4}")
 _LIST_SIGN = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What the model wrote: a text and the ids it pointed at, none of them checked."""
-
-    ids: tuple[int, ...]
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """A statement and the evidence that carries it."""
-
-    text: str
-    evidence: tuple[Evidence, ...]
-    quoted: bool
-    """True when the text is the source's own sentence."""
-    outcome: str
-    """`kept`, `re-pointed` or `replaced`."""
 
 
 class StatementParser:
@@ -96,63 +69,6 @@ def drafts(line: str) -> list[Draft]:
     return found
 
 
-def support(statement: str, sources: Sequence[str]) -> float:
-    """How well source sentences carry a statement, in [0, 1]; 0 when they contradict its facts.
-
-    Every number and every name in the statement must occur in the sources, the statement must deny
-    exactly when they do, and it must not contradict them in their own words (`rag.grounding.contradiction`);
-    then the share of its content words they hold.
-    """
-    source = " ".join(sources)
-    if not numbers(statement) <= numbers(source):
-        return 0.0
-    there = {stem(word) for word in re.findall(r"\w+", source.lower())}
-    if any(not _named(name, there) for name in names(statement)):
-        return 0.0
-    if (negations(statement) > 0) != (negations(source) > 0):
-        return 0.0
-    if contradicts(statement, sources):
-        return 0.0
-    said = set(content_stems(statement))
-    if not said:
-        return 0.0
-    return len(said & set(content_stems(source))) / len(said)
-
-
-def verify(draft: Draft, evidence: Sequence[Evidence], enough: float = ENOUGH) -> Verified | None:
-    """The draft with evidence that carries it, the source's own words instead, or nothing.
-
-    Keep it when the sentences it points at support it. Else point it at the sentence that supports
-    it best. Else say what the first sentence it points at says, in that sentence's words. Else,
-    when it points at nothing there is, drop it. A sentence that gives orders is only ever quoted.
-
-    Args:
-        draft: what the model wrote.
-        evidence: the sentences it was shown.
-        enough: the support below which a statement does not stand, in (0, 1].
-    """
-    by_id = {one.id: one for one in evidence}
-    cited = tuple(by_id[i] for i in dict.fromkeys(draft.ids) if i in by_id)
-    if cited and support(draft.text, [one.text for one in cited]) >= enough:
-        needed = _needed(draft.text, cited)
-        ordering = next((one for one in needed if gives_orders(one.text)), None)
-        return quote(ordering) if ordering else Verified(draft.text, needed, False, "kept")
-    best = max(evidence, key=lambda one: support(draft.text, [one.text]), default=None)
-    if best is not None and support(draft.text, [best.text]) >= enough:
-        if gives_orders(best.text):
-            return quote(best)
-        return Verified(draft.text, (best,), False, "re-pointed")
-    leads = [one for one in cited if one.lead]
-    if leads:
-        return quote(leads[0])
-    return None
-
-
-def quote(one: Evidence) -> Verified:
-    """A sentence as its own statement."""
-    return Verified(" ".join(one.text.split()), (one,), True, "replaced")
-
-
 def compose(found: Iterable[Verified]) -> tuple[tuple[Statement, ...], tuple[Citation, ...]]:
     """Statements with citation numbers in order of first use, and those citations."""
     numbered: dict[tuple[str, int, int], Citation] = {}
@@ -180,22 +96,6 @@ def text_of(statements: Iterable[Statement]) -> str:
 
 # In the joined text only our own markers may look like markers.
 _NO_BRACKETS = str.maketrans("[]【】［］", "()()()")
-
-
-def _needed(text: str, cited: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
-    """Of several cited sentences those that carry something the ones before do not."""
-    said = set(content_stems(text)) | numbers(text)
-    kept: list[Evidence] = []
-    for one in cited:
-        here = said & (set(content_stems(one.text)) | numbers(one.text))
-        if here:
-            kept.append(one)
-            said -= here
-    return tuple(kept) or cited[:1]
-
-
-def _named(name: str, there: set[str]) -> bool:
-    return all(stem(part) in there for part in re.findall(r"\w+", name))
 
 
 def _ids(matches: Iterable[re.Match[str] | None]) -> tuple[int, ...]:

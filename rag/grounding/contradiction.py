@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
-from index.formats.bylines import MONTHS
+from index.dates import MONTHS
 from index.tokenization import ASKING, words
 from rag.query.text_features import names, number_of, stem, years
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from index.tokenization import words
-from rag.grounding import citations, evidence
-from rag.grounding.citations import Verified
+from rag.grounding import evidence, support
 from rag.query.answer_type import listed, question_kind
 from rag.query.text_features import content_stems, names, numbers
 from rag.reader import ReadSentence
-from rag.types import Evidence
+from rag.types import Evidence, Verified
 
 # A statement may rest on a sentence believed in at least this much as compared with the best one.
 _TO_THE_POINT = 0.25
@@ -48,7 +47,7 @@ def whole(question: str, verified: Verified) -> Verified:
     """The statement, or its sentence when shortening it has lost a fact."""
     if verified.quoted or not _loses_something(question, verified):
         return verified
-    return citations.quote(verified.evidence[0])
+    return support.quote(verified.evidence[0])
 
 
 def completed(
@@ -81,7 +80,7 @@ def completed(
     last = [one for place, one in more.items() if place not in told]
     if not first and not last:
         return []
-    return [*map(citations.quote, first), *shown, *map(citations.quote, last)]
+    return [*map(support.quote, first), *shown, *map(support.quote, last)]
 
 
 def members(question: str, sentences: Sequence[ReadSentence]) -> list[ReadSentence]:

@@ -15,8 +15,9 @@ from typing import NoReturn
 
 from index.system.subprocesses import Child, Empty, Gone, Message
 from rag.errors import ModelFailed, ModelMissing
-from rag.llm.generator import CONTEXT, ChatGenerator, Engine, ModelFile, PromptRead
+from rag.llm.generator import CONTEXT, ChatGenerator, Engine, PromptRead
 from rag.llm.generator import Message as Turn
+from rag.llm.model_files import ModelFile
 
 DEADLINE = 120.0
 """Seconds for one answer, loading included; the default model takes three to ten."""

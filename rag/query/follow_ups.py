@@ -8,13 +8,10 @@ words of the questions before it, and with the names in the last answer.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 from index.tokenization import ASKING, words
-from rag.query.answer_type import fits
-from rag.query.text_features import content_stems, dates, names, numbers
-from rag.reader import Reading, ReadSentence
+from rag.query.text_features import dates, names
 
 History = Sequence[tuple[str, str]]
 """Earlier turns, oldest first: (question, answer text)."""
@@ -35,9 +32,6 @@ _ORDINALS = frozenset(
 )
 # Turns looked back for the question that stood alone, and names taken from an answer.
 _TURNS, _NAMES = 4, 6
-# Belief in a sentence that was quoted in the turn before, and in one of other documents than the
-# talk has been about. Hand-set on the conversations of tests/rag/test_real_follow_ups.py.
-_REPEATED, _ELSEWHERE = 0.3, 0.5
 # Fewer content words than this cannot name a subject by themselves.
 _STANDS_ALONE = 2
 
@@ -97,51 +91,6 @@ def about_what(history: History) -> str:
     """The last question that stood alone: what the talk has been about since."""
     alone = [asked for asked, _ in history[-_TURNS:] if not leans(asked)]
     return alone[-1] if alone else history[-1][0]
-
-
-def speaks_to(question: str, reading: Reading, here: Collection[str]) -> float:
-    """How far a reading answers the follow-up itself rather than what was carried along, in [0, 1].
-
-    Carried words are answered well by what was said already. What is asked now is in the
-    question's own words, and a talk mostly stays with its documents.
-
-    Args:
-        question: as typed.
-        reading: of one of its forms.
-        here: the documents the talk has been about.
-    """
-    if not reading.sentences:
-        return 0.0
-    best = reading.sentences[0]
-    own = set(content_stems(question)) | numbers(question)
-    there = set(content_stems(best.text)) | numbers(best.text)
-    around = there | set(content_stems(f"{best.hit.title} {best.hit.text}"))
-    held = (len(own & there) + len(own & around)) / (2 * len(own)) if own else 1.0
-    return (1 + held) / 2 * (1.0 if best.hit.document_id in here else _ELSEWHERE)
-
-
-def fresh(question: str, reading: Reading, told: str, here: Collection[str]) -> Reading:
-    """The reading with belief moved to what the talk is about and has not said yet.
-
-    "When was it?" may be answered by the sentence quoted before, "What did he say?" is not: a
-    repeated sentence must hold the question's own words and something of the kind asked for.
-
-    Args:
-        question: as typed.
-        reading: of one of its forms.
-        told: the last answer.
-        here: the documents the talk has been about.
-    """
-    own = set(content_stems(question))
-
-    def weight(one: ReadSentence) -> float:
-        again = " ".join(one.text.split()) in told
-        answers = fits(question, one.text) and own <= set(content_stems(one.text))
-        repeated = _REPEATED if again and not answers else 1.0
-        return repeated * (1.0 if one.hit.document_id in here else _ELSEWHERE)
-
-    weighed = [replace(one, score=one.score * weight(one)) for one in reading.sentences]
-    return replace(reading, sentences=tuple(sorted(weighed, key=lambda one: -one.score)))
 
 
 def leans(question: str) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from index.formats.bylines import MONTHS
+from index.dates import MONTHS
 from index.tokenization import ASKING, words
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")

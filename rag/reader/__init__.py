@@ -6,6 +6,7 @@ network that reads the best passages with the question (`close.py`, `network.py`
 `python -m rag.training.train_span_reader`; what it reaches is in `CARD.md`.
 """
 
-from rag.reader.ranker import Reader, Reading, ReadSentence, Within
+from rag.reader.ranker import Reader
+from rag.types import Reading, ReadSentence, Within
 
 __all__ = ["ReadSentence", "Reader", "Reading", "Within"]

@@ -14,7 +14,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.reader.ranker import Reading, softmax
+from rag.reader.ranker import softmax
+from rag.types import Reading
 
 SENTENCES = 24
 """Sentences that are read closely: the first rung's best. Most hold the answer far above that."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from index import Hit
 from index.library import Library
-from index.splitting import has_cjk
-from index.tokenization import words
+from index.tokenization import has_cjk, words
 from rag.query.text_features import in_english
 from rag.reader.features import NAMES, Candidate, Matrix, Question, features, take_apart
 from rag.reader.gate_features import GATE_NAMES, gate_features
+from rag.types import EVERYWHERE, Reading, ReadSentence, Within
 
 # Passages read closely, and sentences in them at most: 48, or 3 a passage when many are read.
 _PASSAGES, _SENTENCES, _EACH = 6, 48, 3
@@ -27,45 +27,6 @@ _PASSAGES, _SENTENCES, _EACH = 6, 48, 3
 # and endings are English. Of 120 XQuAD-de questions 41 % were refused at first, 15 % with this, and
 # 99 % of those whose article is hidden; of 120 others 33 and 10 %, and 93 %.
 _OTHER_LANGUAGE = 1.4
-
-
-@dataclass(frozen=True, slots=True)
-class Within:
-    """The part of the library a question is asked of."""
-
-    documents: Collection[str] | None = None
-    dates: tuple[str, str] | None = None
-
-
-EVERYWHERE = Within()
-
-
-@dataclass(frozen=True, slots=True)
-class ReadSentence:
-    """A sentence of a hit with how well it answers."""
-
-    hit: Hit
-    position: int
-    """Which sentence of the hit, from 0."""
-    start: int
-    end: int
-    text: str
-    score: float
-    """Share of belief among the candidates that this one answers, in [0, 1]."""
-    short: str = ""
-    """Its words that answer best; empty when it was not read closely."""
-    likely: float = 0.0
-    """How likely they are to answer, in [0, 1]."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What the reader makes of a question and its hits."""
-
-    sentences: tuple[ReadSentence, ...]
-    """Best first."""
-    answerable: float
-    """Calibrated probability in [0, 1] that one of the sentences answers the question."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

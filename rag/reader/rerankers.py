@@ -8,9 +8,9 @@ from typing import Protocol
 from index.embedding.encoder import Encoder
 from index.embedding.torch_backend import CrossEncoder
 from rag.reader.cross import CrossReader
-from rag.reader.ranker import Reading
 from rag.reader.span_model import TrainedNetwork
 from rag.reader.span_reader import CloseReader, fitted
+from rag.types import Reading
 
 OWN, NONE = "own", "none"
 

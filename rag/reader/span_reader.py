@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 
 from index import Hit
 from index.embedding.encoder import Encoder
-from index.splitting import has_cjk
+from index.tokenization import has_cjk
 from index.types import Span
 from rag.query.text_features import in_english
-from rag.reader.ranker import Reading, ReadSentence, softmax
+from rag.reader.ranker import softmax
 from rag.reader.span_inputs import Pair, pair
+from rag.types import Reading, ReadSentence
 
 Matrix = NDArray[np.float64]
 Marks = NDArray[np.float32]

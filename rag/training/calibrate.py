@@ -21,9 +21,10 @@ from rag.evaluation.metrics import f1, is_right
 from rag.grounding.short_answer import right_sort
 from rag.reader import span_reader
 from rag.reader.gate import PARTIAL_BELOW
-from rag.reader.ranker import Reader, Reading, ReadSentence, Within, softmax
+from rag.reader.ranker import Reader, softmax
 from rag.reader.span_reader import CloseReader, Fitted, Seen
 from rag.training.dataset import SEED, Asked, Course
+from rag.types import Reading, ReadSentence, Within
 
 _HITS = 10
 _KINDS = ("answerable", "near", "far")

@@ -17,8 +17,8 @@ from rag.evaluation.questions import Question
 from rag.evaluation.run import load_questions
 from rag.grounding import evidence
 from rag.llm import prompt
-from rag.llm.generator import find_model
 from rag.llm.llama import LlamaGenerator
+from rag.llm.model_files import find_model
 from rag.reader import Reader
 from rag.types import Evidence
 

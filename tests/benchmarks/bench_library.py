@@ -35,7 +35,7 @@ from index.embedding.encoder import (
 )
 from index.embedding.projection import WIDTH
 from index.splitting import CHUNKER
-from index.storage.store import NewContent
+from index.storage.records import NewContent
 from index.types import Document, Passage, Sentence
 
 _SEED = 20261122

@@ -134,7 +134,8 @@ def first_token(folder: Path, size: int) -> _Row:
     """Evidence → first token, against reading the same prompt raw; single turns and follow-ups."""
     from rag import Assistant
     from rag.llm.client import SupervisedGenerator
-    from rag.llm.generator import Message, find_model
+    from rag.llm.generator import Message
+    from rag.llm.model_files import find_model
     from rag.llm.quantization import fastest
     from tests.rag.test_real_follow_ups import CONVERSATIONS
 
@@ -176,8 +177,8 @@ def first_token(folder: Path, size: int) -> _Row:
 
 def prefill(folder: Path, size: int) -> _Row:
     """Tokens of prompt a second, against the file as shipped and read raw."""
-    from rag.llm.generator import find_model
     from rag.llm.llama import reading_speed
+    from rag.llm.model_files import find_model
     from rag.llm.quantization import fastest
 
     model = find_model()
@@ -258,7 +259,7 @@ def resident(folder: Path, size: int) -> _Row:
     beside the synthetic ones, and the questions are about them: otherwise neither the network that
     reads closely nor the model would be asked.
     """
-    from rag.llm.generator import find_model
+    from rag.llm.model_files import find_model
     from tests.benchmarks.bench_load import serving
     from tests.support.visitors import Visitor
 

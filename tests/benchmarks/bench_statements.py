@@ -17,8 +17,8 @@ from pathlib import Path
 
 from index.formats.registry import read_here
 from index.splitting import paragraphs, sentences
-from rag.grounding.citations import ENOUGH, support
 from rag.grounding.contradiction import contradicts
+from rag.grounding.support import ENOUGH, support
 
 HERE = Path(__file__).parent
 BLIND = 100

@@ -18,9 +18,10 @@ from index.splitting import passages
 from index.types import Document
 from rag import Assistant, QuestionError
 from rag.assistant import LONGEST_QUESTION
-from rag.grounding.citations import StatementParser, compose, text_of, verify
+from rag.grounding.citations import StatementParser, compose, text_of
+from rag.grounding.support import verify
 from rag.llm.client import SupervisedGenerator
-from rag.llm.generator import find_model
+from rag.llm.model_files import find_model
 from rag.types import Evidence
 from tests.support.fakes import BagOfWordsEncoder, ScriptedGenerator
 

@@ -19,9 +19,7 @@ from typer.testing import CliRunner
 
 from index.library import Library
 from tests.support.fakes import BagOfWordsEncoder
-from ui import doctor
 from ui.cli import Parts, app
-from ui.page import app as page_app
 
 NOBODY = 65534
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from index.dates import parse_date
 from index.formats import front_matter
-from index.formats.bylines import clean, parse_date, stated
+from index.formats.bylines import clean, stated
 
 PROSE = (
     "The ship lifted the broken end of the cable from ninety metres of water on Tuesday.",

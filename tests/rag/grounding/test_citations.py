@@ -6,17 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.grounding.citations import (
-    Draft,
-    StatementParser,
-    compose,
-    drafts,
-    quote,
-    support,
-    text_of,
-    verify,
-)
-from rag.types import Evidence
+from rag.grounding.citations import StatementParser, compose, drafts, text_of
+from rag.grounding.support import quote, support, verify
+from rag.types import Draft, Evidence
 
 SENTENCES = [
     "The Panthers defense gave up just 308 points, ranking sixth in the league.",

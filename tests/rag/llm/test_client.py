@@ -18,8 +18,9 @@ from index import Library
 from rag import Assistant
 from rag.errors import ModelFailed, ModelMissing
 from rag.llm.client import SupervisedGenerator
-from rag.llm.generator import Message, ModelFile, PromptRead, find_model
+from rag.llm.generator import Message, PromptRead
 from rag.llm.llama import LlamaGenerator
+from rag.llm.model_files import ModelFile, find_model
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.gguf_files import vocabulary, write_gguf
 from tests.support.scripted_models import script

@@ -15,18 +15,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rag.errors import ModelFailed, ModelMissing
-from rag.llm.generator import (
-    Generator,
-    Message,
-    ModelFile,
-    PromptRead,
-    chatml,
-    find_model,
-    pointer_grammar,
-    repeats,
-    said_enough,
-)
+from rag.llm.generator import Generator, Message, PromptRead, chatml
+from rag.llm.grammar import pointer_grammar, repeats, said_enough
 from rag.llm.llama import _CHUNK, LlamaGenerator
+from rag.llm.model_files import ModelFile, find_model
 from tests.support.gguf_files import gguf_bytes, vocabulary, write_gguf
 
 SYSTEM: Message = {"role": "system", "content": "Answer from the numbered sentences."}

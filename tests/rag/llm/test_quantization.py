@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from rag.llm.generator import Message, find_model
+from rag.llm.generator import Message
 from rag.llm.llama import LlamaGenerator
+from rag.llm.model_files import find_model
 from rag.llm.quantization import FORMS, fastest
 
 Speed = Callable[[Path, int], float]

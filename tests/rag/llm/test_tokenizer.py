@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rag.llm import gguf
-from rag.llm.generator import find_model
+from rag.llm.model_files import find_model
 from rag.llm.tokenizer import Tokenizer, load_tokenizer
 from tests.support.gguf_files import Value, gguf_bytes, letters, vocabulary, write_gguf
 

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index.types import Hit, ScoredSentence
-from rag.query.time_scope import Time, time_of, weigh
+from rag.query.time_scope import Time, time_of
 from rag.reader import ReadSentence
+from rag.reader.priors import weigh
 
 
 def sentence(text: str, score: float, date: str = "") -> ReadSentence:

@@ -16,7 +16,8 @@ import pytest
 
 from index import Library
 from rag import Assistant
-from rag.llm.generator import ChatGenerator, Engine, Message, ModelFile
+from rag.llm.generator import ChatGenerator, Engine, Message
+from rag.llm.model_files import ModelFile
 from rag.llm.queue import Turns, Waiting
 from tests.support.browsers import served
 from tests.support.fakes import BagOfWordsEncoder

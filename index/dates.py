@@ -1,0 +1,74 @@
+"""Dates as articles write them, as ISO dates."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+LINE_LIMIT = 600
+"""Longer lines are prose whatever they say; it also bounds the work on a line of 50 MB."""
+
+
+MONTHS = (
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+)
+
+
+_MONTHS = {name[:3]: number for number, name in enumerate(MONTHS, start=1)}
+
+
+_MONTHS |= {name: number for number, name in enumerate(MONTHS, start=1)} | {"sept": 9}
+
+
+_MONTH = "(?:" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + r")\b\.?"
+
+
+_TH = "(?:st|nd|rd|th)?"
+
+
+# A group's first letter says what it holds: year, month, day, or one of two numbers a and b.
+_DATE = re.compile(
+    rf"""(?<!\d)(?P<y1>\d{{4}})(?P<sep>[-/.])(?P<m1>\d{{1,2}})(?P=sep)(?P<d1>\d{{1,2}})(?!\d)
+    | (?<!\d)(?P<d2>\d{{1,2}}){_TH}(?:\s+of)?[\s-]+(?P<m2>{_MONTH}),?[\s-]+(?P<y2>\d{{4}})(?!\d)
+    | \b(?P<m3>{_MONTH})\s+(?P<d3>\d{{1,2}}){_TH},?\s+(?P<y3>\d{{4}})(?!\d)
+    | \b(?P<m4>{_MONTH}),?\s+(?P<y4>\d{{4}})(?!\d)
+    | (?<!\d)(?P<y5>\d{{4}})\s?年\s?(?P<m5>\d{{1,2}})\s?月(?:\s?(?P<d5>\d{{1,2}})\s?日)?
+    | (?<!\d)(?P<y6>\d{{4}})-(?P<m6>\d\d)(?![\d-])
+    | (?<!\d)(?P<a7>\d{{1,2}})[/.](?P<b7>\d{{1,2}})[/.](?P<y7>\d{{4}})(?!\d)
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def parse_date(value: str) -> str:
+    """The first date in a short text as `2024-09-04` or `2024-09`; empty when there is none.
+
+    `04/09/2024` means two different days in two countries and is no date to us; `24/09/2024` is.
+    """
+    return next((iso for match in _DATE.finditer(value[:LINE_LIMIT]) if (iso := _iso(match))), "")
+
+
+def _iso(match: re.Match[str]) -> str:
+    part = {name[0]: found for name, found in match.groupdict().items() if found and name != "sep"}
+    if "a" in part:
+        low, high = sorted((int(part["a"]), int(part["b"])))
+        if high <= 12 and low != high:
+            return ""
+        part["d"], part["m"] = str(high), str(low)
+    month = _MONTHS.get(part["m"].lower().rstrip("."), 0) or int(part["m"])
+    try:
+        found = date(int(part["y"]), month, int(part.get("d", 1)))
+    except ValueError:
+        return ""
+    return found.isoformat() if "d" in part else found.isoformat()[:7]

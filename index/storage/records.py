@@ -1,0 +1,62 @@
+"""What the store hands out and takes in: frozen rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.embedding.encoder import PassageVectors, Vector
+from index.embedding.projection import Packed
+from index.types import Document, Passage, Span
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPassage:
+    """A passage with everything a search needs of it."""
+
+    id: int
+    content: int
+    document_ids: tuple[str, ...]
+    title: str
+    source: str
+    author: str
+    date: str
+    paragraph: int
+    start: int
+    end: int
+    text: str
+    sentences: tuple[Span, ...]
+    vector: Vector
+    """Shape (d,), unit length."""
+    sentence_vectors: NDArray[np.float16]
+    """Shape (sentences, d), unit length."""
+    token_counts: tuple[int, ...]
+    """Word pieces of each sentence."""
+    tokens: Packed
+    """Their packed vectors, sentence after sentence, shape (pieces, width)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewContent:
+    """A parsed article with its passages and their vectors, ready to be written."""
+
+    hash: str
+    document: Document
+    passages: tuple[Passage, ...]
+    digests: tuple[bytes, ...]
+    vectors: Iterable[PassageVectors]
+    """One for each passage; taken once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where a document stands: its id, the place it was added from, its path and its content."""
+
+    id: str
+    place: str
+    path: str
+    content: int
+    hash: str

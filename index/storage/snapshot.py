@@ -1,0 +1,403 @@
+"""One consistent view of the stored library."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from index.embedding.encoder import Encoder, EncoderIdentity, PassageVectors, Vector
+from index.errors import LibraryMismatch
+from index.splitting import CHUNKER
+from index.storage.codec import (
+    _CONTENT,
+    _COUNTED,
+    _FIRST_VECTOR,
+    _PASSAGE,
+    _VECTORS,
+    _damaged,
+    _require_seal,
+    _seal,
+    _stored,
+    _stored_passage,
+    _unnoted,
+    _vectors,
+    stack,
+)
+from index.storage.records import Placed, StoredPassage
+from index.storage.store import _storable
+from index.types import Document, DocumentRecord, Ids, Span, title_from_id
+
+# A title names the subject once; matching it says less than matching the passage itself.
+_TITLE_WEIGHT = 0.5
+
+
+# Squared lengths of unit vectors differ from 1 by less, unless they are damaged.
+_ROUNDING = 1e-3
+
+
+class Reader:
+    """Questions to one state of the library."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Read through a connection that is inside a transaction."""
+        self._db = connection
+
+    @property
+    def change(self) -> int:
+        """Number of the last change; grows by one with each."""
+        (number,) = self._db.execute("SELECT max(number) FROM changes").fetchone()
+        return int(number or 0)
+
+    @property
+    def token(self) -> str:
+        """The last change's own random name; empty before the first."""
+        return self._token_of(self.change)
+
+    @property
+    def library(self) -> str:
+        """The library's own random id."""
+        return self.meta("library")
+
+    @property
+    def encoder(self) -> EncoderIdentity | None:
+        """What the stored vectors were made with; None while there are none."""
+        stored = self.meta("encoder")
+        try:
+            return EncoderIdentity(**json.loads(stored)) if stored else None
+        except (ValueError, TypeError) as error:
+            raise _unnoted("encoder") from error
+
+    @property
+    def chunker(self) -> str:
+        """Name of the splitting rules the passages were made with; empty while there are none."""
+        return self.meta("chunker")
+
+    def _token_of(self, change: int) -> str:
+        row = self._db.execute("SELECT token FROM changes WHERE number = ?", (change,)).fetchone()
+        return "" if row is None else str(row[0])
+
+    def meta(self, key: str) -> str:
+        """One stored fact about the library; every one is there from the beginning."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            raise _unnoted(key)
+        return str(row[0])
+
+    def _number(self, key: str) -> int:
+        try:
+            return int(self.meta(key))
+        except ValueError as error:
+            raise _unnoted(key) from error
+
+    def knows(self, change: int, token: str) -> bool:
+        """Whether this state grew out of that change, and what was removed since is known."""
+        return bool(token) and self._token_of(change) == token
+
+    def counts(self) -> dict[str, int]:
+        """How many documents, passages and sentences there are; kept with every change."""
+        (documents,) = self._db.execute("SELECT count(*) FROM documents").fetchone()
+        return {
+            "documents": int(documents),
+            "passages": self._number("passages"),
+            "sentences": self._number("sentences"),
+        }
+
+    def recounted(self) -> dict[str, int]:
+        """The same, counted one by one."""
+        row = self._db.execute(
+            "SELECT (SELECT count(*) FROM documents), count(*), "
+            f"coalesce(sum({_COUNTED}), 0) FROM passages"
+        ).fetchone()
+        return dict(zip(("documents", "passages", "sentences"), map(int, row), strict=True))
+
+    def integrity(self) -> str:
+        """What SQLite finds wrong with its file; empty when nothing."""
+        (found,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
+        return "" if found == "ok" else str(found)
+
+    def strays(self) -> int:
+        """Contents that no document stands for, and documents without one."""
+        (found,) = self._db.execute(
+            "SELECT (SELECT count(*) FROM contents WHERE id NOT IN (SELECT content FROM documents))"
+            " + (SELECT count(*) FROM documents WHERE content NOT IN (SELECT id FROM contents))"
+            " + (SELECT count(*) FROM passages WHERE content NOT IN (SELECT id FROM contents))"
+        ).fetchone()
+        return int(found)
+
+    def bad_contents(self) -> list[int]:
+        """The contents that are not what was written."""
+        rows = self._raw(f"SELECT c.id, c.seal, {_CONTENT} FROM contents c")
+        return [int(row[0]) for row in rows if _seal(row[2:]) != row[1]]
+
+    def bad_passages(self) -> list[tuple[int, int]]:
+        """The passages that are not what was written, each with its content."""
+        rows = self._raw(
+            f"SELECT p.id, p.seal, {_PASSAGE} FROM passages p JOIN contents c ON c.id = p.content"
+        )
+        return [(int(row[0]), int(row[2])) for row in rows if _seal(row[2:]) != row[1]]
+
+    def _raw(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        """Rows with their texts as bytes: damaged ones may be no UTF-8."""
+        cursor = self._db.execute(query, values)
+        while True:
+            self._db.text_factory = bytes
+            try:
+                rows = cursor.fetchmany(64)
+            finally:
+                self._db.text_factory = str
+            if not rows:
+                return
+            yield from rows
+
+    def places(self) -> list[str]:
+        """Every folder and file that was ever added and not removed, as absolute paths."""
+        return [os.fsdecode(row[0]) for row in self._db.execute("SELECT path FROM places")]
+
+    def excluded(self) -> set[str]:
+        """Files that a person took out, as absolute paths."""
+        return {os.fsdecode(row[0]) for row in self._db.execute("SELECT path FROM excluded")}
+
+    def placed(self) -> list[Placed]:
+        """Every document with its whereabouts."""
+        return self._placed("ORDER BY d.id")
+
+    def placed_in(self, place: str) -> list[Placed]:
+        """The documents that were added with this file or folder."""
+        return self._placed("WHERE d.place = ? ORDER BY d.id", _stored(place))
+
+    def placed_at(self, path: str) -> Placed | None:
+        """The document that this file stands for."""
+        return next(iter(self._placed("WHERE d.path = ?", _stored(path))), None)
+
+    def placed_as(self, document_id: str) -> Placed | None:
+        """The document with this id."""
+        return next(iter(self._placed("WHERE d.id = ?", _storable(document_id))), None)
+
+    def placed_with(self, content: int) -> list[Placed]:
+        """The documents with this content."""
+        return self._placed("WHERE d.content = ? ORDER BY d.id", content)
+
+    def _placed(self, which: str, *values: object) -> list[Placed]:
+        rows = self._db.execute(
+            "SELECT d.id, d.place, d.path, d.content, c.hash FROM documents d "
+            f"JOIN contents c ON c.id = d.content {which}",
+            values,
+        )
+        return [Placed(r[0], os.fsdecode(r[1]), os.fsdecode(r[2]), r[3], r[4]) for r in rows]
+
+    def records(self) -> list[DocumentRecord]:
+        """Every document as a library lists it, by id."""
+        rows = self._db.execute(
+            "SELECT d.id, c.title, c.source, c.author, c.date, count(DISTINCT p.paragraph), "
+            f"count(p.id), coalesce(sum({_COUNTED}), 0), length(c.text), c.hash, "
+            "d.path, d.added_at FROM documents d JOIN contents c ON c.id = d.content "
+            "LEFT JOIN passages p ON p.content = c.id GROUP BY d.id ORDER BY d.id"
+        )
+        return [
+            DocumentRecord(*(id_, title or title_from_id(id_), *more, os.fsdecode(path), added))
+            for id_, title, *more, path, added in rows
+        ]
+
+    def document(self, document_id: str) -> Document | None:
+        """One document, whole."""
+        row = self._db.execute(
+            f"SELECT c.seal, {_CONTENT} FROM documents d "
+            "JOIN contents c ON c.id = d.content WHERE d.id = ?",
+            (_storable(document_id),),
+        ).fetchone()
+        if row is None:
+            return None
+        _require_seal(row, f"the stored text of {document_id!r}")
+        (_, _, title, source, author, date, text, furniture) = row
+        parts = tuple(Span(*span) for span in json.loads(furniture))
+        return Document(document_id, title, text, source, author, date, parts)
+
+    def passages_of(self, document_id: str) -> list[StoredPassage]:
+        """A document's passages in order."""
+        rows = self._db.execute(
+            "SELECT p.id FROM passages p JOIN documents d ON d.content = p.content "
+            "WHERE d.id = ? ORDER BY p.start",
+            (_storable(document_id),),
+        ).fetchall()
+        found = self.passages([int(row[0]) for row in rows])
+        return sorted(found, key=lambda p: p.start)
+
+    def passages(self, ids: Sequence[int]) -> list[StoredPassage]:
+        """The passages with these ids, as far as they are in the library, in no set order."""
+        rows = self._db.execute(
+            "SELECT p.id, (SELECT json_group_array(id) FROM documents WHERE content = c.id), "
+            f"p.seal, {_PASSAGE} FROM passages p JOIN contents c ON c.id = p.content "
+            "WHERE p.id IN (SELECT value FROM json_each(?))",
+            (json.dumps([int(one) for one in ids]),),
+        )
+        return [_stored_passage(row) for row in rows]
+
+    def matches(
+        self, query: str, k: int, contents: Collection[int] | None = None
+    ) -> dict[int, float]:
+        """Passage ids with their BM25 (higher is better), the best `k` for an FTS5 query.
+
+        Args:
+            query: from `lexical.match_query`.
+            k: how many at most.
+            contents: only passages of these contents; all when None.
+        """
+        if not query:
+            return {}
+        only, of = _among(contents)
+        rows = self._db.execute(
+            "SELECT rowid, -bm25(words, ?, 1.0) AS score FROM words WHERE words MATCH ? "
+            f"{only}ORDER BY score DESC, rowid LIMIT ?",
+            (_TITLE_WEIGHT, query, *of, k),
+        )
+        return {int(row[0]): float(row[1]) for row in rows}
+
+    def passages_with(self, word: str, contents: Collection[int] | None = None) -> int:
+        """How many passages hold a word (or another form of it).
+
+        Args:
+            word: from `lexical.words`.
+            contents: only passages of these contents; all when None.
+        """
+        only, of = _among(contents)
+        row = self._db.execute(
+            f"SELECT count(*) FROM words WHERE words MATCH ? {only}", (f'"{word}"', *of)
+        ).fetchone()
+        return int(row[0])
+
+    def contents(
+        self, documents: Collection[str] | None, dates: tuple[str, str] | None
+    ) -> set[int]:
+        """The contents behind chosen documents, dated within `dates` (both ends included)."""
+        wanted = None if documents is None else set(documents)
+        rows = self._db.execute(
+            "SELECT d.id, d.content, c.date FROM documents d JOIN contents c ON c.id = d.content"
+        )
+        return {
+            int(content)
+            for document_id, content, date in rows
+            if (wanted is None or document_id in wanted) and (dates is None or _within(date, dates))
+        }
+
+    def passage_ids(self, contents: Collection[int]) -> Ids:
+        """Ids of the passages of some contents, ascending."""
+        rows = self._db.execute(
+            "SELECT id FROM passages WHERE content IN (SELECT value FROM json_each(?)) ORDER BY id",
+            (json.dumps(list(contents)),),
+        ).fetchall()
+        return np.array([row[0] for row in rows], np.int64)
+
+    def vectors_after(self, passage_id: int, dimension: int) -> tuple[Ids, Vector]:
+        """Ids, ascending, and vectors, shape (n, d), of passages with a greater id."""
+        rows = self._db.execute(
+            "SELECT id, vector FROM passages WHERE id > ? AND length(vector) = ? ORDER BY id",
+            (passage_id, 4 * dimension),
+        ).fetchall()
+        ids = np.array([row[0] for row in rows], np.int64)
+        found = stack((row[1] for row in rows), dimension)
+        lengths = np.einsum("nd,nd->n", found, found)
+        if not np.all(np.abs(lengths - 1) < _ROUNDING):  # one that is no number would hide the rest
+            raise _damaged("a vector")
+        return ids, found
+
+    def changed_after(self, passage_id: int, change: int) -> int:
+        """How many passages have a greater id or were removed by later changes."""
+        row = self._db.execute(
+            "SELECT (SELECT count(*) FROM passages WHERE id > ?) "
+            "+ (SELECT count(*) FROM removed WHERE change > ?)",
+            (passage_id, change),
+        ).fetchone()
+        return int(row[0])
+
+    def removed_after(self, change: int) -> Ids:
+        """Ids of passages removed by later changes, ascending."""
+        rows = self._db.execute(
+            "SELECT passage FROM removed WHERE change > ? ORDER BY passage", (change,)
+        ).fetchall()
+        return np.array([row[0] for row in rows], np.int64)
+
+    def rows_left(self, passages: Collection[int]) -> int:
+        """How many rows there are about passages with these ids: 0 once they are removed."""
+        ids = json.dumps(list(passages))
+        (left,) = self._db.execute(
+            "SELECT (SELECT count(*) FROM passages WHERE id IN (SELECT value FROM json_each(?1))) "
+            "+ (SELECT count(*) FROM words WHERE rowid IN (SELECT value FROM json_each(?1)))",
+            (ids,),
+        ).fetchone()
+        return int(left)
+
+    def content_of(self, hash_: str) -> int | None:
+        """The content with this hash, if it is stored."""
+        row = self._db.execute("SELECT id FROM contents WHERE hash = ?", (hash_,)).fetchone()
+        return None if row is None else int(row[0])
+
+    def known_digests(self, digests: Collection[bytes], *, drafts_only: bool = False) -> set[bytes]:
+        """Which of these digests have sound vectors already, in drafts or passages."""
+        return {one for one in digests if self._vectors_of(one, drafts_only) is not None}
+
+    def known_vectors(
+        self, digests: Collection[bytes], dimension: int
+    ) -> dict[bytes, PassageVectors]:
+        """Vectors already made for passages with these digests, in drafts or passages."""
+        rows = {digest: self._vectors_of(digest) for digest in digests}
+        return {digest: _vectors(row, dimension) for digest, row in rows.items() if row is not None}
+
+    def _vectors_of(self, digest: bytes, drafts_only: bool = False) -> Sequence[Any] | None:
+        draft: Sequence[Any] | None = self._db.execute(
+            f"SELECT {_VECTORS} FROM drafts WHERE digest = ?", (digest,)
+        ).fetchone()
+        if draft is not None or drafts_only:
+            return draft
+        rows = self._raw(
+            f"SELECT p.seal, {_PASSAGE} FROM passages p JOIN contents c ON c.id = p.content "
+            "WHERE p.digest = ?",
+            digest,
+        )
+        sound = (row[1:] for row in rows if _seal(row[1:]) == row[0])
+        return next((row[_FIRST_VECTOR : _FIRST_VECTOR + 4] for row in sound), None)
+
+
+def _among(contents: Collection[int] | None) -> tuple[str, tuple[str, ...]]:
+    """The condition that rows of the text index belong to some contents, and its value."""
+    if contents is None:
+        return "", ()
+    only = (
+        "AND rowid IN (SELECT id FROM passages WHERE content IN (SELECT value FROM json_each(?))) "
+    )
+    return only, (json.dumps(sorted(contents)),)
+
+
+def _within(date: str, dates: tuple[str, str]) -> bool:
+    """Whether a stated date may lie in a range; `2024` lies in any range that touches 2024."""
+    first, last = dates
+    return bool(date) and date >= first[: len(date)] and date[: len(last)] <= last
+
+
+def require_match(reader: Reader, encoder: Encoder) -> None:
+    """Refuse to mix what this Pilcrow makes with what another one made.
+
+    Raises:
+        LibraryMismatch: naming each difference, and the command that ends it.
+    """
+    stored, ours = reader.encoder, encoder.identity
+    if stored is None:
+        return
+    mine = asdict(ours)
+    differences = [
+        f"encoder {key} {value!r}, this Pilcrow uses {mine[key]!r}"
+        for key, value in asdict(stored).items()
+        if value != mine[key]
+    ]
+    if reader.chunker != CHUNKER:
+        differences.append(f"splitting rules {reader.chunker!r}, this Pilcrow uses {CHUNKER!r}")
+    if differences:
+        raise LibraryMismatch(
+            f"this library was made with {'; '.join(differences)}. "
+            "Make it anew with: pilcrow rebuild --full"
+        )

@@ -1,0 +1,256 @@
+"""One change of the stored library, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import uuid
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from index.embedding.encoder import EncoderIdentity, PassageVectors
+from index.storage.codec import _COUNTED, _VECTORS, _blobs, _seal, _stored
+from index.storage.database import WORDS
+from index.storage.records import NewContent
+from index.storage.snapshot import Reader
+from index.tokenization import index_form
+from index.types import Document, Passage, title_from_id
+
+
+class Writer(Reader):
+    """One change in the making."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Write through a connection that is inside a write transaction."""
+        super().__init__(connection)
+        self._rows_before = connection.total_changes
+        self._moved: set[int] = set()  # contents that gained or lost a document
+        self.dropped: list[tuple[int, int]] = []
+        """Passages taken out so far, each with its number of sentences."""
+
+    def finish(self) -> None:
+        """Settle what documents were moved from and to; number and name the change, if any."""
+        while self._moved:
+            content = self._moved.pop()
+            self._drop_unused(content)
+            self._name_anew(content)
+        if self._db.total_changes != self._rows_before:
+            name = (self.change + 1, uuid.uuid4().hex)
+            self._db.execute("INSERT INTO changes VALUES (?, ?)", name)
+            self._rows_before = self._db.total_changes
+
+    def forget_changes_before(self, change: int) -> None:
+        """Forget what earlier changes removed; snapshots from before then are made anew."""
+        self._db.execute("DELETE FROM removed WHERE change <= ?", (change,))
+        self._db.execute("DELETE FROM changes WHERE number < ?", (change,))
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Store one fact about the library."""
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def set_encoder(self, identity: EncoderIdentity, chunker: str) -> None:
+        """Record what the vectors and passages are made with."""
+        self.set_meta("encoder", json.dumps(asdict(identity)))
+        self.set_meta("chunker", chunker)
+
+    def add_place(self, path: str) -> None:
+        """Remember a folder or file, so that `rebuild` looks there again."""
+        self._db.execute("INSERT OR IGNORE INTO places VALUES (?)", (_stored(path),))
+
+    def exclude(self, path: str) -> None:
+        """Remember that a person took this file out, so that a rebuild does not bring it back."""
+        self._db.execute("INSERT OR IGNORE INTO excluded VALUES (?)", (_stored(path),))
+
+    def include(self, paths: Iterable[str]) -> None:
+        """Forget that files were taken out."""
+        self._db.executemany(
+            "DELETE FROM excluded WHERE path = ?", ((_stored(path),) for path in paths)
+        )
+
+    def drop_place(self, path: str) -> None:
+        """Forget a folder or file."""
+        self._db.execute("DELETE FROM places WHERE path = ?", (_stored(path),))
+
+    def add_content(self, new: NewContent) -> int:
+        """Store an article with its passages, vectors and words; returns its content id."""
+        document = new.document
+        furniture = json.dumps([[s.start, s.end] for s in document.furniture])
+        row = (new.hash, document.title, document.source, document.author, document.date,
+               document.text, furniture)  # fmt: skip
+        cursor = self._db.execute(
+            "INSERT INTO contents (hash, title, source, author, date, text, furniture, seal) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (*row, _seal(row)),
+        )
+        content = int(cursor.lastrowid or 0)
+        title = index_form(document.name)
+        for passage, digest, vectors in zip(new.passages, new.digests, new.vectors, strict=True):
+            self._add_passage(content, document, passage, digest, vectors, title)
+        self._count_more(len(new.passages), sum(len(one.sentences) for one in new.passages))
+        return content
+
+    def _add_passage(
+        self,
+        content: int,
+        document: Document,
+        passage: Passage,
+        digest: bytes,
+        vectors: PassageVectors,
+        title: str,
+    ) -> None:
+        spans = json.dumps([[s.start, s.end] for s in passage.sentences])
+        blobs = _blobs(vectors)
+        place = (content, passage.paragraph, passage.start, passage.end, digest, spans)
+        article = (document.title, document.source, document.author, document.date)
+        cursor = self._db.execute(
+            f'INSERT INTO passages (content, paragraph, start, "end", digest, spans, {_VECTORS}, '
+            "seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*place, *blobs, _seal((*place, *blobs, *article, passage.text))),
+        )
+        self._db.execute(
+            "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)",
+            (cursor.lastrowid, title, index_form(passage.text)),
+        )
+
+    def place_document(self, document_id: str, content: int, place: str, path: str) -> None:
+        """Let a document id stand for a content.
+
+        What it stood for before goes when the change is complete, unless another document stands
+        for it then.
+        """
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        row = self._db.execute(
+            "SELECT content FROM documents WHERE id = ?", (document_id,)
+        ).fetchone()
+        self._db.execute(
+            "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?)",
+            (document_id, content, _stored(place), _stored(path), now),
+        )
+        self._moved |= {content} if row is None else {content, int(row[0])}
+
+    def remove_document(self, document_id: str) -> None:
+        """Take a document out; its content goes too unless another path holds the same."""
+        row = self._db.execute(
+            "DELETE FROM documents WHERE id = ? RETURNING content", (document_id,)
+        ).fetchone()
+        if row is not None:
+            self._moved.add(int(row[0]))
+
+    def save_drafts(self, drafts: Iterable[tuple[bytes, PassageVectors]]) -> None:
+        """Keep vectors of passages whose document is not complete yet."""
+        self._db.executemany(
+            f"INSERT OR REPLACE INTO drafts (digest, {_VECTORS}) VALUES (?, ?, ?, ?, ?)",
+            ((digest, *_blobs(vectors)) for digest, vectors in drafts),
+        )
+
+    def clear_drafts(self) -> None:
+        """Forget all drafts."""
+        self._db.execute("DELETE FROM drafts")
+
+    def words_fault(self) -> str:
+        """What is wrong with the text index; empty when nothing. It changes nothing."""
+        try:
+            # FTS5 compares the index with the texts it keeps; it is asked in this odd form
+            self._db.execute("INSERT INTO words (words) VALUES ('integrity-check')")
+        except sqlite3.DatabaseError as error:
+            return str(error)
+        (missing,) = self._db.execute(
+            "SELECT count(*) FROM passages WHERE id NOT IN (SELECT rowid FROM words)"
+        ).fetchone()
+        (orphans,) = self._db.execute(
+            "SELECT count(*) FROM words WHERE rowid NOT IN (SELECT id FROM passages)"
+        ).fetchone()
+        return f"{missing} passages missing, {orphans} too many" if missing or orphans else ""
+
+    def rebuild_words(self) -> None:
+        """Make the text index anew from the stored texts."""
+        self._db.execute("DROP TABLE words")  # rows of a damaged one could not be deleted
+        self._db.execute(WORDS)
+        rows = self._raw(
+            'SELECT p.id, c.title, substr(c.text, p.start + 1, p."end" - p.start), '
+            "(SELECT min(id) FROM documents WHERE content = c.id) "
+            "FROM passages p JOIN contents c ON c.id = p.content ORDER BY p.id"
+        )
+        for id_, *texts in rows:
+            title, text, name = (str(one, "utf-8", "replace") for one in texts)
+            self._db.execute(
+                "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)",
+                (id_, index_form(title or title_from_id(name)), index_form(text)),
+            )
+
+    def shred_words(self) -> None:
+        """Write the text index without the words of what was removed; FTS5 only marks them."""
+        self._db.execute("INSERT INTO words (words) VALUES ('optimize')")
+
+    def drop_strays(self) -> None:
+        """Take out documents, contents and passages that have lost each other."""
+        self._db.execute("DELETE FROM documents WHERE content NOT IN (SELECT id FROM contents)")
+        rows = self._db.execute(
+            "SELECT id FROM contents WHERE id NOT IN (SELECT content FROM documents) UNION "
+            "SELECT content FROM passages WHERE content NOT IN (SELECT id FROM contents)"
+        ).fetchall()
+        for (content,) in rows:
+            self._drop_unused(int(content))
+
+    def recount(self) -> None:
+        """Count passages and sentences one by one, and keep the result."""
+        self._count(**{name: n for name, n in self.recounted().items() if name != "documents"})
+
+    def replace_content(self, content: int, new: NewContent) -> None:
+        """Write a content anew; the same documents stand for it."""
+        placed = self.placed_with(content)
+        self._db.execute("DELETE FROM documents WHERE content = ?", (content,))
+        self._drop_unused(content)
+        made = self.content_of(new.hash) or self.add_content(new)
+        for one in placed:
+            self.place_document(one.id, made, one.place, one.path)
+
+    def clear(self) -> None:
+        """Take everything out but the places; passage ids go on counting, never return."""
+        self._db.execute("INSERT OR IGNORE INTO meta VALUES ('library', ?)", (uuid.uuid4().hex,))
+        self.recount()
+        self._db.execute("DELETE FROM documents")
+        for (content,) in self._db.execute("SELECT id FROM contents").fetchall():
+            self._drop_unused(int(content))
+
+    def _drop_unused(self, content: int) -> None:
+        used = self._db.execute(
+            "SELECT 1 FROM documents WHERE content = ? LIMIT 1", (content,)
+        ).fetchone()
+        if used:
+            return
+        gone = self._db.execute(
+            f"SELECT id, {_COUNTED} FROM passages WHERE content = ?", (content,)
+        ).fetchall()
+        self.dropped += gone
+        ids = [(row[0],) for row in gone]
+        change = self.change + 1
+        self._db.executemany("INSERT INTO removed VALUES (?, ?)", ((id_, change) for (id_,) in ids))
+        self._db.executemany("DELETE FROM words WHERE rowid = ?", ids)
+        self._db.execute("DELETE FROM passages WHERE content = ?", (content,))
+        self._db.execute("DELETE FROM contents WHERE id = ?", (content,))
+        self._count_more(-len(gone), -sum(row[1] for row in gone))
+
+    def _name_anew(self, content: int) -> None:
+        """An article without a title of its own is found by its file's name: the present one."""
+        row = self._db.execute(
+            "SELECT (SELECT min(id) FROM documents WHERE content = c.id), w.title "
+            "FROM contents c JOIN words w ON w.rowid = "
+            "(SELECT min(id) FROM passages WHERE content = c.id) WHERE c.id = ? AND c.title = ''",
+            (content,),
+        ).fetchone()
+        if row is not None and (name := index_form(title_from_id(row[0]))) != row[1]:
+            self._db.execute(
+                "UPDATE words SET title = ? WHERE rowid IN "
+                "(SELECT id FROM passages WHERE content = ?)",
+                (name, content),
+            )
+
+    def _count_more(self, passages: int, sentences: int) -> None:
+        counts = self.counts()
+        self._count(counts["passages"] + passages, counts["sentences"] + sentences)
+
+    def _count(self, passages: int, sentences: int) -> None:
+        self.set_meta("passages", str(passages))
+        self.set_meta("sentences", str(sentences))

