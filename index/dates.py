@@ -31,18 +31,18 @@ _MONTHS = {name[:3]: number for number, name in enumerate(MONTHS, start=1)}
 _MONTHS |= {name: number for number, name in enumerate(MONTHS, start=1)} | {"sept": 9}
 
 
-_MONTH = "(?:" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + r")\b\.?"
+MONTH_NAME = "(?:" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + r")\b\.?"
 
 
 _TH = "(?:st|nd|rd|th)?"
 
 
 # A group's first letter says what it holds: year, month, day, or one of two numbers a and b.
-_DATE = re.compile(
+DATE = re.compile(
     rf"""(?<!\d)(?P<y1>\d{{4}})(?P<sep>[-/.])(?P<m1>\d{{1,2}})(?P=sep)(?P<d1>\d{{1,2}})(?!\d)
-    | (?<!\d)(?P<d2>\d{{1,2}}){_TH}(?:\s+of)?[\s-]+(?P<m2>{_MONTH}),?[\s-]+(?P<y2>\d{{4}})(?!\d)
-    | \b(?P<m3>{_MONTH})\s+(?P<d3>\d{{1,2}}){_TH},?\s+(?P<y3>\d{{4}})(?!\d)
-    | \b(?P<m4>{_MONTH}),?\s+(?P<y4>\d{{4}})(?!\d)
+    | (?<!\d)(?P<d2>\d{{1,2}}){_TH}(?:\s+of)?[\s-]+(?P<m2>{MONTH_NAME}),?[\s-]+(?P<y2>\d{{4}})(?!\d)
+    | \b(?P<m3>{MONTH_NAME})\s+(?P<d3>\d{{1,2}}){_TH},?\s+(?P<y3>\d{{4}})(?!\d)
+    | \b(?P<m4>{MONTH_NAME}),?\s+(?P<y4>\d{{4}})(?!\d)
     | (?<!\d)(?P<y5>\d{{4}})\s?年\s?(?P<m5>\d{{1,2}})\s?月(?:\s?(?P<d5>\d{{1,2}})\s?日)?
     | (?<!\d)(?P<y6>\d{{4}})-(?P<m6>\d\d)(?![\d-])
     | (?<!\d)(?P<a7>\d{{1,2}})[/.](?P<b7>\d{{1,2}})[/.](?P<y7>\d{{4}})(?!\d)
@@ -56,10 +56,12 @@ def parse_date(value: str) -> str:
 
     `04/09/2024` means two different days in two countries and is no date to us; `24/09/2024` is.
     """
-    return next((iso for match in _DATE.finditer(value[:LINE_LIMIT]) if (iso := _iso(match))), "")
+    return next(
+        (iso for match in DATE.finditer(value[:LINE_LIMIT]) if (iso := iso_date(match))), ""
+    )
 
 
-def _iso(match: re.Match[str]) -> str:
+def iso_date(match: re.Match[str]) -> str:
     part = {name[0]: found for name, found in match.groupdict().items() if found and name != "sep"}
     if "a" in part:
         low, high = sorted((int(part["a"]), int(part["b"])))

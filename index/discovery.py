@@ -16,14 +16,14 @@ from pathlib import Path
 
 from index.formats import registry
 from index.storage import database
-from index.storage.records import Placed
-from index.storage.snapshot import Reader
+from index.storage.records import DocumentLocation
+from index.storage.snapshot import Snapshot
 from index.system import roots
 from index.types import FailedFile, Unreachable
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SourceFile:
     """A file that stands for a document."""
 
     id: str
@@ -35,7 +35,7 @@ class Found:
 class Survey:
     """What lies at some places now, compared with what the library holds of them."""
 
-    found: tuple[Found, ...] = ()
+    found: tuple[SourceFile, ...] = ()
     vanished: tuple[str, ...] = ()
     """Ids of documents to let go of."""
     unreachable: tuple[Unreachable, ...] = ()
@@ -54,11 +54,11 @@ class _Sighted:
     name: str
     place: str
     path: Path
-    known: Placed | None
+    known: DocumentLocation | None
 
 
 def survey(
-    reader: Reader,
+    reader: Snapshot,
     wanted: Sequence[Path],
     *,
     implied: bool = False,
@@ -80,7 +80,7 @@ def survey(
     for place in wanted:
         walk.visit(place)
     vanished, unreachable = walk.missing(forget)
-    names = Names(walk.held, vanished)
+    names = DocumentIds(walk.held, vanished)
     found = tuple(
         names.identify(one.name, Path(one.place), one.path) for one in walk.sighted.values()
     )
@@ -101,7 +101,7 @@ def survey(
     )
 
 
-def unreachable(held: Iterable[Placed]) -> tuple[Unreachable, ...]:
+def unreachable(held: Iterable[DocumentLocation]) -> tuple[Unreachable, ...]:
     """The documents whose files cannot be seen now and were not deleted, by what they hang on."""
     causes, kept = roots.Causes(), _Kept()
     for one in held:
@@ -127,7 +127,7 @@ class _Walk:
     """One look at some places."""
 
     def __init__(
-        self, reader: Reader, implied: bool, folder: Path | None, lister: registry.Lister
+        self, reader: Snapshot, implied: bool, folder: Path | None, lister: registry.Lister
     ) -> None:
         self.held = {one.path: one for one in reader.placed()}
         self.sighted: dict[str, _Sighted] = {}
@@ -139,7 +139,7 @@ class _Walk:
         self.places: dict[str, None] = {}
         self.dropped: list[str] = []
         self._visited: dict[str, None] = {}
-        self._of_place: dict[str, list[Placed]] = {}
+        self._of_place: dict[str, list[DocumentLocation]] = {}
         self._singly = Counter[Path]()
         """How many files of a folder were added one by one."""
         for one in self.held.values():
@@ -217,7 +217,9 @@ class _Walk:
         else:
             self._fail(place, "no such file or folder")
 
-    def _sight(self, place: Path, inside: Path | None, real: Path, *, named: bool) -> Placed | None:
+    def _sight(
+        self, place: Path, inside: Path | None, real: Path, *, named: bool
+    ) -> DocumentLocation | None:
         """Note a file, unless a person removed its document; returns what it is held as.
 
         Args:
@@ -276,7 +278,7 @@ class _Walk:
             vanished += self._let_go(group, loss, kept, forget)
         return vanished, kept.all()
 
-    def _unseen(self) -> Iterable[Placed]:
+    def _unseen(self) -> Iterable[DocumentLocation]:
         for place in self._visited:
             for one in self._of_place.get(place, ()):
                 if one.path not in self.sighted:
@@ -329,8 +331,8 @@ class _Group:
 class _Loss:
     """What is missing of a group."""
 
-    gone: list[Placed] = field(default_factory=list)
-    emptied: list[tuple[Placed, roots.Cause]] = field(default_factory=list)
+    gone: list[DocumentLocation] = field(default_factory=list)
+    emptied: list[tuple[DocumentLocation, roots.Cause]] = field(default_factory=list)
     """What was in folders that are empty now."""
 
 
@@ -350,10 +352,12 @@ class _Kept:
         )
 
 
-class Names:
+class DocumentIds:
     """Ids for files: the path relative to the place, made longer when that is taken."""
 
-    def __init__(self, held: Mapping[str, Placed], vanished: Collection[str] = ()) -> None:
+    def __init__(
+        self, held: Mapping[str, DocumentLocation], vanished: Collection[str] = ()
+    ) -> None:
         """Name files beside the documents that are held, by path; vanished ones give way."""
         self._held = held
         self._by_id = {one.id: one for one in held.values()}
@@ -361,27 +365,27 @@ class Names:
         self.given: dict[str, str] = {}
         """Paths by the ids given so far."""
 
-    def identify(self, name: str, place: Path, path: Path) -> Found:
+    def identify(self, name: str, place: Path, path: Path) -> SourceFile:
         """The id of a file: the one it has, else a new one."""
         known = self._held.get(str(path))
         if known is not None:
             self.given[known.id] = str(path)
-            return Found(known.id, known.place, path)
+            return SourceFile(known.id, known.place, path)
         wanted, number = name, 1
         while not self._free(wanted, path):
             wanted = f"{place.name}/{name}" if number == 1 else f"{place.name}~{number}/{name}"
             number += 1
         self.given[wanted] = str(path)
-        return Found(wanted, str(place), path)
+        return SourceFile(wanted, str(place), path)
 
     def _free(self, document_id: str, path: Path) -> bool:
         if document_id in self.given:
             return False
         holder = self._by_id.get(document_id)
-        return holder is None or document_id in self._vanished or _moved(holder, path)
+        return holder is None or document_id in self._vanished or _is_moved(holder, path)
 
 
-def _moved(one: Placed, path: Path) -> bool:
+def _is_moved(one: DocumentLocation, path: Path) -> bool:
     """Whether a new file is an old one that is no longer where it was, since it says the same."""
     return roots.look(Path(one.path)).kind == "missing" and hash_of(path) == one.hash
 

@@ -15,15 +15,15 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from index import discovery
-from index.discovery import Found, Survey, content_hash
+from index.discovery import SourceFile, Survey, content_hash
 from index.embedding.encoder import CONTEXT_PIECES, Embeddable, Encoder, PassageVectors
 from index.formats import registry
 from index.formats.sandbox import Cancelled
 from index.splitting import CHUNKER, TooManyParts, passages
-from index.storage.records import NewContent, Placed
-from index.storage.snapshot import Reader, require_match
+from index.storage.records import DocumentLocation, NewContent
+from index.storage.snapshot import Snapshot, require_match
 from index.storage.store import Store
-from index.storage.transaction import Writer
+from index.storage.transaction import Transaction
 from index.system.roots import look
 from index.types import (
     Document,
@@ -46,7 +46,7 @@ _BATCH_PASSAGES, _BATCH_DOCUMENTS = 512, 256
 class Parsed:
     """A file read and split, not yet embedded."""
 
-    found: Found
+    found: SourceFile
     hash: str
     document: Document
     passages: tuple[Passage, ...]
@@ -54,7 +54,7 @@ class Parsed:
 
 
 @dataclass
-class Tally:
+class ReportBuilder:
     """The report in the making."""
 
     added: list[str] = field(default_factory=list)
@@ -85,7 +85,7 @@ class Tally:
         )
 
 
-class Update:
+class IngestRun:
     """One run over some places. The caller holds the right to write."""
 
     def __init__(
@@ -100,7 +100,7 @@ class Update:
         self._encoder = encoder
         self._progress = progress or (lambda _: None)
         self._cancelled = cancelled or (lambda: False)
-        self._tally = Tally()
+        self._tally = ReportBuilder()
         self._recipe = json.dumps([asdict(encoder.identity), CHUNKER]).encode()
 
     def run(
@@ -147,7 +147,7 @@ class Update:
     def take_back(self, origins: Sequence[Origin]) -> UpdateReport:
         """Read files that were taken out again, each as the document it was."""
         with self._store.reading() as reader:
-            names = discovery.Names({one.path: one for one in reader.placed()})
+            names = discovery.DocumentIds({one.path: one for one in reader.placed()})
         found = [
             names.identify(one.document_id, Path(one.place), Path(one.path)) for one in origins
         ]
@@ -179,10 +179,10 @@ class Update:
                     self._replace(content, parsed)
         return self._report()
 
-    def _found_with(self, content: int) -> list[Found]:
+    def _found_with(self, content: int) -> list[SourceFile]:
         with self._store.reading() as reader:
             placed = reader.placed_with(content)
-        return [Found(one.id, one.place, Path(one.path)) for one in placed]
+        return [SourceFile(one.id, one.place, Path(one.path)) for one in placed]
 
     def _replace(self, content: int, parsed: Parsed) -> None:
         """Write one content anew, using again those of its vectors that are sound."""
@@ -212,7 +212,7 @@ class Update:
                 batch = []
         self._write(batch, survey)
 
-    def _read(self, one: Found) -> Parsed | None:
+    def _read(self, one: SourceFile) -> Parsed | None:
         """A changed file, parsed; None when it is unchanged or cannot be read."""
         try:
             hash_ = content_hash(registry.read_bytes(one.path), one.path.suffix)
@@ -230,7 +230,7 @@ class Update:
             self._fail(one.path, error.reason, one.id)
             return None
 
-    def _parsed(self, one: Found) -> Parsed:
+    def _parsed(self, one: SourceFile) -> Parsed:
         """A file read and split; one that is just being written is no article yet."""
         for _ in range(2):
             data = registry.read_bytes(one.path)
@@ -240,7 +240,7 @@ class Update:
                 return parsed
         raise registry.Unreadable("it changes while it is read; try again when it is finished")
 
-    def _split(self, one: Found, hash_: str, document: Document) -> Parsed:
+    def _split(self, one: SourceFile, hash_: str, document: Document) -> Parsed:
         context = self._context(document)
         room = self._encoder.identity.max_pieces - 2 - self._encoder.count(context)
         try:
@@ -298,7 +298,7 @@ class Update:
             ready = reader.known_digests(wanted, drafts_only=anew)
         missing = [digest for digest in wanted if digest not in ready]
         self._tally.reused += len(ready)
-        files = _Embedding(batch, ready)
+        files = EmbeddingProgress(batch, ready)
         self._say_how_far(files.with_any(ready))
         for at in range(0, len(missing), _STRIDE):
             stride = missing[at : at + _STRIDE]
@@ -313,7 +313,7 @@ class Update:
         if missing:
             self._pause("embedding", len(missing), len(missing), batch[-1].found.id)
 
-    def _put(self, writer: Writer, parsed: Parsed) -> bool:
+    def _put(self, writer: Transaction, parsed: Parsed) -> bool:
         """Write one document; content that is stored already serves again. Says if it is new."""
         content = writer.content_of(parsed.hash)
         if content is None:
@@ -323,12 +323,12 @@ class Update:
         writer.place_document(one.id, content, one.place, str(one.path))
         return new
 
-    def _new(self, reader: Reader, parsed: Parsed) -> NewContent:
+    def _new(self, reader: Snapshot, parsed: Parsed) -> NewContent:
         """A parsed document with the vectors that were made for it, read as they are written."""
         vectors = self._made(reader, parsed.digests)
         return NewContent(parsed.hash, parsed.document, parsed.passages, parsed.digests, vectors)
 
-    def _made(self, reader: Reader, digests: Sequence[bytes]) -> Iterator[PassageVectors]:
+    def _made(self, reader: Snapshot, digests: Sequence[bytes]) -> Iterator[PassageVectors]:
         dimension = self._encoder.identity.dimension
         for at in range(0, len(digests), _STRIDE):
             ready = reader.known_vectors(set(digests[at : at + _STRIDE]), dimension)
@@ -346,7 +346,7 @@ class Update:
         seen = {str(one.path) for one in found}
         # what cannot be seen just now: what the library holds of it stays
         batch += [
-            self._stored(Found(one.id, one.place, Path(one.path)), one)
+            self._stored(SourceFile(one.id, one.place, Path(one.path)), one)
             for one in known.values()
             if one.path not in seen and one.id not in vanished
         ]
@@ -367,7 +367,7 @@ class Update:
         for parsed in ready:
             self._count(parsed, str(parsed.found.path) not in known)
 
-    def _read_anew(self, one: Found, before: Placed | None) -> Parsed | None:
+    def _read_anew(self, one: SourceFile, before: DocumentLocation | None) -> Parsed | None:
         """A file parsed; when it cannot be read now, what the library holds of it."""
         try:
             return self._parsed(one)
@@ -375,7 +375,7 @@ class Update:
             self._fail(one.path, error.reason, one.id)
             return self._stored(one, before) if before else None
 
-    def _stored(self, one: Found, before: Placed) -> Parsed | None:
+    def _stored(self, one: SourceFile, before: DocumentLocation) -> Parsed | None:
         """A document as the library holds it, split by today's rules."""
         with self._store.reading() as reader:
             stored = reader.document(before.id)
@@ -385,14 +385,14 @@ class Update:
             self._fail(one.path, error.reason, one.id)
             return None
 
-    def _let_go(self, writer: Writer, vanished: Sequence[str]) -> list[str]:
+    def _let_go(self, writer: Transaction, vanished: Sequence[str]) -> list[str]:
         """Remove documents whose files are gone; says which."""
         for document_id in vanished:
             self._forget_place(writer, document_id)
             writer.remove_document(document_id)
         return list(vanished)
 
-    def _forget_place(self, writer: Writer, document_id: str) -> None:
+    def _forget_place(self, writer: Transaction, document_id: str) -> None:
         """A file that was added by itself and is gone is not looked for again."""
         one = writer.placed_as(document_id)
         if one is not None and one.place == one.path:
@@ -404,7 +404,7 @@ class Update:
         with self._store.reading() as reader:
             require_match(reader, self._encoder)
 
-    def _remember(self, writer: Writer, survey: Survey, found: Iterable[Found]) -> None:
+    def _remember(self, writer: Transaction, survey: Survey, found: Iterable[SourceFile]) -> None:
         """Where to look next time; what is asked for by name is no longer left out."""
         writer.include(str(one.path) for one in found)
         for place in survey.places:
@@ -461,7 +461,7 @@ class Update:
             raise Cancelled
 
 
-class _Embedding:
+class EmbeddingProgress:
     """How many of each file's passages have their vectors. The same text may be in many files."""
 
     def __init__(self, batch: Sequence[Parsed], ready: Collection[bytes]) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from index.embedding.encoder import Vector
 from index.errors import LibraryBusy, LibraryDamaged, LibraryUnwritable
 from index.search import vectors
-from index.storage.snapshot import Reader
+from index.storage.snapshot import Snapshot
 from index.storage.store import Store
 from index.types import CheckLine, CheckReport
 
@@ -43,13 +43,13 @@ def check_library(store: Store, cache: Path) -> CheckReport:
     return CheckReport(tuple(lines))
 
 
-def damage(reader: Reader) -> tuple[set[int], set[int]]:
+def damage(reader: Snapshot) -> tuple[set[int], set[int]]:
     """Contents whose text is damaged, and contents with only their passages damaged."""
     contents = set(reader.bad_contents())
     return contents, {content for _, content in reader.bad_passages()} - contents
 
 
-def _line(store: Store, name: str, look: Callable[[Reader], str]) -> CheckLine:
+def _line(store: Store, name: str, look: Callable[[Snapshot], str]) -> CheckLine:
     try:
         with store.reading() as reader:
             fault = look(reader)
@@ -68,19 +68,19 @@ def _words(store: Store) -> CheckLine:
     return CheckLine("text index", not fault, f"{fault}; {_REPAIR}" if fault else "ok")
 
 
-def _bad_notes(reader: Reader) -> str:
+def _bad_notes(reader: Snapshot) -> str:
     """What is noted about the library is there, or asking for it raises."""
     known = (reader.library, reader.encoder, reader.chunker, reader.counts())
     missing = reader.recounted()["documents"] and not all(known)
     return "there are documents, yet no encoder is noted" if missing else ""
 
 
-def _strays(reader: Reader) -> str:
+def _strays(reader: Snapshot) -> str:
     found = reader.strays()
     return f"{found} documents or texts have lost each other; {_REPAIR}" if found else ""
 
 
-def _bad_contents(reader: Reader) -> str:
+def _bad_contents(reader: Snapshot) -> str:
     names = [one.id for content in reader.bad_contents() for one in reader.placed_with(content)]
     return (
         f"the stored text of {', '.join(names)} is damaged; read the files again with: "
@@ -90,7 +90,7 @@ def _bad_contents(reader: Reader) -> str:
     )
 
 
-def _bad_vectors(reader: Reader) -> str:
+def _bad_vectors(reader: Snapshot) -> str:
     bad = reader.bad_passages()
     if not bad:
         return ""
@@ -98,7 +98,7 @@ def _bad_vectors(reader: Reader) -> str:
     return f"{len(bad)} passages of {', '.join(sorted(names))} are damaged; {_REPAIR}"
 
 
-def _bad_offsets(reader: Reader) -> Iterator[str]:
+def _bad_offsets(reader: Snapshot) -> Iterator[str]:
     """Passages and sentences that do not lie where they should."""
     for one in reader.placed():
         document = reader.document(one.id)
@@ -112,12 +112,12 @@ def _bad_offsets(reader: Reader) -> Iterator[str]:
             at = passage.start
 
 
-def _bad_counts(reader: Reader) -> str:
+def _bad_counts(reader: Snapshot) -> str:
     kept, counted = reader.counts(), reader.recounted()
     return "" if kept == counted else f"noted {kept}, found {counted}; {_REPAIR}"
 
 
-def _bad_cache(reader: Reader, cache: Path) -> str:
+def _bad_cache(reader: Snapshot, cache: Path) -> str:
     """What is wrong with the vector cache; a missing one is not wrong, it is made on demand."""
     identity = reader.encoder
     if not cache.exists() or identity is None:

@@ -27,17 +27,17 @@ from index.errors import (
     LibraryUnwritable,
 )
 from index.formats.sandbox import Cancelled
-from index.ingest import Update
+from index.ingest import IngestRun
 from index.integrity import check_library, damage
 from index.search import ranking, vectors
 from index.storage import database
-from index.storage.records import Placed, StoredPassage
-from index.storage.snapshot import Reader, require_match
+from index.storage.records import DocumentLocation, StoredPassage
+from index.storage.snapshot import Snapshot, require_match
 from index.storage.store import Store
-from index.storage.transaction import Writer
+from index.storage.transaction import Transaction
 from index.system import files, roots
 from index.system.cpu import one_core, usable_cores
-from index.system.priority import Precedence
+from index.system.priority import QueryPriority
 from index.tokenization import match_query, sound
 from index.types import (
     CheckReport,
@@ -81,7 +81,7 @@ class Library:
         self._threads = threads or usable_cores()
         self._exact_up_to = exact_up_to
         self._given_encoder = encoder
-        self._precedence = Precedence()
+        self._precedence = QueryPriority()
         self._encoder_lock = threading.Lock()
         self._questions: dict[str, QuestionVectors] = {}
         self._questions_lock = threading.Lock()
@@ -182,7 +182,7 @@ class Library:
         within = None if folder is None else roots.settled(folder)
         wanted = [roots.settled(one) for one in _several(paths, "paths")]
         with self._writing(dry_run):
-            work = Update(self._store, self.encoder, progress, self._giving_way(cancelled))
+            work = IngestRun(self._store, self.encoder, progress, self._giving_way(cancelled))
             report = work.run(wanted, dry_run=dry_run, folder=within)
             if not dry_run:
                 self._tend_cache(progress, cancelled)
@@ -211,7 +211,7 @@ class Library:
         with self._writing(dry_run):
             with self._store.reading() as reader:
                 known = [Path(place) for place in reader.places()]
-            work = Update(self._store, self.encoder, progress, self._giving_way(cancelled))
+            work = IngestRun(self._store, self.encoder, progress, self._giving_way(cancelled))
             report = work.run(known, full=full, dry_run=dry_run, implied=True, forget=forget)
             if not dry_run:
                 self._tend_cache(progress, cancelled)
@@ -262,13 +262,13 @@ class Library:
                 self._take_out(writer, found)
             return self._receipt(writer, found)
 
-    def _take_out(self, writer: Writer, found: Iterable[Placed]) -> None:
+    def _take_out(self, writer: Transaction, found: Iterable[DocumentLocation]) -> None:
         for one in found:
             writer.remove_document(one.id)
         writer.finish()
         writer.shred_words()
 
-    def _receipt(self, writer: Writer, found: Sequence[Placed]) -> Receipt:
+    def _receipt(self, writer: Transaction, found: Sequence[DocumentLocation]) -> Receipt:
         """What a removal took out, once it is written, and what is left of it."""
         gone = dict(writer.dropped)
         self._tend_cache(clean=True)
@@ -316,7 +316,7 @@ class Library:
         if not isinstance(receipt, Receipt):
             raise InputError("restore takes what `remove` returned")
         with self._writing():
-            report = Update(self._store, self.encoder, None, None).take_back(receipt.origins)
+            report = IngestRun(self._store, self.encoder, None, None).take_back(receipt.origins)
             self._tend_cache()
         return report
 
@@ -480,7 +480,7 @@ class Library:
 
     def _search(
         self,
-        reader: Reader,
+        reader: Snapshot,
         index: vectors.VectorIndex,
         query: str,
         question: QuestionVectors,
@@ -499,7 +499,7 @@ class Library:
         with one_core():
             return ranking.rank(query, question, found, matched, k, documents)
 
-    def _index_at(self, reader: Reader, *, anew: bool = False) -> vectors.VectorIndex:
+    def _index_at(self, reader: Snapshot, *, anew: bool = False) -> vectors.VectorIndex:
         """The vector index at the reader's change, or at a newer one.
 
         Args:
@@ -524,13 +524,15 @@ class Library:
             self._index = index
             return index
 
-    def _brought_up(self, index: vectors.VectorIndex, reader: Reader) -> vectors.VectorIndex:
+    def _brought_up(self, index: vectors.VectorIndex, reader: Snapshot) -> vectors.VectorIndex:
         """The index with what came and without what went since."""
         ids, added = reader.vectors_after(index.newest, index.dimension)
         removed = reader.removed_after(index.change)
         return index.after(reader.change, reader.token, removed, ids, added)
 
-    def _load_index(self, reader: Reader, identity: EncoderIdentity) -> vectors.VectorIndex | None:
+    def _load_index(
+        self, reader: Snapshot, identity: EncoderIdentity
+    ) -> vectors.VectorIndex | None:
         """The cached index, which may be newer than the reader; None when there is no fit one."""
         cache = self.path / _CACHE
         header = vectors.peek(cache)
@@ -543,7 +545,7 @@ class Library:
                 cache.unlink()
             return None
 
-    def _exact_index(self, reader: Reader, identity: EncoderIdentity) -> vectors.VectorIndex:
+    def _exact_index(self, reader: Snapshot, identity: EncoderIdentity) -> vectors.VectorIndex:
         """An index over the stored vectors, built in about a second; a reader builds no HNSW."""
         ids, stored = reader.vectors_after(-1, identity.dimension)
         index = vectors.build(reader.change, reader.token, ids, stored, identity.dimension)
@@ -552,7 +554,7 @@ class Library:
                 vectors.save(index, self.path / _CACHE, reader.library)
         return index
 
-    def _header(self, reader: Reader) -> vectors.Header | None:
+    def _header(self, reader: Snapshot) -> vectors.Header | None:
         """What the cache file says, when it is of this library and its history."""
         header, identity = vectors.peek(self.path / _CACHE), reader.encoder
         if header is None or identity is None or header.dimension != identity.dimension:
@@ -598,13 +600,13 @@ class Library:
             with self._store.writing(counted=False) as writer:
                 writer.forget_changes_before(index.change)
 
-    def _serves(self, header: vectors.Header, reader: Reader, clean: bool) -> bool:
+    def _serves(self, header: vectors.Header, reader: Snapshot, clean: bool) -> bool:
         """Whether the cache is good enough as it is."""
         changed = reader.changed_after(header.newest, header.change)
         return header.serves(changed) and not (clean and header.kind == "flat")
 
     def _plan(
-        self, reader: Reader, header: vectors.Header | None, wanted: vectors.Kind
+        self, reader: Snapshot, header: vectors.Header | None, wanted: vectors.Kind
     ) -> Callable[..., vectors.VectorIndex]:
         """How to make a new cache: add to the old one where that is better, else from the start."""
         if header and header.grows(wanted):
@@ -632,7 +634,7 @@ class Library:
         if bad & {"contents", "vectors", "offsets"}:
             with self._store.reading() as reader:
                 contents, hurt = damage(reader)
-            report = Update(self._store, self.encoder, None, None).mend(contents, hurt)
+            report = IngestRun(self._store, self.encoder, None, None).mend(contents, hurt)
             done["contents"] = f"{len(contents) - len(report.failed)} files read again"
             done["vectors"] = f"{report.embedded} passages embedded again"
         with self._store.writing() as writer:
@@ -742,7 +744,7 @@ def _size(folder: Path) -> int:
     return total
 
 
-def _placed(reader: Reader, document_id: str) -> Placed:
+def _placed(reader: Snapshot, document_id: str) -> DocumentLocation:
     found = reader.placed_as(document_id)
     if found is None:
         raise InputError(f"no document {document_id!r} in the library. See: pilcrow list")

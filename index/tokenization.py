@@ -21,7 +21,7 @@ _WORD = re.compile(
 _MOST_TERMS = 64
 # Words that ask rather than name. Measured on the visible sets: without them ranking is equal or
 # better, and a query touches a tenth of the postings.
-ASKING = frozenset(
+STOP_WORDS = frozenset(
     "a an the of to in on at by for with from as and or but if than that this these those it its "
     "is are was were be been being do does did has have had will would can could should may might "
     "must not no what which who whom whose when where why how there their they them he she his her "
@@ -70,7 +70,7 @@ def match_query(question: str) -> str:
     Every word is quoted, so that nothing a person types is ever read as an operator.
     """
     every = list(dict.fromkeys(words(question)))
-    telling = [word for word in every if word not in ASKING]
+    telling = [word for word in every if word not in STOP_WORDS]
     return " OR ".join(f'"{word}"' for word in (telling or every)[:_MOST_TERMS])
 
 

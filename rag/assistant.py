@@ -22,18 +22,24 @@ from index.tokenization import sound, words
 from rag import types
 from rag.errors import ModelFailed, ModelMissing, QuestionError
 from rag.grounding import citations, conflicts, evidence, presentation, support
-from rag.grounding.short_answer import in_dateline, right_sort, short_answer
+from rag.grounding.short_answer import has_asked_type, in_dateline, short_answer
 from rag.llm import prompt
-from rag.llm.generator import Generator, PromptRead
-from rag.llm.queue import Waiting
+from rag.llm.generator import Generator, PrefixReuse
+from rag.llm.queue import QueuePosition
 from rag.query import meta_questions
 from rag.query.answer_type import asks_for_list
-from rag.query.follow_ups import History, about_what, leans, resolve, speaker_of
+from rag.query.follow_ups import (
+    History,
+    attribution_of,
+    needs_context,
+    query_variants,
+    topic_question,
+)
 from rag.query.text_features import content_stems
-from rag.query.time_scope import Time, time_of
-from rag.reader import Reader, Reading, ReadSentence, Within, gate
-from rag.reader.priors import fresh, speaks_to, weigh
-from rag.reader.rerankers import OWN, SecondRung, close_reader
+from rag.query.time_scope import TimeScope, time_scope
+from rag.reader import RankedSentence, Ranker, Ranking, SearchScope, gate
+from rag.reader.priors import penalize_repeats, relevance_to_follow_up, rerank_by_time
+from rag.reader.rerankers import OWN, Reranker, load_reranker
 from rag.types import Answer, Citation, Evidence, PassageRead, State, Timings
 
 LONGEST_QUESTION = 2_000
@@ -70,7 +76,7 @@ class _Run:
     def elapsed(self) -> float:
         return round((time.perf_counter() - self.began) * 1000, 1)
 
-    def note_prompt(self, read: PromptRead) -> None:
+    def note_prompt(self, read: PrefixReuse) -> None:
         self.explain["prefix_reused"] = read.reused
 
 
@@ -84,19 +90,19 @@ class _Looked:
     form: str
     """The one that was answered best."""
     hits: Sequence[Hit]
-    reading: Reading
-    time: Time | None
+    reading: Ranking
+    time: TimeScope | None
     """The time that is asked about."""
     told: str | None
     """The last answer, when this question leans on it."""
     here: frozenset[str]
     """The documents the talk has been about."""
 
-    def adjusted(self, reading: Reading) -> Reading:
+    def adjusted(self, reading: Ranking) -> Ranking:
         """A reading with belief moved to what the talk and the time asked about speak for."""
         if self.told is not None:
-            reading = fresh(self.question, reading, self.told, self.here)
-        return replace(reading, sentences=weigh(reading.sentences, self.time))
+            reading = penalize_repeats(self.question, reading, self.told, self.here)
+        return replace(reading, sentences=rerank_by_time(reading.sentences, self.time))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,7 @@ class _Found:
     form: str
     """The one that was answered best."""
     hits: Sequence[Hit]
-    reading: Reading
+    reading: Ranking
     members: tuple[Evidence, ...] = ()
     """When a list is asked for: its sentences."""
     rivals: tuple[Evidence, ...] = ()
@@ -125,7 +131,7 @@ class Assistant:
         *,
         model: str | None = None,
         threads: int | None = None,
-        reader: str | SecondRung | None = OWN,
+        reader: str | Reranker | None = OWN,
     ) -> None:
         """Prepare to answer; no model is loaded yet.
 
@@ -142,9 +148,9 @@ class Assistant:
             ModelMissing: when that model, or that cross-encoder, is not there.
         """
         self.library = library
-        self._reader = Reader(library)
+        self._reader = Ranker(library)
         if isinstance(reader, str):
-            reader = close_reader(reader, library.encoder, threads or usable_cores())
+            reader = load_reranker(reader, library.encoder, threads or usable_cores())
         self._close_reader = reader
         self._unread = ""  # why nothing is read closely any more
         self._missing = ""
@@ -159,7 +165,7 @@ class Assistant:
         with suppress(PilcrowError):
             if self._generator is not None:
                 self._generator.load()
-            self._found(self._look("What is this about?", (), Within()), Within())
+            self._found(self._look("What is this about?", (), SearchScope()), SearchScope())
 
     @property
     def missing(self) -> str:
@@ -244,7 +250,7 @@ class Assistant:
             return
 
         # 1. find and read: the question in each of its forms; the one that is answered best counts
-        looked = self._look(question, history, Within(documents, dates))
+        looked = self._look(question, history, SearchScope(documents, dates))
         passages = tuple(_passage_read(hit) for hit in looked.hits)
         if not looked.reading.sentences:
             run.notes.append(
@@ -262,14 +268,14 @@ class Assistant:
             return
         if self._close_reader:
             # so far: what is read closely may yet put another one in its place
-            early = _headline(evidence.alone(looked.adjusted(looked.reading).sentences[0]))
+            early = _headline(evidence.as_evidence(looked.adjusted(looked.reading).sentences[0]))
             yield _snapshot(run, state, stage="reading", passages=passages, headline=early)
-        found = self._found(looked, Within(documents, dates))
+        found = self._found(looked, SearchScope(documents, dates))
         passages = tuple(_passage_read(hit) for hit in found.hits)
         chosen = self._select(run, question, found.reading)
         if history:
             chosen = self._continued(found.form, history[-1][0], chosen)
-        best = evidence.best_of(chosen)
+        best = evidence.top(chosen)
         run.explain = _explanation(found.forms, found.form, found.hits, found.reading, chosen)
         if self._unread:
             run.notes.append(f"Read without the trained reader: {self._unread}")
@@ -288,7 +294,7 @@ class Assistant:
             yield _snapshot(run, state, shown, passages, stage=stage, headline=headline)
         yield _finished(run, state, shown, passages, headline)
 
-    def _short(self, question: str, best: Evidence, reading: Reading) -> str | None:
+    def _short(self, question: str, best: Evidence, reading: Ranking) -> str | None:
         """The few words of the best sentence that answer, if that is nearly certain."""
         place = (best.document_id, best.start)
         read = (one for one in reading.sentences if (one.hit.document_id, one.start) == place)
@@ -296,7 +302,7 @@ class Assistant:
         if reader and (sentence := next(read, None)):
             sure = sentence.score * sentence.likely >= reader.certain
             told = sentence.short
-            if sure and right_sort(question, told) and not in_dateline(told, sentence.text):
+            if sure and has_asked_type(question, told) and not in_dateline(told, sentence.text):
                 return told
         return short_answer(question, best.text)
 
@@ -304,7 +310,7 @@ class Assistant:
         self, run: _Run, found: _Found, chosen: Sequence[Evidence], stop: Callable[[], bool]
     ) -> Iterator[list[types.Verified]]:
         """The checked statements so far, each time there is one more or the line has moved."""
-        best = evidence.best_of(chosen)
+        best = evidence.top(chosen)
         shown: list[types.Verified] = []
         drafts = () if found.members else self._drafts(run, found.form, chosen, stop)
         for draft in drafts:
@@ -314,9 +320,9 @@ class Assistant:
             verified = support.verify(draft, chosen, self._enough)
             refusal = "dropped"
             if verified:
-                refusal = presentation.refusal(verified, shown, best, small=self._small)
+                refusal = presentation.rejection_reason(verified, shown, best, small=self._small)
             if verified and not refusal and self._small:
-                verified = presentation.whole(found.form, verified)
+                verified = presentation.undo_lossy_shortening(found.form, verified)
             run.explain.setdefault("drafts", []).append(
                 {"ids": list(draft.ids), "text": draft.text,
                  "outcome": refusal or (verified.outcome if verified else "")}
@@ -327,7 +333,7 @@ class Assistant:
             elif self._small:
                 break  # a small model that has left the point does not come back to it
         beside = [*found.rivals, *found.members]
-        if completed := presentation.completed(
+        if completed := presentation.add_supporting_quotes(
             shown, chosen, beside, found.form, small=self._small
         ):
             yield completed
@@ -351,7 +357,7 @@ class Assistant:
                 asked, ids=ids, max_tokens=_MOST_TOKENS, stop=stop, on_prompt=run.note_prompt
             )
             for piece in pieces:
-                if isinstance(piece, Waiting):
+                if isinstance(piece, QueuePosition):
                     run.ahead = piece.ahead
                     yield None
                     continue
@@ -368,7 +374,7 @@ class Assistant:
         if not stop():
             yield from parser.close()
 
-    def _select(self, run: _Run, question: str, reading: Reading) -> tuple[Evidence, ...]:
+    def _select(self, run: _Run, question: str, reading: Ranking) -> tuple[Evidence, ...]:
         """The sentences for the prompt; counting tokens may show that the model cannot be used."""
         try:
             return evidence.select(reading.sentences, self._count, self._room(question))
@@ -384,7 +390,7 @@ class Assistant:
         if question != before or change != self.library.change:
             return chosen  # somebody else asked meanwhile, or what was read may be gone
         most = self._room(asked, _CONTINUED * prompt.TOKENS)
-        return evidence.continued(read, chosen, self._count, most)
+        return evidence.reuse_prefix(read, chosen, self._count, most)
 
     def _lose_model(self, run: _Run, error: ModelMissing) -> None:
         """Go on with quotes only, from this question on, and say so."""
@@ -392,46 +398,50 @@ class Assistant:
         run.model = "none"
         run.notes.append(f"Answered with quotes only: {error}")
 
-    def _look(self, question: str, history: History, within: Within) -> _Looked:
+    def _look(self, question: str, history: History, within: SearchScope) -> _Looked:
         """What the first rung makes of the form that the documents answer best."""
-        forms = resolve(question, history)
+        forms = query_variants(question, history)
         found = []
         for form in forms:
             hits = self._search(form, within)
             found.append((form, hits, self._reader.read(form, hits, within)))
-            if apart := speaker_of(form):
+            if apart := attribution_of(form):
                 content, speaker = apart
                 hits = _told_by(speaker, self._search(content, within))
                 found.append((content, hits, self._reader.read(content, hits, within)))
-        time = time_of(question, partial(self._date_of, within))
-        if not history or not leans(question):
+        time = time_scope(question, partial(self._date_of, within))
+        if not history or not needs_context(question):
             form, hits, reading = max(found, key=lambda one: one[2].answerable)
             return _Looked(question, forms, form, hits, reading, time, None, frozenset())
-        about = self._search(about_what(history), within, _CLOSEST)[:1]
+        about = self._search(topic_question(history), within, _CLOSEST)[:1]
         told, here = history[-1][1], frozenset(hit.document_id for hit in about)
 
-        def belief(reading: Reading) -> float:
-            weighed = fresh(question, reading, told, here)
-            return reading.answerable * speaks_to(question, weighed, here)
+        def belief(reading: Ranking) -> float:
+            weighed = penalize_repeats(question, reading, told, here)
+            return reading.answerable * relevance_to_follow_up(question, weighed, here)
 
         form, hits, reading = max(found, key=lambda one: belief(one[2]))
         return _Looked(question, forms, form, hits, reading, time, told, here)
 
-    def _found(self, looked: _Looked, within: Within) -> _Found:
+    def _found(self, looked: _Looked, within: SearchScope) -> _Found:
         """What the documents have for a question, the best passages read closely."""
         closely = self._read_closely(looked)
         hits = looked.hits if closely is looked.reading else _in_order(looked.hits, closely)
         reading = looked.adjusted(closely)
-        members: Sequence[ReadSentence] = ()
+        members: Sequence[RankedSentence] = ()
         if asks_for_list(looked.question) and reading.sentences:
             members = self._members(looked.form, within)
-        rivals = () if looked.time or members else conflicts.rivals(looked.form, reading.sentences)
+        rivals = (
+            ()
+            if looked.time or members
+            else conflicts.find_conflicts(looked.form, reading.sentences)
+        )
         return _Found(
             looked.forms, looked.form, hits, reading,
-            tuple(map(evidence.alone, members)), tuple(map(evidence.alone, rivals)),
+            tuple(map(evidence.as_evidence, members)), tuple(map(evidence.as_evidence, rivals)),
         )  # fmt: skip
 
-    def _read_closely(self, looked: _Looked) -> Reading:
+    def _read_closely(self, looked: _Looked) -> Ranking:
         """The second rung's reading; of a question that leans on others the first rung's.
 
         The form that such a question was found by is none that anybody would ask, and no network
@@ -446,17 +456,17 @@ class Assistant:
                 self._close_reader, self._unread = None, str(error)
         return looked.reading
 
-    def _search(self, form: str, within: Within, k: int = _HITS) -> list[Hit]:
+    def _search(self, form: str, within: SearchScope, k: int = _HITS) -> list[Hit]:
         return self.library.search(form, k, documents=within.documents, dates=within.dates)
 
-    def _members(self, form: str, within: Within) -> list[ReadSentence]:
+    def _members(self, form: str, within: SearchScope) -> list[RankedSentence]:
         """The sentences of a list: every passage is looked at, not only those of the best."""
         hits = self._search(form, within, _LIST_HITS)
-        return presentation.members(
+        return presentation.list_items(
             form, self._reader.read(form, hits, within, wide=True).sentences
         )
 
-    def _date_of(self, within: Within, event: str) -> str:
+    def _date_of(self, within: SearchScope, event: str) -> str:
         """The date of the passage that names an event, empty when none names it whole."""
         wanted = set(content_stems(event))
         for hit in self._search(event, within, _CLOSEST):
@@ -472,7 +482,7 @@ class Assistant:
     @property
     def _enough(self) -> float:
         """The support a statement needs: a small model may only leave words out."""
-        return _EVERY_WORD if self._small else support.ENOUGH
+        return _EVERY_WORD if self._small else support.MIN_SUPPORT
 
     def _count(self, text: str) -> int:
         if self._generator is None:
@@ -524,21 +534,21 @@ def check_history(history: object) -> None:
 
 def _default_generator(model: str | None, threads: int | None) -> tuple[Generator | None, str]:
     """The model, or None and why there is none. A model the person named must be there."""
-    from rag.llm.client import SupervisedGenerator
+    from rag.llm.client import LlamaClient
     from rag.llm.model_files import find_model
 
     try:
         # one core stays free for whoever asks: when all are taken, llama.cpp's threads spin waiting
         # for each other (13 tokens/s on two busy cores, 53 on one of them)
         cores = max(1, (threads or usable_cores()) - 1)
-        return SupervisedGenerator(find_model(model), threads=cores), ""
+        return LlamaClient(find_model(model), threads=cores), ""
     except ModelMissing as error:
         if model is not None:
             raise
         return None, str(error)
 
 
-def _in_order(hits: Sequence[Hit], reading: Reading) -> list[Hit]:
+def _in_order(hits: Sequence[Hit], reading: Ranking) -> list[Hit]:
     """The hits in the order of their best sentences, those that were not read behind."""
     read = list({id(one.hit): one.hit for one in reading.sentences}.values())
     ordered = read + [hit for hit in hits if all(hit is not one for one in read)]
@@ -556,7 +566,7 @@ def _told_by(speaker: frozenset[str], hits: Sequence[Hit]) -> list[Hit]:
 
 
 def _headline(best: Evidence) -> Citation:
-    _, (citation,) = citations.compose([support.quote(best)])
+    _, (citation,) = citations.number_citations([support.quote(best)])
     return citation
 
 
@@ -588,7 +598,7 @@ def _snapshot(
     stage: str,
     headline: Citation | None = None,
 ) -> Answer:
-    statements, cited = citations.compose(shown)
+    statements, cited = citations.number_citations(shown)
     return Answer(
         question=run.question,
         state=state,
@@ -641,7 +651,7 @@ def _explanation(
     forms: Sequence[str],
     form: str,
     hits: Sequence[Hit],
-    reading: Reading,
+    reading: Ranking,
     chosen: Sequence[Evidence],
 ) -> dict[str, Any]:
     return {

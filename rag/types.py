@@ -127,7 +127,7 @@ class Answer:
         Raises:
             ValueError: when it is not the JSON of an answer.
         """
-        return _reader().validate_python(saved)
+        return _answer_adapter().validate_python(saved)
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain JSON values: the shape `pilcrow ask --json` prints."""
@@ -155,7 +155,7 @@ class Answer:
 
 
 @cache
-def _reader() -> TypeAdapter[Answer]:
+def _answer_adapter() -> TypeAdapter[Answer]:
     """What builds answers from plain values; making it takes longer than using it."""
     from pydantic import TypeAdapter
 
@@ -163,18 +163,18 @@ def _reader() -> TypeAdapter[Answer]:
 
 
 @dataclass(frozen=True, slots=True)
-class Within:
+class SearchScope:
     """The part of the library a question is asked of."""
 
     documents: Collection[str] | None = None
     dates: tuple[str, str] | None = None
 
 
-EVERYWHERE = Within()
+EVERYWHERE = SearchScope()
 
 
 @dataclass(frozen=True, slots=True)
-class ReadSentence:
+class RankedSentence:
     """A sentence of a hit with how well it answers."""
 
     hit: Hit
@@ -192,10 +192,10 @@ class ReadSentence:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Ranking:
     """What the reader makes of a question and its hits."""
 
-    sentences: tuple[ReadSentence, ...]
+    sentences: tuple[RankedSentence, ...]
     """Best first."""
     answerable: float
     """Calibrated probability in [0, 1] that one of the sentences answers the question."""

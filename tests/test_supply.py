@@ -22,7 +22,7 @@ from packaging.utils import canonicalize_name
 from index.embedding.encoder import SentenceTransformerEncoder, default_folder
 from index.errors import ModelMissing
 from index.system.checksums import sha256
-from rag.llm.client import SupervisedGenerator
+from rag.llm.client import LlamaClient
 from rag.llm.llama import LlamaGenerator
 from rag.llm.model_files import find_model
 from tests.programs import lock
@@ -269,9 +269,9 @@ def test_a_checksum_of_another_torch_is_found_out() -> None:
 
 
 @pytest.mark.fault("E1")
-@pytest.mark.parametrize("kind", [LlamaGenerator, SupervisedGenerator])
+@pytest.mark.parametrize("kind", [LlamaGenerator, LlamaClient])
 def test_another_file_in_the_default_models_place_is_not_loaded(
-    tmp_path: Path, kind: type[LlamaGenerator] | type[SupervisedGenerator]
+    tmp_path: Path, kind: type[LlamaGenerator] | type[LlamaClient]
 ) -> None:
 
     path = write_gguf(tmp_path / "x.gguf", vocabulary(["h e"], extra={"<|im_start|>": 3}))

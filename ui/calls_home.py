@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from index.system.confinement import end_at_calling_out
-from index.system.subprocesses import Child, Empty, Gone, Parent
+from index.system.subprocesses import Empty, WorkerChannel, WorkerExited, WorkerProcess
 
 REPORTERS = ("onnxruntime", "huggingface_hub", "gradio")
 """What would report, by the names that they are imported by."""
@@ -43,7 +43,7 @@ def heard(parts: Sequence[str] = REPORTERS, environment: Mapping[str, str] | Non
     with TemporaryDirectory(prefix="pilcrow-", ignore_cleanup_errors=True) as home:
         names = ("HOME", "USERPROFILE", "LOCALAPPDATA", "XDG_CACHE_HOME")
         variables = {**dict.fromkeys(names, home), **(environment or {})}
-        child = Child(__name__, parts, environment=variables)
+        child = WorkerProcess(__name__, parts, environment=variables)
         try:
             told = _listen(child, parts)
         finally:
@@ -53,7 +53,7 @@ def heard(parts: Sequence[str] = REPORTERS, environment: Mapping[str, str] | Non
         return told
 
 
-def _listen(child: Child, parts: Sequence[str]) -> Heard:
+def _listen(child: WorkerProcess, parts: Sequence[str]) -> Heard:
     loaded: list[str] = []
     watched = False
     try:
@@ -61,7 +61,7 @@ def _listen(child: Child, parts: Sequence[str]) -> Heard:
         for name in parts:
             child.receive(_LONGEST)
             loaded.append(name)
-    except (Empty, Gone) as error:
+    except (Empty, WorkerExited) as error:
         what = parts[len(loaded)]
         how = "it takes too long" if isinstance(error, Empty) else str(error)
         wrong = f"{what} cannot be loaded ({how})"
@@ -73,7 +73,7 @@ def _listen(child: Child, parts: Sequence[str]) -> Heard:
 
 def main(arguments: Sequence[str]) -> None:
     """Load modules one after the other, saying so after each."""
-    parent = Parent()
+    parent = WorkerChannel()
     parent.say({"watched": end_at_calling_out()})
     for name in arguments:
         import_module(name)

@@ -409,7 +409,7 @@ def chat(
     With PILCROW_PASSWORD set, the page asks for it.
     """
     import seeds
-    from ui.page.app import Extras
+    from ui.page.app import PageOptions
 
     session = _session(ctx, store, False)
     settings = _settings(session, model)
@@ -428,7 +428,7 @@ def chat(
             session.parts.serve(
                 assistant,
                 library,
-                extras=Extras(
+                extras=PageOptions(
                     quick=session.parts.make_assistant(library, settings, True),
                     samples=seeds.articles(),
                     notice=assistant.missing,
@@ -531,7 +531,7 @@ def verify(
     session = _session(ctx, store, as_json)
     file = read(path)
     with session.library() as library:
-        findings = bundle.verify(file.saved, library, sealing.key_in(library.path))
+        findings = bundle.check_bundle(file.saved, library, sealing.key_in(library.path))
     findings += looks(file)
     if session.json:
         _print_json([asdict(one) for one in findings])

@@ -17,7 +17,7 @@ _PIECES = "embeddings.word_embeddings.weight"
 _PLACES = "embeddings.position_embeddings.weight"
 
 
-class Embeddings:
+class EmbeddingTable:
     """Word pieces → the rows that stand for them and for their places; nothing is kept."""
 
     def __init__(self, weights: Path) -> None:

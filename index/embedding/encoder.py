@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from index.embedding import onnx_backend
 from index.embedding.onnx_backend import Network
 from index.embedding.projection import Packed, Projected, directions, pack, project
-from index.embedding.torch_backend import Transformer
+from index.embedding.torch_backend import TorchNetwork
 from index.errors import ModelMissing
 from index.system.checksums import sha256
 from index.system.cpu import one_core, usable_cores
@@ -247,11 +247,13 @@ class SentenceTransformerEncoder:
         with self._loading:
             if self._loaded is None:
                 _ = self._digest  # nothing is loaded that has not been looked at
-                folder = onnx_backend.place(self._digest[:16])
+                folder = onnx_backend.cache_path(self._digest[:16])
                 self._loaded = onnx_backend.load(folder, self._threads)
             if self._loaded is None:
-                network = Transformer(self._folder, self._threads)
-                self._loaded = onnx_backend.make(network, folder, self._threads) or network
+                network = TorchNetwork(self._folder, self._threads)
+                self._loaded = (
+                    onnx_backend.export_to_onnx(network, folder, self._threads) or network
+                )
             return self._loaded
 
     @cached_property

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from index.embedding.torch_backend import PROBE, Transformer, padded
+from index.embedding.torch_backend import PROBE, TorchNetwork, padded
 from index.system.checksums import sha256
 from index.system.files import cache_folder, replacing_folder
 from index.system.offline import no_telemetry
@@ -70,7 +70,7 @@ class Graph:
         return made
 
 
-class Exported:
+class OnnxNetwork:
     """A network that onnxruntime runs; each pass on one core, from as many threads as there are."""
 
     # 512 pieces are read as fast as 2,048, and nobody who asks meanwhile waits long for them
@@ -96,30 +96,30 @@ def _give_back() -> None:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
-def place(revision: str) -> Path:
+def cache_path(revision: str) -> Path:
     """The folder for the graph of weights with this digest; nothing is made."""
     return cache_folder() / "encoders" / f"{revision}-{_FORMAT}"
 
 
-def load(folder: Path, threads: int) -> Exported | None:
+def load(folder: Path, threads: int) -> OnnxNetwork | None:
     """The network kept in a folder; None when there is none, or it is not as it was written."""
     try:
         told = json.loads((folder / _DIGESTS).read_text(encoding="utf-8"))
         if told == _digests(folder):
-            return Exported(folder / _GRAPH, threads)
+            return OnnxNetwork(folder / _GRAPH, threads)
     except Exception as error:  # another machine's, another version's: it is made again
         if folder.exists():
             logging.getLogger(__name__).info("cannot use %s: %s", folder, error)
     return None
 
 
-def make(network: Transformer, folder: Path, threads: int) -> Exported | None:
+def export_to_onnx(network: TorchNetwork, folder: Path, threads: int) -> OnnxNetwork | None:
     """Export a network into a folder; None when that cannot be done, and nothing is left then."""
     try:
         with replacing_folder(folder) as trial:
             network.export(trial / _GRAPH, trial / _WEIGHTS)
             (trial / _DIGESTS).write_text(json.dumps(_digests(trial)), encoding="utf-8")
-            if not _alike(network, Exported(trial / _GRAPH, threads)):
+            if not _alike(network, OnnxNetwork(trial / _GRAPH, threads)):
                 raise ValueError("the exported network gives other vectors")
         return load(folder, threads)
     except Exception as error:  # an unknown architecture, a full disk: torch runs it, as before

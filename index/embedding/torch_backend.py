@@ -30,7 +30,7 @@ PROBE = ([101, 2073, 2001, 1996, 3057, 2218, 1029, 102], [101, 2054, 102])
 _OPSET = 18
 
 
-class Transformer:
+class TorchNetwork:
     """Word pieces → vectors, on the CPU, offline. One forward pass at a time."""
 
     pieces_per_pass = 8192

@@ -61,7 +61,7 @@ def tidy(text: str) -> str:
     return "\n".join(line for line in lines if line)
 
 
-Reader = Callable[[str, bytes], Document]
+Parser = Callable[[str, bytes], Document]
 """A format's reader: document id and the file's bytes in, `Unreadable` if it must."""
 Block = tuple[str, bool]
 """A paragraph's text, and whether it is a heading."""

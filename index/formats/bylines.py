@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 import re
 
-from index.dates import _DATE, LINE_LIMIT, _iso, parse_date
+from index.dates import DATE, LINE_LIMIT, iso_date, parse_date
 
 TITLE_LIMIT = 300
 """Characters kept of a title or of any other stated value."""
@@ -29,7 +29,7 @@ def clean(value: str) -> str:
     return " ".join(_LOST_SPACE.sub(" ", value).split())[:TITLE_LIMIT].strip()
 
 
-def shape(line: str) -> str:
+def normalize(line: str) -> str:
     """A line as it is matched: lost spaces and single blanks back, emphasis marks gone."""
     return " ".join(_EMPHASIS.sub("", _LOST_IN_LINE.sub(" ", line.strip())).split())
 
@@ -67,11 +67,11 @@ def date_line(line: str) -> dict[str, str] | None:
 
     Of several, the first that is not an update.
     """
-    found = [(match, iso) for match in _DATE.finditer(line) if (iso := _iso(match))]
+    found = [(match, iso) for match in DATE.finditer(line) if (iso := iso_date(match))]
     if not found:
         bare = _BARE_YEAR.fullmatch(line)
         return {"date": bare[1]} if bare else None
-    if any(char.isalnum() for char in _AROUND_DATE.sub(" ", _DATE.sub(" ", line))):
+    if any(char.isalnum() for char in _AROUND_DATE.sub(" ", DATE.sub(" ", line))):
         return None
     end = 0
     for match, iso in found:
@@ -87,9 +87,9 @@ _DIVIDERS = (",", "|", "·", "•", "–", "—", "-")
 
 def _trailing_date(line: str) -> tuple[str, str] | None:
     """What stands before a date that ends the line, and the date; a divider must part them."""
-    for match in _DATE.finditer(line):
+    for match in DATE.finditer(line):
         after = _AROUND_DATE.sub(" ", line[match.end() :])
-        if (iso := _iso(match)) and not any(char.isalnum() for char in after):
+        if (iso := iso_date(match)) and not any(char.isalnum() for char in after):
             before = re.sub(rf"{_STAMP}\s*:?\s*$", "", line[: match.start()], flags=re.IGNORECASE)
             if before.rstrip().endswith(_DIVIDERS):
                 return before.rstrip(" ,|·•–—-"), iso
@@ -206,7 +206,7 @@ _BUTTON = re.compile(
 )
 
 
-def stated(line: str) -> dict[str, str] | None:
+def parse_metadata_line(line: str) -> dict[str, str] | None:
     """What a metadata line states of title, source, author and date.
 
     `{}` for furniture without a value for us (`Editor: …`, a caption); None for every other line.

@@ -22,8 +22,8 @@ from index.formats.bylines import (
     date_line,
     dateline,
     ends_sentence,
-    shape,
-    stated,
+    normalize,
+    parse_metadata_line,
 )
 from index.types import Span
 
@@ -126,7 +126,7 @@ def _line(text: str, start: int, end: int) -> _Line | None:
     if span.start >= span.end:
         return None
     short = span.end - span.start <= LINE_LIMIT
-    form = shape(text[span.start : span.end]) if short else ""
+    form = normalize(text[span.start : span.end]) if short else ""
     return _Line(span.start, span.end, form, _BLANK_AFTER.match(text, end) is not None)
 
 
@@ -144,7 +144,7 @@ def _head(text: str, start: int, facts: dict[str, str], spans: list[Span]) -> in
             continue
         rest = lines[number + 1 :]
         settled = "title" in facts
-        found = stated(line.shape)
+        found = parse_metadata_line(line.shape)
         if found is not None and (number or settled or _is_certain(line, rest)):
             facts |= {name: value for name, value in found.items() if not facts.get(name)}
         elif (part := _letters(line.shape)) and rest_of_title.startswith(part):
@@ -172,7 +172,9 @@ def _is_certain(line: _Line, rest: list[_Line]) -> bool:
     """Whether a metadata line in the very first place is one: its form or the next line tells."""
     if line.blank_after and (":" in line.shape or date_line(line.shape)):
         return True
-    return bool(rest) and (stated(rest[0].shape) is not None or _is_headline(rest[0], rest[1:]))
+    return bool(rest) and (
+        parse_metadata_line(rest[0].shape) is not None or _is_headline(rest[0], rest[1:])
+    )
 
 
 _SECTION = re.compile(
@@ -208,7 +210,7 @@ def _is_headline(line: _Line, rest: list[_Line]) -> bool:
         return False  # a transcript: every line begins with a name
     if _SECTION.fullmatch(form) and _is_section(line, rest):
         return False
-    below = stated(rest[0].shape)
+    below = parse_metadata_line(rest[0].shape)
     if ends_sentence(form):
         # Some headlines end in a full stop; an outlet and its date never stand below prose.
         return below is not None and {"source", "date"} <= set(below) and line.blank_after
@@ -225,7 +227,7 @@ def _is_headline(line: _Line, rest: list[_Line]) -> bool:
 
 def _above_metadata(line: _Line, rest: list[_Line]) -> bool:
     """Whether a byline, date or source line comes right below a short line."""
-    return 0 < len(line.shape) <= 300 and bool(rest and stated(rest[0].shape))
+    return 0 < len(line.shape) <= 300 and bool(rest and parse_metadata_line(rest[0].shape))
 
 
 # ---------------------------------------------------------------- captions
@@ -262,7 +264,7 @@ def _source_of_captions(text: str, captions: list[Span]) -> str:
     `Photo: Liu Caiyu/GT` and `told the Global Times` together say `Global Times`; either alone
     could as well be a picture agency or a rival.
     """
-    credits = [credit(shape(text[span.start : span.end])) or "" for span in captions]
+    credits = [credit(normalize(text[span.start : span.end])) or "" for span in captions]
     outlets = {name.rsplit("/", 1)[1].strip() for name in credits if "/" in name}
     for match in _TOLD.finditer(text) if outlets else ():
         name = match[1]

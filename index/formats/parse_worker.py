@@ -14,7 +14,7 @@ from pathlib import Path
 from index.formats.base import Unreadable
 from index.formats.sandbox import Limits, out_of_memory, packed
 from index.system.confinement import Confinement, confine
-from index.system.subprocesses import Message, Parent
+from index.system.subprocesses import Message, WorkerChannel
 from index.types import Document
 
 _REQUEST = 100_000_000  # bytes: above `documents.SIZE_LIMIT`
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def serve(read: Callable[[str, bytes, str], Document], limits: Limits) -> None:
     """Answer each request with a document or a reason, within the limits."""
-    parent = Parent(_REQUEST)
+    parent = WorkerChannel(_REQUEST)
     _bound(limits)
     confine(_readable())
     inbox = parent.inbox()

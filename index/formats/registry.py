@@ -38,7 +38,7 @@ __all__ = [
 SIZE_LIMIT = 50_000_000
 """Bytes of one file."""
 
-_READERS: dict[str, base.Reader] = {
+_READERS: dict[str, base.Parser] = {
     ".txt": text.plain,
     ".text": text.plain,
     ".md": text.markdown,

@@ -21,7 +21,7 @@ from typing import Any
 
 from index.formats.base import Unreadable
 from index.system.confinement import Confinement
-from index.system.subprocesses import Child, Empty, Gone, Message
+from index.system.subprocesses import Empty, Message, WorkerExited, WorkerProcess
 from index.types import Document, Span
 
 _POLL = 0.1  # seconds between two looks at `cancelled`
@@ -72,7 +72,7 @@ class Sandbox:
         """
         self._limits = limits
         self._worker = worker
-        self._child: Child | None = None
+        self._child: WorkerProcess | None = None
         self._read = 0
         self._lock = threading.Lock()
 
@@ -132,12 +132,12 @@ class Sandbox:
         with self._lock:
             self._drop()
 
-    def _ready(self) -> Child:
+    def _ready(self) -> WorkerProcess:
         if self._child is not None and not self._child.alive:
             self._drop()  # it died between two files, or this process is a fork of its owner
         if self._child is None:
             limits = json.dumps(asdict(self._limits))
-            self._child = Child(
+            self._child = WorkerProcess(
                 self._worker,
                 [limits],
                 longest=_LINE,
@@ -152,7 +152,7 @@ class Sandbox:
             self._child.end()
             self._child = None
 
-    def _answer(self, child: Child, cancelled: Callable[[], bool]) -> Message:
+    def _answer(self, child: WorkerProcess, cancelled: Callable[[], bool]) -> Message:
         # the child has an alarm of its own, set when it begins to read; this is for one that cannot
         # hear it, and leaves a busy machine the time to start the process
         end = time.monotonic() + self._limits.wall + _STARTING
@@ -162,11 +162,11 @@ class Sandbox:
             except Empty:
                 if cancelled():
                     raise Cancelled from None
-            except Gone as gone:
+            except WorkerExited as gone:
                 raise Unreadable(self._why(gone)) from None
         raise Unreadable(self._timed_out())
 
-    def _why(self, gone: Gone) -> str:
+    def _why(self, gone: WorkerExited) -> str:
         """What the end of the child says about the file."""
         how = str(gone)
         if how.endswith("SIGXCPU"):

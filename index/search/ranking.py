@@ -106,7 +106,7 @@ def _compare(
     dense = np.stack([one.vector for one in found]) @ question.vector
     sentences = np.concatenate([one.sentence_vectors for one in found]).astype(np.float32)
     cosines = sentences @ question.vector
-    closeness = _closeness(found, question)
+    closeness = _token_max_similarities(found, question)
     late = closeness.mean(axis=1) if closeness.size else np.zeros(len(cosines), np.float32)
     total = (
         _PASSAGE * np.maximum(dense, 0.0).astype(np.float64)
@@ -119,7 +119,9 @@ def _compare(
     return _Compared(scores, dense, first, cosines, late, closeness)
 
 
-def _closeness(found: Sequence[StoredPassage], question: QuestionVectors) -> NDArray[np.float32]:
+def _token_max_similarities(
+    found: Sequence[StoredPassage], question: QuestionVectors
+) -> NDArray[np.float32]:
     """For each sentence and each piece asked the best cosine; shape (sentences, pieces asked)."""
     counts = np.array([n for one in found for n in one.token_counts], np.int64)
     closest = np.zeros((len(counts), len(question.pieces)), np.float32)

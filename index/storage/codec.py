@@ -17,27 +17,27 @@ from index.storage.records import StoredPassage
 from index.types import Span
 
 # The sentences of a passage; a damaged one has none.
-_COUNTED = "CASE WHEN json_valid(spans) THEN json_array_length(spans) ELSE 0 END"
+SENTENCE_COUNT = "CASE WHEN json_valid(spans) THEN json_array_length(spans) ELSE 0 END"
 
 
-_VECTORS = "vector, sentence_vectors, token_counts, tokens"
+VECTOR_COLUMNS = "vector, sentence_vectors, token_counts, tokens"
 
 
 # What a seal is made over: everything a content or a passage is shown or found by.
-_CONTENT = "c.hash, c.title, c.source, c.author, c.date, c.text, c.furniture"
+CONTENT_COLUMNS = "c.hash, c.title, c.source, c.author, c.date, c.text, c.furniture"
 
 
-_PASSAGE = (
+PASSAGE_COLUMNS = (
     'p.content, p.paragraph, p.start, p."end", p.digest, p.spans, p.vector, p.sentence_vectors, '
     "p.token_counts, p.tokens, c.title, c.source, c.author, c.date, "
     'substr(c.text, p.start + 1, p."end" - p.start)'
 )
 
 
-_FIRST_VECTOR = _PASSAGE.split(", ").index("p.vector")
+FIRST_VECTOR = PASSAGE_COLUMNS.split(", ").index("p.vector")
 
 
-def _seal(values: Sequence[Any]) -> int:
+def checksum(values: Sequence[Any]) -> int:
     """A checksum over a row's values, one after the other."""
     return zlib.crc32(
         b"".join(
@@ -47,24 +47,24 @@ def _seal(values: Sequence[Any]) -> int:
     )
 
 
-def _require_seal(sealed: Sequence[Any], what: str, otherwise_sound: bool = True) -> None:
+def require_checksum(sealed: Sequence[Any], what: str, otherwise_sound: bool = True) -> None:
     """Refuse a row, its seal first, that is not what was written."""
-    if _seal(sealed[1:]) != sealed[0] or not otherwise_sound:
-        raise _damaged(what)
+    if checksum(sealed[1:]) != sealed[0] or not otherwise_sound:
+        raise damaged_row(what)
 
 
-def _damaged(what: str) -> LibraryDamaged:
+def damaged_row(what: str) -> LibraryDamaged:
     return LibraryDamaged(f"{what} is damaged. Mend it with: pilcrow check --repair")
 
 
-def _unnoted(key: str) -> LibraryDamaged:
+def damaged_meta(key: str) -> LibraryDamaged:
     return LibraryDamaged(
         f"what is noted about the library ({key}) is damaged. Make it anew with: "
         "pilcrow rebuild --full"
     )
 
 
-def _stored(path: str) -> str | bytes:
+def stored_path(path: str) -> str | bytes:
     """A path as SQLite can hold it: names that are no Unicode as their bytes."""
     try:
         path.encode()
@@ -73,7 +73,7 @@ def _stored(path: str) -> str | bytes:
     return path
 
 
-def _blobs(vectors: PassageVectors) -> tuple[bytes, bytes, str, bytes]:
+def encode_vectors(vectors: PassageVectors) -> tuple[bytes, bytes, str, bytes]:
     return (
         vectors.passage.astype("<f4").tobytes(),
         vectors.sentences.astype("<f2").tobytes(),
@@ -82,27 +82,27 @@ def _blobs(vectors: PassageVectors) -> tuple[bytes, bytes, str, bytes]:
     )
 
 
-def _vectors(row: Sequence[Any], dimension: int) -> PassageVectors:
+def decode_vectors(row: Sequence[Any], dimension: int) -> PassageVectors:
     passage, sentences, counts, tokens = row
     return PassageVectors(
         np.frombuffer(passage, "<f4").astype(np.float32),
         np.frombuffer(sentences, "<f2").reshape(-1, dimension).astype(np.float32),
-        _packed(tokens, json.loads(counts)),
+        decode_tokens(tokens, json.loads(counts)),
         tuple(json.loads(counts)),
     )
 
 
-def _packed(blob: bytes, counts: Sequence[int]) -> Packed:
+def decode_tokens(blob: bytes, counts: Sequence[int]) -> Packed:
     """Packed tokens as rows; the width follows from how many there are."""
     total = sum(counts)
     width = len(blob) // total if total else 1
     return np.frombuffer(blob, np.int8).reshape(-1, width)
 
 
-def _stored_passage(row: Sequence[Any]) -> StoredPassage:
+def decode_passage(row: Sequence[Any]) -> StoredPassage:
     id_, named, *sealed = row
     names = sorted(json.loads(named))
-    _require_seal(sealed, f"a passage of {', '.join(names) or 'no document'}", bool(names))
+    require_checksum(sealed, f"a passage of {', '.join(names) or 'no document'}", bool(names))
     (_, content, paragraph, start, end, _, spans, vector, sentence_vectors, counts, tokens,
      title, source, author, date, text) = sealed  # fmt: skip
     passage_vector = np.frombuffer(vector, "<f4").astype(np.float32)
@@ -123,11 +123,11 @@ def _stored_passage(row: Sequence[Any]) -> StoredPassage:
         vector=passage_vector,
         sentence_vectors=np.frombuffer(sentence_vectors, "<f2").reshape(-1, len(passage_vector)),
         token_counts=tuple(token_counts),
-        tokens=_packed(tokens, token_counts),
+        tokens=decode_tokens(tokens, token_counts),
     )
 
 
-def stack(blobs: Iterable[bytes], dimension: int) -> Vector:
+def stack_vectors(blobs: Iterable[bytes], dimension: int) -> Vector:
     """Stored vectors as one array, shape (n, d), float32."""
     joined = b"".join(blobs)
     return np.frombuffer(joined, "<f4").reshape(-1, dimension).astype(np.float32, copy=False)

@@ -52,7 +52,7 @@ class NewContent:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class DocumentLocation:
     """Where a document stands: its id, the place it was added from, its path and its content."""
 
     id: str

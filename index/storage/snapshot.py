@@ -15,21 +15,21 @@ from index.embedding.encoder import Encoder, EncoderIdentity, PassageVectors, Ve
 from index.errors import LibraryMismatch
 from index.splitting import CHUNKER
 from index.storage.codec import (
-    _CONTENT,
-    _COUNTED,
-    _FIRST_VECTOR,
-    _PASSAGE,
-    _VECTORS,
-    _damaged,
-    _require_seal,
-    _seal,
-    _stored,
-    _stored_passage,
-    _unnoted,
-    _vectors,
-    stack,
+    CONTENT_COLUMNS,
+    FIRST_VECTOR,
+    PASSAGE_COLUMNS,
+    SENTENCE_COUNT,
+    VECTOR_COLUMNS,
+    checksum,
+    damaged_meta,
+    damaged_row,
+    decode_passage,
+    decode_vectors,
+    require_checksum,
+    stack_vectors,
+    stored_path,
 )
-from index.storage.records import Placed, StoredPassage
+from index.storage.records import DocumentLocation, StoredPassage
 from index.storage.store import _storable
 from index.types import Document, DocumentRecord, Ids, Span, title_from_id
 
@@ -41,7 +41,7 @@ _TITLE_WEIGHT = 0.5
 _ROUNDING = 1e-3
 
 
-class Reader:
+class Snapshot:
     """Questions to one state of the library."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -71,7 +71,7 @@ class Reader:
         try:
             return EncoderIdentity(**json.loads(stored)) if stored else None
         except (ValueError, TypeError) as error:
-            raise _unnoted("encoder") from error
+            raise damaged_meta("encoder") from error
 
     @property
     def chunker(self) -> str:
@@ -86,14 +86,14 @@ class Reader:
         """One stored fact about the library; every one is there from the beginning."""
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         if row is None:
-            raise _unnoted(key)
+            raise damaged_meta(key)
         return str(row[0])
 
     def _number(self, key: str) -> int:
         try:
             return int(self.meta(key))
         except ValueError as error:
-            raise _unnoted(key) from error
+            raise damaged_meta(key) from error
 
     def knows(self, change: int, token: str) -> bool:
         """Whether this state grew out of that change, and what was removed since is known."""
@@ -112,7 +112,7 @@ class Reader:
         """The same, counted one by one."""
         row = self._db.execute(
             "SELECT (SELECT count(*) FROM documents), count(*), "
-            f"coalesce(sum({_COUNTED}), 0) FROM passages"
+            f"coalesce(sum({SENTENCE_COUNT}), 0) FROM passages"
         ).fetchone()
         return dict(zip(("documents", "passages", "sentences"), map(int, row), strict=True))
 
@@ -132,15 +132,15 @@ class Reader:
 
     def bad_contents(self) -> list[int]:
         """The contents that are not what was written."""
-        rows = self._raw(f"SELECT c.id, c.seal, {_CONTENT} FROM contents c")
-        return [int(row[0]) for row in rows if _seal(row[2:]) != row[1]]
+        rows = self._raw(f"SELECT c.id, c.seal, {CONTENT_COLUMNS} FROM contents c")
+        return [int(row[0]) for row in rows if checksum(row[2:]) != row[1]]
 
     def bad_passages(self) -> list[tuple[int, int]]:
         """The passages that are not what was written, each with its content."""
         rows = self._raw(
-            f"SELECT p.id, p.seal, {_PASSAGE} FROM passages p JOIN contents c ON c.id = p.content"
+            f"SELECT p.id, p.seal, {PASSAGE_COLUMNS} FROM passages p JOIN contents c ON c.id = p.content"
         )
-        return [(int(row[0]), int(row[2])) for row in rows if _seal(row[2:]) != row[1]]
+        return [(int(row[0]), int(row[2])) for row in rows if checksum(row[2:]) != row[1]]
 
     def _raw(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
         """Rows with their texts as bytes: damaged ones may be no UTF-8."""
@@ -163,39 +163,41 @@ class Reader:
         """Files that a person took out, as absolute paths."""
         return {os.fsdecode(row[0]) for row in self._db.execute("SELECT path FROM excluded")}
 
-    def placed(self) -> list[Placed]:
+    def placed(self) -> list[DocumentLocation]:
         """Every document with its whereabouts."""
         return self._placed("ORDER BY d.id")
 
-    def placed_in(self, place: str) -> list[Placed]:
+    def placed_in(self, place: str) -> list[DocumentLocation]:
         """The documents that were added with this file or folder."""
-        return self._placed("WHERE d.place = ? ORDER BY d.id", _stored(place))
+        return self._placed("WHERE d.place = ? ORDER BY d.id", stored_path(place))
 
-    def placed_at(self, path: str) -> Placed | None:
+    def placed_at(self, path: str) -> DocumentLocation | None:
         """The document that this file stands for."""
-        return next(iter(self._placed("WHERE d.path = ?", _stored(path))), None)
+        return next(iter(self._placed("WHERE d.path = ?", stored_path(path))), None)
 
-    def placed_as(self, document_id: str) -> Placed | None:
+    def placed_as(self, document_id: str) -> DocumentLocation | None:
         """The document with this id."""
         return next(iter(self._placed("WHERE d.id = ?", _storable(document_id))), None)
 
-    def placed_with(self, content: int) -> list[Placed]:
+    def placed_with(self, content: int) -> list[DocumentLocation]:
         """The documents with this content."""
         return self._placed("WHERE d.content = ? ORDER BY d.id", content)
 
-    def _placed(self, which: str, *values: object) -> list[Placed]:
+    def _placed(self, which: str, *values: object) -> list[DocumentLocation]:
         rows = self._db.execute(
             "SELECT d.id, d.place, d.path, d.content, c.hash FROM documents d "
             f"JOIN contents c ON c.id = d.content {which}",
             values,
         )
-        return [Placed(r[0], os.fsdecode(r[1]), os.fsdecode(r[2]), r[3], r[4]) for r in rows]
+        return [
+            DocumentLocation(r[0], os.fsdecode(r[1]), os.fsdecode(r[2]), r[3], r[4]) for r in rows
+        ]
 
     def records(self) -> list[DocumentRecord]:
         """Every document as a library lists it, by id."""
         rows = self._db.execute(
             "SELECT d.id, c.title, c.source, c.author, c.date, count(DISTINCT p.paragraph), "
-            f"count(p.id), coalesce(sum({_COUNTED}), 0), length(c.text), c.hash, "
+            f"count(p.id), coalesce(sum({SENTENCE_COUNT}), 0), length(c.text), c.hash, "
             "d.path, d.added_at FROM documents d JOIN contents c ON c.id = d.content "
             "LEFT JOIN passages p ON p.content = c.id GROUP BY d.id ORDER BY d.id"
         )
@@ -207,13 +209,13 @@ class Reader:
     def document(self, document_id: str) -> Document | None:
         """One document, whole."""
         row = self._db.execute(
-            f"SELECT c.seal, {_CONTENT} FROM documents d "
+            f"SELECT c.seal, {CONTENT_COLUMNS} FROM documents d "
             "JOIN contents c ON c.id = d.content WHERE d.id = ?",
             (_storable(document_id),),
         ).fetchone()
         if row is None:
             return None
-        _require_seal(row, f"the stored text of {document_id!r}")
+        require_checksum(row, f"the stored text of {document_id!r}")
         (_, _, title, source, author, date, text, furniture) = row
         parts = tuple(Span(*span) for span in json.loads(furniture))
         return Document(document_id, title, text, source, author, date, parts)
@@ -232,11 +234,11 @@ class Reader:
         """The passages with these ids, as far as they are in the library, in no set order."""
         rows = self._db.execute(
             "SELECT p.id, (SELECT json_group_array(id) FROM documents WHERE content = c.id), "
-            f"p.seal, {_PASSAGE} FROM passages p JOIN contents c ON c.id = p.content "
+            f"p.seal, {PASSAGE_COLUMNS} FROM passages p JOIN contents c ON c.id = p.content "
             "WHERE p.id IN (SELECT value FROM json_each(?))",
             (json.dumps([int(one) for one in ids]),),
         )
-        return [_stored_passage(row) for row in rows]
+        return [decode_passage(row) for row in rows]
 
     def matches(
         self, query: str, k: int, contents: Collection[int] | None = None
@@ -300,10 +302,10 @@ class Reader:
             (passage_id, 4 * dimension),
         ).fetchall()
         ids = np.array([row[0] for row in rows], np.int64)
-        found = stack((row[1] for row in rows), dimension)
+        found = stack_vectors((row[1] for row in rows), dimension)
         lengths = np.einsum("nd,nd->n", found, found)
         if not np.all(np.abs(lengths - 1) < _ROUNDING):  # one that is no number would hide the rest
-            raise _damaged("a vector")
+            raise damaged_row("a vector")
         return ids, found
 
     def changed_after(self, passage_id: int, change: int) -> int:
@@ -346,21 +348,25 @@ class Reader:
     ) -> dict[bytes, PassageVectors]:
         """Vectors already made for passages with these digests, in drafts or passages."""
         rows = {digest: self._vectors_of(digest) for digest in digests}
-        return {digest: _vectors(row, dimension) for digest, row in rows.items() if row is not None}
+        return {
+            digest: decode_vectors(row, dimension)
+            for digest, row in rows.items()
+            if row is not None
+        }
 
     def _vectors_of(self, digest: bytes, drafts_only: bool = False) -> Sequence[Any] | None:
         draft: Sequence[Any] | None = self._db.execute(
-            f"SELECT {_VECTORS} FROM drafts WHERE digest = ?", (digest,)
+            f"SELECT {VECTOR_COLUMNS} FROM drafts WHERE digest = ?", (digest,)
         ).fetchone()
         if draft is not None or drafts_only:
             return draft
         rows = self._raw(
-            f"SELECT p.seal, {_PASSAGE} FROM passages p JOIN contents c ON c.id = p.content "
+            f"SELECT p.seal, {PASSAGE_COLUMNS} FROM passages p JOIN contents c ON c.id = p.content "
             "WHERE p.digest = ?",
             digest,
         )
-        sound = (row[1:] for row in rows if _seal(row[1:]) == row[0])
-        return next((row[_FIRST_VECTOR : _FIRST_VECTOR + 4] for row in sound), None)
+        sound = (row[1:] for row in rows if checksum(row[1:]) == row[0])
+        return next((row[FIRST_VECTOR : FIRST_VECTOR + 4] for row in sound), None)
 
 
 def _among(contents: Collection[int] | None) -> tuple[str, tuple[str, ...]]:
@@ -379,7 +385,7 @@ def _within(date: str, dates: tuple[str, str]) -> bool:
     return bool(date) and date >= first[: len(date)] and date[: len(last)] <= last
 
 
-def require_match(reader: Reader, encoder: Encoder) -> None:
+def require_match(reader: Snapshot, encoder: Encoder) -> None:
     """Refuse to mix what this Pilcrow makes with what another one made.
 
     Raises:

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from index.storage.database import Database
-from index.storage.snapshot import Reader
-from index.storage.transaction import Writer
+from index.storage.snapshot import Snapshot
+from index.storage.transaction import Transaction
 from index.tokenization import sound
 
 
@@ -29,20 +29,20 @@ class Store:
         self._database.close()
 
     @contextmanager
-    def reading(self) -> Iterator[Reader]:
+    def reading(self) -> Iterator[Snapshot]:
         """One consistent state of the library, for as long as the block runs."""
         with self._database.reading() as connection:
-            yield Reader(connection)
+            yield Snapshot(connection)
 
     @contextmanager
-    def writing(self, *, counted: bool = True) -> Iterator[Writer]:
+    def writing(self, *, counted: bool = True) -> Iterator[Transaction]:
         """One change: everything in the block is kept, or after an exception nothing.
 
         Args:
             counted: whether readers need to know; drafts are nobody's business.
         """
         with self._database.writing() as connection:
-            writer = Writer(connection)
+            writer = Transaction(connection)
             yield writer
             if counted:
                 writer.finish()

@@ -10,15 +10,21 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from index.embedding.encoder import EncoderIdentity, PassageVectors
-from index.storage.codec import _COUNTED, _VECTORS, _blobs, _seal, _stored
+from index.storage.codec import (
+    SENTENCE_COUNT,
+    VECTOR_COLUMNS,
+    checksum,
+    encode_vectors,
+    stored_path,
+)
 from index.storage.database import WORDS
 from index.storage.records import NewContent
-from index.storage.snapshot import Reader
+from index.storage.snapshot import Snapshot
 from index.tokenization import index_form
 from index.types import Document, Passage, title_from_id
 
 
-class Writer(Reader):
+class Transaction(Snapshot):
     """One change in the making."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -56,21 +62,21 @@ class Writer(Reader):
 
     def add_place(self, path: str) -> None:
         """Remember a folder or file, so that `rebuild` looks there again."""
-        self._db.execute("INSERT OR IGNORE INTO places VALUES (?)", (_stored(path),))
+        self._db.execute("INSERT OR IGNORE INTO places VALUES (?)", (stored_path(path),))
 
     def exclude(self, path: str) -> None:
         """Remember that a person took this file out, so that a rebuild does not bring it back."""
-        self._db.execute("INSERT OR IGNORE INTO excluded VALUES (?)", (_stored(path),))
+        self._db.execute("INSERT OR IGNORE INTO excluded VALUES (?)", (stored_path(path),))
 
     def include(self, paths: Iterable[str]) -> None:
         """Forget that files were taken out."""
         self._db.executemany(
-            "DELETE FROM excluded WHERE path = ?", ((_stored(path),) for path in paths)
+            "DELETE FROM excluded WHERE path = ?", ((stored_path(path),) for path in paths)
         )
 
     def drop_place(self, path: str) -> None:
         """Forget a folder or file."""
-        self._db.execute("DELETE FROM places WHERE path = ?", (_stored(path),))
+        self._db.execute("DELETE FROM places WHERE path = ?", (stored_path(path),))
 
     def add_content(self, new: NewContent) -> int:
         """Store an article with its passages, vectors and words; returns its content id."""
@@ -81,7 +87,7 @@ class Writer(Reader):
         cursor = self._db.execute(
             "INSERT INTO contents (hash, title, source, author, date, text, furniture, seal) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (*row, _seal(row)),
+            (*row, checksum(row)),
         )
         content = int(cursor.lastrowid or 0)
         title = index_form(document.name)
@@ -100,13 +106,13 @@ class Writer(Reader):
         title: str,
     ) -> None:
         spans = json.dumps([[s.start, s.end] for s in passage.sentences])
-        blobs = _blobs(vectors)
+        blobs = encode_vectors(vectors)
         place = (content, passage.paragraph, passage.start, passage.end, digest, spans)
         article = (document.title, document.source, document.author, document.date)
         cursor = self._db.execute(
-            f'INSERT INTO passages (content, paragraph, start, "end", digest, spans, {_VECTORS}, '
+            f'INSERT INTO passages (content, paragraph, start, "end", digest, spans, {VECTOR_COLUMNS}, '
             "seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*place, *blobs, _seal((*place, *blobs, *article, passage.text))),
+            (*place, *blobs, checksum((*place, *blobs, *article, passage.text))),
         )
         self._db.execute(
             "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)",
@@ -125,7 +131,7 @@ class Writer(Reader):
         ).fetchone()
         self._db.execute(
             "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?)",
-            (document_id, content, _stored(place), _stored(path), now),
+            (document_id, content, stored_path(place), stored_path(path), now),
         )
         self._moved |= {content} if row is None else {content, int(row[0])}
 
@@ -140,8 +146,8 @@ class Writer(Reader):
     def save_drafts(self, drafts: Iterable[tuple[bytes, PassageVectors]]) -> None:
         """Keep vectors of passages whose document is not complete yet."""
         self._db.executemany(
-            f"INSERT OR REPLACE INTO drafts (digest, {_VECTORS}) VALUES (?, ?, ?, ?, ?)",
-            ((digest, *_blobs(vectors)) for digest, vectors in drafts),
+            f"INSERT OR REPLACE INTO drafts (digest, {VECTOR_COLUMNS}) VALUES (?, ?, ?, ?, ?)",
+            ((digest, *encode_vectors(vectors)) for digest, vectors in drafts),
         )
 
     def clear_drafts(self) -> None:
@@ -221,7 +227,7 @@ class Writer(Reader):
         if used:
             return
         gone = self._db.execute(
-            f"SELECT id, {_COUNTED} FROM passages WHERE content = ?", (content,)
+            f"SELECT id, {SENTENCE_COUNT} FROM passages WHERE content = ?", (content,)
         ).fetchall()
         self.dropped += gone
         ids = [(row[0],) for row in gone]

@@ -12,7 +12,7 @@ LONGEST_WAIT = 1.0
 on at about half its speed."""
 
 
-class Precedence:
+class QueryPriority:
     """Counts the questions under way. Safe from many threads."""
 
     def __init__(self) -> None:

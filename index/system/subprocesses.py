@@ -1,7 +1,7 @@
 """A Python process of ours beside this one, and the messages between the two.
 
 What may crash, hang or eat all memory (parsers of foreign files, a language model) runs in one, so
-that it costs one file or one answer. `Child` is this process's end, `Parent` the child's.
+that it costs one file or one answer. `WorkerProcess` is this process's end, `WorkerChannel` the child's.
 
 Messages are JSON objects, one a line; one with `"bytes": n` is followed by that many bytes. Plain
 pipes and a command line of our own, rather than `multiprocessing`, because that starts its children
@@ -29,7 +29,7 @@ from index.system.offline import OFFLINE
 
 Message = dict[str, Any]
 
-__all__ = ["Child", "Empty", "Gone", "Message", "Parent"]
+__all__ = ["WorkerProcess", "Empty", "WorkerExited", "Message", "WorkerChannel"]
 
 # The child imports from where this process does, and us from where we are, whatever lies in its
 # folder or PYTHONPATH says (`-I`).
@@ -41,7 +41,7 @@ _HOME = str(Path(__file__).resolve().parents[2])
 _LAST_LINES = 20
 
 
-class Gone(Exception):
+class WorkerExited(Exception):
     """The child has ended or does not keep to the protocol; the message says how, in one line."""
 
     def __init__(self, how: str, last_words: str = "", status: int | None = None) -> None:
@@ -53,7 +53,7 @@ class Gone(Exception):
         but could not be understood."""
 
 
-class Child:
+class WorkerProcess:
     """A process running `main` of one of our modules. It ends with this process, however that ends.
 
     Nothing here blocks except `receive`: a thread writes what is sent, a thread reads what comes.
@@ -91,7 +91,7 @@ class Child:
         )
         self.owner = os.getpid()
         """The process that may talk to it: a fork of that one may not."""
-        self._inboxes: dict[str, SimpleQueue[Message | Gone]] = {
+        self._inboxes: dict[str, SimpleQueue[Message | WorkerExited]] = {
             channel: SimpleQueue() for channel in channels
         }
         self._outbox: SimpleQueue[tuple[Message, bytes] | None] = SimpleQueue()
@@ -127,7 +127,7 @@ class Child:
             Gone: nothing will come any more.
         """
         message = self._inboxes[channel].get(timeout=timeout)
-        if isinstance(message, Gone):
+        if isinstance(message, WorkerExited):
             self._inboxes[channel].put(message)  # for whoever asks next
             raise message
         return message
@@ -161,7 +161,9 @@ def _write(
 
 
 def _read(
-    process: subprocess.Popen[bytes], inboxes: dict[str, SimpleQueue[Message | Gone]], longest: int
+    process: subprocess.Popen[bytes],
+    inboxes: dict[str, SimpleQueue[Message | WorkerExited]],
+    longest: int,
 ) -> None:
     """Sort what comes into its channels until the child is gone; a thread of its own."""
     assert process.stdout is not None and process.stderr is not None
@@ -183,7 +185,7 @@ def _read(
     listener.join(1)
     words = b"".join(said).decode("utf-8", "replace").strip()
     for inbox in inboxes.values():
-        inbox.put(Gone(strange or _how(status), words, None if strange else status))
+        inbox.put(WorkerExited(strange or _how(status), words, None if strange else status))
 
 
 def _listen(stderr: IO[bytes], said: deque[bytes]) -> None:
@@ -224,7 +226,7 @@ def _messages(pipe: IO[bytes], longest: int) -> Iterator[tuple[Message, bytes]]:
         yield message, pipe.read(size) if 0 < size <= longest else b""
 
 
-class Parent:
+class WorkerChannel:
     """The child's end: what its parent says, and the way to answer.
 
     Made first thing in a child: from then on stdout belongs to the protocol alone, whatever a

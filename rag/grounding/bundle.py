@@ -21,7 +21,7 @@ from index.types import Document, Passage
 from rag.errors import InputError
 from rag.grounding import sealing
 from rag.grounding.citations import text_of
-from rag.grounding.support import ENOUGH, support
+from rag.grounding.support import MIN_SUPPORT, support
 from rag.types import Answer, Citation, PassageRead, Statement
 
 FORMAT = "pilcrow-answer"
@@ -53,7 +53,7 @@ class Finding:
     """False for what is not known to be wrong, nor to be right."""
 
 
-def bundle(
+def make_bundle(
     answer: Answer, library: Shelf, embedding: str = "", key: bytes | None = None
 ) -> dict[str, Any]:
     """An answer with what it takes to check it later, as plain JSON values.
@@ -82,7 +82,7 @@ def bundle(
     return content | ({"seal": sealing.seal(content, key)} if key else {})
 
 
-def verify(saved: object, library: Shelf, key: bytes | None = None) -> list[Finding]:
+def check_bundle(saved: object, library: Shelf, key: bytes | None = None) -> list[Finding]:
     """Checks everything that a bundle claims.
 
     Args:
@@ -243,7 +243,7 @@ def _statement(number: int, said: Statement, held: Mapping[int, str]) -> Finding
         lost = ", ".join(f"[{n}]" for n in missing) or "nothing"
         return Finding(False, what, f"rests on {lost}, which does not hold")
     share = 1.0 if _said_in(said.text, sources) else support(said.text, sources)
-    enough = share >= ENOUGH
+    enough = share >= MIN_SUPPORT
     words = "is carried by" if enough else "is not carried by"
     marks = "".join(f"[{n}]" for n in said.citations)
     return Finding(enough, what, f"{words} {marks} ({share:.0%} of its words)")

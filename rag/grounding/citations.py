@@ -1,7 +1,7 @@
 """Model output → statements with pointers that hold. Pure functions.
 
 Three steps: `StatementParser` reads pointers out of whatever a model writes; `verify` keeps a
-statement, points it at a better sentence, or gives it up for the source's own words; `compose`
+statement, points it at a better sentence, or gives it up for the source's own words; `number_citations`
 numbers the citations by first use. A number shown is always one minted here, and its quote is
 always copied from storage.
 """
@@ -69,7 +69,9 @@ def drafts(line: str) -> list[Draft]:
     return found
 
 
-def compose(found: Iterable[Verified]) -> tuple[tuple[Statement, ...], tuple[Citation, ...]]:
+def number_citations(
+    found: Iterable[Verified],
+) -> tuple[tuple[Statement, ...], tuple[Citation, ...]]:
     """Statements with citation numbers in order of first use, and those citations."""
     numbered: dict[tuple[str, int, int], Citation] = {}
     statements = []

@@ -10,9 +10,9 @@ import re
 from collections.abc import Sequence
 
 from index.tokenization import words
-from rag.query.answer_type import question_kind
+from rag.query.answer_type import answer_type
 from rag.query.text_features import content_stems, dates, names, numbers, stem, years
-from rag.reader import ReadSentence
+from rag.reader import RankedSentence
 
 # Sentences believed in at least this much as compared with the best one may contradict it.
 _RIVAL = 0.25
@@ -27,7 +27,7 @@ _QUANTITY = re.compile(
 _SCALES = frozenset("hundred thousand million billion trillion".split())
 
 
-def rivals(question: str, sentences: Sequence[ReadSentence]) -> list[ReadSentence]:
+def find_conflicts(question: str, sentences: Sequence[RankedSentence]) -> list[RankedSentence]:
     """Sentences of other documents that answer with another value than the best one, at most two.
 
     Args:
@@ -41,7 +41,7 @@ def rivals(question: str, sentences: Sequence[ReadSentence]) -> list[ReadSentenc
     mine = _values(question, best.text)
     if not mine or not _covers(best, asked):
         return []
-    found: list[ReadSentence] = []
+    found: list[RankedSentence] = []
     for other in others:
         if len(found) == _MOST or other.score < _RIVAL * best.score:
             break
@@ -55,7 +55,7 @@ def rivals(question: str, sentences: Sequence[ReadSentence]) -> list[ReadSentenc
 
 def _values(question: str, text: str) -> frozenset[str]:
     """The values in a sentence that could answer: numbers with their unit, years, or names."""
-    match question_kind(question):
+    match answer_type(question):
         case "number":
             return _quantities(text) - _quantities(question)
         case "when":
@@ -89,12 +89,12 @@ def _differ(mine: frozenset[str], theirs: frozenset[str]) -> bool:
     return not units or any(value.rsplit(":", 1)[0] in units for value in theirs)
 
 
-def _covers(one: ReadSentence, asked: set[str]) -> bool:
+def _covers(one: RankedSentence, asked: set[str]) -> bool:
     there = set(content_stems(one.text)) | set(content_stems(one.hit.title))
     return len(asked & there) >= _COVERED * len(asked)
 
 
-def _alike(a: ReadSentence, b: ReadSentence) -> bool:
+def _alike(a: RankedSentence, b: RankedSentence) -> bool:
     one, other = (_plain_stems(s.text) for s in (a, b))
     return len(one & other) >= _ALIKE * min(len(one), len(other))
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
 from index.dates import MONTHS
-from index.tokenization import ASKING, words
+from index.tokenization import STOP_WORDS, words
 from rag.query.text_features import names, number_of, stem, years
 
 # In each row one word stands for another of it.
@@ -74,14 +74,14 @@ _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
 
 def contradicts(statement: str, sources: Sequence[str]) -> str:
     """How a statement says something else in its sources' own words; empty when it does not."""
-    if turned_round(statement, " ".join(sources)):
+    if has_antonym(statement, " ".join(sources)):
         return "turned round"
-    if exchanged(statement, sources):
+    if swapped_numbers(statement, sources):
         return "numbers exchanged"
-    return "rearranged" if rearranged(statement, sources) else ""
+    return "rearranged" if reordered_words(statement, sources) else ""
 
 
-def turned_round(statement: str, source: str) -> str | None:
+def has_antonym(statement: str, source: str) -> str | None:
     """The word by which a statement says the opposite of its source; None when there is none.
 
     It is one that the source lacks and that has an opposite in the source, not in the statement:
@@ -95,7 +95,7 @@ def turned_round(statement: str, source: str) -> str | None:
     return None
 
 
-def exchanged(statement: str, sources: Sequence[str]) -> tuple[str, str] | None:
+def swapped_numbers(statement: str, sources: Sequence[str]) -> tuple[str, str] | None:
     """Two numbers that stand the other way round in one of the sources; None when none do.
 
     "46 in favour and 523 against" of "523 were in favour, 46 against". Amounts are compared with
@@ -126,13 +126,13 @@ def _crossed(said: list[str], there: list[str], elsewhere: list[str]) -> tuple[s
     return None
 
 
-def rearranged(statement: str, sources: Sequence[str]) -> bool:
+def reordered_words(statement: str, sources: Sequence[str]) -> bool:
     """Whether words stand beside or around others than in one of the sources.
 
     "Ann of Oslo and Bob of Rome" for "Ann of Rome and Bob of Oslo": counted are neighbours,
     whichever comes first, among the words that are once in both; leaving words out adds none. And
     "Bob sued Ann" for "Ann sued Bob": two names have gone to the other side of a word between them.
-    Numbers and dates do not count (see `exchanged`), and a statement with `by` where the source has
+    Numbers and dates do not count (see `swapped_numbers`), and a statement with `by` where the source has
     none, or the reverse, is passed over: going from active to passive moves everything.
     """
     for source in sources:
@@ -160,7 +160,9 @@ def _names_cross(said: list[str], there: list[str], named: set[str]) -> bool:
 
 def _naming(text: str) -> list[str]:
     """Stems of the words that name something, but for numbers and months, as they come."""
-    kept = (w for w in words(text) if w not in ASKING and w not in MONTHS and not w[0].isdigit())
+    kept = (
+        w for w in words(text) if w not in STOP_WORDS and w not in MONTHS and not w[0].isdigit()
+    )
     return [stem(word) for word in kept]
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from rag.query.text_features import content_stems
-from rag.reader import ReadSentence
+from rag.reader import RankedSentence
 from rag.types import Evidence
 
-MOST = 6
+MAX_EVIDENCE = 6
 """Leading sentences at most: the sixth holds the answer in fewer than one question in a hundred."""
 # `[1] ` and the line's end
 _MARKER_TOKENS = 5
@@ -24,7 +24,7 @@ _LEANS = re.compile(
 
 
 def select(
-    sentences: Sequence[ReadSentence], count: Callable[[str], int], budget: int
+    sentences: Sequence[RankedSentence], count: Callable[[str], int], budget: int
 ) -> tuple[Evidence, ...]:
     """The best sentences that fit, numbered from 1, the best one last.
 
@@ -42,7 +42,7 @@ def select(
     told: list[set[str]] = []
     spent = 0
     for sentence in sentences:
-        if len(chosen) == MOST:
+        if len(chosen) == MAX_EVIDENCE:
             break
         stems = set(content_stems(sentence.text))
         cost = count(sentence.text) + _MARKER_TOKENS
@@ -62,7 +62,7 @@ def select(
     return tuple(replace(one, id=number) for number, one in enumerate(ordered, start=1))
 
 
-def continued(
+def reuse_prefix(
     before: Sequence[Evidence], chosen: tuple[Evidence, ...], count: Callable[[str], int], most: int
 ) -> tuple[Evidence, ...]:
     """The sentences for a follow-up, as a prompt that goes on where the one before ended.
@@ -77,7 +77,7 @@ def continued(
         count: tokens of a text in the model's own vocabulary.
         most: tokens for all the sentences together; `chosen` as it is when they would be more.
     """
-    best, known = _place(best_of(chosen)), {_place(one) for one in before}
+    best, known = _place(top(chosen)), {_place(one) for one in before}
     now = {_place(one): one for one in chosen}
     if 2 * len(known & now.keys()) < len(chosen):
         return chosen
@@ -94,17 +94,17 @@ def _place(one: Evidence) -> tuple[str, int, str]:
     return one.document_id, one.start, one.text
 
 
-def best_of(evidence: Sequence[Evidence]) -> Evidence:
+def top(evidence: Sequence[Evidence]) -> Evidence:
     """The sentence that answers best, among those chosen on their own account."""
     return max((one for one in evidence if one.lead), key=lambda one: one.score)
 
 
-def alone(sentence: ReadSentence) -> Evidence:
+def as_evidence(sentence: RankedSentence) -> Evidence:
     """A sentence as evidence outside the prompt, to be quoted beside the answer."""
     return _evidence(sentence, sentence.position, lead=True)
 
 
-def _leaned_on(sentence: ReadSentence, chosen: Sequence[Evidence]) -> Evidence | None:
+def _leaned_on(sentence: RankedSentence, chosen: Sequence[Evidence]) -> Evidence | None:
     """The sentence before a leaning one, unless it is there already or there is none."""
     if not sentence.position or not _LEANS.match(sentence.text.lstrip("\"'“‘(")):
         return None
@@ -115,7 +115,7 @@ def _leaned_on(sentence: ReadSentence, chosen: Sequence[Evidence]) -> Evidence |
     return None if there else before
 
 
-def _evidence(sentence: ReadSentence, position: int, *, lead: bool) -> Evidence:
+def _evidence(sentence: RankedSentence, position: int, *, lead: bool) -> Evidence:
     hit = sentence.hit
     one = hit.sentences[position]
     return Evidence(

@@ -38,7 +38,7 @@ _ORDER = re.compile(
 _LONGEST = 2_000  # characters; an order that stands later than that comes too late
 
 
-def gives_orders(text: str) -> bool:
+def looks_like_injection(text: str) -> bool:
     """Whether a sentence seems to tell a machine what to do; wrong now and then, at no cost."""
     visible = "".join(c for c in text[:_LONGEST] if c.isprintable() or c.isspace())
     return bool(_MARKUP.search(visible) or _ORDER.search(visible))

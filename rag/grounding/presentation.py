@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from index.tokenization import words
 from rag.grounding import evidence, support
-from rag.query.answer_type import listed, question_kind
+from rag.query.answer_type import answer_type, list_topic
 from rag.query.text_features import content_stems, names, numbers
-from rag.reader import ReadSentence
+from rag.reader import RankedSentence
 from rag.types import Evidence, Verified
 
 # A statement may rest on a sentence believed in at least this much as compared with the best one.
@@ -28,7 +28,9 @@ _PROSE: tuple[float, int] = (0.4, 2)
 _LONGEST_LIST, _LISTED = 8, 0.66
 
 
-def refusal(verified: Verified, shown: Sequence[Verified], best: Evidence, *, small: bool) -> str:
+def rejection_reason(
+    verified: Verified, shown: Sequence[Verified], best: Evidence, *, small: bool
+) -> str:
     """Why a checked statement is not shown all the same; empty when it is.
 
     A small model says a sentence once; a larger one may say two things from it. Both keep to the
@@ -43,14 +45,14 @@ def refusal(verified: Verified, shown: Sequence[Verified], best: Evidence, *, sm
     return "beside the point" if far else ""
 
 
-def whole(question: str, verified: Verified) -> Verified:
+def undo_lossy_shortening(question: str, verified: Verified) -> Verified:
     """The statement, or its sentence when shortening it has lost a fact."""
     if verified.quoted or not _loses_something(question, verified):
         return verified
     return support.quote(verified.evidence[0])
 
 
-def completed(
+def add_supporting_quotes(
     shown: Sequence[Verified],
     chosen: Sequence[Evidence],
     beside: Sequence[Evidence],
@@ -68,12 +70,12 @@ def completed(
         small: whether sentences nearly as good as the best are told as well; where a larger model
             has said nothing in its own words, they are too.
     """
-    best = evidence.best_of(chosen)
+    best = evidence.top(chosen)
     told = {_place(one) for verified in shown for one in verified.evidence}
     first = [best] if _place(best) not in told else []
     told |= set(map(_place, first))
     wordless = all(one.quoted for one in shown)
-    share, most = _PROSE if question_kind(question) in ("why", "other") else _VALUE
+    share, most = _PROSE if answer_type(question) in ("why", "other") else _VALUE
     close = [one for one in chosen if one.lead and one.score >= share * best.score]
     close = sorted((one for one in close if _place(one) not in told), key=lambda one: -one.score)
     more = {_place(one): one for one in [*close[: most if small or wordless else 0], *beside]}
@@ -83,15 +85,15 @@ def completed(
     return [*map(support.quote, first), *shown, *map(support.quote, last)]
 
 
-def members(question: str, sentences: Sequence[ReadSentence]) -> list[ReadSentence]:
+def list_items(question: str, sentences: Sequence[RankedSentence]) -> list[RankedSentence]:
     """The sentences of a list: those that hold most of what it is a list of, best first.
 
     Args:
         question: as searched for.
         sentences: from a wide reading, best first.
     """
-    wanted = set(content_stems(listed(question)))
-    found: list[ReadSentence] = []
+    wanted = set(content_stems(list_topic(question)))
+    found: list[RankedSentence] = []
     told: list[set[str]] = []
     for one in sentences:
         if len(found) == _LONGEST_LIST:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 
-from rag.query.answer_type import fits, question_kind
+from rag.query.answer_type import answer_type, has_answer_type
 
 _MONTH = (
     r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
@@ -58,7 +58,7 @@ def short_answer(question: str, sentence: str) -> str | None:
     Returns:
         A part of `sentence`, character for character.
     """
-    match question_kind(question):
+    match answer_type(question):
         case "number":
             found = _amounts(question, sentence)
         case "when" if not _ASIDE.search(question):
@@ -68,9 +68,11 @@ def short_answer(question: str, sentence: str) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def right_sort(question: str, text: str) -> bool:
+def has_asked_type(question: str, text: str) -> bool:
     """Whether words may answer at all: a number where one is asked for, a time likewise."""
-    return question_kind(question) not in ("number", "when") or fits(question, text) is True
+    return (
+        answer_type(question) not in ("number", "when") or has_answer_type(question, text) is True
+    )
 
 
 def in_dateline(text: str, sentence: str) -> bool:

@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 
 from rag.grounding.contradiction import contradicts
-from rag.grounding.injection import gives_orders
+from rag.grounding.injection import looks_like_injection
 from rag.query.text_features import content_stems, names, negations, numbers, stem
 from rag.types import Draft, Evidence, Verified
 
-ENOUGH = 0.7
+MIN_SUPPORT = 0.7
 """Share of a statement's content words that its sentences must hold. From the research notes'
 support measure: at .7 a statement paired with a wrong passage passes in under 1 of 20 cases."""
 
@@ -38,7 +38,9 @@ def support(statement: str, sources: Sequence[str]) -> float:
     return len(said & set(content_stems(source))) / len(said)
 
 
-def verify(draft: Draft, evidence: Sequence[Evidence], enough: float = ENOUGH) -> Verified | None:
+def verify(
+    draft: Draft, evidence: Sequence[Evidence], enough: float = MIN_SUPPORT
+) -> Verified | None:
     """The draft with evidence that carries it, the source's own words instead, or nothing.
 
     Keep it when the sentences it points at support it. Else point it at the sentence that supports
@@ -54,11 +56,11 @@ def verify(draft: Draft, evidence: Sequence[Evidence], enough: float = ENOUGH) -
     cited = tuple(by_id[i] for i in dict.fromkeys(draft.ids) if i in by_id)
     if cited and support(draft.text, [one.text for one in cited]) >= enough:
         needed = _needed(draft.text, cited)
-        ordering = next((one for one in needed if gives_orders(one.text)), None)
+        ordering = next((one for one in needed if looks_like_injection(one.text)), None)
         return quote(ordering) if ordering else Verified(draft.text, needed, False, "kept")
     best = max(evidence, key=lambda one: support(draft.text, [one.text]), default=None)
     if best is not None and support(draft.text, [best.text]) >= enough:
-        if gives_orders(best.text):
+        if looks_like_injection(best.text):
             return quote(best)
         return Verified(draft.text, (best,), False, "re-pointed")
     leads = [one for one in cited if one.lead]

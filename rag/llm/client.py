@@ -13,9 +13,9 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import NoReturn
 
-from index.system.subprocesses import Child, Empty, Gone, Message
+from index.system.subprocesses import Empty, Message, WorkerExited, WorkerProcess
 from rag.errors import ModelFailed, ModelMissing
-from rag.llm.generator import CONTEXT, ChatGenerator, Engine, PromptRead
+from rag.llm.generator import CONTEXT, ChatGenerator, Engine, PrefixReuse
 from rag.llm.generator import Message as Turn
 from rag.llm.model_files import ModelFile
 
@@ -31,7 +31,7 @@ _LONGEST = 50_000_000  # bytes of one message
 _CHARACTERS_PER_TOKEN = 2  # few, so that an estimate is rather too high
 
 
-class SupervisedGenerator(ChatGenerator):
+class LlamaClient(ChatGenerator):
     """A GGUF model on llama.cpp in a child process, which ends with this one.
 
     As `LlamaGenerator`: the same messages give the same text. A crash, a hang or an answer that
@@ -108,7 +108,7 @@ class ModelProcess:
         self._longest_count = counting
         self._worker = worker
         self._guard = Lock()  # of the three below
-        self._child: Child | None = None
+        self._child: WorkerProcess | None = None
         self._falls = 0
         self._off = ""
         self._counting = Lock()  # one count at a time; `ChatGenerator` sees to one text at a time
@@ -145,7 +145,7 @@ class ModelProcess:
 
     def write(
         self, prompt: Sequence[int], grammar: str, max_tokens: int, cancelled: Event
-    ) -> Iterator[PromptRead | str]:
+    ) -> Iterator[PrefixReuse | str]:
         """What it takes to read the prompt, then pieces of text; see `Engine`.
 
         Ends within a second when `cancelled` is set: the model is asked to stop, and when it does
@@ -162,13 +162,13 @@ class ModelProcess:
                 pieces += 1
                 yield str(message["piece"])
             elif "reused" in message:
-                yield PromptRead(int(message["reused"]))
+                yield PrefixReuse(int(message["reused"]))
             elif "done" in message:
                 self._falls = 0
             elif "begun" not in message:
                 self._complain(child, message)
 
-    def _written(self, child: Child, cancelled: Event) -> Iterator[Message]:
+    def _written(self, child: WorkerProcess, cancelled: Event) -> Iterator[Message]:
         """What the child says until it is done, in time; it stops early when asked to."""
         end = time.monotonic() + self._deadline
         begun = late = stopping = False
@@ -182,7 +182,7 @@ class ModelProcess:
                 message = child.receive(_POLL, "written")
             except Empty:
                 message = {}
-            except Gone as gone:
+            except WorkerExited as gone:
                 if stopping and not late:
                     self._drop(child)
                     return
@@ -220,15 +220,15 @@ class ModelProcess:
                 self._complain(child, message)
             return [int(token) for token in message["tokens"]]
 
-    def _counted(self, child: Child, seconds: float) -> Message | None:
+    def _counted(self, child: WorkerProcess, seconds: float) -> Message | None:
         try:
             return child.receive(seconds, "tokens")
         except Empty:
             return None
-        except Gone as gone:
+        except WorkerExited as gone:
             self._fall(child, _how(gone, self._model.path))
 
-    def _give_up(self, child: Child) -> NoReturn:
+    def _give_up(self, child: WorkerProcess) -> NoReturn:
         """A model whose chat format never ends is never asked again."""
         with self._guard:
             self._off = (
@@ -238,7 +238,7 @@ class ModelProcess:
         self._drop(child)
         raise ModelMissing(self._off)
 
-    def _ready(self) -> Child:
+    def _ready(self) -> WorkerProcess:
         with self._guard:
             if self._off:
                 raise ModelMissing(self._off)
@@ -247,7 +247,7 @@ class ModelProcess:
                 self._child = None
             if self._child is None:
                 try:
-                    self._child = Child(
+                    self._child = WorkerProcess(
                         self._worker,
                         self._arguments,
                         channels=("written", "tokens"),
@@ -260,7 +260,7 @@ class ModelProcess:
                     ) from None
             return self._child
 
-    def _complain(self, child: Child, message: Message) -> NoReturn:
+    def _complain(self, child: WorkerProcess, message: Message) -> NoReturn:
         """The child's own words for what went wrong."""
         if "missing" in message:
             self._drop(child)
@@ -268,7 +268,7 @@ class ModelProcess:
         trace = RuntimeError(str(message.get("trace", "it wrote more than it was asked for")))
         self._fall(child, f"it failed: {message.get('failed', trace)}", trace)
 
-    def _fall(self, child: Child, how: str, cause: Exception | None = None) -> NoReturn:
+    def _fall(self, child: WorkerProcess, how: str, cause: Exception | None = None) -> NoReturn:
         """End a child that crashed or hung, count that, and say so."""
         with self._guard:
             if self._child is child:  # else somebody else saw it before
@@ -285,14 +285,14 @@ class ModelProcess:
             f"the language model failed ({how}); it is started again for the next question"
         ) from cause
 
-    def _drop(self, child: Child) -> None:
+    def _drop(self, child: WorkerProcess) -> None:
         with self._guard:
             if self._child is child:
                 self._child = None
         child.end()
 
 
-def _how(gone: Gone, model: Path) -> str:
+def _how(gone: WorkerExited, model: Path) -> str:
     """How a child ended, in one line, with what to do where something can be done."""
     if str(gone).endswith("SIGKILL"):
         needed, free = model.stat().st_size if model.is_file() else 0, _free_memory()

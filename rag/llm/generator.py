@@ -19,7 +19,7 @@ from rag.errors import ModelFailed, ModelMissing
 from rag.llm import gguf
 from rag.llm.grammar import pointer_grammar
 from rag.llm.model_files import ModelFile, unusable
-from rag.llm.queue import Turns, Waiting
+from rag.llm.queue import FairLock, QueuePosition
 from rag.llm.tokenizer import Tokenizer, load_tokenizer
 
 IM_START, IM_END = "<|im_start|>", "<|im_end|>"
@@ -42,7 +42,7 @@ class Message(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class PromptRead:
+class PrefixReuse:
     """How a model comes by a prompt."""
 
     reused: int
@@ -75,13 +75,13 @@ class Generator(Protocol):
         ids: Sequence[int],
         max_tokens: int,
         stop: Callable[[], bool] | None = None,
-        on_prompt: Callable[[PromptRead], None] | None = None,
+        on_prompt: Callable[[PrefixReuse], None] | None = None,
     ) -> Iterator[str]:
         r"""Pieces of one to three lines `[id] statement\n`, each id one of `ids`.
 
         The last line is cut short when `max_tokens` is reached or `stop()` turns true. `on_prompt`
         is called before the first piece, by a generator that keeps a cache. A piece is empty, and
-        a `Waiting`, whenever another number of answers comes before this one.
+        a `QueuePosition`, whenever another number of answers comes before this one.
         """
 
 
@@ -113,7 +113,7 @@ class Engine(Protocol):
 
     def write(
         self, prompt: Sequence[int], grammar: str, max_tokens: int, cancelled: Event
-    ) -> Iterator[PromptRead | str]:
+    ) -> Iterator[PrefixReuse | str]:
         """What it takes to read the prompt, then pieces of text.
 
         Each token is the likeliest that the grammar allows.
@@ -141,7 +141,7 @@ class ChatGenerator:
         self.context_tokens = context_tokens
         self.small = model.path.is_file() and model.path.stat().st_size < SMALL
         self._model = model
-        self._turns = Turns()  # one Llama is not thread-safe
+        self._turns = FairLock()  # one Llama is not thread-safe
 
     def load(self) -> None:
         """Make ready to write: see to whatever the first answer would wait for."""
@@ -162,7 +162,7 @@ class ChatGenerator:
         ids: Sequence[int],
         max_tokens: int,
         stop: Callable[[], bool] | None = None,
-        on_prompt: Callable[[PromptRead], None] | None = None,
+        on_prompt: Callable[[PrefixReuse], None] | None = None,
     ) -> Iterator[str]:
         r"""Pieces of one to three lines `[id] statement\n`; see `Generator.stream`.
 
@@ -189,14 +189,14 @@ class ChatGenerator:
         grammar: str,
         max_tokens: int,
         stop: Callable[[], bool] | None,
-        on_prompt: Callable[[PromptRead], None] | None,
+        on_prompt: Callable[[PrefixReuse], None] | None,
     ) -> Iterator[str]:
         """What a thread of its own writes.
 
         The thread, not the caller, holds the model: a caller that loses interest in the middle of
         an answer and never comes back cannot keep everyone else waiting.
         """
-        pieces: SimpleQueue[PromptRead | str | Exception | None] = SimpleQueue()
+        pieces: SimpleQueue[PrefixReuse | str | Exception | None] = SimpleQueue()
         cancelled = Event()
         turn, ahead = self._turns.join(), 0
 
@@ -222,7 +222,7 @@ class ChatGenerator:
                     piece = pieces.get(timeout=_POLL)
                 except Empty:
                     if turn.ahead != ahead:
-                        yield Waiting(ahead := turn.ahead)
+                        yield QueuePosition(ahead := turn.ahead)
                     continue
                 if piece is None:
                     return

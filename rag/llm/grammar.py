@@ -38,7 +38,7 @@ def pointer_grammar(ids: Sequence[int], lines: int = _LINES) -> str:
     )
 
 
-def said_enough(text: str) -> bool:
+def is_complete(text: str) -> bool:
     """Whether all lines are written, or one of them says what another has said."""
     statements = [line.partition("] ")[2] for line in text.split("\n")[:-1]]
     return len(statements) >= _LINES or len(set(statements)) < len(statements)

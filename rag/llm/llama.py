@@ -26,10 +26,10 @@ from rag.llm.generator import (
     ChatGenerator,
     Engine,
     Message,
-    PromptRead,
+    PrefixReuse,
     chatml,
 )
-from rag.llm.grammar import repeats, said_enough
+from rag.llm.grammar import is_complete, repeats
 from rag.llm.model_files import ModelFile, one_line, unusable, verify
 
 # Prompt tokens read at a time. SmolLM2-135M on one AVX2 core: 186 tokens/s by 32, 229 by 64, 249
@@ -59,9 +59,9 @@ class LlamaGenerator(ChatGenerator):
         with self._loading:
             if self._loaded is None:
                 verify(self._model.path, self._model.sha256)
-                from rag.llm.quantization import fastest  # which times this very class
+                from rag.llm.quantization import fastest_variant  # which times this very class
 
-                path = fastest(self._model.path, self._model.sha256, self._threads)
+                path = fastest_variant(self._model.path, self._model.sha256, self._threads)
                 self._loaded = Llama(path, self._threads, self.context_tokens)
             return self._loaded
 
@@ -167,7 +167,7 @@ class Llama:
 
     def write(
         self, prompt: Sequence[int], grammar: str, max_tokens: int, cancelled: Event
-    ) -> Iterator[PromptRead | str]:
+    ) -> Iterator[PrefixReuse | str]:
         """What it takes to read the prompt, then pieces of text; see `Engine`."""
         api = self._api
         sampler = api.llama_sampler_init_grammar(self._vocab, grammar.encode(), b"root")
@@ -180,11 +180,11 @@ class Llama:
 
     def _write(
         self, prompt: Sequence[int], sampler: Any, max_tokens: int, cancelled: Event
-    ) -> Iterator[PromptRead | str]:
+    ) -> Iterator[PrefixReuse | str]:
         decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a letter may be many tokens
         text, tokens = "", list[int]()
         kept = self._keep_shared(prompt)
-        yield PromptRead(reused=kept)
+        yield PrefixReuse(reused=kept)
         ready = self._take_in(prompt, kept, cancelled)
         while ready and not cancelled.is_set() and len(tokens) < max_tokens:
             if tokens:
@@ -198,7 +198,7 @@ class Llama:
             text += piece
             if piece:
                 yield piece
-            if said_enough(text) or repeats(tokens):
+            if is_complete(text) or repeats(tokens):
                 return
 
     def read(self, prompt: Sequence[int]) -> None:

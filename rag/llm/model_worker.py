@@ -9,12 +9,12 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
 
-from index.system.subprocesses import Message, Parent
+from index.system.subprocesses import Message, WorkerChannel
 from rag.errors import ModelMissing
-from rag.llm.generator import Engine, PromptRead
+from rag.llm.generator import Engine, PrefixReuse
 from rag.llm.llama import Llama
 from rag.llm.model_files import verify
-from rag.llm.quantization import fastest
+from rag.llm.quantization import fastest_variant
 
 LONGEST = 50_000_000  # bytes of one message
 
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str]) -> None:
 
     def load() -> Engine:
         verify(Path(path), sha256)
-        best = fastest(Path(path), sha256, int(threads))
+        best = fastest_variant(Path(path), sha256, int(threads))
         return Llama(best, int(threads), int(context_tokens))
 
     serve(load)
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def serve(load: Callable[[], Engine]) -> None:
     """Do what the parent says. It is heard all the time; a thread of its own writes."""
-    parent = Parent(LONGEST)
+    parent = WorkerChannel(LONGEST)
     inbox = parent.inbox()
     engine, jobs, cancelled = _Loaded(load), SimpleQueue[Message](), Event()
     Thread(target=_work, args=(engine, jobs, cancelled, parent), daemon=True).start()
@@ -64,7 +64,9 @@ class _Loaded:
             return self._engine
 
 
-def _work(engine: _Loaded, jobs: SimpleQueue[Message], cancelled: Event, parent: Parent) -> None:
+def _work(
+    engine: _Loaded, jobs: SimpleQueue[Message], cancelled: Event, parent: WorkerChannel
+) -> None:
     """Write one answer after the other; a thread of its own."""
     with suppress(Exception):  # it comes again with the first job, and is told then
         engine()
@@ -74,14 +76,14 @@ def _work(engine: _Loaded, jobs: SimpleQueue[Message], cancelled: Event, parent:
             engine()
             parent.say({"channel": "written", "begun": True})
             for one in engine().write(job["prompt"], job["grammar"], job["max_tokens"], cancelled):
-                said = {"reused": one.reused} if isinstance(one, PromptRead) else {"piece": one}
+                said = {"reused": one.reused} if isinstance(one, PrefixReuse) else {"piece": one}
                 parent.say({"channel": "written", **said})
             parent.say({"channel": "written", "done": True})
         except Exception as error:
             parent.say({"channel": "written", **_complaint(error)})
 
 
-def _tokens(engine: _Loaded, request: Message, parent: Parent) -> None:
+def _tokens(engine: _Loaded, request: Message, parent: WorkerChannel) -> None:
     try:
         loaded = engine()
         parent.say({"channel": "tokens", "begun": True})

@@ -28,13 +28,13 @@ from index.system.checksums import sha256
 from index.system.files import cache_folder, replacing_folder
 from rag.llm import llama
 
-FORMS = ("Q4_0", "Q8_0")
+VARIANTS = ("Q4_0", "Q8_0")
 _CHOICE = "choice.json"
 # Another form must be this much faster than the file as it is, which is nearest to the original.
 _WORTH = 1.2
 
 
-def fastest(
+def fastest_variant(
     path: Path,
     expected: str,
     threads: int,
@@ -76,18 +76,18 @@ def _kept(folder: Path, shipped: Path) -> Path | None:
     if not form:
         return shipped
     path = folder / f"{form}.gguf"
-    return path if form in FORMS and path.is_file() and sha256(path) == digest else None
+    return path if form in VARIANTS and path.is_file() and sha256(path) == digest else None
 
 
 def _chosen(folder: Path, shipped: Path, threads: int, speed: Callable[[Path, int], float]) -> Path:
     """Make and time the forms; keep the fastest, and what was found."""
     with replacing_folder(folder) as trial:
         speeds = {"": speed(shipped, threads) * _WORTH}
-        for form in FORMS:
+        for form in VARIANTS:
             llama.requantise(shipped, trial / f"{form}.gguf", form)
             speeds[form] = speed(trial / f"{form}.gguf", threads)
         best = max(speeds, key=lambda form: speeds[form])
-        for form in FORMS:
+        for form in VARIANTS:
             if form != best:
                 (trial / f"{form}.gguf").unlink()
         digest = sha256(trial / f"{best}.gguf") if best else ""

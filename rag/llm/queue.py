@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import Condition
 
 
-class Waiting(str):
+class QueuePosition(str):
     """A piece of text with nothing in it yet: its answer waits for its turn.
 
     Who only joins pieces need not know of it.
@@ -14,34 +14,34 @@ class Waiting(str):
     ahead: int
     """How many answers are written before this one; 0 when it is being written."""
 
-    def __new__(cls, ahead: int) -> Waiting:
+    def __new__(cls, ahead: int) -> QueuePosition:
         """No text, and how many come before."""
         piece = super().__new__(cls)
         piece.ahead = ahead
         return piece
 
 
-class Turns:
+class FairLock:
     """A line of people before something that only one of them can use."""
 
     def __init__(self) -> None:
         """Nobody is there yet."""
-        self.line: list[Turn] = []
+        self.line: list[Ticket] = []
         """The first one has its turn."""
         self.moved = Condition()
 
-    def join(self) -> Turn:
+    def join(self) -> Ticket:
         """A place at the end of the line; whoever takes one has to end it."""
-        turn = Turn(self)
+        turn = Ticket(self)
         with self.moved:
             self.line.append(turn)
         return turn
 
 
-class Turn:
+class Ticket:
     """A place in a line."""
 
-    def __init__(self, turns: Turns) -> None:
+    def __init__(self, turns: FairLock) -> None:
         """Made by `Turns.join`."""
         self._turns = turns
 

@@ -12,9 +12,9 @@ from typing import Literal
 from index.tokenization import words
 from rag.query.text_features import dates, names, numbers
 
-Kind = Literal["number", "when", "who", "where", "why", "other"]
+AnswerType = Literal["number", "when", "who", "where", "why", "other"]
 
-_FORMS: tuple[tuple[Kind, str], ...] = (
+_FORMS: tuple[tuple[AnswerType, str], ...] = (
     (
         "number",
         r"\bhow (?:many|much|old|long|far|large|big|high|tall|often)\b"
@@ -63,7 +63,7 @@ def asks_for_list(question: str) -> bool:
     return _LIST.search(question) is not None
 
 
-def listed(question: str) -> str:
+def list_topic(question: str) -> str:
     """What is to be listed: the question without the words that ask for a list and name its kind.
 
     "Which cities hosted AI summits?" is a list of whatever hosted AI summits.
@@ -71,15 +71,15 @@ def listed(question: str) -> str:
     return _LIST.sub(" ", question, count=1)
 
 
-def question_kind(question: str) -> Kind:
+def answer_type(question: str) -> AnswerType:
     """What an answer to this question should look like."""
     return next((kind for kind, pattern in _KINDS if pattern.search(question)), "other")
 
 
-def fits(question: str, text: str) -> bool | None:
+def has_answer_type(question: str, text: str) -> bool | None:
     """Whether a text has something new of the kind asked for; None when any kind will do."""
     asked = set(words(question))
-    match question_kind(question):
+    match answer_type(question):
         case "number":
             return bool(numbers(text) - numbers(question))
         case "when":

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from index.tokenization import ASKING, words
+from index.tokenization import STOP_WORDS, words
 from rag.query.text_features import dates, names
 
 History = Sequence[tuple[str, str]]
@@ -36,14 +36,14 @@ _TURNS, _NAMES = 4, 6
 _STANDS_ALONE = 2
 
 
-def resolve(question: str, history: History) -> tuple[str, ...]:
+def query_variants(question: str, history: History) -> tuple[str, ...]:
     """The forms in which to search for a question, the one as typed first.
 
     One form when there is no history or the question stands on its own. Else two more: with the
     content words of the questions before it, back to one that stands alone, and with the names in
     the last answer. The form that the documents answer best counts.
     """
-    if not history or not leans(question):
+    if not history or not needs_context(question):
         return (question,)
     mine = set(words(question))
     asked = [word for word in _asked(history) if word not in mine]
@@ -61,8 +61,8 @@ def _asked(history: History) -> list[str]:
     """Content words of the last question that stood alone and of what leaned on it, in order."""
     found: list[str] = []
     for asked, _ in reversed(history[-_TURNS:]):
-        found = [word for word in words(asked) if word not in ASKING] + found
-        if not leans(asked):
+        found = [word for word in words(asked) if word not in STOP_WORDS] + found
+        if not needs_context(asked):
             break
     return list(dict.fromkeys(found))
 
@@ -73,7 +73,7 @@ def _told(answer: str) -> list[str]:
     return list(dict.fromkeys(word for word in words(answer) if word in there))[:_NAMES]
 
 
-def speaker_of(question: str) -> tuple[str, frozenset[str]] | None:
+def attribution_of(question: str) -> tuple[str, frozenset[str]] | None:
     """A question without the words that name its source, and that source's words; None without.
 
     "How many are there, according to Li Junru?" asks for a number; who gave it may stand in another
@@ -83,19 +83,19 @@ def speaker_of(question: str) -> tuple[str, frozenset[str]] | None:
     if found is None:
         return None
     rest = (question[: found.start()] + question[found.end() :]).strip(" ,")
-    named = frozenset(word for word in words(found.group(1)) if word not in ASKING)
+    named = frozenset(word for word in words(found.group(1)) if word not in STOP_WORDS)
     return (rest, named) if named and any(c.isalnum() for c in rest) else None
 
 
-def about_what(history: History) -> str:
+def topic_question(history: History) -> str:
     """The last question that stood alone: what the talk has been about since."""
-    alone = [asked for asked, _ in history[-_TURNS:] if not leans(asked)]
+    alone = [asked for asked, _ in history[-_TURNS:] if not needs_context(asked)]
     return alone[-1] if alone else history[-1][0]
 
 
-def leans(question: str) -> bool:
+def needs_context(question: str) -> bool:
     """Whether a question needs the turns before it to be understood."""
-    content = [word for word in words(question) if word not in ASKING]
+    content = [word for word in words(question) if word not in STOP_WORDS]
     if len(content) < _STANDS_ALONE:
         return True
     return bool(_LEANS.search(question)) and not names(question)

@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 
 from index.dates import MONTHS
-from index.tokenization import ASKING, words
+from index.tokenization import STOP_WORDS, words
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _NAME = re.compile(r"[^\W\d_a-z][\w’'&.-]*")
@@ -57,7 +57,7 @@ def stem(word: str) -> str:
 @lru_cache(maxsize=1024)
 def content_stems(text: str) -> tuple[str, ...]:
     """Stems of the words that name something, in order, repeated as often as they occur."""
-    return tuple(stem(word) for word in words(text) if word not in ASKING)
+    return tuple(stem(word) for word in words(text) if word not in STOP_WORDS)
 
 
 @lru_cache(maxsize=1024)
@@ -89,7 +89,7 @@ def names(text: str) -> frozenset[str]:
         first = _opens_sentence(text, match.start())
         if first and (token[1:].islower() or len(token) == 1):
             continue
-        if len(plain) > 1 and plain not in ASKING:
+        if len(plain) > 1 and plain not in STOP_WORDS:
             found.add(plain)
     return frozenset(found)
 
@@ -107,7 +107,7 @@ def years(text: str) -> frozenset[str]:
 def in_english(text: str) -> bool:
     """Whether a text of some length is English: every third word of English only joins others."""
     found = words(text)
-    return sum(word in ASKING for word in found) >= _ENGLISH * len(found)
+    return sum(word in STOP_WORDS for word in found) >= _ENGLISH * len(found)
 
 
 def negations(text: str) -> int:

@@ -40,7 +40,7 @@ _EVENT = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Time:
+class TimeScope:
     """What a question says about time."""
 
     relation: Relation
@@ -48,7 +48,7 @@ class Time:
     """ISO date it refers to, `2024`, `2024-10` or `2024-10-08`; empty for `newest` and `oldest`."""
 
 
-def time_of(question: str, date_of: Callable[[str], str] = lambda event: "") -> Time | None:
+def time_scope(question: str, date_of: Callable[[str], str] = lambda event: "") -> TimeScope | None:
     """The time a question asks about; None when it names none.
 
     Args:
@@ -57,10 +57,10 @@ def time_of(question: str, date_of: Callable[[str], str] = lambda event: "") -> 
     """
     for relation, form in _FORMS.items():
         if found := form.search(question):
-            return Time(relation, parse_date(found["date"]) or found["year"])
+            return TimeScope(relation, parse_date(found["date"]) or found["year"])
     if found := _EVENT.search(question):
         date = date_of(found["event"])
-        return Time(cast(Relation, found["relation"].lower()), date) if date else None
+        return TimeScope(cast(Relation, found["relation"].lower()), date) if date else None
     if _NEWEST.search(question):
-        return Time("newest")
-    return Time("oldest") if _OLDEST.search(question) else None
+        return TimeScope("newest")
+    return TimeScope("oldest") if _OLDEST.search(question) else None

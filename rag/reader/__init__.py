@@ -6,7 +6,7 @@ network that reads the best passages with the question (`close.py`, `network.py`
 `python -m rag.training.train_span_reader`; what it reaches is in `CARD.md`.
 """
 
-from rag.reader.ranker import Reader
-from rag.types import Reading, ReadSentence, Within
+from rag.reader.ranker import Ranker
+from rag.types import RankedSentence, Ranking, SearchScope
 
-__all__ = ["ReadSentence", "Reader", "Reading", "Within"]
+__all__ = ["RankedSentence", "Ranker", "Ranking", "SearchScope"]

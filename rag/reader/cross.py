@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.reader.ranker import softmax
-from rag.types import Reading
+from rag.types import Ranking
 
 SENTENCES = 24
 """Sentences that are read closely: the first rung's best. Most hold the answer far above that."""
@@ -29,7 +29,7 @@ class Scorer(Protocol):
         ...
 
 
-class CrossReader:
+class CrossEncoderReranker:
     """Divides the belief in the first rung's best sentences as a cross-encoder says."""
 
     certain = inf  # it says nothing about where in a sentence the answer stands
@@ -38,7 +38,7 @@ class CrossReader:
         """Order by these scores."""
         self._scorer = scorer
 
-    def read(self, question: str, reading: Reading) -> Reading:
+    def read(self, question: str, reading: Ranking) -> Ranking:
         """The reading in another order; the belief in the other sentences stays what it was."""
         best, others = reading.sentences[:SENTENCES], reading.sentences[SENTENCES:]
         kept = sum(one.score for one in best)

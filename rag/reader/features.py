@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from index.tokenization import ASKING, words
-from rag.query.answer_type import fits
+from index.tokenization import STOP_WORDS, words
+from rag.query.answer_type import has_answer_type
 from rag.query.text_features import content_stems, names, numbers, stem, years
 
 Matrix = NDArray[np.float32]
@@ -73,7 +73,7 @@ class Candidate:
     """For each of the question's word pieces the best cosine in this sentence."""
 
 
-def take_apart(text: str, rarity: Mapping[str, float], pieces: Sequence[str]) -> Question:
+def analyze(text: str, rarity: Mapping[str, float], pieces: Sequence[str]) -> Question:
     """A question ready to be compared with sentences.
 
     Args:
@@ -83,11 +83,14 @@ def take_apart(text: str, rarity: Mapping[str, float], pieces: Sequence[str]) ->
     """
     weights: dict[str, float] = {}
     for word in words(text):
-        if word not in ASKING:
+        if word not in STOP_WORDS:
             weights[stem(word)] = max(weights.get(stem(word), 0.0), rarity.get(word, 1.0))
     total = sum(weights.values())
     telling = np.array(
-        [piece.startswith("##") or (piece.isalnum() and piece not in ASKING) for piece in pieces],
+        [
+            piece.startswith("##") or (piece.isalnum() and piece not in STOP_WORDS)
+            for piece in pieces
+        ],
         dtype=bool,
     )
     return Question(
@@ -130,7 +133,7 @@ def _own(question: Question, one: Candidate) -> list[float]:
         _share(question.names, named | set(words(one.text)) | told_by),
         _share(question.names, set(words(one.passage)) | set(words(one.title)) | told_by),
         _share(question.numbers, numbered),
-        _FIT[fits(question.text, one.text)],
+        _FIT[has_answer_type(question.text, one.text)],
         one.passage_score,
         one.dense,
         one.bm25 / (one.bm25 + 10.0),

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from rag.query.answer_type import fits
+from rag.query.answer_type import has_answer_type
 from rag.query.text_features import content_stems, numbers, years
-from rag.query.time_scope import Time
-from rag.reader import Reading, ReadSentence
+from rag.query.time_scope import TimeScope
+from rag.reader import RankedSentence, Ranking
 
 # Belief in a sentence that was quoted in the turn before, and in one of other documents than the
 # talk has been about. Hand-set on the conversations of tests/rag/test_real_follow_ups.py.
 _REPEATED, _ELSEWHERE = 0.3, 0.5
 
 
-def speaks_to(question: str, reading: Reading, here: Collection[str]) -> float:
+def relevance_to_follow_up(question: str, reading: Ranking, here: Collection[str]) -> float:
     """How far a reading answers the follow-up itself rather than what was carried along, in [0, 1].
 
     Carried words are answered well by what was said already. What is asked now is in the
@@ -36,7 +36,7 @@ def speaks_to(question: str, reading: Reading, here: Collection[str]) -> float:
     return (1 + held) / 2 * (1.0 if best.hit.document_id in here else _ELSEWHERE)
 
 
-def fresh(question: str, reading: Reading, told: str, here: Collection[str]) -> Reading:
+def penalize_repeats(question: str, reading: Ranking, told: str, here: Collection[str]) -> Ranking:
     """The reading with belief moved to what the talk is about and has not said yet.
 
     "When was it?" may be answered by the sentence quoted before, "What did he say?" is not: a
@@ -50,9 +50,9 @@ def fresh(question: str, reading: Reading, told: str, here: Collection[str]) -> 
     """
     own = set(content_stems(question))
 
-    def weight(one: ReadSentence) -> float:
+    def weight(one: RankedSentence) -> float:
         again = " ".join(one.text.split()) in told
-        answers = fits(question, one.text) and own <= set(content_stems(one.text))
+        answers = has_answer_type(question, one.text) and own <= set(content_stems(one.text))
         repeated = _REPEATED if again and not answers else 1.0
         return repeated * (1.0 if one.hit.document_id in here else _ELSEWHERE)
 
@@ -68,7 +68,9 @@ _WITHIN_REACH = 0.25
 _WRONG_TIME = 0.2
 
 
-def weigh(sentences: Sequence[ReadSentence], time: Time | None) -> tuple[ReadSentence, ...]:
+def rerank_by_time(
+    sentences: Sequence[RankedSentence], time: TimeScope | None
+) -> tuple[RankedSentence, ...]:
     """The sentences with belief moved to those of the time asked for, best first again."""
     if time is None or not sentences:
         return tuple(sentences)
@@ -86,7 +88,7 @@ def weigh(sentences: Sequence[ReadSentence], time: Time | None) -> tuple[ReadSen
     return tuple(sorted(weighed, key=lambda one: -one.score))
 
 
-def _suits(one: ReadSentence, time: Time) -> bool:
+def _suits(one: RankedSentence, time: TimeScope) -> bool:
     """Whether a sentence may be about a time: by its own years, else by its document's date."""
     own = sorted(years(one.text))
     if time.relation == "in":

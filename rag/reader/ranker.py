@@ -15,9 +15,9 @@ from index import Hit
 from index.library import Library
 from index.tokenization import has_cjk, words
 from rag.query.text_features import in_english
-from rag.reader.features import NAMES, Candidate, Matrix, Question, features, take_apart
+from rag.reader.features import NAMES, Candidate, Matrix, Question, analyze, features
 from rag.reader.gate_features import GATE_NAMES, gate_features
-from rag.types import EVERYWHERE, Reading, ReadSentence, Within
+from rag.types import EVERYWHERE, RankedSentence, Ranking, SearchScope
 
 # Passages read closely, and sentences in them at most: 48, or 3 a passage when many are read.
 _PASSAGES, _SENTENCES, _EACH = 6, 48, 3
@@ -30,7 +30,7 @@ _OTHER_LANGUAGE = 1.4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Examined:
+class Candidates:
     """A question and the sentences that may answer it, with what can be seen of each."""
 
     question: Question
@@ -53,7 +53,7 @@ class Coefficients:
     gate_bias: float
 
 
-class Reader:
+class Ranker:
     """Reads the best hits closely; what it needs of the encoder is in the hits already."""
 
     def __init__(self, library: Library) -> None:
@@ -61,8 +61,13 @@ class Reader:
         self._library = library
 
     def read(
-        self, question: str, hits: Sequence[Hit], within: Within = EVERYWHERE, *, wide: bool = False
-    ) -> Reading:
+        self,
+        question: str,
+        hits: Sequence[Hit],
+        within: SearchScope = EVERYWHERE,
+        *,
+        wide: bool = False,
+    ) -> Ranking:
         """The sentences of the best hits, best answer first, and whether any answers.
 
         Args:
@@ -73,14 +78,14 @@ class Reader:
         """
         seen = self.examine(question, hits, within, wide=wide)
         if not seen.places:
-            return Reading((), 0.0)
-        judge = by_words if has_cjk(question) else first_rung
+            return Ranking((), 0.0)
+        judge = score_lexical if has_cjk(question) else score_linear
         _, scores, logit = judge(seen)
-        if judge is first_rung and not in_english(" ".join(hit.text for hit in hits[:_PASSAGES])):
+        if judge is score_linear and not in_english(" ".join(hit.text for hit in hits[:_PASSAGES])):
             logit += _OTHER_LANGUAGE
         order = np.argsort(-scores, kind="stable")
         belief = softmax(scores)
-        return Reading(
+        return Ranking(
             tuple(_read(seen, int(i), float(belief[i])) for i in order),
             float(1.0 / (1.0 + np.exp(-logit))),
         )
@@ -89,10 +94,10 @@ class Reader:
         self,
         question: str,
         hits: Sequence[Hit],
-        within: Within = EVERYWHERE,
+        within: SearchScope = EVERYWHERE,
         *,
         wide: bool = False,
-    ) -> Examined:
+    ) -> Candidates:
         """Everything there is to see, before anything is weighed."""
         most = len(hits) if wide else _PASSAGES
         places = _places(hits[:most], max(_SENTENCES, _EACH * most))
@@ -100,12 +105,12 @@ class Reader:
             words(question), documents=within.documents, dates=within.dates
         )
         pieces = self._library.question(question).pieces
-        taken = take_apart(question, rarity, pieces)
-        return Examined(taken, places, features(taken, [_candidate(*place) for place in places]))
+        taken = analyze(question, rarity, pieces)
+        return Candidates(taken, places, features(taken, [_candidate(*place) for place in places]))
 
 
-def first_rung(
-    seen: Examined,
+def score_linear(
+    seen: Candidates,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     """What the fitted numbers say of the candidates, of which there is at least one.
 
@@ -123,8 +128,8 @@ def first_rung(
     return standard, scores, float(logit + fitted.gate_bias)
 
 
-def by_words(seen: Examined) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """As `first_rung`, for scripts that the encoder hardly knows: only words are looked at.
+def score_lexical(seen: Candidates) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """As `score_linear`, for scripts that the encoder hardly knows: only words are looked at.
 
     The fitted numbers come from English and weigh vectors that say nothing about Chinese. With
     them 58 % of 60 XQuAD-zh questions had the right sentence first, so 68 %; the round numbers
@@ -144,10 +149,10 @@ def softmax(nats: NDArray[np.float64]) -> NDArray[np.float64]:
     return share
 
 
-def _read(seen: Examined, i: int, belief: float) -> ReadSentence:
+def _read(seen: Candidates, i: int, belief: float) -> RankedSentence:
     hit, position = seen.places[i]
     one = hit.sentences[position]
-    return ReadSentence(hit, position, one.start, one.end, one.text, belief)
+    return RankedSentence(hit, position, one.start, one.end, one.text, belief)
 
 
 def _candidate(hit: Hit, position: int) -> Candidate:

@@ -7,15 +7,15 @@ from typing import Protocol
 
 from index.embedding.encoder import Encoder
 from index.embedding.torch_backend import CrossEncoder
-from rag.reader.cross import CrossReader
-from rag.reader.span_model import TrainedNetwork
-from rag.reader.span_reader import CloseReader, fitted
-from rag.types import Reading
+from rag.reader.cross import CrossEncoderReranker
+from rag.reader.span_model import SpanModel
+from rag.reader.span_reader import SpanReader, calibration
+from rag.types import Ranking
 
 OWN, NONE = "own", "none"
 
 
-class SecondRung(Protocol):
+class Reranker(Protocol):
     """Reads the best sentences of a reading again."""
 
     @property
@@ -23,12 +23,12 @@ class SecondRung(Protocol):
         """A short answer is shown when its sentence's score times `likely` is at least this."""
         ...
 
-    def read(self, question: str, reading: Reading) -> Reading:
+    def read(self, question: str, reading: Ranking) -> Ranking:
         """The reading in a new order; of at least one sentence."""
         ...
 
 
-def close_reader(choice: str, encoder: Encoder, threads: int) -> SecondRung | None:
+def load_reranker(choice: str, encoder: Encoder, threads: int) -> Reranker | None:
     """The close reader for a library of this encoder; nothing is loaded yet.
 
     None when there shall be none, and for our own when the encoder is another one than it grew
@@ -42,14 +42,14 @@ def close_reader(choice: str, encoder: Encoder, threads: int) -> SecondRung | No
     Raises:
         ModelMissing: when there is no such cross-encoder.
     """
-    if choice == NONE or (choice == OWN and encoder.identity.revision != fitted().encoder):
+    if choice == NONE or (choice == OWN and encoder.identity.revision != calibration().encoder):
         return None
     if choice != OWN:
-        return CrossReader(CrossEncoder(choice, threads))
-    return CloseReader(encoder, _network(threads))
+        return CrossEncoderReranker(CrossEncoder(choice, threads))
+    return SpanReader(encoder, _network(threads))
 
 
 @cache
-def _network(threads: int) -> TrainedNetwork:
+def _network(threads: int) -> SpanModel:
     """One for all assistants of a process."""
-    return TrainedNetwork(threads)
+    return SpanModel(threads)

@@ -15,18 +15,18 @@ from pathlib import Path
 
 import numpy as np
 
-from index.embedding.embedding_table import Embeddings
+from index.embedding.embedding_table import EmbeddingTable
 from index.embedding.encoder import default_folder
 from index.embedding.onnx_backend import Graph
 from index.errors import ModelMissing
 from index.system.checksums import sha256
 from rag.reader.span_inputs import Pair
-from rag.reader.span_reader import Marks, fitted
+from rag.reader.span_reader import TokenLogits, calibration
 
 FILE = "span_reader.onnx"
 
 
-class TrainedNetwork:
+class SpanModel:
     """The packaged network; loaded on first use, safe to call from many threads.
 
     One question at a time goes through it: several at once would only make each other late.
@@ -37,9 +37,9 @@ class TrainedNetwork:
         self._threads = threads
         self._file = file
         self._turn = threading.Lock()
-        self._embeddings = Embeddings(default_folder() / "model.safetensors")
+        self._embeddings = EmbeddingTable(default_folder() / "model.safetensors")
 
-    def marks(self, pairs: Sequence[Pair]) -> list[Marks]:
+    def marks(self, pairs: Sequence[Pair]) -> list[TokenLogits]:
         """What is seen in each pair; a core reads a pair, the longest first.
 
         Raises:
@@ -51,7 +51,7 @@ class TrainedNetwork:
             found = list(pool.map(self._read, [pairs[i] for i in longest_first]))
         return [found[longest_first.index(i)] for i in range(len(pairs))]
 
-    def _read(self, pair: Pair) -> Marks:
+    def _read(self, pair: Pair) -> TokenLogits:
         rows = self._embeddings.rows(pair.ids)
         second = (np.arange(len(pair.ids)) >= pair.asked).astype(np.int64)
         marks = self._graph.run("marks", rows=rows[None], second=second[None])
@@ -62,7 +62,7 @@ class TrainedNetwork:
         if self._file is not None:
             return Graph(self._file)
         with as_file(files("rag.reader").joinpath(FILE)) as path:
-            if not path.is_file() or sha256(path) != fitted().network:
+            if not path.is_file() or sha256(path) != calibration().network:
                 raise ModelMissing(
                     f"the reader's network {str(path)!r} is missing, damaged or another one. "
                     "Reinstall Pilcrow, or go without: PILCROW_READER=none"

@@ -28,18 +28,18 @@ from index.types import Span
 from rag.query.text_features import in_english
 from rag.reader.ranker import softmax
 from rag.reader.span_inputs import Pair, pair
-from rag.types import Reading, ReadSentence
+from rag.types import RankedSentence, Ranking
 
 Matrix = NDArray[np.float64]
-Marks = NDArray[np.float32]
+TokenLogits = NDArray[np.float32]
 """What the network makes of a pair, shape (pieces, 4): how well an answer begins here and ends
 here, in nats, the first piece standing for "no answer in this passage"; and two more numbers that
 it learnt beside them and that are not used, how much this piece's sentence supports an answer and
 (at the first piece) whether the passage answers."""
 
-PASSAGES = 3
+PASSAGES_READ = 3
 """Passages that are read closely, those of the first rung's best sentences; five give no more."""
-LONGEST = 24
+LONGEST_SPAN = 24
 """Word pieces of a short answer at most."""
 _BEGINS, _ENDS = 0, 1
 _LEAST = 1e-9
@@ -53,13 +53,13 @@ sentence was read closely, and the best answer in it."""
 class Network(Protocol):
     """Reads pairs."""
 
-    def marks(self, pairs: Sequence[Pair]) -> list[Marks]:
+    def marks(self, pairs: Sequence[Pair]) -> list[TokenLogits]:
         """What is seen in each."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SpanPrediction:
     """What the network makes of one sentence, beside the other ones of its passage."""
 
     span: float
@@ -71,7 +71,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fitted:
+class Calibration:
     """What was fitted on articles that the network has not learnt."""
 
     encoder: str
@@ -85,7 +85,7 @@ class Fitted:
     this: nine in ten are right then."""
 
 
-class CloseReader:
+class SpanReader:
     """Reads the best passages of a reading again, together with the question."""
 
     def __init__(self, encoder: Encoder, network: Network) -> None:
@@ -96,9 +96,9 @@ class CloseReader:
     @property
     def certain(self) -> float:
         """A short answer is shown when its sentence's score times `likely` is at least this."""
-        return fitted().certain
+        return calibration().certain
 
-    def read(self, question: str, reading: Reading) -> Reading:
+    def read(self, question: str, reading: Ranking) -> Ranking:
         """The reading in a new order, with the words in each sentence that answer best.
 
         As it is when it is not in English: the network has learnt nothing else.
@@ -110,15 +110,15 @@ class CloseReader:
         text = " ".join(hit.text for hit in best_hits(reading.sentences))
         if has_cjk(question) or not in_english(text):
             return reading
-        return weighed(reading, self.see(question, reading), fitted())
+        return rerank(reading, self.see(question, reading), calibration())
 
-    def see(self, question: str, reading: Reading) -> list[Seen | None]:
+    def see(self, question: str, reading: Ranking) -> list[SpanPrediction | None]:
         """What the network makes of each sentence; None where it has not read it."""
         hits = best_hits(reading.sentences)
         pairs = [self._pair(question, hit) for hit in hits]
-        seen: dict[tuple[int, int], Seen] = {}
+        seen: dict[tuple[int, int], SpanPrediction] = {}
         for hit, one, marks in zip(hits, pairs, self._network.marks(pairs), strict=True):
-            seen |= {(id(hit), i): found for i, found in seen_in(one, marks).items()}
+            seen |= {(id(hit), i): found for i, found in predict_spans(one, marks).items()}
         return [seen.get((id(one.hit), one.position)) for one in reading.sentences]
 
     def _pair(self, question: str, hit: Hit) -> Pair:
@@ -126,12 +126,12 @@ class CloseReader:
         return pair(self._encoder, question, hit.title, hit.text, spans)
 
 
-def best_hits(sentences: Sequence[ReadSentence], most: int = PASSAGES) -> list[Hit]:
+def best_hits(sentences: Sequence[RankedSentence], most: int = PASSAGES_READ) -> list[Hit]:
     """The hits of the best sentences, each once, in their order."""
     return list({id(one.hit): one.hit for one in sentences}.values())[:most]
 
 
-def seen_in(pair: Pair, marks: Marks) -> dict[int, Seen]:
+def predict_spans(pair: Pair, marks: TokenLogits) -> dict[int, SpanPrediction]:
     """What the network makes of each sentence of a passage, by its position.
 
     A sentence of which nothing was read is left out.
@@ -146,7 +146,7 @@ def seen_in(pair: Pair, marks: Marks) -> dict[int, Seen]:
         rows = np.flatnonzero(owner == position)
         first, last, nats = best_span(read[rows])
         place = Span(pair.spans[rows[first]].start, pair.spans[rows[last]].end)
-        found[position] = Seen(
+        found[position] = SpanPrediction(
             span=float(nats - nothing[_BEGINS] - nothing[_ENDS]),
             place=place,
             likely=float(np.exp(nats - sum(whole))),
@@ -161,13 +161,13 @@ def best_span(read: NDArray[np.float64]) -> tuple[int, int, float]:
         read: marks of one sentence's pieces, shape (pieces, 4), at least one.
     """
     both = read[:, _BEGINS, None] + read[None, :, _ENDS]
-    allowed = np.triu(np.ones_like(both)) - np.triu(np.ones_like(both), LONGEST)
+    allowed = np.triu(np.ones_like(both)) - np.triu(np.ones_like(both), LONGEST_SPAN)
     both = np.where(allowed > 0, both, -np.inf)
     first, last = np.unravel_index(int(np.argmax(both)), both.shape)
     return int(first), int(last), float(both[first, last])
 
 
-def features(sentences: Sequence[ReadSentence], seen: Sequence[Seen | None]) -> Matrix:
+def features(sentences: Sequence[RankedSentence], seen: Sequence[SpanPrediction | None]) -> Matrix:
     """One row of `NAMES` for each sentence, shape (n, len(NAMES)), float64."""
     rows = [
         (np.log(one.score + _LEAST), *((1.0, s.span) if s else (0.0, 0.0)))
@@ -176,7 +176,7 @@ def features(sentences: Sequence[ReadSentence], seen: Sequence[Seen | None]) -> 
     return np.array(rows, np.float64)
 
 
-def weighed(reading: Reading, seen: Sequence[Seen | None], known: Fitted) -> Reading:
+def rerank(reading: Ranking, seen: Sequence[SpanPrediction | None], known: Calibration) -> Ranking:
     """The reading as the fitted numbers see it, best sentence first.
 
     Args:
@@ -191,7 +191,7 @@ def weighed(reading: Reading, seen: Sequence[Seen | None], known: Fitted) -> Rea
     return replace(reading, sentences=tuple(sentences))
 
 
-def _with(one: ReadSentence, seen: Seen | None, belief: float) -> ReadSentence:
+def _with(one: RankedSentence, seen: SpanPrediction | None, belief: float) -> RankedSentence:
     if seen is None:
         return replace(one, score=belief)
     start, end = whole_numbers(one.hit.text, seen.place.start, seen.place.end)
@@ -210,14 +210,14 @@ def whole_numbers(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 @cache
-def fitted() -> Fitted:
+def calibration() -> Calibration:
     """The fitted numbers of this package; ValueError when they are for other features."""
     data = json.loads(files("rag.reader").joinpath("span_reader.json").read_text("utf-8"))
     if tuple(data["features"]) != NAMES:
         raise ValueError(
             "span_reader.json is for other features: run python -m rag.training.train_span_reader"
         )
-    return Fitted(
+    return Calibration(
         encoder=data["encoder"],
         network=data["network"],
         ranking=np.array(data["ranking"]),

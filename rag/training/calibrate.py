@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 from index import Library
 from rag.evaluation.metrics import f1, is_right
-from rag.grounding.short_answer import right_sort
+from rag.grounding.short_answer import has_asked_type
 from rag.reader import span_reader
 from rag.reader.gate import PARTIAL_BELOW
-from rag.reader.ranker import Reader, softmax
-from rag.reader.span_reader import CloseReader, Fitted, Seen
-from rag.training.dataset import SEED, Asked, Course
-from rag.types import Reading, ReadSentence, Within
+from rag.reader.ranker import Ranker, softmax
+from rag.reader.span_reader import Calibration, SpanPrediction, SpanReader
+from rag.training.dataset import SEED, Dataset, LabelledQuestion
+from rag.types import RankedSentence, Ranking, SearchScope
 
 _HITS = 10
 _KINDS = ("answerable", "near", "far")
@@ -42,20 +42,20 @@ _RIGHT = 0.9
 class Outcome:
     """A question, what the first rung made of it, and what the network saw."""
 
-    asked: Asked
+    asked: LabelledQuestion
     kind: str
     """`answerable`, `near` or `far`."""
-    reading: Reading
-    seen: Sequence[Seen | None]
+    reading: Ranking
+    seen: Sequence[SpanPrediction | None]
     """Of each sentence of the reading."""
     gold: NDArray[np.bool_]
     """Which sentences hold a gold span."""
 
 
-def outcomes(library: Library, course: Course, part: str, reader: CloseReader) -> list[Outcome]:
+def outcomes(library: Library, course: Dataset, part: str, reader: SpanReader) -> list[Outcome]:
     """What the two rungs make of a part's questions."""
     rng = np.random.default_rng(SEED)
-    first, found = Reader(library), []
+    first, found = Ranker(library), []
     own = frozenset(course.parts[part])
     larger = own | frozenset(course.parts["learnt"])
     for one in course.asked[part]:
@@ -70,7 +70,7 @@ def outcomes(library: Library, course: Course, part: str, reader: CloseReader) -
             where = everywhere - {one.article} if kind == "far" else everywhere
             text = one.question.question
             hits = library.search(text, _HITS, documents=where)
-            reading = first.read(text, hits, Within(where))
+            reading = first.read(text, hits, SearchScope(where))
             if reading.sentences:
                 seen = reader.see(text, reading)
                 found.append(Outcome(one, kind, reading, seen, _gold(one, reading, kind)))
@@ -79,7 +79,7 @@ def outcomes(library: Library, course: Course, part: str, reader: CloseReader) -
     return found
 
 
-def _gold(asked: Asked, reading: Reading, kind: str) -> NDArray[np.bool_]:
+def _gold(asked: LabelledQuestion, reading: Ranking, kind: str) -> NDArray[np.bool_]:
     spans = asked.question.gold if kind == "answerable" else ()
     return np.array(
         [
@@ -92,10 +92,10 @@ def _gold(asked: Asked, reading: Reading, kind: str) -> NDArray[np.bool_]:
     )
 
 
-def fit(tuning: Sequence[Outcome], encoder: str, network: str) -> Fitted:
+def fit(tuning: Sequence[Outcome], encoder: str, network: str) -> Calibration:
     """The numbers of `span_reader.json`, for the encoder and the network of these digests."""
     ranking = _fit_ranking(tuning)
-    fitted = Fitted(encoder, network, ranking, 1.0)
+    fitted = Calibration(encoder, network, ranking, 1.0)
     return replace(fitted, certain=_certain(tuning, fitted))
 
 
@@ -119,7 +119,7 @@ def _fit_ranking(tuning: Sequence[Outcome]) -> NDArray[np.float64]:
     return np.asarray(found.x)
 
 
-def _certain(tuning: Sequence[Outcome], fitted: Fitted) -> float:
+def _certain(tuning: Sequence[Outcome], fitted: Calibration) -> float:
     """What belief times likelihood must be for enough short answers to be right."""
     asked = [one for one in tuning if one.kind == "answerable"]
     told = sorted(_shorts(asked, fitted), reverse=True)
@@ -128,13 +128,13 @@ def _certain(tuning: Sequence[Outcome], fitted: Fitted) -> float:
     return round(float(told[enough[-1]][0]), 3) if len(enough) else 1.0
 
 
-def _shorts(some: Sequence[Outcome], fitted: Fitted) -> Iterator[tuple[float, bool, float]]:
+def _shorts(some: Sequence[Outcome], fitted: Calibration) -> Iterator[tuple[float, bool, float]]:
     """How likely each short answer is, whether it is right, its F1; of questions let through."""
     for one in some:
-        best = span_reader.weighed(one.reading, one.seen, fitted).sentences[0]
+        best = span_reader.rerank(one.reading, one.seen, fitted).sentences[0]
         question = one.asked.question
         through = one.kind == "answerable" or one.reading.answerable >= PARTIAL_BELOW
-        if through and best.short and right_sort(question.question, best.short):
+        if through and best.short and has_asked_type(question.question, best.short):
             golds = question.answers
             yield (
                 best.score * best.likely,
@@ -143,12 +143,12 @@ def _shorts(some: Sequence[Outcome], fitted: Fitted) -> Iterator[tuple[float, bo
             )
 
 
-def figures(some: Sequence[Outcome], fitted: Fitted) -> dict[str, Any]:
+def figures(some: Sequence[Outcome], fitted: Calibration) -> dict[str, Any]:
     """What the search, the first and the second rung reach, and the short answers."""
     kinds = [one.kind for one in some]
     asked = [one for one in some if one.kind == "answerable"]
     first = [one.reading for one in asked]
-    second = [span_reader.weighed(one.reading, one.seen, fitted) for one in asked]
+    second = [span_reader.rerank(one.reading, one.seen, fitted) for one in asked]
     return {
         "questions": {kind: kinds.count(kind) for kind in sorted(set(kinds))},
         "search": {"right_passage_first": _share(map(_found_first, asked))},
@@ -168,14 +168,14 @@ def _found_first(one: Outcome) -> bool:
     return any(sentence.hit.rank == 1 and gold for sentence, gold in read)
 
 
-def _rung(asked: Sequence[Outcome], readings: Sequence[Reading]) -> dict[str, float]:
+def _rung(asked: Sequence[Outcome], readings: Sequence[Ranking]) -> dict[str, float]:
     return {
         "right_sentence_first": _share(_first_right(asked, readings)),
         "right_passage_first": _share(_first_right(asked, readings, whole=True)),
     }
 
 
-def _among_six(asked: Sequence[Outcome], second: Sequence[Reading]) -> dict[str, float]:
+def _among_six(asked: Sequence[Outcome], second: Sequence[Ranking]) -> dict[str, float]:
     """How often a gold sentence comes before the five others found that are nearest in meaning.
 
     By the cosine, by late interaction and by the two rungs; of the questions whose gold was found.
@@ -200,7 +200,7 @@ def _among_six(asked: Sequence[Outcome], second: Sequence[Reading]) -> dict[str,
     return {way: _share(right) for way, right in ways.items()}
 
 
-def _short_figures(some: Sequence[Outcome], fitted: Fitted) -> dict[str, float]:
+def _short_figures(some: Sequence[Outcome], fitted: Calibration) -> dict[str, float]:
     """Of the answerable questions, how many get a short answer and what it is worth; of others."""
     told = {kind: [one for one in some if one.kind == kind] for kind in _KINDS}
     shorts = {kind: list(_shorts(of, fitted)) for kind, of in told.items()}
@@ -217,7 +217,7 @@ def _short_figures(some: Sequence[Outcome], fitted: Fitted) -> dict[str, float]:
 
 
 def _first_right(
-    some: Sequence[Outcome], readings: Sequence[Reading], *, whole: bool = False
+    some: Sequence[Outcome], readings: Sequence[Ranking], *, whole: bool = False
 ) -> Iterator[bool]:
     """Of each answerable question: whether the best sentence, or its passage, holds the answer."""
     for one, reading in zip(some, readings, strict=True):
@@ -226,7 +226,7 @@ def _first_right(
         yield _place(reading.sentences[0], whole) in right
 
 
-def _place(one: ReadSentence, whole: bool) -> tuple[str, int]:
+def _place(one: RankedSentence, whole: bool) -> tuple[str, int]:
     return one.hit.document_id, one.hit.start if whole else one.start
 
 

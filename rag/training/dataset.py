@@ -17,7 +17,7 @@ import numpy as np
 
 from index import Library, Passage
 from index.embedding.encoder import Embeddable
-from index.tokenization import ASKING
+from index.tokenization import STOP_WORDS
 from index.types import Span
 from rag.evaluation.questions import Question, load_questions
 
@@ -34,7 +34,7 @@ _NAME = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class TrainingPassage:
     """A passage as lessons use it."""
 
     document: str
@@ -45,7 +45,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class LabelledQuestion:
     """A question with the passages it may be asked of, by number."""
 
     question: Question
@@ -57,7 +57,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class Example:
     """A question, a passage, and where in it the answers stand; nowhere when it does not answer."""
 
     question: str
@@ -66,17 +66,17 @@ class Lesson:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class Dataset:
     """Everything there is to learn and to measure on."""
 
-    pages: tuple[Page, ...]
+    pages: tuple[TrainingPassage, ...]
     parts: dict[str, tuple[str, ...]]
     """Articles that are `learnt`, kept for `tuning`, and `held` out."""
-    asked: dict[str, tuple[Asked, ...]]
+    asked: dict[str, tuple[LabelledQuestion, ...]]
     """Questions by part."""
 
 
-def divided(articles: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def split(articles: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """The articles by part, from their sorted names."""
     held = articles[::_HELD_OUT_EVERY]
     rest = [one for one in articles if one not in held]
@@ -85,9 +85,9 @@ def divided(articles: Sequence[str]) -> dict[str, tuple[str, ...]]:
     return {"learnt": learnt, "tuning": tuple(tuning), "held": tuple(held)}
 
 
-def course(library: Library, data: Path) -> Course:
+def load_dataset(library: Library, data: Path) -> Dataset:
     """The questions of a data folder with passages of a library that holds its documents."""
-    parts = divided(sorted(one.id for one in library.documents()))
+    parts = split(sorted(one.id for one in library.documents()))
     part_of = {article: part for part, articles in parts.items() for article in articles}
     titles = {one.id: one.title for one in library.documents()}
     placed = [(a, p) for a in sorted(part_of) for p in library.passages(a)]
@@ -98,7 +98,7 @@ def course(library: Library, data: Path) -> Course:
         part: np.array([i for i, page in enumerate(pages) if page.document in articles])
         for part, articles in parts.items()
     }
-    asked: dict[str, list[Asked]] = {part: [] for part in parts}
+    asked: dict[str, list[LabelledQuestion]] = {part: [] for part in parts}
     for question in load_questions(data / "questions.jsonl"):
         place = question.gold[0] if question.gold else question.paragraph
         assert place is not None
@@ -106,17 +106,17 @@ def course(library: Library, data: Path) -> Course:
         likeness = vectors[numbers[part]] @ library.encoder.encode_query(question.question).vector
         nearest = numbers[part][np.argsort(-likeness)[:_NEAREST]]
         asked[part].append(_asked(question, place.document, placed, [int(i) for i in nearest]))
-    return Course(pages, parts, {part: tuple(some) for part, some in asked.items()})
+    return Dataset(pages, parts, {part: tuple(some) for part, some in asked.items()})
 
 
-def _page(article: str, title: str, passage: Passage) -> Page:
+def _page(article: str, title: str, passage: Passage) -> TrainingPassage:
     spans = (Span(s.start - passage.start, s.end - passage.start) for s in passage.sentences)
-    return Page(article, title, passage.text, tuple(spans))
+    return TrainingPassage(article, title, passage.text, tuple(spans))
 
 
 def _asked(
     question: Question, article: str, placed: Sequence[tuple[str, Passage]], nearest: Sequence[int]
-) -> Asked:
+) -> LabelledQuestion:
     """Where a question is answered, and where near by it is not."""
     own = []
     for i, (document, passage) in enumerate(placed):
@@ -131,45 +131,47 @@ def _asked(
     own_numbers = {i for i, _ in own}
     if question.answerable:
         own = [one for one in own if one[1]]
-    return Asked(question, article, tuple(own), tuple(i for i in nearest if i not in own_numbers))
+    return LabelledQuestion(
+        question, article, tuple(own), tuple(i for i in nearest if i not in own_numbers)
+    )
 
 
-def epoch(course: Course, number: int) -> list[Lesson]:
+def epoch(course: Dataset, number: int) -> list[Example]:
     """The lessons of one time through the questions, in random order; another for each number."""
     rng = random.Random(FIRST_EPOCH + number)
-    found: list[Lesson] = []
+    found: list[Example] = []
     for one in course.asked["learnt"]:
         found += _lessons(one, course, rng)
     rng.shuffle(found)
     return found
 
 
-def _lessons(one: Asked, course: Course, rng: random.Random) -> Iterator[Lesson]:
+def _lessons(one: LabelledQuestion, course: Dataset, rng: random.Random) -> Iterator[Example]:
     text, answerable = one.question.question, one.question.answerable
-    typed = noisy(text, rng.randrange(4)) if rng.random() < _NOISY else text
+    typed = perturb(text, rng.randrange(4)) if rng.random() < _NOISY else text
     if one.own:
         page, answers = one.own[0]
-        yield Lesson(typed, page, answers)
+        yield Example(typed, page, answers)
         if answerable and rng.random() < _SWAPPED:
             other = swapped(text, one.article, page, course, rng)
             if other is not None:
-                yield Lesson(other, page, ())
+                yield Example(other, page, ())
     if one.other and rng.random() < (_ELSEWHERE if answerable else _ELSEWHERE_NEAR):
         nearest = rng.random() < 0.5
-        yield Lesson(typed, one.other[0] if nearest else rng.choice(one.other[:5]), ())
+        yield Example(typed, one.other[0] if nearest else rng.choice(one.other[:5]), ())
 
 
-def noisy(question: str, how: int) -> str:
+def perturb(question: str, how: int) -> str:
     """As people type: lower case, no question mark, both, or keywords only."""
     bare = question.rstrip("? ")
     if how == 3:
-        words = [w for w in re.findall(r"[\w'’.,$%-]+", question) if w.lower() not in ASKING]
+        words = [w for w in re.findall(r"[\w'’.,$%-]+", question) if w.lower() not in STOP_WORDS]
         return " ".join(words) or bare
     return (question.lower(), bare, bare.lower())[how]
 
 
 def swapped(
-    question: str, article: str, page: int, course: Course, rng: random.Random
+    question: str, article: str, page: int, course: Dataset, rng: random.Random
 ) -> str | None:
     """The question about another name or number of the article, which the passage does not hold.
 
@@ -190,7 +192,7 @@ def swapped(
     return question[: match.start()] + rng.choice(pool) + question[match.end() :]
 
 
-def _told(article: str, course: Course, number: bool) -> list[str]:
+def _told(article: str, course: Dataset, number: bool) -> list[str]:
     """The names, or the numbers, of an article."""
     texts = (page.text for page in course.pages if page.document == article)
     found = {match[0] for text in texts for match in _NAME.finditer(text)}

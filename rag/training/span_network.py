@@ -21,8 +21,8 @@ from torch.nn import functional
 from index.embedding.encoder import Encoder
 from index.system.offline import no_telemetry
 from rag.reader.span_inputs import Pair, pair
-from rag.reader.span_reader import Marks
-from rag.training.dataset import FIRST_EPOCH, SEED, Course, Lesson, epoch
+from rag.reader.span_reader import TokenLogits
+from rag.training.dataset import FIRST_EPOCH, SEED, Dataset, Example, epoch
 
 BATCH = 16
 RATE, WARM_UP, DECAY, CLIP = 1.5e-4, 0.06, 0.01, 1.0
@@ -97,7 +97,7 @@ class Batch:
     """Which rows are answered, shape (n,)."""
 
 
-def row(lesson: Lesson, course: Course, encoder: Encoder) -> Row:
+def row(lesson: Example, course: Dataset, encoder: Encoder) -> Row:
     """A lesson's word pieces."""
     page = course.pages[lesson.page]
     made = pair(encoder, lesson.question, page.title, page.text, page.sentences)
@@ -109,7 +109,7 @@ def row(lesson: Lesson, course: Course, encoder: Encoder) -> Row:
     return Row(made, tuple(answers))
 
 
-def batches(course: Course, number: int, encoder: Encoder) -> Iterator[list[Row]]:
+def batches(course: Dataset, number: int, encoder: Encoder) -> Iterator[list[Row]]:
     """One time through the questions."""
     lessons, rng = epoch(course, number), random.Random(FIRST_EPOCH + number + 1)
     together = BATCH * _SORTED_TOGETHER
@@ -170,7 +170,7 @@ def _any(likely: Tensor, right: Tensor) -> Tensor:
 
 
 def train(
-    course: Course,
+    course: Dataset,
     encoder: Encoder,
     bert: Any,
     steps: int,
@@ -216,7 +216,7 @@ def train(
     return network.eval()
 
 
-def _stream(course: Course, encoder: Encoder, steps: int) -> Iterator[list[Row]]:
+def _stream(course: Dataset, encoder: Encoder, steps: int) -> Iterator[list[Row]]:
     number = 0
     while True:
         for rows in batches(course, number, encoder):
@@ -356,7 +356,7 @@ class Trained:
         """Read with this network."""
         self._network = network.eval()
 
-    def marks(self, pairs: Sequence[Pair]) -> list[Marks]:
+    def marks(self, pairs: Sequence[Pair]) -> list[TokenLogits]:
         """What is seen in each pair."""
         found = []
         for one in pairs:

@@ -30,7 +30,7 @@ from rag.evaluation.run import Question, load_questions
 from rag.reader.features import NAMES, Matrix
 from rag.reader.features import Question as Taken
 from rag.reader.gate_features import GATE_NAMES, gate_features
-from rag.reader.ranker import Reader
+from rag.reader.ranker import Ranker
 
 _SEED = 20261122
 _HITS = 10
@@ -85,7 +85,7 @@ def _examples(store: Path, chosen: argparse.Namespace) -> Iterator[Example]:
     """Questions asked of a library that holds their article, and of one that never held it."""
     groups = _groups(sorted((chosen.data / "docs").iterdir()))
     libraries = [_library(store / str(i), files) for i, files in enumerate(groups)]
-    readers = [Reader(library) for library in libraries]
+    readers = [Ranker(library) for library in libraries]
     home = {path.name: i for i, files in enumerate(groups) for path in files}
     questions = load_questions(chosen.data / "questions.jsonl")
     rng = np.random.default_rng(_SEED)

@@ -19,12 +19,12 @@ from typing import Any
 
 from index import Library
 from index.embedding.encoder import default_folder
-from index.embedding.torch_backend import Transformer
+from index.embedding.torch_backend import TorchNetwork
 from index.system.checksums import sha256
 from index.system.cpu import usable_cores
-from rag.reader.span_model import FILE, TrainedNetwork
-from rag.reader.span_reader import NAMES, CloseReader, Fitted
-from rag.training.dataset import Course, course
+from rag.reader.span_model import FILE, SpanModel
+from rag.reader.span_reader import NAMES, Calibration, SpanReader
+from rag.training.dataset import Dataset, load_dataset
 
 _READER = Path(__file__).parents[1] / "reader"
 _STEPS = 2500
@@ -41,25 +41,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     library = Library.open(chosen.work / "library")
     library.update([chosen.data / "docs"])
-    lessons = course(library, chosen.data)
+    lessons = load_dataset(library, chosen.data)
     if not chosen.fit_only:
         _learn(library, lessons, chosen)
     _fit(library, lessons, chosen.out)
 
 
-def _learn(library: Library, lessons: Course, chosen: argparse.Namespace) -> None:
+def _learn(library: Library, lessons: Dataset, chosen: argparse.Namespace) -> None:
     from rag.training.span_network import export, train
 
     cores = usable_cores()
-    bert = Transformer(default_folder(), cores).model[0].auto_model
+    bert = TorchNetwork(default_folder(), cores).model[0].auto_model
     network = train(lessons, library.encoder, bert, chosen.steps, chosen.work, threads=cores)
     export(network, chosen.out / FILE)
 
 
-def _fit(library: Library, lessons: Course, out: Path) -> None:
+def _fit(library: Library, lessons: Dataset, out: Path) -> None:
     from rag.training.calibrate import figures, fit, outcomes
 
-    reader = CloseReader(library.encoder, TrainedNetwork(usable_cores(), out / FILE))
+    reader = SpanReader(library.encoder, SpanModel(usable_cores(), out / FILE))
     tuning = outcomes(library, lessons, "tuning", reader)
     fitted = fit(tuning, library.encoder.identity.revision, sha256(out / FILE))
     held = outcomes(library, lessons, "held", reader)
@@ -73,7 +73,7 @@ def _fit(library: Library, lessons: Course, out: Path) -> None:
     print(json.dumps(data["measured"], indent=1), file=sys.stderr)  # noqa: T201
 
 
-def _plain(fitted: Fitted) -> dict[str, Any]:
+def _plain(fitted: Calibration) -> dict[str, Any]:
     return {
         "encoder": fitted.encoder,
         "network": fitted.network,

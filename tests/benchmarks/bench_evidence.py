@@ -19,7 +19,7 @@ from rag.grounding import evidence
 from rag.llm import prompt
 from rag.llm.llama import LlamaGenerator
 from rag.llm.model_files import find_model
-from rag.reader import Reader
+from rag.reader import Ranker
 from rag.types import Evidence
 
 BUDGETS = (75, 100, 150, 200, 250, 300, 350, 450, 600)
@@ -44,7 +44,7 @@ def main() -> None:
     asked = [one for one in load_questions(given.questions) if one.answerable and one.gold]
     step = max(1, len(asked) // given.limit)
     found: dict[int, list[tuple[bool, int]]] = {budget: [] for budget in BUDGETS}
-    reader = Reader(library)
+    reader = Ranker(library)
     for question in asked[::step][: given.limit]:
         hits = library.search(question.question, 10)
         sentences = reader.read(question.question, hits).sentences

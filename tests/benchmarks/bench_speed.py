@@ -40,9 +40,9 @@ _Row = dict[str, float]
 
 def raw_encoder() -> Any:
     """The packaged model as sentence-transformers loads it."""
-    from index.embedding.torch_backend import Transformer
+    from index.embedding.torch_backend import TorchNetwork
 
-    return Transformer(default_folder(), threads=1).model
+    return TorchNetwork(default_folder(), threads=1).model
 
 
 def questions(count: int = _QUESTIONS) -> list[str]:
@@ -133,13 +133,13 @@ class RawModel:
 def first_token(folder: Path, size: int) -> _Row:
     """Evidence → first token, against reading the same prompt raw; single turns and follow-ups."""
     from rag import Assistant
-    from rag.llm.client import SupervisedGenerator
+    from rag.llm.client import LlamaClient
     from rag.llm.generator import Message
     from rag.llm.model_files import find_model
-    from rag.llm.quantization import fastest
+    from rag.llm.quantization import fastest_variant
     from tests.rag.test_real_follow_ups import CONVERSATIONS
 
-    class Noting(SupervisedGenerator):
+    class Noting(LlamaClient):
         prompt: list[int]
 
         def stream(self, messages: Sequence[Message], **how: Any) -> Iterator[str]:
@@ -147,7 +147,7 @@ def first_token(folder: Path, size: int) -> _Row:
             return super().stream(messages, **how)
 
     threads, model = 1, find_model()
-    raw = RawModel(fastest(model.path, model.sha256, threads), threads)
+    raw = RawModel(fastest_variant(model.path, model.sha256, threads), threads)
     generator = Noting(model, threads=threads)
     single: list[tuple[float, float]] = []
     follow: list[tuple[float, float]] = []
@@ -179,11 +179,11 @@ def prefill(folder: Path, size: int) -> _Row:
     """Tokens of prompt a second, against the file as shipped and read raw."""
     from rag.llm.llama import reading_speed
     from rag.llm.model_files import find_model
-    from rag.llm.quantization import fastest
+    from rag.llm.quantization import fastest_variant
 
     model = find_model()
     raw, prompt = RawModel(model.path, 1), list(range(100, 484))
-    quick = fastest(model.path, model.sha256, 1)
+    quick = fastest_variant(model.path, model.sha256, 1)
     both = [
         (len(prompt) / timed(lambda: raw.read(prompt)), reading_speed(quick, 1)) for _ in range(3)
     ]

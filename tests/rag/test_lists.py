@@ -8,7 +8,7 @@ import pytest
 
 from index import Library
 from rag import Assistant
-from rag.query.answer_type import asks_for_list, listed
+from rag.query.answer_type import asks_for_list, list_topic
 from tests.support.fakes import BagOfWordsEncoder
 
 TOWNS = ["Ghent", "Bruges", "Liege", "Namur", "Mons", "Leuven"]
@@ -33,8 +33,8 @@ def test_which_questions_ask_for_a_list(question: str, wanted: bool) -> None:
 
 
 def test_the_words_that_ask_are_not_part_of_what_is_listed() -> None:
-    assert "cities" not in listed("Which cities hosted a bell festival?")
-    assert "festival" in listed("Which cities hosted a bell festival?")
+    assert "cities" not in list_topic("Which cities hosted a bell festival?")
+    assert "festival" in list_topic("Which cities hosted a bell festival?")
 
 
 def test_every_member_is_quoted_and_said_to_be_perhaps_not_all(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import seeds
 from index import Library
 from index.embedding.encoder import Embeddable, SentenceTransformerEncoder, default_folder
-from index.embedding.torch_backend import Transformer
+from index.embedding.torch_backend import TorchNetwork
 from index.types import Span
 from rag import Assistant
 from rag.assistant import NOT_FOUND
@@ -53,7 +53,9 @@ def check_pointers(library: Library, answer: Answer) -> None:
 def test_vectors_equal_those_of_sentence_transformers(encoder: SentenceTransformerEncoder) -> None:
     texts = ["The forum met in Kyoto.", "Cables carry most of the traffic between continents."]
     ours = np.stack([v.passage for v in encoder.encode([Embeddable("", t, ()) for t in texts])])
-    theirs = Transformer(default_folder(), threads=1).model.encode(texts, normalize_embeddings=True)
+    theirs = TorchNetwork(default_folder(), threads=1).model.encode(
+        texts, normalize_embeddings=True
+    )
     assert np.abs((ours * theirs).sum(axis=1) - 1).max() < 1e-5
     assert abs(float(encoder.encode_query(texts[0]).vector @ theirs[0]) - 1) < 1e-5
 

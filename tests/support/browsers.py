@@ -61,7 +61,7 @@ _KEPT = _Kept()
 
 
 @contextmanager
-def served(assistant: Any, library: Any, extras: app.Extras | None = None) -> Iterator[str]:
+def served(assistant: Any, library: Any, extras: app.PageOptions | None = None) -> Iterator[str]:
     """The page on a free port, in a thread of its own; gives its address."""
     ready = threading.Event()
     addresses: list[str] = []
@@ -71,7 +71,7 @@ def served(assistant: Any, library: Any, extras: app.Extras | None = None) -> It
         ready.set()
 
     def run() -> None:
-        app.serve(assistant, library, port=0, extras=extras or app.Extras(), on_ready=on_ready)
+        app.serve(assistant, library, port=0, extras=extras or app.PageOptions(), on_ready=on_ready)
 
     threading.Thread(target=run, daemon=True).start()
     assert ready.wait(120), "the page did not start"

@@ -20,12 +20,12 @@ from index.embedding.encoder import (
     unit,
 )
 from index.embedding.projection import pack
-from index.tokenization import ASKING, words
+from index.tokenization import STOP_WORDS, words
 from index.types import Span
-from rag.llm.generator import Message, PromptRead
+from rag.llm.generator import Message, PrefixReuse
 from rag.query.text_features import stem
 from rag.reader.span_inputs import Pair
-from rag.reader.span_reader import Marks
+from rag.reader.span_reader import TokenLogits
 
 
 class BagOfWordsEncoder:
@@ -75,7 +75,7 @@ class BagOfWordsEncoder:
     def _vector(self, text: str) -> Vector:
         vector = np.zeros(self.identity.dimension, np.float32)
         for word in words(text):
-            if word not in ASKING:
+            if word not in STOP_WORDS:
                 vector[_number(stem(word)) % len(vector)] += 1.0
         if not vector.any():
             vector[0] = 1e-3
@@ -97,11 +97,11 @@ class Highlighter:
         self.read = 0
         """Pairs read so far."""
 
-    def marks(self, pairs: Sequence[Pair]) -> list[Marks]:
+    def marks(self, pairs: Sequence[Pair]) -> list[TokenLogits]:
         self.read += len(pairs)
         return [self._marks(one) for one in pairs]
 
-    def _marks(self, pair: Pair) -> Marks:
+    def _marks(self, pair: Pair) -> TokenLogits:
         asked = set(pair.ids[1 : pair.asked - 1])
         named = np.array([one in asked for one in pair.ids], np.float32)
         beside = np.convolve(named, [1, 1, 1], "same") * (1 - named)
@@ -143,10 +143,10 @@ class ScriptedGenerator:
         ids: Sequence[int],
         max_tokens: int,
         stop: Callable[[], bool] | None = None,
-        on_prompt: Callable[[PromptRead], None] | None = None,
+        on_prompt: Callable[[PrefixReuse], None] | None = None,
     ) -> Iterator[str]:
         if on_prompt is not None:
-            on_prompt(PromptRead(self._reused(messages)))
+            on_prompt(PrefixReuse(self._reused(messages)))
         self.asked.append(list(messages))
         reply = self.reply(messages)
         for at in range(0, len(reply), self._piece):

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Event
 
 from rag.errors import ModelMissing
-from rag.llm.generator import Message, PromptRead
+from rag.llm.generator import Message, PrefixReuse
 from rag.llm.model_worker import serve
 
 
@@ -47,8 +47,8 @@ class ScriptedEngine:
 
     def write(
         self, prompt: Sequence[int], grammar: str, max_tokens: int, cancelled: Event
-    ) -> Iterator[PromptRead | str]:
-        yield PromptRead(shared(prompt, self._read))
+    ) -> Iterator[PrefixReuse | str]:
+        yield PrefixReuse(shared(prompt, self._read))
         self._read = list(prompt)
         deed, _, text = self._path.read_text().partition(" ")
         yield from (text[at : at + 5] for at in range(0, len(text), 5))

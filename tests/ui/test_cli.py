@@ -24,7 +24,7 @@ from index.library import Library
 from index.types import Progress
 from rag.assistant import Assistant
 from rag.grounding import sealing
-from rag.grounding.bundle import bundle
+from rag.grounding.bundle import make_bundle
 from rag.settings import Settings
 from rag.types import Answer, Citation, PassageRead, Statement
 from tests.support.fakes import BagOfWordsEncoder
@@ -385,8 +385,8 @@ def test_verify_checks_an_exported_answer(shelf: Run, store: Path, tmp_path: Pat
         answer = Assistant(library, generator=None).answer(
             "How many people took part in the Internet Governance Forum?"
         )
-        saved = bundle(answer, library, "e", sealing.key_in(store, create=True))
-        unsealed = bundle(answer, library)
+        saved = make_bundle(answer, library, "e", sealing.key_in(store, create=True))
+        unsealed = make_bundle(answer, library)
     file = tmp_path / "answer.html"
     file.write_text(export.as_page(saved), encoding="utf-8")
     fine = shelf("verify", file)

@@ -28,7 +28,7 @@ from rag.reader import gate
 from rag.types import Answer
 from ui.page import chat, export, feedback
 from ui.page.conversations import Conversations, Turn, Verdict
-from ui.page.jobs import Works
+from ui.page.jobs import JobRunner
 from ui.page.protocols import LibraryLike
 from ui.page.suggester import Suggester
 from ui.page.views import answers, panes
@@ -40,14 +40,14 @@ Reply = dict[str, Any]
 Given = dict[str, Any]
 
 
-class Desk:
+class PageApi:
     """Serves the page's small requests."""
 
     def __init__(
         self,
         library: LibraryLike,
         conversations: Conversations,
-        works: Works,
+        works: JobRunner,
         suggester: Suggester,
         *,
         live: Callable[[str], bool] = lambda _: False,
@@ -198,14 +198,14 @@ class Desk:
         drawn = self._drawn(turn, number, self._mark(turn, str(given.get("conversation"))))
         return {"html": drawn, "sources": self._drawn_sources(turn, number)}
 
-    def _drawn(self, turn: Turn, number: int, mark: answers.Mark) -> str:
+    def _drawn(self, turn: Turn, number: int, mark: answers.TurnMeta) -> str:
         if self._live(turn.key):
             return answers.underway(turn.question, number, mark)
         return chat.drawn(turn, number, mark)
 
-    def _mark(self, turn: Turn, conversation: str) -> answers.Mark:
+    def _mark(self, turn: Turn, conversation: str) -> answers.TurnMeta:
         where = chat.scope_in_words(turn.scope, self._library)
-        return answers.Mark(turn.key, conversation, "", where, turn.verdict)
+        return answers.TurnMeta(turn.key, conversation, "", where, turn.verdict)
 
     def _sources(self, given: Given) -> Reply:
         turn = self._turn(given)
@@ -248,7 +248,9 @@ class Desk:
         """The answer as a file: its name, type and content."""
         answer = replace(self._answer(given), explain={})
         key = sealing.key_in(self._library.path, create=True)
-        bundle = grounding_bundle.bundle(answer, self._library, self._library.stats().encoder, key)
+        bundle = grounding_bundle.make_bundle(
+            answer, self._library, self._library.stats().encoder, key
+        )
         if given.get("kind") == "json":
             return {"file": [export.file_name(answer, "json"), "application/json",
                              export.as_json(bundle)]}  # fmt: skip

@@ -23,17 +23,17 @@ from index.errors import PilcrowError
 from index.system.files import make_folder
 from index.system.offline import stay_offline
 from rag.types import Answer
-from ui.page.api import Desk
-from ui.page.chat import AT_ONCE, Chat, Run, Wishes
+from ui.page.api import PageApi
+from ui.page.chat import AT_ONCE, AskRequest, Chat, Run
 from ui.page.conversations import Conversations
-from ui.page.jobs import SUFFIXES, Works
+from ui.page.jobs import SUFFIXES, JobRunner
 from ui.page.middleware import uploads
 from ui.page.middleware.body_limit import BodyLimit
 from ui.page.middleware.call_gate import CallGate, Calls, Kind
 from ui.page.middleware.file_data import FileDataGate
-from ui.page.middleware.login_throttle import ATTEMPTS, PAUSE, Throttle
+from ui.page.middleware.login_throttle import ATTEMPTS, PAUSE, LoginThrottle
 from ui.page.middleware.page_policy import PagePolicy
-from ui.page.middleware.security import Shield, is_loopback
+from ui.page.middleware.security import SecurityHeaders, is_loopback
 from ui.page.protocols import AssistantLike, LibraryLike
 from ui.page.suggester import Suggester
 from ui.page.views import answers, jobs, panes
@@ -48,7 +48,7 @@ _SESSIONS = 500
 
 
 @dataclass(frozen=True)
-class Extras:
+class PageOptions:
     """What the page can do without."""
 
     quick: AssistantLike | None = None
@@ -67,7 +67,7 @@ def build_app(
     library: LibraryLike,
     *,
     password: str | None = None,
-    extras: Extras = Extras(),
+    extras: PageOptions = PageOptions(),
     clock: Callable[[], float] = time.monotonic,
 ) -> FastAPI:
     """The whole web face as one FastAPI application.
@@ -91,7 +91,7 @@ def build_app(
     from fastapi.responses import FileResponse
     from starlette.staticfiles import StaticFiles
 
-    room = _furnished(assistant, library, extras)
+    room = build_services(assistant, library, extras)
     room.works.tidy()
 
     @asynccontextmanager
@@ -124,30 +124,30 @@ def build_app(
         theme=_theme(gr),
         head=_head(),
     )
-    app.add_middleware(uploads.UploadGate, folder=incoming)
+    app.add_middleware(uploads.UploadLimit, folder=incoming)
     app.add_middleware(FileDataGate, folder=incoming)
     app.add_middleware(CallGate, calls=_calls(gr, page))
-    app.add_middleware(Throttle, clock=clock)
+    app.add_middleware(LoginThrottle, clock=clock)
     app.add_middleware(BodyLimit)
     policy = PagePolicy(_template(gr), f"{files}/reload.js")
-    app.add_middleware(Shield, any_host=bool(password), files=files, policy=policy)
+    app.add_middleware(SecurityHeaders, any_host=bool(password), files=files, policy=policy)
     mounted: FastAPI = app
     return mounted
 
 
 @dataclass(frozen=True)
-class _Room:
+class Services:
     """What stands behind the page."""
 
     chat: Chat
-    works: Works
-    desk: Desk
+    works: JobRunner
+    desk: PageApi
     suggester: Suggester
     samples: Path | None
 
 
-def _furnished(assistant: AssistantLike, library: LibraryLike, extras: Extras) -> _Room:
-    conversations, works = Conversations(library.path), Works(library)
+def build_services(assistant: AssistantLike, library: LibraryLike, extras: PageOptions) -> Services:
+    conversations, works = Conversations(library.path), JobRunner(library)
     quick = extras.quick
 
     def ask(question: str) -> Answer:
@@ -157,7 +157,7 @@ def _furnished(assistant: AssistantLike, library: LibraryLike, extras: Extras) -
 
     chat = Chat(assistant, library, conversations)
     suggester = Suggester(library, ask if quick else None, busy=lambda: works.busy or chat.busy)
-    desk = Desk(
+    desk = PageApi(
         library,
         conversations,
         works,
@@ -166,10 +166,10 @@ def _furnished(assistant: AssistantLike, library: LibraryLike, extras: Extras) -
         notice=extras.notice,
         samples=extras.samples is not None,
     )
-    return _Room(chat, works, desk, suggester, extras.samples)
+    return Services(chat, works, desk, suggester, extras.samples)
 
 
-def _page(gr: Any, room: _Room) -> Any:
+def _page(gr: Any, room: Services) -> Any:
     """Lays the three panes out and wires them; drawing is elsewhere, looks are the CSS's."""
 
     def ask(request: object) -> dict[str, Any]:  # Gradio takes functions, not methods
@@ -289,7 +289,7 @@ def _wire_chat(
     current, question = centre["current"], centre["question"]
 
     def begin(asked: str, sent: str, run: Run | None) -> Sequence[Any]:
-        wished = Wishes.read(sent)
+        wished = AskRequest.read(sent)
         asked = wished.question or asked
         if not (asked.strip() or wished.again) or (run and not run.over.is_set()):
             return [gr.skip()] * 4
@@ -346,7 +346,7 @@ def _wire_leaving(
 _WITH_LEFT_OUT = "(files, wishes) => [files, window.pilcrow.leftOut()]"
 
 
-def _wire_works(gr: Any, page: Any, room: _Room, wishes: Any, left: dict[str, Any]) -> None:
+def _wire_works(gr: Any, page: Any, room: Services, wishes: Any, left: dict[str, Any]) -> None:
     """Adding, rebuilding, cancelling; a page that is opened meanwhile sees the work under way."""
     works = room.works
 
@@ -439,7 +439,7 @@ def serve(
     port: int = 7860,
     password: str | None = None,
     trusted_proxy: str = "",
-    extras: Extras = Extras(),
+    extras: PageOptions = PageOptions(),
     open_browser: bool = False,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:

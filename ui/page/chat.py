@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class AskRequest:
     """What the page sends along with a question. Comes from a browser: read, never trusted."""
 
     question: str = ""
@@ -48,7 +48,7 @@ class Wishes:
     scope: Scope = field(default_factory=Scope)
 
     @classmethod
-    def read(cls, sent: str) -> Wishes:
+    def read(cls, sent: str) -> AskRequest:
         """The wishes in a JSON text; what is not well-formed is as if it were not there."""
         try:
             given = json.loads(sent)
@@ -81,7 +81,7 @@ class Run:
 
     question: str
     number: int
-    mark: answers.Mark
+    mark: answers.TurnMeta
     scope: Scope = field(default_factory=Scope)
     history: tuple[tuple[str, str], ...] = ()
     asked: float = field(default_factory=time.monotonic)
@@ -123,7 +123,7 @@ class Chat:
         """Whether this turn is being answered."""
         return key in self._live
 
-    def begin(self, question: str, wishes: Wishes) -> tuple[str, str, Run]:
+    def begin(self, question: str, wishes: AskRequest) -> tuple[str, str, Run]:
         """Puts the question on screen at once, before it waits for its turn.
 
         Returns:
@@ -148,7 +148,7 @@ class Chat:
         run = Run(
             sound(question).strip(),  # the page cannot be sent halves of characters
             number,
-            answers.Mark(new_key(), conversation, replaces, where),
+            answers.TurnMeta(new_key(), conversation, replaces, where),
             scope,
             tuple(told[-TURNS_REMEMBERED:]),
         )
@@ -236,7 +236,7 @@ class Chat:
             yield new, sources(self._library, new, run.number, run.mark.key) if fresh else None
 
 
-def drawn(turn: Turn, number: int, mark: answers.Mark) -> str:
+def drawn(turn: Turn, number: int, mark: answers.TurnMeta) -> str:
     """A finished turn."""
     if turn.phase == "failed" or turn.answer is None:
         problem = turn.problem or "It was stopped before there was anything to show."

@@ -45,7 +45,7 @@ class _Task:
     stage_from: int = 0
 
 
-class Works:
+class JobRunner:
     """Runs one change of the library at a time in a thread and says how far it is."""
 
     def __init__(self, library: LibraryLike) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from index.embedding.embedding_table import Embeddings
+from index.embedding.embedding_table import EmbeddingTable
 
 PIECES = np.arange(40, dtype=np.float32).reshape(10, 4)
 PLACES = np.arange(12, dtype=np.float32).reshape(3, 4) / 100
@@ -22,6 +22,6 @@ def test_a_row_is_its_piece_and_its_place(tmp_path: Path) -> None:
         "embeddings.position_embeddings.weight": PLACES,
     }
     save_file(named, tmp_path / "model.safetensors")
-    found = Embeddings(tmp_path / "model.safetensors").rows([7, 0, 7])
+    found = EmbeddingTable(tmp_path / "model.safetensors").rows([7, 0, 7])
     np.testing.assert_array_equal(found, PIECES[[7, 0, 7]] + PLACES)
     assert found.dtype == np.float32

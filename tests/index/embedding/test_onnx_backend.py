@@ -15,26 +15,26 @@ from numpy.typing import NDArray
 
 from index.embedding import onnx_backend
 from index.embedding.encoder import default_folder
-from index.embedding.torch_backend import Transformer, padded
+from index.embedding.torch_backend import TorchNetwork, padded
 
 ROOT = Path(__file__).resolve().parents[3]
 WORD_PIECES = st.lists(st.integers(0, 30_000), min_size=1, max_size=40)
 
 
 @pytest.fixture(scope="module")
-def transformer() -> Transformer:
-    return Transformer(default_folder(), threads=1)
+def transformer() -> TorchNetwork:
+    return TorchNetwork(default_folder(), threads=1)
 
 
 @pytest.fixture(scope="module")
-def folder(transformer: Transformer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(transformer: TorchNetwork, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cache") / "encoders" / "one"
-    assert onnx_backend.make(transformer, folder, threads=1) is not None
+    assert onnx_backend.export_to_onnx(transformer, folder, threads=1) is not None
     return folder
 
 
 @pytest.fixture(scope="module")
-def network(folder: Path) -> onnx_backend.Exported:
+def network(folder: Path) -> onnx_backend.OnnxNetwork:
     found = onnx_backend.load(folder, threads=1)
     assert found is not None
     return found
@@ -44,7 +44,7 @@ def network(folder: Path) -> onnx_backend.Exported:
 @settings(max_examples=25)
 @given(rows=st.lists(WORD_PIECES, min_size=1, max_size=4))
 def test_the_same_vectors_as_torch_for_any_word_pieces(
-    transformer: Transformer, network: onnx_backend.Exported, rows: list[list[int]]
+    transformer: TorchNetwork, network: onnx_backend.OnnxNetwork, rows: list[list[int]]
 ) -> None:
     ours, theirs = network.forward(rows), transformer.forward(rows)
     for row, ids in enumerate(rows):
@@ -54,18 +54,18 @@ def test_the_same_vectors_as_torch_for_any_word_pieces(
 @pytest.mark.model
 @pytest.mark.parametrize("name", ["graph.onnx", "weights.bin", "digests.json"])
 def test_a_changed_file_is_not_loaded_and_is_made_again(
-    transformer: Transformer, folder: Path, name: str
+    transformer: TorchNetwork, folder: Path, name: str
 ) -> None:
     with (folder / name).open("r+b") as file:
         file.seek(100)
         file.write(b"\x00\x01\x02\x03")
     assert onnx_backend.load(folder, threads=1) is None
-    assert onnx_backend.make(transformer, folder, threads=1) is not None
+    assert onnx_backend.export_to_onnx(transformer, folder, threads=1) is not None
     assert onnx_backend.load(folder, threads=1) is not None
     assert [one.name for one in folder.parent.iterdir()] == [folder.name]
 
 
-class Unexportable(Transformer):
+class Unexportable(TorchNetwork):
     """An architecture that the exporter does not know."""
 
     def export(self, graph: Path, weights: Path) -> None:
@@ -73,7 +73,7 @@ class Unexportable(Transformer):
         raise ValueError("unknown operator")
 
 
-class Otherwise(Transformer):
+class Otherwise(TorchNetwork):
     """A network whose graph gives other vectors than itself."""
 
     def forward(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
@@ -82,16 +82,16 @@ class Otherwise(Transformer):
 
 @pytest.mark.model
 @pytest.mark.parametrize("kind", [Unexportable, Otherwise])
-def test_what_cannot_be_exported_leaves_nothing(tmp_path: Path, kind: type[Transformer]) -> None:
+def test_what_cannot_be_exported_leaves_nothing(tmp_path: Path, kind: type[TorchNetwork]) -> None:
     network = kind(default_folder(), threads=1)
-    assert onnx_backend.make(network, tmp_path / "encoders" / "one", threads=1) is None
+    assert onnx_backend.export_to_onnx(network, tmp_path / "encoders" / "one", threads=1) is None
     assert list((tmp_path / "encoders").iterdir()) == []
 
 
 def test_no_place_to_keep_it_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "encoders").write_text("a file where the folder should be")
-    network = Transformer(tmp_path, threads=1)
-    assert onnx_backend.make(network, tmp_path / "encoders" / "one", threads=1) is None
+    network = TorchNetwork(tmp_path, threads=1)
+    assert onnx_backend.export_to_onnx(network, tmp_path / "encoders" / "one", threads=1) is None
     assert onnx_backend.load(tmp_path / "encoders" / "one", threads=1) is None
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from index.dates import parse_date
 from index.formats import front_matter
-from index.formats.bylines import clean, stated
+from index.formats.bylines import clean, parse_metadata_line
 
 PROSE = (
     "The ship lifted the broken end of the cable from ninety metres of water on Tuesday.",
@@ -148,7 +148,7 @@ def test_title_is_one_clean_line_of_at_most_300_characters() -> None:
     ],
 )
 def test_bylines(line: str, author: str, source: str, day: str) -> None:
-    found = stated(line)
+    found = parse_metadata_line(line)
     assert found is not None
     assert [found.get(key, "") for key in ("author", "source", "date")] == [author, source, day]
 
@@ -170,7 +170,7 @@ def test_bylines(line: str, author: str, source: str, day: str) -> None:
     ],
 )
 def test_dates(value: str, iso: str) -> None:
-    assert stated(value) == {"date": iso}
+    assert parse_metadata_line(value) == {"date": iso}
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ import threading
 from pathlib import Path
 
 from index import Library
-from index.system.priority import Precedence
+from index.system.priority import QueryPriority
 from tests.support.fakes import BagOfWordsEncoder
 
 
 def test_work_waits_for_the_last_of_many_questions() -> None:
-    precedence, went_on = Precedence(), threading.Event()
+    precedence, went_on = QueryPriority(), threading.Event()
     first, second = precedence.question(), precedence.question()
     first.__enter__()
     second.__enter__()
@@ -30,7 +30,7 @@ def test_work_waits_for_the_last_of_many_questions() -> None:
 
 
 def test_work_does_not_wait_for_ever_and_not_at_all_when_nobody_asks() -> None:
-    precedence = Precedence()
+    precedence = QueryPriority()
     assert precedence.give_way(0.0)
     with precedence.question():
         assert not precedence.give_way(0.0)
@@ -38,7 +38,7 @@ def test_work_does_not_wait_for_ever_and_not_at_all_when_nobody_asks() -> None:
 
 
 def test_who_has_waited_works_before_waiting_again() -> None:
-    precedence = Precedence()
+    precedence = QueryPriority()
     with precedence.question():
         assert not precedence.give_way(0.01)
         assert not precedence.give_way(3600.0)  # at once: the work comes first now
@@ -47,7 +47,7 @@ def test_who_has_waited_works_before_waiting_again() -> None:
 
 
 def test_a_question_that_fails_holds_nobody_up() -> None:
-    precedence = Precedence()
+    precedence = QueryPriority()
     try:
         with precedence.question():
             raise ValueError
@@ -56,7 +56,7 @@ def test_a_question_that_fails_holds_nobody_up() -> None:
     assert precedence.give_way(0.0)
 
 
-class Noting(Precedence):
+class Noting(QueryPriority):
     """Notes how many questions were under way whenever work would have waited for them."""
 
     def __init__(self) -> None:

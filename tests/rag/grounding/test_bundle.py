@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from index.errors import InputError
 from index.types import Document
 from rag.grounding import sealing
-from rag.grounding.bundle import bundle, verify
+from rag.grounding.bundle import check_bundle, make_bundle
 from rag.types import Answer, Citation, PassageRead, Statement
 from tests.support.page_fakes import HOSTILE, FakeLibrary
 from ui.page import export
@@ -51,22 +51,22 @@ def answer(said: str = "More than 9,000 people registered.", quote: str = QUOTE)
 
 def saved_by(shelf: FakeLibrary, key: bytes | None = KEY) -> Any:
     """An export, as it comes back from its file."""
-    return json.loads(export.as_json(bundle(answer(), shelf, "e", key)))
+    return json.loads(export.as_json(make_bundle(answer(), shelf, "e", key)))
 
 
 def failed(saved: object, shelf: FakeLibrary, key: bytes | None = None) -> list[str]:
-    return [one.what for one in verify(saved, shelf, key) if not one.ok]
+    return [one.what for one in check_bundle(saved, shelf, key) if not one.ok]
 
 
 def unvouched(saved: object, shelf: FakeLibrary, key: bytes | None = None) -> list[str]:
-    return [one.what for one in verify(saved, shelf, key) if not one.vouched]
+    return [one.what for one in check_bundle(saved, shelf, key) if not one.vouched]
 
 
 def test_what_was_exported_holds(tmp_path: Path) -> None:
     shelf = library(tmp_path)
     saved = saved_by(shelf)
     assert failed(saved, shelf, KEY) == unvouched(saved, shelf, KEY) == []
-    assert [one.what for one in verify(saved, shelf)] == [
+    assert [one.what for one in check_bundle(saved, shelf)] == [
         "seal", "document a.txt", "quote 1", "source 1", "passage 1", "statement 1", "text",
         "short",
     ]  # fmt: skip
@@ -82,7 +82,7 @@ def test_what_nobody_vouches_for_is_said(tmp_path: Path) -> None:
     ):
         assert failed(saved, shelf, key) == []
         assert unvouched(saved, shelf, key) == ["seal"]
-        (line,) = [one.detail for one in verify(saved, shelf, key) if one.what == "seal"]
+        (line,) = [one.detail for one in check_bundle(saved, shelf, key) if one.what == "seal"]
         assert "nobody vouches for its question, state, notes" in line
 
 
@@ -233,7 +233,7 @@ def test_a_document_that_has_moved_on_is_named(tmp_path: Path) -> None:
 
 def test_nothing_claimed_nothing_broken(tmp_path: Path) -> None:
     refused = Answer("Who?", "not_found", "Not in your documents.", complete=True)
-    assert failed(bundle(refused, library(tmp_path)), library(tmp_path)) == []
+    assert failed(make_bundle(refused, library(tmp_path)), library(tmp_path)) == []
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_nothing_claimed_nothing_broken(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_what_is_no_export_is_refused_in_one_line(tmp_path: Path, saved: object) -> None:
     with pytest.raises(InputError) as caught:
-        verify(saved, library(tmp_path))
+        check_bundle(saved, library(tmp_path))
     assert "\n" not in str(caught.value)
 
 
@@ -259,7 +259,7 @@ def test_a_page_carries_its_data_whatever_is_in_it(
     shelf = library(folder, hostile)
     cited = Citation(1, "a.txt", hostile, hostile, 1, 0, len(hostile), hostile)
     said = (Statement(hostile, "supported", (1,)),)
-    saved = bundle(Answer(hostile, "answered", hostile, said, (cited,), model=hostile), shelf)
+    saved = make_bundle(Answer(hostile, "answered", hostile, said, (cited,), model=hostile), shelf)
     page = export.as_page(saved)
     assert page.count("<script") == 1
     assert "<img" not in page
@@ -283,7 +283,7 @@ def test_a_page_that_shows_something_else_than_its_data_is_found(
     tmp_path: Path, true: str, forged: str
 ) -> None:
     shelf = library(tmp_path)
-    page = export.as_page(bundle(answer(), shelf, "e", KEY))
+    page = export.as_page(make_bundle(answer(), shelf, "e", KEY))
     path = tmp_path / "a.html"
     path.write_bytes(page.encode())
     file = export.read(path)
@@ -311,7 +311,7 @@ def test_an_export_of_the_first_version_is_read_as_ever(tmp_path: Path) -> None:
 
 @pytest.mark.fault("G46")
 def test_a_name_twice_is_refused(tmp_path: Path) -> None:
-    text = export.as_json(bundle(answer(), library(tmp_path), "e", KEY))
+    text = export.as_json(make_bundle(answer(), library(tmp_path), "e", KEY))
     forged = text.replace('"question": ', '"question": "How many drowned?", "question": ', 1)
     (tmp_path / "a.json").write_text(forged)
     with pytest.raises(InputError, match="no JSON"):

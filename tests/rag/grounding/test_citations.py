@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.grounding.citations import StatementParser, compose, drafts, text_of
+from rag.grounding.citations import StatementParser, drafts, number_citations, text_of
 from rag.grounding.support import quote, support, verify
 from rag.types import Draft, Evidence
 
@@ -146,19 +146,21 @@ def test_of_several_pointers_only_those_that_carry_something_stay() -> None:
 
 def test_citations_are_numbered_by_first_use_and_shared() -> None:
     first, second, third, _ = evidence()
-    statements, cited = compose([quote(third), quote(first), quote(third), quote(second)])
+    statements, cited = number_citations([quote(third), quote(first), quote(third), quote(second)])
     assert [s.citations for s in statements] == [(1,), (2,), (1,), (3,)]
     assert [c.quote for c in cited] == [SENTENCES[2], SENTENCES[0], SENTENCES[1]]
 
 
 @given(st.lists(st.text(min_size=1, max_size=60), min_size=1, max_size=5))
 def test_every_marker_in_the_joined_text_is_ours(texts: list[str]) -> None:
-    statements, cited = compose([quote(one) for one in evidence(*texts)])
+    statements, cited = number_citations([quote(one) for one in evidence(*texts)])
     joined = text_of(statements)
     marks = [m for d in drafts(joined.replace("\n", " ")) for m in d.ids]
     assert set(marks) <= {c.number for c in cited}
 
 
 def test_a_marker_inside_a_source_does_not_pose_as_ours() -> None:
-    statements, _ = compose([quote(one) for one in evidence("As shown before [7], it rained.")])
+    statements, _ = number_citations(
+        [quote(one) for one in evidence("As shown before [7], it rained.")]
+    )
     assert text_of(statements) == "As shown before (7), it rained. [1]"

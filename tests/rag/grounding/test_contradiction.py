@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.grounding.contradiction import contradicts, exchanged, rearranged, turned_round
+from rag.grounding.contradiction import contradicts, has_antonym, reordered_words, swapped_numbers
 from tests.benchmarks.bench_statements import Written, written
 
 VOTE = "The final vote came on March 13, 2024: 523 were in favour, 46 against, and 49 abstained."
@@ -30,26 +30,28 @@ WORDS = st.lists(
 def test_numbers_keep_their_order_and_dates_may_go_anywhere(
     statement: str, numbers: tuple[str, str] | None
 ) -> None:
-    assert exchanged(statement, [VOTE]) == numbers
+    assert swapped_numbers(statement, [VOTE]) == numbers
 
 
 def test_numbers_of_different_sources_have_no_order() -> None:
     assert (
-        exchanged("It has 5 rooms and 9 doors.", ["There are 9 doors.", "There are 5 rooms."])
+        swapped_numbers("It has 5 rooms and 9 doors.", ["There are 9 doors.", "There are 5 rooms."])
         is None
     )
-    assert exchanged("It has five rooms and 9 doors.", ["9 doors, five rooms."]) == ("5", "9")
+    assert swapped_numbers("It has five rooms and 9 doors.", ["9 doors, five rooms."]) == ("5", "9")
 
 
 def test_a_date_told_without_its_month_is_no_amount_of_its_source() -> None:
-    assert exchanged("They came on the 5th or 5 of 12.", ["On May 5 12 came, then 5."]) is None
+    assert (
+        swapped_numbers("They came on the 5th or 5 of 12.", ["On May 5 12 came, then 5."]) is None
+    )
 
 
 def test_thousands_of_numbers_are_compared_in_no_time() -> None:
     numbers = [str(number) for number in range(3000, 30_000)]
     there, back = " ".join(numbers), " ".join(reversed(numbers))
-    assert exchanged(there, [there]) is None
-    assert exchanged(back, [there]) == ("29999", "29998")
+    assert swapped_numbers(there, [there]) is None
+    assert swapped_numbers(back, [there]) == ("29999", "29998")
 
 
 @given(st.permutations(["3", "5", "7", "9"]), st.permutations(["3", "5", "7", "9", "5"]))
@@ -61,7 +63,7 @@ def test_two_are_exchanged_when_one_always_stands_behind_the_other(
         for i, a in enumerate(said)
         for b in said[i + 1 :]
     )
-    assert (exchanged(" ".join(said), [" ".join(there)]) is not None) is wrong
+    assert (swapped_numbers(" ".join(said), [" ".join(there)]) is not None) is wrong
 
 
 @pytest.mark.parametrize(
@@ -80,7 +82,7 @@ def test_two_are_exchanged_when_one_always_stands_behind_the_other(
 def test_a_word_turned_into_its_opposite_is_told(
     statement: str, source: str, word: str | None
 ) -> None:
-    assert turned_round(statement, source) == word
+    assert has_antonym(statement, source) == word
 
 
 STEERED = (
@@ -109,36 +111,38 @@ ADOPTED = "On March 1, 2024 the General Assembly adopted the text in New York wi
     ],
 )  # fmt: skip
 def test_words_keep_their_neighbours(statement: str, source: str, wrong: bool) -> None:
-    assert rearranged(statement, [source]) is wrong
+    assert reordered_words(statement, [source]) is wrong
 
 
 def test_words_of_different_sources_have_no_order() -> None:
     sources = ["Ann paid Bob.", "Carol thanked Dora and left Edinburgh."]
-    assert not rearranged("Carol thanked Dora, Ann paid Bob, and Carol left Edinburgh.", sources)
+    assert not reordered_words(
+        "Carol thanked Dora, Ann paid Bob, and Carol left Edinburgh.", sources
+    )
 
 
 @given(words=WORDS, kept=st.lists(st.booleans(), min_size=12, max_size=12))
 def test_what_only_leaves_words_out_contradicts_nothing(words: list[str], kept: list[bool]) -> None:
     shorter = " ".join(word for word, keep in zip(words, kept, strict=False) if keep)
     source = " ".join(words)
-    assert turned_round(shorter, source) is None
-    assert exchanged(shorter, [source]) is None
-    assert not rearranged(shorter, [source])
+    assert has_antonym(shorter, source) is None
+    assert swapped_numbers(shorter, [source]) is None
+    assert not reordered_words(shorter, [source])
 
 
 @given(st.lists(st.sampled_from("oak elm ash fir yew bay box".split()), unique=True))
 def test_the_other_way_round_every_word_keeps_its_neighbours(trees: list[str]) -> None:
-    assert not rearranged(" ".join(reversed(trees)), [" ".join(trees)])
+    assert not reordered_words(" ".join(reversed(trees)), [" ".join(trees)])
 
 
 @given(st.text(max_size=200), st.text(max_size=200))
 def test_any_text_is_taken_and_nothing_contradicts_itself(one: str, other: str) -> None:
-    assert turned_round(one, one) is None
-    assert exchanged(one, [one]) is None
-    assert not rearranged(one, [one])
-    exchanged(one, [other])
-    rearranged(one, [other])
-    turned_round(one, other)
+    assert has_antonym(one, one) is None
+    assert swapped_numbers(one, [one]) is None
+    assert not reordered_words(one, [one])
+    swapped_numbers(one, [other])
+    reordered_words(one, [other])
+    has_antonym(one, other)
 
 
 def test_of_statements_written_by_hand_few_true_ones_are_suspected() -> None:

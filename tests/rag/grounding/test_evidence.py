@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index.types import Hit, ScoredSentence
-from rag.grounding.evidence import MOST, best_of, continued, select
+from rag.grounding.evidence import MAX_EVIDENCE, reuse_prefix, select, top
 from rag.llm import prompt
-from rag.reader import ReadSentence
+from rag.reader import RankedSentence
 from rag.types import Evidence
 
 
@@ -24,9 +24,9 @@ def hit(*texts: str, name: str = "a.txt") -> Hit:
     return Hit(name, "A", "", 0, len(whole), whole, 0.5, 1, sentences=tuple(sentences))
 
 
-def read(one: Hit, position: int, score: float = 0.5) -> ReadSentence:
+def read(one: Hit, position: int, score: float = 0.5) -> RankedSentence:
     s = one.sentences[position]
-    return ReadSentence(one, position, s.start, s.end, s.text, score)
+    return RankedSentence(one, position, s.start, s.end, s.text, score)
 
 
 def words_of(text: str) -> int:
@@ -37,7 +37,7 @@ def test_ids_count_from_one_and_the_best_stands_last_beside_the_question() -> No
     first, second = hit("The forum met in Kyoto.", name="a"), hit("Cables were cut.", name="b")
     chosen = select([read(second, 0, 0.9), read(first, 0, 0.1)], words_of, 100)
     assert [(e.id, e.document_id, e.lead) for e in chosen] == [(1, "a", True), (2, "b", True)]
-    assert best_of(chosen).document_id == "b"
+    assert top(chosen).document_id == "b"
 
 
 def test_a_sentence_that_leans_brings_the_one_before_it() -> None:
@@ -73,24 +73,24 @@ def texts_of(chosen: Sequence[Evidence]) -> list[str]:
 def test_a_follow_up_goes_on_with_the_prompt_before_and_the_best_stands_last() -> None:
     before = numbered("One old.", "Two stays.", "Three best.", best="Three best.")
     chosen = numbered("Two stays.", "Three best.", "Four new.", best="Two stays.")
-    both = continued(before, chosen, words_of, 100)
+    both = reuse_prefix(before, chosen, words_of, 100)
     assert texts_of(both)[: len(before)] == texts_of(before)
     assert texts_of(both)[len(before) :] == ["Four new.", "Two stays."]
     assert {one.text: one.id for one in both if one.lead} == {
         "Three best.": 3, "Four new.": 4, "Two stays.": 5,
     }  # fmt: skip
-    assert best_of(both).id == 5
+    assert top(both).id == 5
 
 
 def test_another_subject_begins_a_prompt_of_its_own() -> None:
     before = numbered("One.", "Two.", best="Two.")
     chosen = numbered("Three.", "Four.", "Two.", best="Three.")
-    assert continued(before, chosen, words_of, 100) == chosen
+    assert reuse_prefix(before, chosen, words_of, 100) == chosen
 
 
 def test_a_prompt_that_would_grow_too_long_begins_anew() -> None:
     before = numbered("One.", "Two.", best="Two.")
-    assert continued(before, before, words_of, 5) == before
+    assert reuse_prefix(before, before, words_of, 5) == before
 
 
 @given(
@@ -99,10 +99,10 @@ def test_a_prompt_that_would_grow_too_long_begins_anew() -> None:
 )
 def test_only_what_was_chosen_may_be_pointed_at(old: list[str], new: list[str]) -> None:
     before, chosen = numbered(*old, best=old[0]), numbered(*new, best=new[0])
-    both = continued(before, chosen, words_of, 100)
+    both = reuse_prefix(before, chosen, words_of, 100)
     assert sorted(one.text for one in both if one.lead) == sorted(texts_of(chosen))
     assert [one.id for one in both] == list(range(1, len(both) + 1))
-    assert best_of(both) == both[-1] and both[-1].text == best_of(chosen).text
+    assert top(both) == both[-1] and both[-1].text == top(chosen).text
 
 
 @pytest.mark.fault("D5")
@@ -115,7 +115,7 @@ def test_the_budget_and_the_number_of_leads_hold(texts: list[list[str]], budget:
     every = [read(hit(" ".join(words) + ".", name=str(i)), 0) for i, words in enumerate(texts)]
     chosen = select(every, words_of, budget)
     assert len(chosen) == 1 or sum(words_of(e.text) + 5 for e in chosen) <= budget
-    assert sum(e.lead for e in chosen) <= MOST
+    assert sum(e.lead for e in chosen) <= MAX_EVIDENCE
     assert [e.id for e in chosen] == list(range(1, len(chosen) + 1))
 
 

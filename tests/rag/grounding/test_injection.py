@@ -19,7 +19,7 @@ from index import Library
 from index.splitting import sentences
 from index.types import Span
 from rag import Assistant
-from rag.grounding.injection import gives_orders
+from rag.grounding.injection import looks_like_injection
 from rag.llm.generator import Message
 from rag.llm.prompt import SYSTEM, plain
 from rag.types import Answer
@@ -181,13 +181,13 @@ def test_what_nobody_sees_the_model_does_not_read(library: Library, attack: Atta
 def test_ordinary_sentences_are_no_orders() -> None:
     shelf = [path.read_text(encoding="utf-8") for path in seeds.articles().iterdir()]
     told = [one.text for text in shelf for one in sentences(text, Span(0, len(text)))]
-    assert sum(map(gives_orders, told)) <= len(told) / 100
+    assert sum(map(looks_like_injection, told)) <= len(told) / 100
 
 
 @given(st.lists(st.sampled_from(["ignore ", "{{", "<|", "please, ", "the ", "[1] ", "\n", "say "])))
 def test_looking_for_orders_ends(parts: list[str]) -> None:
     text = "".join(parts) * 1_000
-    assert gives_orders(text) == gives_orders(text[:2_000])
+    assert looks_like_injection(text) == looks_like_injection(text[:2_000])
 
 
 @pytest.mark.fault("D6")

@@ -17,8 +17,8 @@ import pytest
 from index import Library
 from rag import Assistant
 from rag.errors import ModelFailed, ModelMissing
-from rag.llm.client import SupervisedGenerator
-from rag.llm.generator import Message, PromptRead
+from rag.llm.client import LlamaClient
+from rag.llm.generator import Message, PrefixReuse
 from rag.llm.llama import LlamaGenerator
 from rag.llm.model_files import ModelFile, find_model
 from tests.support.fakes import BagOfWordsEncoder
@@ -30,7 +30,7 @@ ASKED: list[Message] = [{"role": "user", "content": "[1] It met in Kyoto.\n\nQue
 MARKERS = {"<|im_start|>": 3, "<|im_end|>": 3}
 GOOD = "say [1] It met in Kyoto.\n"
 
-Make = Callable[..., SupervisedGenerator]
+Make = Callable[..., LlamaClient]
 
 
 @pytest.fixture
@@ -40,18 +40,16 @@ def model(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make(model: Path) -> Iterator[Make]:
-    made: list[SupervisedGenerator] = []
+    made: list[LlamaClient] = []
 
     def generator(
         deed: str = GOOD, *, deadline: float = 120.0, counting: float = 60.0
-    ) -> SupervisedGenerator:
+    ) -> LlamaClient:
         script(model, deed)
         file = ModelFile(model, "scripted", "file")
         worker = "tests.support.scripted_models"
         made.append(
-            SupervisedGenerator(
-                file, threads=1, deadline=deadline, counting=counting, worker=worker
-            )
+            LlamaClient(file, threads=1, deadline=deadline, counting=counting, worker=worker)
         )
         return made[-1]
 
@@ -60,7 +58,7 @@ def make(model: Path) -> Iterator[Make]:
         one.close()
 
 
-def written(generator: SupervisedGenerator, stop: Callable[[], bool] | None = None) -> str:
+def written(generator: LlamaClient, stop: Callable[[], bool] | None = None) -> str:
     return "".join(generator.stream(ASKED, ids=[1], max_tokens=30, stop=stop))
 
 
@@ -74,10 +72,10 @@ def test_what_the_model_writes_arrives(make: Make) -> None:
 
 
 def test_how_much_of_the_prompt_was_remembered_arrives(make: Make) -> None:
-    generator, read = make(), list[PromptRead]()
+    generator, read = make(), list[PrefixReuse]()
     for _ in range(2):
         list(generator.stream(ASKED, ids=[1], max_tokens=30, on_prompt=read.append))
-    assert read == [PromptRead(0), PromptRead(generator.count(ASKED))]
+    assert read == [PrefixReuse(0), PrefixReuse(generator.count(ASKED))]
 
 
 CRASHES = [
@@ -224,9 +222,9 @@ def test_a_killed_parent_leaves_no_model_behind(tmp_path: Path, model: Path) -> 
     script(model, "hang [1] It met")
     program = (
         "import os, sys; from pathlib import Path\n"
-        "from rag.llm.generator import ModelFile; from rag.llm.client import SupervisedGenerator\n"
+        "from rag.llm.generator import ModelFile; from rag.llm.client import LlamaClient\n"
         f"model = ModelFile(Path({str(model)!r}), 'x', 'file')\n"
-        "one = SupervisedGenerator(model, threads=1, worker='tests.support.scripted_models')\n"
+        "one = LlamaClient(model, threads=1, worker='tests.support.scripted_models')\n"
         f"for piece in one.stream({ASKED!r}, ids=[1], max_tokens=9):\n"
         "    print(one._process.pid, flush=True)"
     )
@@ -299,7 +297,7 @@ def test_a_real_model_whose_weights_are_cut_short_is_refused(tmp_path: Path) -> 
     cut = tmp_path / "cut.gguf"
     with whole.open("rb") as source:
         cut.write_bytes(source.read(whole.stat().st_size - 1_000))
-    generator = SupervisedGenerator(find_model(str(cut)), threads=1)
+    generator = LlamaClient(find_model(str(cut)), threads=1)
     with pytest.raises(ModelMissing, match=r"cannot use '.*cut\.gguf' as language model"):
         written(generator)
 
@@ -308,7 +306,7 @@ def test_a_real_model_whose_weights_are_cut_short_is_refused(tmp_path: Path) -> 
 @pytest.mark.model
 @pytest.mark.skipif(sys.platform != "linux", reason="needs limits on memory")
 def test_without_memory_for_the_model_answers_are_quotes(library: Library) -> None:
-    generator = SupervisedGenerator(find_model(), threads=1, worker="tests.support.narrow_model")
+    generator = LlamaClient(find_model(), threads=1, worker="tests.support.narrow_model")
     answer = Assistant(library, generator).answer(QUESTION)
     assert answer.complete and SAID in answer.text
     assert "quotes only" in answer.notes[0]
@@ -326,7 +324,7 @@ def test_the_real_model_is_killed_in_the_middle_and_writes_the_next_answer() -> 
             "Question: How many people met?",
         },
     ]
-    generator = SupervisedGenerator(find_model(), threads=1)
+    generator = LlamaClient(find_model(), threads=1)
     whole = "".join(generator.stream(asked, ids=[1], max_tokens=40))
     alone = LlamaGenerator(find_model(), threads=1).stream(asked, ids=[1], max_tokens=40)
     assert whole == "".join(alone)

@@ -15,8 +15,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rag.errors import ModelFailed, ModelMissing
-from rag.llm.generator import Generator, Message, PromptRead, chatml
-from rag.llm.grammar import pointer_grammar, repeats, said_enough
+from rag.llm.generator import Generator, Message, PrefixReuse, chatml
+from rag.llm.grammar import is_complete, pointer_grammar, repeats
 from rag.llm.llama import _CHUNK, LlamaGenerator
 from rag.llm.model_files import ModelFile, find_model
 from tests.support.gguf_files import gguf_bytes, vocabulary, write_gguf
@@ -100,7 +100,7 @@ class TestStopping:
         ],
     )
     def test_enough(self, text: str, enough: bool) -> None:
-        assert said_enough(text) is enough
+        assert is_complete(text) is enough
 
 
 class TestFindModel:
@@ -192,7 +192,7 @@ class TestWriting:
         assert written(fresh, asked("Where was it?")) == first
 
     def test_what_two_prompts_share_is_read_once(self) -> None:
-        fresh, read = LlamaGenerator(find_model(), threads=1), list[PromptRead]()
+        fresh, read = LlamaGenerator(find_model(), threads=1), list[PrefixReuse]()
         for question in ("Where was it?", "Where was it?", "Who ate there?"):
             list(fresh.stream(asked(question), ids=[1], max_tokens=2, on_prompt=read.append))
         tokens = fresh.count(asked("Where was it?"))

@@ -11,7 +11,7 @@ import pytest
 from rag.llm.generator import Message
 from rag.llm.llama import LlamaGenerator
 from rag.llm.model_files import find_model
-from rag.llm.quantization import FORMS, fastest
+from rag.llm.quantization import VARIANTS, fastest_variant
 
 Speed = Callable[[Path, int], float]
 WEIGHTS = "0" * 64
@@ -28,34 +28,34 @@ def never(path: Path, threads: int) -> float:
 
 def test_a_persons_own_file_is_used_as_it_is(tmp_path: Path) -> None:
     mine = tmp_path / "mine.gguf"
-    assert fastest(mine, "", 1, folder=tmp_path / "kept", speed=never) == mine
+    assert fastest_variant(mine, "", 1, folder=tmp_path / "kept", speed=never) == mine
     assert not (tmp_path / "kept").exists()
 
 
 def test_what_cannot_be_made_leaves_the_file_as_shipped(tmp_path: Path) -> None:
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF and nothing else")
-    assert fastest(broken, WEIGHTS, 1, folder=tmp_path / "kept", speed=speeds()) == broken
+    assert fastest_variant(broken, WEIGHTS, 1, folder=tmp_path / "kept", speed=speeds()) == broken
     assert [one.name for one in tmp_path.iterdir()] == ["broken.gguf"]
 
 
 @pytest.mark.model
-@pytest.mark.parametrize("best", FORMS)
+@pytest.mark.parametrize("best", VARIANTS)
 def test_the_fastest_is_kept_and_not_looked_for_again(tmp_path: Path, best: str) -> None:
     shipped, folder = find_model().path, tmp_path / "models" / "one"
-    made = fastest(shipped, WEIGHTS, 1, folder=folder, speed=speeds(**{best: 200.0}))
+    made = fastest_variant(shipped, WEIGHTS, 1, folder=folder, speed=speeds(**{best: 200.0}))
     assert made == folder / f"{best}.gguf"
     assert sorted(one.name for one in folder.iterdir()) == [f"{best}.gguf", "choice.json"]
     assert list(folder.parent.iterdir()) == [folder]
-    assert fastest(shipped, WEIGHTS, 1, folder=folder, speed=never) == made
+    assert fastest_variant(shipped, WEIGHTS, 1, folder=folder, speed=never) == made
 
 
 @pytest.mark.model
 def test_a_little_faster_is_not_worth_another_form(tmp_path: Path) -> None:
     shipped, folder = find_model().path, tmp_path / "one"
     slow = speeds(Q4_0=110.0, Q8_0=115.0)
-    assert fastest(shipped, WEIGHTS, 1, folder=folder, speed=slow) == shipped
-    assert fastest(shipped, WEIGHTS, 1, folder=folder, speed=never) == shipped
+    assert fastest_variant(shipped, WEIGHTS, 1, folder=folder, speed=slow) == shipped
+    assert fastest_variant(shipped, WEIGHTS, 1, folder=folder, speed=never) == shipped
 
 
 @pytest.mark.model
@@ -63,10 +63,10 @@ def test_a_little_faster_is_not_worth_another_form(tmp_path: Path) -> None:
 def test_a_changed_file_is_made_again(tmp_path: Path, hurt: str) -> None:
     shipped, folder = find_model().path, tmp_path / "one"
     quick = speeds(Q4_0=200.0)
-    made = fastest(shipped, WEIGHTS, 1, folder=folder, speed=quick)
+    made = fastest_variant(shipped, WEIGHTS, 1, folder=folder, speed=quick)
     whole = made.read_bytes()
     (folder / hurt).write_bytes(b"\x00" * 100)
-    assert fastest(shipped, WEIGHTS, 1, folder=folder, speed=quick) == made
+    assert fastest_variant(shipped, WEIGHTS, 1, folder=folder, speed=quick) == made
     assert made.read_bytes() == whole
     assert json.loads((folder / "choice.json").read_text())["form"] == "Q4_0"
 

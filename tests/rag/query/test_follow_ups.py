@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.query.follow_ups import leans, resolve, speaker_of
+from rag.query.follow_ups import attribution_of, needs_context, query_variants
 
 HISTORY = [("Who opened the Internet Governance Forum in Kyoto?", "Fumio Kishida did. [1]")]
 
 
 @given(st.text(max_size=200))
 def test_without_history_a_question_is_passed_through_byte_for_byte(question: str) -> None:
-    assert resolve(question, ()) == (question,)
+    assert query_variants(question, ()) == (question,)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_without_history_a_question_is_passed_through_byte_for_byte(question: st
     ],
 )
 def test_a_leaning_follow_up_carries_the_subject_along(question: str) -> None:
-    typed, asked, told = resolve(question, HISTORY)
+    typed, asked, told = query_variants(question, HISTORY)
     assert typed == question
     assert asked.endswith(question)
     assert told.endswith(question)
@@ -44,7 +44,7 @@ def test_a_leaning_follow_up_carries_the_subject_along(question: str) -> None:
     ],
 )
 def test_a_change_of_topic_stands_alone(question: str) -> None:
-    assert resolve(question, HISTORY) == (question,)
+    assert query_variants(question, HISTORY) == (question,)
 
 
 @pytest.mark.parametrize(
@@ -57,11 +57,11 @@ def test_a_change_of_topic_stands_alone(question: str) -> None:
     ],
 )
 def test_leaning(question: str, wanted: bool) -> None:
-    assert leans(question) is wanted
+    assert needs_context(question) is wanted
 
 
 def test_the_speaker_is_looked_for_apart_from_what_was_said() -> None:
-    apart = speaker_of("How many netizens are there, according to Li Junru?")
+    apart = attribution_of("How many netizens are there, according to Li Junru?")
     assert apart == ("How many netizens are there?", frozenset({"li", "junru"}))
-    assert speaker_of("How many netizens are there?") is None
-    assert speaker_of("According to whom?") is None
+    assert attribution_of("How many netizens are there?") is None
+    assert attribution_of("According to whom?") is None

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index.tokenization import match_query, words
-from rag.query.answer_type import Kind, fits, question_kind
+from rag.query.answer_type import AnswerType, answer_type, has_answer_type
 from rag.query.text_features import content_stems, in_english, names, negations, numbers, stem
 
 
@@ -62,8 +62,8 @@ def test_forms_of_a_word_share_a_stem(one: str, other: str) -> None:
         ("What is a cable?", "other"),
     ],
 )
-def test_the_kind_of_answer_is_read_from_the_question(question: str, kind: Kind) -> None:
-    assert question_kind(question) == kind
+def test_the_kind_of_answer_is_read_from_the_question(question: str, kind: AnswerType) -> None:
+    assert answer_type(question) == kind
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_the_kind_of_answer_is_read_from_the_question(question: str, kind: Kind)
 def test_a_text_fits_when_it_has_something_new_of_that_kind(
     question: str, text: str, wanted: bool | None
 ) -> None:
-    assert fits(question, text) is wanted
+    assert has_answer_type(question, text) is wanted
 
 
 def test_chinese_runs_are_cut_into_pairs() -> None:

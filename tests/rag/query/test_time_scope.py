@@ -7,31 +7,35 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index.types import Hit, ScoredSentence
-from rag.query.time_scope import Time, time_of
-from rag.reader import ReadSentence
-from rag.reader.priors import weigh
+from rag.query.time_scope import TimeScope, time_scope
+from rag.reader import RankedSentence
+from rag.reader.priors import rerank_by_time
 
 
-def sentence(text: str, score: float, date: str = "") -> ReadSentence:
+def sentence(text: str, score: float, date: str = "") -> RankedSentence:
     one = ScoredSentence(0, len(text), text, score)
     hit = Hit(f"{text}.txt", "", "", 0, len(text), text, score, 1, date=date, sentences=(one,))
-    return ReadSentence(hit, 0, 0, len(text), text, score)
+    return RankedSentence(hit, 0, 0, len(text), text, score)
 
 
 def test_what_questions_say_about_time() -> None:
     def dated(event: str) -> str:
         return "2023-10-08" if event == "the summit" else ""
 
-    assert time_of("How many were there in 2024?", dated) == Time("in", "2024")
-    assert time_of("What was said in October 2023?", dated) == Time("in", "2023-10")
-    assert time_of("Who spoke before 8 October 2023?", dated) == Time("before", "2023-10-08")
-    assert time_of("Who spoke after October 8, 2023?", dated) == Time("after", "2023-10-08")
-    assert time_of("Who ruled before 1066?", dated) == Time("before", "1066")
-    assert time_of("What has changed since 2020?", dated) == Time("since", "2020")
-    assert time_of("What is the latest figure?", dated) == Time("newest")
-    assert time_of("What happened before the summit?", dated) == Time("before", "2023-10-08")
-    assert time_of("What happened before the flood?", dated) is None
-    assert time_of("Who painted it?", dated) is None
+    assert time_scope("How many were there in 2024?", dated) == TimeScope("in", "2024")
+    assert time_scope("What was said in October 2023?", dated) == TimeScope("in", "2023-10")
+    assert time_scope("Who spoke before 8 October 2023?", dated) == TimeScope(
+        "before", "2023-10-08"
+    )
+    assert time_scope("Who spoke after October 8, 2023?", dated) == TimeScope("after", "2023-10-08")
+    assert time_scope("Who ruled before 1066?", dated) == TimeScope("before", "1066")
+    assert time_scope("What has changed since 2020?", dated) == TimeScope("since", "2020")
+    assert time_scope("What is the latest figure?", dated) == TimeScope("newest")
+    assert time_scope("What happened before the summit?", dated) == TimeScope(
+        "before", "2023-10-08"
+    )
+    assert time_scope("What happened before the flood?", dated) is None
+    assert time_scope("Who painted it?", dated) is None
 
 
 @pytest.mark.parametrize(
@@ -47,7 +51,7 @@ def test_what_questions_say_about_time() -> None:
 )
 def test_a_sentence_is_judged_by_the_years_it_names(question: str, wanted: str) -> None:
     read = [sentence("In 2023 it was 26.", 0.5), sentence("In 2024 it was 23.", 0.45)]
-    assert weigh(read, time_of(question))[0].text == wanted
+    assert rerank_by_time(read, time_scope(question))[0].text == wanted
 
 
 @pytest.mark.parametrize(
@@ -65,18 +69,20 @@ def test_a_sentence_without_years_is_as_old_as_its_document(question: str, wante
         sentence("It is 26 now.", 0.4, "2021-03-04"),
         sentence("It is 23 now.", 0.4, "2025-10-01"),
     ]
-    assert weigh(read, time_of(question))[0].text == wanted
-    assert weigh(read[::-1], time_of(question))[0].text == wanted
+    assert rerank_by_time(read, time_scope(question))[0].text == wanted
+    assert rerank_by_time(read[::-1], time_scope(question))[0].text == wanted
 
 
 def test_a_range_of_years_holds_the_years_between() -> None:
     read = [sentence("He ruled from 1042 to 1066.", 0.5), sentence("He fell in 1070.", 0.5)]
-    assert weigh(read[::-1], time_of("Who was king in 1050?"))[0].text.startswith("He ruled")
+    assert rerank_by_time(read[::-1], time_scope("Who was king in 1050?"))[0].text.startswith(
+        "He ruled"
+    )
 
 
 def test_what_hardly_answers_is_not_lifted_by_its_date() -> None:
     read = [sentence("The count was 26.", 0.9, "2020"), sentence("Bells rang.", 0.05, "2025")]
-    assert weigh(read, Time("newest"))[0].text == "The count was 26."
+    assert rerank_by_time(read, TimeScope("newest"))[0].text == "The count was 26."
 
 
 @given(
@@ -92,6 +98,6 @@ def test_what_hardly_answers_is_not_lifted_by_its_date() -> None:
 )
 def test_no_sentence_is_lost_or_made(parts: list[tuple[str, float, str]], question: str) -> None:
     read = sorted((sentence(*part) for part in parts), key=lambda one: -one.score)
-    weighed = weigh(read, time_of(question))
+    weighed = rerank_by_time(read, time_scope(question))
     assert sorted(one.text for one in weighed) == sorted(one.text for one in read)
     assert [one.score for one in weighed] == sorted((one.score for one in weighed), reverse=True)

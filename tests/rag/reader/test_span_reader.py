@@ -16,21 +16,21 @@ from index.embedding.encoder import SentenceTransformerEncoder
 from index.errors import ModelMissing
 from index.types import ScoredSentence, Span
 from rag.assistant import Assistant
-from rag.reader import Reader, Reading, ReadSentence
-from rag.reader.cross import SENTENCES, CrossReader
-from rag.reader.rerankers import close_reader
+from rag.reader import RankedSentence, Ranker, Ranking
+from rag.reader.cross import SENTENCES, CrossEncoderReranker
+from rag.reader.rerankers import load_reranker
 from rag.reader.span_inputs import MOST_ASKED, MOST_READ, MOST_TITLE, Pair, pair
-from rag.reader.span_model import TrainedNetwork
+from rag.reader.span_model import SpanModel
 from rag.reader.span_reader import (
-    LONGEST,
-    PASSAGES,
-    CloseReader,
-    Seen,
+    LONGEST_SPAN,
+    PASSAGES_READ,
+    SpanPrediction,
+    SpanReader,
     best_hits,
     best_span,
-    fitted,
-    seen_in,
-    weighed,
+    calibration,
+    predict_spans,
+    rerank,
     whole_numbers,
 )
 from tests.support.fakes import BagOfWordsEncoder, Highlighter
@@ -51,9 +51,9 @@ def hit(number: int = 0, text: str = TEXT, spans: tuple[Span, ...] = SENTENCES_O
     )
 
 
-def read(one: Hit, position: int, score: float) -> ReadSentence:
+def read(one: Hit, position: int, score: float) -> RankedSentence:
     sentence = one.sentences[position]
-    return ReadSentence(one, position, sentence.start, sentence.end, sentence.text, score)
+    return RankedSentence(one, position, sentence.start, sentence.end, sentence.text, score)
 
 
 @given(
@@ -65,7 +65,7 @@ def test_an_answer_stands_inside_its_sentence_and_is_as_likely_as_can_be(
     marks: NDArray[np.float32],
 ) -> None:
     made = pair(ENCODER, QUESTION, "Cables", TEXT, SENTENCES_OF_TEXT)
-    seen = seen_in(made, marks[: len(made.ids)])
+    seen = predict_spans(made, marks[: len(made.ids)])
     assert sorted(seen) == [0, 1, 2]
     for position, one in seen.items():
         sentence = SENTENCES_OF_TEXT[position]
@@ -74,13 +74,13 @@ def test_an_answer_stands_inside_its_sentence_and_is_as_likely_as_can_be(
     assert sum(one.likely for one in seen.values()) <= 1 + 1e-6
 
 
-@pytest.mark.parametrize("pieces", [1, 5, LONGEST, 90])
+@pytest.mark.parametrize("pieces", [1, 5, LONGEST_SPAN, 90])
 def test_a_span_begins_before_it_ends_and_is_short(pieces: int) -> None:
     rng = np.random.default_rng(pieces)
     for _ in range(20):
         first, last, _ = best_span(rng.standard_normal((pieces, 4)) * 5)
         assert 0 <= first <= last < pieces
-        assert last - first < LONGEST
+        assert last - first < LONGEST_SPAN
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_no_number_is_cut_in_two(part: str, whole: str) -> None:
     seen=st.lists(
         st.none()
         | st.builds(
-            Seen,
+            SpanPrediction,
             span=st.floats(-40, 40),
             place=st.just(Span(0, 5)),
             likely=st.floats(0, 1),
@@ -111,11 +111,11 @@ def test_no_number_is_cut_in_two(part: str, whole: str) -> None:
     ),
 )
 def test_what_is_weighed_is_a_belief_in_the_same_sentences(
-    scores: list[float], answerable: float, seen: list[Seen | None]
+    scores: list[float], answerable: float, seen: list[SpanPrediction | None]
 ) -> None:
     one = hit()
-    reading = Reading(tuple(read(one, i, score) for i, score in enumerate(scores)), answerable)
-    found = weighed(reading, seen, fitted())
+    reading = Ranking(tuple(read(one, i, score) for i, score in enumerate(scores)), answerable)
+    found = rerank(reading, seen, calibration())
     assert sorted(s.position for s in found.sentences) == [0, 1, 2]
     beliefs = [s.score for s in found.sentences]
     assert beliefs == sorted(beliefs, reverse=True)
@@ -139,20 +139,20 @@ def test_a_pair_is_cut_and_knows_its_sentences() -> None:
 
 
 def test_only_the_best_passages_are_read() -> None:
-    hits = [hit(number) for number in range(PASSAGES + 3)]
+    hits = [hit(number) for number in range(PASSAGES_READ + 3)]
     sentences = tuple(read(one, i, 0.1) for one in hits for i in range(3))
     network = Highlighter()
-    found = CloseReader(ENCODER, network).read(QUESTION, Reading(sentences, 0.5))
-    assert network.read == PASSAGES
-    assert best_hits(sentences) == hits[:PASSAGES]
+    found = SpanReader(ENCODER, network).read(QUESTION, Ranking(sentences, 0.5))
+    assert network.read == PASSAGES_READ
+    assert best_hits(sentences) == hits[:PASSAGES_READ]
     assert {s.hit.document_id for s in found.sentences if not s.short} == {
-        one.document_id for one in hits[PASSAGES:]
+        one.document_id for one in hits[PASSAGES_READ:]
     }
 
 
 def test_words_between_known_ones_are_the_short_answer() -> None:
-    reading = Reading(tuple(read(hit(), i, 1 / 3) for i in range(3)), 0.5)
-    found = CloseReader(ENCODER, Highlighter()).read("How many submarine cables?", reading)
+    reading = Ranking(tuple(read(hit(), i, 1 / 3) for i in range(3)), 0.5)
+    found = SpanReader(ENCODER, Highlighter()).read("How many submarine cables?", reading)
     best = next(one for one in found.sentences if one.position == 0)
     assert best.short in best.text
     assert best.short.startswith("Three")
@@ -165,17 +165,17 @@ def test_words_between_known_ones_are_the_short_answer() -> None:
 )  # fmt: skip
 def test_other_languages_are_left_to_the_first_rung(question: str, text: str) -> None:
     one = hit(text=text, spans=(Span(0, len(text)),))
-    reading = Reading((read(one, 0, 1.0),), 0.5)
+    reading = Ranking((read(one, 0, 1.0),), 0.5)
     network = Highlighter()
-    assert CloseReader(ENCODER, network).read(question, reading) is reading
+    assert SpanReader(ENCODER, network).read(question, reading) is reading
     assert not network.read
 
 
 def test_who_reads_closely_is_a_choice() -> None:
-    ours = BagOfWordsEncoder().with_identity(revision=fitted().encoder)
-    assert isinstance(close_reader("own", ours, 1), CloseReader)
-    assert close_reader("own", BagOfWordsEncoder(), 1) is None
-    assert close_reader("none", ours, 1) is None
+    ours = BagOfWordsEncoder().with_identity(revision=calibration().encoder)
+    assert isinstance(load_reranker("own", ours, 1), SpanReader)
+    assert load_reranker("own", BagOfWordsEncoder(), 1) is None
+    assert load_reranker("none", ours, 1) is None
 
 
 class Backwards:
@@ -186,8 +186,8 @@ class Backwards:
 
 
 def test_a_cross_encoder_orders_and_leaves_the_gate_alone() -> None:
-    reading = Reading(tuple(read(hit(), i, score) for i, score in enumerate((0.7, 0.2, 0.1))), 0.8)
-    found = CrossReader(Backwards()).read(QUESTION, reading)
+    reading = Ranking(tuple(read(hit(), i, score) for i, score in enumerate((0.7, 0.2, 0.1))), 0.8)
+    found = CrossEncoderReranker(Backwards()).read(QUESTION, reading)
     assert [one.text for one in found.sentences] == sorted(
         (s.text for s in reading.sentences), reverse=True
     )
@@ -197,7 +197,7 @@ def test_a_cross_encoder_orders_and_leaves_the_gate_alone() -> None:
 
 def test_a_cross_encoder_reads_only_so_many() -> None:
     sentences = tuple(read(hit(n), 0, 1 / 40) for n in range(40))
-    found = CrossReader(Backwards()).read(QUESTION, Reading(sentences, 0.5))
+    found = CrossEncoderReranker(Backwards()).read(QUESTION, Ranking(sentences, 0.5))
     assert len(found.sentences) == 40
     assert sum(one.score == 1 / 40 for one in found.sentences) >= 40 - SENTENCES
 
@@ -217,33 +217,33 @@ def tiny_cross_encoder(folder: Path, numbers: int = 1) -> Path:
 
 
 def test_a_cross_encoder_in_a_folder_takes_the_place_of_ours(tmp_path: Path) -> None:
-    chosen = close_reader(str(tiny_cross_encoder(tmp_path)), BagOfWordsEncoder(), 1)
-    assert isinstance(chosen, CrossReader)
-    reading = Reading(tuple(read(hit(), i, 1 / 3) for i in range(3)), 0.5)
+    chosen = load_reranker(str(tiny_cross_encoder(tmp_path)), BagOfWordsEncoder(), 1)
+    assert isinstance(chosen, CrossEncoderReranker)
+    reading = Ranking(tuple(read(hit(), i, 1 / 3) for i in range(3)), 0.5)
     found = chosen.read(QUESTION, reading)
     assert sum(one.score for one in found.sentences) == pytest.approx(1)
     assert len({one.score for one in found.sentences}) == 3
 
 
 def test_a_model_that_is_no_cross_encoder_is_refused_in_one_line(tmp_path: Path) -> None:
-    chosen = close_reader(str(tiny_cross_encoder(tmp_path, numbers=3)), BagOfWordsEncoder(), 1)
+    chosen = load_reranker(str(tiny_cross_encoder(tmp_path, numbers=3)), BagOfWordsEncoder(), 1)
     assert chosen is not None
     with pytest.raises(ModelMissing, match=r"gives 3 numbers .*PILCROW_READER=own"):
-        chosen.read(QUESTION, Reading((read(hit(), 0, 1.0),), 0.5))
+        chosen.read(QUESTION, Ranking((read(hit(), 0, 1.0),), 0.5))
 
 
 @pytest.mark.parametrize("name", ["no/such-model", "nowhere", "/nowhere/at/all", "../x y"])
 def test_a_cross_encoder_that_is_not_there_is_named(name: str) -> None:
     with pytest.raises(ModelMissing, match="no cross-encoder"):
-        close_reader(name, BagOfWordsEncoder(), 1)
+        load_reranker(name, BagOfWordsEncoder(), 1)
 
 
 # --- with the packaged network ---
 
 
 @pytest.fixture(scope="module")
-def network() -> TrainedNetwork:
-    return TrainedNetwork(2)
+def network() -> SpanModel:
+    return SpanModel(2)
 
 
 @pytest.fixture(scope="module")
@@ -256,7 +256,7 @@ def real_pair(encoder: SentenceTransformerEncoder, question: str) -> Pair:
 
 
 def test_the_network_finds_what_is_asked_for(
-    network: TrainedNetwork, encoder: SentenceTransformerEncoder
+    network: SpanModel, encoder: SentenceTransformerEncoder
 ) -> None:
     asked = {
         "How many submarine cables were cut in the Red Sea?": "Three",
@@ -266,12 +266,12 @@ def test_the_network_finds_what_is_asked_for(
     for question, answer in asked.items():
         made = real_pair(encoder, question)
         (marks,) = network.marks([made])
-        best = max(seen_in(made, marks).values(), key=lambda one: one.span)
+        best = max(predict_spans(made, marks).values(), key=lambda one: one.span)
         assert answer in TEXT[best.place.start : best.place.end]
 
 
 def test_a_pair_is_read_the_same_in_any_company(
-    network: TrainedNetwork, encoder: SentenceTransformerEncoder
+    network: SpanModel, encoder: SentenceTransformerEncoder
 ) -> None:
     short, other = real_pair(encoder, "When?"), real_pair(encoder, QUESTION)
     (alone,) = network.marks([short])
@@ -284,9 +284,9 @@ def test_an_assistant_shows_the_best_sentence_before_it_reads_closely(tmp_path: 
     library = Library.open(tmp_path / "library", encoder=ENCODER)
     library.update([tmp_path / "cables.txt"])
     hits = library.search(QUESTION, 5)
-    assert Reader(library).read(QUESTION, hits).answerable > 0.5
+    assert Ranker(library).read(QUESTION, hits).answerable > 0.5
     network = Highlighter()
-    answers = Assistant(library, None, reader=CloseReader(ENCODER, network)).stream(QUESTION)
+    answers = Assistant(library, None, reader=SpanReader(ENCODER, network)).stream(QUESTION)
     early = next(one for one in answers if one.headline)
     assert early.headline is not None
     assert early.headline.quote.startswith("Three submarine cables")
@@ -305,7 +305,7 @@ def test_a_damaged_network_is_told_and_done_without(tmp_path: Path) -> None:
     (tmp_path / "cables.txt").write_text(f"Cables\n\n{TEXT}\n", encoding="utf-8")
     library = Library.open(tmp_path / "library", encoder=ENCODER)
     library.update([tmp_path / "cables.txt"])
-    assistant = Assistant(library, None, reader=CloseReader(ENCODER, Damaged()))
+    assistant = Assistant(library, None, reader=SpanReader(ENCODER, Damaged()))
     plain = Assistant(library, None, reader="none")
     for question in (QUESTION, QUESTION):  # the second time for good
         answer, without = assistant.answer(question), plain.answer(question)
@@ -330,7 +330,7 @@ def test_only_a_sure_short_answer_heads_the_reply(
     (tmp_path / "cables.txt").write_text(f"Cables\n\n{TEXT}\n", encoding="utf-8")
     library = Library.open(tmp_path / "library", encoder=ENCODER)
     library.update([tmp_path / "cables.txt"])
-    reader = CloseReader(ENCODER, Sharp(how_sure))
+    reader = SpanReader(ENCODER, Sharp(how_sure))
     question = "Which submarine cables were cut in the Red Sea in February 2024?"  # no rule answers
     answer = Assistant(library, None, reader=reader).answer(question)
     assert answer.short == short

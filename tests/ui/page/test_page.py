@@ -57,7 +57,7 @@ def assistant(browser: Browser, library: Library) -> Witness:
 
 @pytest.fixture(scope="module")
 def address(assistant: Witness, library: Library) -> Iterator[str]:
-    extras = app.Extras(quick=Assistant(library, None))
+    extras = app.PageOptions(quick=Assistant(library, None))
     with served(assistant, library, extras) as where:
         yield where
 

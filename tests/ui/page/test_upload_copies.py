@@ -19,9 +19,9 @@ from tests.support.fakes import BagOfWordsEncoder
 from tests.support.nobody import open_library
 from ui.cli import Parts, app
 from ui.page import upload_copies
-from ui.page.api import Desk
+from ui.page.api import PageApi
 from ui.page.conversations import Conversations
-from ui.page.jobs import Works
+from ui.page.jobs import JobRunner
 from ui.page.middleware import uploads
 from ui.page.suggester import Suggester
 from ui.page.views.jobs import JobView
@@ -43,9 +43,9 @@ class Page:
     def start(self) -> None:
         """As a new process does."""
         self.library = Library.open(self.folder / "store", encoder=BagOfWordsEncoder(), threads=1)
-        self.works = Works(self.library)
+        self.works = JobRunner(self.library)
         self.works.tidy()
-        self.desk = Desk(
+        self.desk = PageApi(
             self.library, Conversations(self.library.path), self.works,
             Suggester(self.library, None),
         )  # fmt: skip

@@ -19,7 +19,7 @@ _REMEMBERED = 10_000
 """Addresses; beyond that the one heard of longest ago is forgotten."""
 
 
-class Throttle:
+class LoginThrottle:
     """Turns an address away from `/login` for a while after `ATTEMPTS` wrong passwords in a row.
 
     An attempt counts before it is looked at, so that many at the same time are no way around.

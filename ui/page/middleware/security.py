@@ -43,7 +43,7 @@ _HEARSAY = ("x-forwarded-host", "x-forwarded-proto", "x-gradio-server")
 """Headers that Gradio would take the page's own address from; anybody can write them."""
 
 
-class Shield:
+class SecurityHeaders:
     """Refuses requests from elsewhere and for what the page does not need; dresses every response.
 
     Only the page itself may run script, and only its own: `ui.page.middleware.page_policy` says how. Whatever else is
@@ -100,7 +100,7 @@ class Shield:
         # A page asks for sixty such files; a browser that has one need not ask again.
         lasting = path.startswith((_GRADIO_FILES, self._files))
         policy = self._policy if path == _PAGE else None
-        await app(scope, receive, _Dressed(send, policy, lasting=lasting))
+        await app(scope, receive, SecureSend(send, policy, lasting=lasting))
 
     def _refusal(self, method: str, path: str, headers: Headers) -> tuple[int, str] | None:
         """Why a request is not looked at, as status and words; None when it may pass."""
@@ -119,7 +119,7 @@ class Shield:
         return None
 
 
-class _Dressed:
+class SecureSend:
     """Adds the headers to one response; the page is held back to be read for its policy."""
 
     def __init__(self, send: Send, policy: PagePolicy | None, *, lasting: bool) -> None:

@@ -35,7 +35,7 @@ _LONGEST_NAME = 120
 """Bytes; the end is kept, since it says what kind of file it is. Disks allow 255."""
 
 
-class UploadGate:
+class UploadLimit:
     """Refuses with 413 what would not fit in the folder for uploads on their way."""
 
     def __init__(self, app: ASGIApp, *, folder: Path, most: int = MOST_BYTES) -> None:

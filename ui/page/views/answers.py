@@ -51,7 +51,7 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class TurnMeta:
     """What a turn carries for the page's script."""
 
     key: str = ""
@@ -64,24 +64,24 @@ class Mark:
     """`up` or `down`, when the person has said so."""
 
 
-NO_MARK = Mark()
+NO_META = TurnMeta()
 
 
 # --- the conversation -----------------------------------------------------------------------------
 
 
-def waiting(question: str, turn: int, mark: Mark = NO_MARK) -> str:
+def waiting(question: str, turn: int, mark: TurnMeta = NO_META) -> str:
     """A question that has been sent and is not being answered yet."""
     return _article(turn, question, _status("waiting", 0.0), mark, running=True)
 
 
-def underway(question: str, turn: int, mark: Mark = NO_MARK) -> str:
+def underway(question: str, turn: int, mark: TurnMeta = NO_META) -> str:
     """A question that is being answered for a page that has been reloaded or is elsewhere."""
     body = '<p class="status"><span class="pulse" aria-hidden="true"></span>Being answered</p>'
     return _article(turn, question, body, mark, running=True)
 
 
-def failure(question: str, turn: int, message: str, mark: Mark = NO_MARK) -> str:
+def failure(question: str, turn: int, message: str, mark: TurnMeta = NO_META) -> str:
     """A question that could not be answered, with the reason and the way out."""
     return _article(
         turn,
@@ -93,7 +93,7 @@ def failure(question: str, turn: int, message: str, mark: Mark = NO_MARK) -> str
 
 
 def answer(
-    shown: Answer, turn: int, phase: Phase = "done", seconds: float = 0.0, mark: Mark = NO_MARK
+    shown: Answer, turn: int, phase: Phase = "done", seconds: float = 0.0, mark: TurnMeta = NO_META
 ) -> str:
     """One turn of the conversation.
 
@@ -128,7 +128,7 @@ def answer(
     return _article(turn, shown.question, "".join(parts), mark, running=running)
 
 
-def _article(turn: int, question: str, body: str, mark: Mark, *, running: bool = False) -> str:
+def _article(turn: int, question: str, body: str, mark: TurnMeta, *, running: bool = False) -> str:
     state = ' data-running="true"' if running else ""
     where = (
         f'<p class="where-asked" dir="auto">Asked only in: {escape(mark.where)}</p>'
@@ -145,7 +145,7 @@ def _article(turn: int, question: str, body: str, mark: Mark, *, running: bool =
     )
 
 
-def _acts(shown: Answer, mark: Mark) -> str:
+def _acts(shown: Answer, mark: TurnMeta) -> str:
     """What can be done with a finished answer, and the folds that are filled when opened."""
     thumbs = _thumb("up", "Good answer", mark) + _thumb("down", "Wrong answer", mark)
     exports = button("export", "Web page", ' data-kind="html"')
@@ -163,7 +163,7 @@ def _acts(shown: Answer, mark: Mark) -> str:
     )
 
 
-def _thumb(way: str, label: str, mark: Mark) -> str:
+def _thumb(way: str, label: str, mark: TurnMeta) -> str:
     pressed = "true" if mark.verdict == way else "false"
     return tool("judge", label, way, f' data-way="{way}" aria-pressed="{pressed}"')
 
@@ -179,7 +179,7 @@ def _status(stage: str, seconds: float, ahead: int = 0) -> str:
     )
 
 
-def _outcome(shown: Answer, phase: Phase, seconds: float, mark: Mark) -> str:
+def _outcome(shown: Answer, phase: Phase, seconds: float, mark: TurnMeta) -> str:
     total = shown.timings.total_ms
     taken = seconds if total is None or phase == "stopped" else total / 1000
     word = "Stopped" if phase == "stopped" else _OUTCOMES[shown.state]
@@ -244,7 +244,7 @@ def _marker(cited: Citation, turn: int, number: int) -> str:
     )
 
 
-def _not_found(shown: Answer, turn: int, mark: Mark) -> str:
+def _not_found(shown: Answer, turn: int, mark: TurnMeta) -> str:
     rows = "".join(
         f'<li><a class="closest" href="#t{turn}-p{i}" data-turn="{turn}" data-p="{i}">'
         f'<b dir="auto">{escape(_name(p))}</b> <span class="where">paragraph {p.paragraph}</span>'
