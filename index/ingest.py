@@ -133,7 +133,7 @@ class IngestRun:
         for failed in survey.failed:
             self._fail(Path(failed.path), failed.reason)
         if dry_run:
-            return self._foretell(survey, full)
+            return self._plan_changes(survey, full)
         try:
             if full:
                 self._renew(survey)
@@ -144,7 +144,7 @@ class IngestRun:
             self._tally.cancelled = True
         return self._report()
 
-    def take_back(self, origins: Sequence[Origin]) -> UpdateReport:
+    def restore_files(self, origins: Sequence[Origin]) -> UpdateReport:
         """Read files that were taken out again, each as the document it was."""
         with self._store.reading() as reader:
             names = discovery.DocumentIds({one.path: one for one in reader.placed()})
@@ -173,7 +173,7 @@ class IngestRun:
         for content in set(hurt) - contents:
             if found := self._found_with(content):
                 with self._store.reading() as reader:
-                    before = reader.placed_as(found[0].id)
+                    before = reader.by_id(found[0].id)
                 parsed = self._stored(found[0], before) if before else None
                 if parsed:
                     self._replace(content, parsed)
@@ -181,7 +181,7 @@ class IngestRun:
 
     def _found_with(self, content: int) -> list[SourceFile]:
         with self._store.reading() as reader:
-            placed = reader.placed_with(content)
+            placed = reader.by_content(content)
         return [SourceFile(one.id, one.place, Path(one.path)) for one in placed]
 
     def _replace(self, content: int, parsed: Parsed) -> None:
@@ -217,7 +217,7 @@ class IngestRun:
         try:
             hash_ = content_hash(registry.read_bytes(one.path), one.path.suffix)
             with self._store.reading() as reader:
-                before = reader.placed_at(str(one.path))
+                before = reader.by_path(str(one.path))
                 stored = reader.content_of(hash_) is not None
             if before is not None and before.hash == hash_:
                 self._tally.unchanged.append(one.id)
@@ -319,7 +319,7 @@ class IngestRun:
         if content is None:
             content = writer.add_content(self._new(writer, parsed))
         one = parsed.found
-        new = writer.placed_at(str(one.path)) is None
+        new = writer.by_path(str(one.path)) is None
         writer.place_document(one.id, content, one.place, str(one.path))
         return new
 
@@ -394,7 +394,7 @@ class IngestRun:
 
     def _forget_place(self, writer: Transaction, document_id: str) -> None:
         """A file that was added by itself and is gone is not looked for again."""
-        one = writer.placed_as(document_id)
+        one = writer.by_id(document_id)
         if one is not None and one.place == one.path:
             writer.drop_place(one.place)
 
@@ -412,7 +412,7 @@ class IngestRun:
         for place in survey.dropped:
             writer.drop_place(place)
 
-    def _foretell(self, survey: Survey, full: bool) -> UpdateReport:
+    def _plan_changes(self, survey: Survey, full: bool) -> UpdateReport:
         """What a run would do, from hashes alone."""
         for one in survey.found:
             try:
@@ -421,7 +421,7 @@ class IngestRun:
                 self._fail(one.path, error.reason, one.id)
                 continue
             with self._store.reading() as reader:
-                before = reader.placed_at(str(one.path))
+                before = reader.by_path(str(one.path))
             if before is None:
                 self._tally.added.append(one.id)
             elif before.hash == hash_ and not full:

@@ -34,7 +34,7 @@ def check_library(store: Store, cache: Path) -> CheckReport:
     if empty:
         lines.append(CheckLine("contents", True, "empty library"))
     else:
-        lines.append(_line(store, "documents", _strays))
+        lines.append(_line(store, "documents", _orphans))
         lines.append(_line(store, "contents", _bad_contents))
         lines.append(_line(store, "vectors", _bad_vectors))
         lines.append(_line(store, "offsets", lambda reader: next(_bad_offsets(reader), "")))
@@ -75,13 +75,13 @@ def _bad_notes(reader: Snapshot) -> str:
     return "there are documents, yet no encoder is noted" if missing else ""
 
 
-def _strays(reader: Snapshot) -> str:
-    found = reader.strays()
+def _orphans(reader: Snapshot) -> str:
+    found = reader.orphans()
     return f"{found} documents or texts have lost each other; {_REPAIR}" if found else ""
 
 
 def _bad_contents(reader: Snapshot) -> str:
-    names = [one.id for content in reader.bad_contents() for one in reader.placed_with(content)]
+    names = [one.id for content in reader.bad_contents() for one in reader.by_content(content)]
     return (
         f"the stored text of {', '.join(names)} is damaged; read the files again with: "
         "pilcrow check --repair"
@@ -94,7 +94,7 @@ def _bad_vectors(reader: Snapshot) -> str:
     bad = reader.bad_passages()
     if not bad:
         return ""
-    names = {one.id for _, content in bad for one in reader.placed_with(content)}
+    names = {one.id for _, content in bad for one in reader.by_content(content)}
     return f"{len(bad)} passages of {', '.join(sorted(names))} are damaged; {_REPAIR}"
 
 

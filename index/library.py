@@ -182,10 +182,10 @@ class Library:
         within = None if folder is None else roots.settled(folder)
         wanted = [roots.settled(one) for one in _several(paths, "paths")]
         with self._writing(dry_run):
-            work = IngestRun(self._store, self.encoder, progress, self._giving_way(cancelled))
+            work = IngestRun(self._store, self.encoder, progress, self._yield_to_queries(cancelled))
             report = work.run(wanted, dry_run=dry_run, folder=within)
             if not dry_run:
-                self._tend_cache(progress, cancelled)
+                self._refresh_vector_cache(progress, cancelled)
         return report
 
     def rebuild(
@@ -211,10 +211,10 @@ class Library:
         with self._writing(dry_run):
             with self._store.reading() as reader:
                 known = [Path(place) for place in reader.places()]
-            work = IngestRun(self._store, self.encoder, progress, self._giving_way(cancelled))
+            work = IngestRun(self._store, self.encoder, progress, self._yield_to_queries(cancelled))
             report = work.run(known, full=full, dry_run=dry_run, implied=True, forget=forget)
             if not dry_run:
-                self._tend_cache(progress, cancelled)
+                self._refresh_vector_cache(progress, cancelled)
         return report
 
     def remove(self, document_ids: Iterable[str]) -> Receipt:
@@ -266,17 +266,17 @@ class Library:
         for one in found:
             writer.remove_document(one.id)
         writer.finish()
-        writer.shred_words()
+        writer.purge_text_index()
 
     def _receipt(self, writer: Transaction, found: Sequence[DocumentLocation]) -> Receipt:
         """What a removal took out, once it is written, and what is left of it."""
         gone = dict(writer.dropped)
-        self._tend_cache(clean=True)
+        self._refresh_vector_cache(clean=True)
         with suppress(LibraryBusy, LibraryUnwritable):  # then it goes from the log a bit later
             self._store.checkpoint()
         with self._store.reading() as reader:
             left = reader.rows_left(gone)
-            left += sum(reader.placed_as(one.id) is not None for one in found)
+            left += sum(reader.by_id(one.id) is not None for one in found)
         sentences = sum(gone.values())
         vectors_gone = len(gone) + sentences
         origins = tuple(Origin(one.id, one.place, one.path) for one in found)
@@ -316,8 +316,8 @@ class Library:
         if not isinstance(receipt, Receipt):
             raise InputError("restore takes what `remove` returned")
         with self._writing():
-            report = IngestRun(self._store, self.encoder, None, None).take_back(receipt.origins)
-            self._tend_cache()
+            report = IngestRun(self._store, self.encoder, None, None).restore_files(receipt.origins)
+            self._refresh_vector_cache()
         return report
 
     # --- asking ---------------------------------------------------------------------------
@@ -379,7 +379,7 @@ class Library:
             self._questions[text] = made
         return made
 
-    def rarity(
+    def idf(
         self,
         terms: Iterable[str],
         *,
@@ -562,7 +562,7 @@ class Library:
         ours = header.library == reader.library and reader.knows(header.change, header.token)
         return header if ours else None
 
-    def _tend_cache(
+    def _refresh_vector_cache(
         self,
         progress: Callable[[Progress], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
@@ -629,7 +629,7 @@ class Library:
             done["text index"] = "made anew"
         if "documents" in bad:
             with self._store.writing() as writer:
-                writer.drop_strays()
+                writer.drop_orphans()
             done["documents"] = "what had lost its document is gone; pilcrow rebuild reads it again"
         if bad & {"contents", "vectors", "offsets"}:
             with self._store.reading() as reader:
@@ -644,14 +644,14 @@ class Library:
         if "vector cache" in bad:
             done["vector cache"] = "made anew"
         self._index = None
-        self._tend_cache(anew="vector cache" in bad)
+        self._refresh_vector_cache(anew="vector cache" in bad)
         return done
 
-    def _giving_way(self, cancelled: Callable[[], bool] | None) -> Callable[[], bool]:
+    def _yield_to_queries(self, cancelled: Callable[[], bool] | None) -> Callable[[], bool]:
         """As `cancelled`, asked between two steps; before that, questions have their turn."""
 
         def ask() -> bool:
-            self._precedence.give_way()
+            self._precedence.wait_for_queries()
             return cancelled is not None and cancelled()
 
         return ask
@@ -745,7 +745,7 @@ def _size(folder: Path) -> int:
 
 
 def _placed(reader: Snapshot, document_id: str) -> DocumentLocation:
-    found = reader.placed_as(document_id)
+    found = reader.by_id(document_id)
     if found is None:
         raise InputError(f"no document {document_id!r} in the library. See: pilcrow list")
     return found

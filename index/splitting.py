@@ -119,7 +119,7 @@ def _sentences(text: str, span: Span, pause: Callable[[], None]) -> Iterator[Sen
 def _prose(document: Document) -> Iterator[Span]:
     """What is left of the text when its furniture is taken away."""
     at = 0
-    for span in document.furniture:
+    for span in document.boilerplate:
         if span.start > at:
             yield Span(at, span.start)
         at = max(at, span.end)

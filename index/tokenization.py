@@ -70,8 +70,8 @@ def match_query(question: str) -> str:
     Every word is quoted, so that nothing a person types is ever read as an operator.
     """
     every = list(dict.fromkeys(words(question)))
-    telling = [word for word in every if word not in STOP_WORDS]
-    return " OR ".join(f'"{word}"' for word in (telling or every)[:_MOST_TERMS])
+    is_content = [word for word in every if word not in STOP_WORDS]
+    return " OR ".join(f'"{word}"' for word in (is_content or every)[:_MOST_TERMS])
 
 
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af]")

@@ -37,7 +37,7 @@ class Document:
     author: str = ""
     date: str = ""
     """Publication date as ISO 8601 (`2024-09-04`, `2024-09` or `2024`), empty when not stated."""
-    furniture: tuple[Span, ...] = ()
+    boilerplate: tuple[Span, ...] = ()
     """Parts of `text` that are not prose: headline, byline, dateline, photo captions, boilerplate.
     Sorted, not overlapping. They never become part of a paragraph."""
 
@@ -82,7 +82,7 @@ class ScoredSentence:
     """Cosine of question and sentence."""
     late: float = 0.0
     """Late interaction: the mean over the question's word pieces of the best cosine here."""
-    closeness: tuple[float, ...] = field(default=(), repr=False)
+    token_max_similarities: tuple[float, ...] = field(default=(), repr=False)
     """That best cosine for each of the question's word pieces."""
 
 

@@ -350,7 +350,7 @@ class Assistant:
         asked = prompt.messages(question, chosen)
         run.explain["prompt_tokens"] = self._generator.count(asked)
         parser = citations.StatementParser()
-        ids = [one.id for one in chosen if one.lead]
+        ids = [one.id for one in chosen if one.is_primary]
         self._last_prompt = run.question, self.library.change, tuple(chosen)
         try:
             pieces = self._generator.stream(
@@ -666,7 +666,7 @@ def _explanation(
         ],
         "evidence": [
             {"id": e.id, "document_id": e.document_id, "start": e.start, "end": e.end,
-             "score": round(e.score, 4), "lead": e.lead}
+             "score": round(e.score, 4), "lead": e.is_primary}
             for e in chosen
         ],
     }  # fmt: skip

@@ -32,7 +32,7 @@ class Evidence:
     text: str
     score: float
     """How well the sentence answers the question, in [0, 1]."""
-    lead: bool = False
+    is_primary: bool = False
     """True for sentences chosen on their own account, false for neighbours kept for context."""
     passage_start: int = 0
     passage_end: int = 0

@@ -94,7 +94,7 @@ def rebuilt(
     """A document from what its format states, completed by what its text states."""
     if not title and headings and headings[0].start == 0:
         title = text[: headings[0].end]
-    front = front_matter.read(text, title=title, furniture=headings)
+    front = front_matter.read(text, title=title, boilerplate=headings)
     return Document(
         document_id,
         front.title,
@@ -102,7 +102,7 @@ def rebuilt(
         source or front.source,
         author or front.author,
         date or front.date,
-        front.furniture,
+        front.boilerplate,
     )
 
 

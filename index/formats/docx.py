@@ -5,11 +5,16 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from index.formats.base import Unreadable, completed, damaged, joined, rebuilt
 from index.formats.bylines import clean
 from index.formats.decoding import sniff
 from index.types import Document
+
+if TYPE_CHECKING:
+    from docx.document import Document as WordFile
+
 
 UNZIPPED_LIMIT = 100_000_000
 """Bytes a .docx may hold unpacked: python-docx takes several times as much memory."""

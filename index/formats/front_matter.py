@@ -33,17 +33,17 @@ _TAIL_LINES = 24
 
 @dataclass(frozen=True, slots=True)
 class FrontMatter:
-    """What was stated, empty where nothing was; `furniture` is sorted and does not overlap."""
+    """What was stated, empty where nothing was; `boilerplate` is sorted and does not overlap."""
 
     title: str = ""
     source: str = ""
     author: str = ""
     date: str = ""
-    furniture: tuple[Span, ...] = ()
+    boilerplate: tuple[Span, ...] = ()
 
 
 def read(
-    text: str, *, markdown: bool = False, title: str = "", furniture: Iterable[Span] = ()
+    text: str, *, markdown: bool = False, title: str = "", boilerplate: Iterable[Span] = ()
 ) -> FrontMatter:
     """The front matter of a text and the furniture in it.
 
@@ -57,7 +57,7 @@ def read(
         Values as one line each, the date as ISO 8601. When nothing but furniture would be left,
         there is no furniture and no guessed title: such a text is all body.
     """
-    spans = list(furniture)
+    spans = list(boilerplate)
     facts: dict[str, str] = {"title": title} if title else {}
     start = 0
     if markdown:
@@ -83,7 +83,7 @@ def read(
         source=clean(facts["source"]),
         author=clean(facts.get("author", "")).strip("?,; "),
         date=facts.get("date", ""),
-        furniture=merged,
+        boilerplate=merged,
     )
 
 
@@ -323,9 +323,9 @@ def _merged(spans: Iterable[Span]) -> tuple[Span, ...]:
     return tuple(merged)
 
 
-def _has_body(text: str, furniture: tuple[Span, ...]) -> bool:
+def _has_body(text: str, boilerplate: tuple[Span, ...]) -> bool:
     end = 0
-    for span in (*furniture, Span(len(text), len(text))):
+    for span in (*boilerplate, Span(len(text), len(text))):
         if any(char.isalnum() for char in text[end : span.start]):
             return True
         end = span.end

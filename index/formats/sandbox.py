@@ -194,8 +194,8 @@ def packed(document: Document) -> dict[str, Any]:
 
 
 def _document(values: dict[str, Any]) -> Document:
-    furniture = tuple(Span(one["start"], one["end"]) for one in values.pop("furniture"))
-    return Document(**values, furniture=furniture)
+    boilerplate = tuple(Span(one["start"], one["end"]) for one in values.pop("boilerplate"))
+    return Document(**values, boilerplate=boilerplate)
 
 
 def _never() -> bool:

@@ -58,7 +58,7 @@ class _Compared:
     """Of each sentence, shape (sentences,)."""
     late: NDArray[np.float32]
     """Of each sentence, shape (sentences,)."""
-    closeness: NDArray[np.float32]
+    token_max_similarities: NDArray[np.float32]
     """Shape (sentences, pieces asked)."""
 
 
@@ -106,8 +106,12 @@ def _compare(
     dense = np.stack([one.vector for one in found]) @ question.vector
     sentences = np.concatenate([one.sentence_vectors for one in found]).astype(np.float32)
     cosines = sentences @ question.vector
-    closeness = _token_max_similarities(found, question)
-    late = closeness.mean(axis=1) if closeness.size else np.zeros(len(cosines), np.float32)
+    token_max_similarities = _token_max_similarities(found, question)
+    late = (
+        token_max_similarities.mean(axis=1)
+        if token_max_similarities.size
+        else np.zeros(len(cosines), np.float32)
+    )
     total = (
         _PASSAGE * np.maximum(dense, 0.0).astype(np.float64)
         + _SENTENCE * np.maximum(_best(cosines, first, dense), 0.0)
@@ -116,7 +120,7 @@ def _compare(
     )
     scores = np.minimum(total / (_PASSAGE + _SENTENCE + _LATE + weight), 1.0)
     scores = np.round(scores, _DIGITS)
-    return _Compared(scores, dense, first, cosines, late, closeness)
+    return _Compared(scores, dense, first, cosines, late, token_max_similarities)
 
 
 def _token_max_similarities(
@@ -170,7 +174,9 @@ def _hit(
             text=passage.text[span.start - passage.start : span.end - passage.start],
             score=float(compared.cosines[row]),
             late=float(compared.late[row]),
-            closeness=tuple(compared.closeness[row].tolist()) if count else (),
+            token_max_similarities=tuple(compared.token_max_similarities[row].tolist())
+            if count
+            else (),
         )
         for row, span, count in zip(
             range(compared.first[i], compared.first[i + 1]),

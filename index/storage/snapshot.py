@@ -121,7 +121,7 @@ class Snapshot:
         (found,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
         return "" if found == "ok" else str(found)
 
-    def strays(self) -> int:
+    def orphans(self) -> int:
         """Contents that no document stands for, and documents without one."""
         (found,) = self._db.execute(
             "SELECT (SELECT count(*) FROM contents WHERE id NOT IN (SELECT content FROM documents))"
@@ -167,19 +167,19 @@ class Snapshot:
         """Every document with its whereabouts."""
         return self._placed("ORDER BY d.id")
 
-    def placed_in(self, place: str) -> list[DocumentLocation]:
+    def by_root(self, place: str) -> list[DocumentLocation]:
         """The documents that were added with this file or folder."""
         return self._placed("WHERE d.place = ? ORDER BY d.id", stored_path(place))
 
-    def placed_at(self, path: str) -> DocumentLocation | None:
+    def by_path(self, path: str) -> DocumentLocation | None:
         """The document that this file stands for."""
         return next(iter(self._placed("WHERE d.path = ?", stored_path(path))), None)
 
-    def placed_as(self, document_id: str) -> DocumentLocation | None:
+    def by_id(self, document_id: str) -> DocumentLocation | None:
         """The document with this id."""
         return next(iter(self._placed("WHERE d.id = ?", _storable(document_id))), None)
 
-    def placed_with(self, content: int) -> list[DocumentLocation]:
+    def by_content(self, content: int) -> list[DocumentLocation]:
         """The documents with this content."""
         return self._placed("WHERE d.content = ? ORDER BY d.id", content)
 
@@ -216,8 +216,8 @@ class Snapshot:
         if row is None:
             return None
         require_checksum(row, f"the stored text of {document_id!r}")
-        (_, _, title, source, author, date, text, furniture) = row
-        parts = tuple(Span(*span) for span in json.loads(furniture))
+        (_, _, title, source, author, date, text, boilerplate) = row
+        parts = tuple(Span(*span) for span in json.loads(boilerplate))
         return Document(document_id, title, text, source, author, date, parts)
 
     def passages_of(self, document_id: str) -> list[StoredPassage]:

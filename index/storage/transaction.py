@@ -40,7 +40,7 @@ class Transaction(Snapshot):
         while self._moved:
             content = self._moved.pop()
             self._drop_unused(content)
-            self._name_anew(content)
+            self._refresh_title(content)
         if self._db.total_changes != self._rows_before:
             name = (self.change + 1, uuid.uuid4().hex)
             self._db.execute("INSERT INTO changes VALUES (?, ?)", name)
@@ -81,9 +81,9 @@ class Transaction(Snapshot):
     def add_content(self, new: NewContent) -> int:
         """Store an article with its passages, vectors and words; returns its content id."""
         document = new.document
-        furniture = json.dumps([[s.start, s.end] for s in document.furniture])
+        boilerplate = json.dumps([[s.start, s.end] for s in document.boilerplate])
         row = (new.hash, document.title, document.source, document.author, document.date,
-               document.text, furniture)  # fmt: skip
+               document.text, boilerplate)  # fmt: skip
         cursor = self._db.execute(
             "INSERT INTO contents (hash, title, source, author, date, text, furniture, seal) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -185,11 +185,11 @@ class Transaction(Snapshot):
                 (id_, index_form(title or title_from_id(name)), index_form(text)),
             )
 
-    def shred_words(self) -> None:
+    def purge_text_index(self) -> None:
         """Write the text index without the words of what was removed; FTS5 only marks them."""
         self._db.execute("INSERT INTO words (words) VALUES ('optimize')")
 
-    def drop_strays(self) -> None:
+    def drop_orphans(self) -> None:
         """Take out documents, contents and passages that have lost each other."""
         self._db.execute("DELETE FROM documents WHERE content NOT IN (SELECT id FROM contents)")
         rows = self._db.execute(
@@ -205,7 +205,7 @@ class Transaction(Snapshot):
 
     def replace_content(self, content: int, new: NewContent) -> None:
         """Write a content anew; the same documents stand for it."""
-        placed = self.placed_with(content)
+        placed = self.by_content(content)
         self._db.execute("DELETE FROM documents WHERE content = ?", (content,))
         self._drop_unused(content)
         made = self.content_of(new.hash) or self.add_content(new)
@@ -238,7 +238,7 @@ class Transaction(Snapshot):
         self._db.execute("DELETE FROM contents WHERE id = ?", (content,))
         self._count_more(-len(gone), -sum(row[1] for row in gone))
 
-    def _name_anew(self, content: int) -> None:
+    def _refresh_title(self, content: int) -> None:
         """An article without a title of its own is found by its file's name: the present one."""
         row = self._db.execute(
             "SELECT (SELECT min(id) FROM documents WHERE content = c.id), w.title "

@@ -34,7 +34,7 @@ class QueryPriority:
                 self._asked -= 1
                 self._changed.notify_all()
 
-    def give_way(self, longest: float = LONGEST_WAIT) -> bool:
+    def wait_for_queries(self, longest: float = LONGEST_WAIT) -> bool:
         """Wait until no question is under way, or for so many seconds; says whether none is.
 
         Who has waited may work as long again before the next wait.

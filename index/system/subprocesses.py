@@ -29,7 +29,7 @@ from index.system.offline import OFFLINE
 
 Message = dict[str, Any]
 
-__all__ = ["WorkerProcess", "Empty", "WorkerExited", "Message", "WorkerChannel"]
+__all__ = ["Empty", "Message", "WorkerChannel", "WorkerExited", "WorkerProcess"]
 
 # The child imports from where this process does, and us from where we are, whatever lies in its
 # folder or PYTHONPATH says (`-I`).

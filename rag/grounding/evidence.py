@@ -50,7 +50,7 @@ def select(
             continue
         spent += cost
         told.append(stems)
-        group: tuple[Evidence, ...] = (_evidence(sentence, sentence.position, lead=True),)
+        group: tuple[Evidence, ...] = (_evidence(sentence, sentence.position, is_primary=True),)
         before = _leaned_on(sentence, [one for other in chosen for one in other])
         if before is not None:
             extra = count(before.text) + _MARKER_TOKENS
@@ -81,8 +81,8 @@ def reuse_prefix(
     now = {_place(one): one for one in chosen}
     if 2 * len(known & now.keys()) < len(chosen):
         return chosen
-    old = [now.get(_place(one), replace(one, lead=False, score=0.0)) for one in before]
-    old = [replace(one, lead=one.lead and _place(one) != best) for one in old]
+    old = [now.get(_place(one), replace(one, is_primary=False, score=0.0)) for one in before]
+    old = [replace(one, is_primary=one.is_primary and _place(one) != best) for one in old]
     new = [one for one in chosen if _place(one) not in known or _place(one) == best]
     ordered = [*old, *new]
     if sum(count(one.text) + _MARKER_TOKENS for one in ordered) > most:
@@ -96,26 +96,26 @@ def _place(one: Evidence) -> tuple[str, int, str]:
 
 def top(evidence: Sequence[Evidence]) -> Evidence:
     """The sentence that answers best, among those chosen on their own account."""
-    return max((one for one in evidence if one.lead), key=lambda one: one.score)
+    return max((one for one in evidence if one.is_primary), key=lambda one: one.score)
 
 
 def as_evidence(sentence: RankedSentence) -> Evidence:
     """A sentence as evidence outside the prompt, to be quoted beside the answer."""
-    return _evidence(sentence, sentence.position, lead=True)
+    return _evidence(sentence, sentence.position, is_primary=True)
 
 
 def _leaned_on(sentence: RankedSentence, chosen: Sequence[Evidence]) -> Evidence | None:
     """The sentence before a leaning one, unless it is there already or there is none."""
     if not sentence.position or not _LEANS.match(sentence.text.lstrip("\"'“‘(")):
         return None
-    before = _evidence(sentence, sentence.position - 1, lead=False)
+    before = _evidence(sentence, sentence.position - 1, is_primary=False)
     there = any(
         one.document_id == before.document_id and one.start == before.start for one in chosen
     )
     return None if there else before
 
 
-def _evidence(sentence: RankedSentence, position: int, *, lead: bool) -> Evidence:
+def _evidence(sentence: RankedSentence, position: int, *, is_primary: bool) -> Evidence:
     hit = sentence.hit
     one = hit.sentences[position]
     return Evidence(
@@ -128,8 +128,8 @@ def _evidence(sentence: RankedSentence, position: int, *, lead: bool) -> Evidenc
         start=one.start,
         end=one.end,
         text=one.text,
-        score=sentence.score if lead else 0.0,
-        lead=lead,
+        score=sentence.score if is_primary else 0.0,
+        is_primary=is_primary,
         passage_start=hit.start,
         passage_end=hit.end,
         also=hit.also,

@@ -76,7 +76,7 @@ def add_supporting_quotes(
     told |= set(map(_place, first))
     wordless = all(one.quoted for one in shown)
     share, most = _PROSE if answer_type(question) in ("why", "other") else _VALUE
-    close = [one for one in chosen if one.lead and one.score >= share * best.score]
+    close = [one for one in chosen if one.is_primary and one.score >= share * best.score]
     close = sorted((one for one in close if _place(one) not in told), key=lambda one: -one.score)
     more = {_place(one): one for one in [*close[: most if small or wordless else 0], *beside]}
     last = [one for place, one in more.items() if place not in told]

@@ -63,7 +63,7 @@ def verify(
         if looks_like_injection(best.text):
             return quote(best)
         return Verified(draft.text, (best,), False, "re-pointed")
-    leads = [one for one in cited if one.lead]
+    leads = [one for one in cited if one.is_primary]
     if leads:
         return quote(leads[0])
     return None

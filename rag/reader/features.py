@@ -42,7 +42,7 @@ class Question:
     """Share of that weight on words that are nowhere in the library, in [0, 1]."""
     names: frozenset[str]
     numbers: frozenset[str]
-    telling: NDArray[np.bool_]
+    is_content: NDArray[np.bool_]
     """Which of the word pieces belong to words that name something, shape (pieces,)."""
 
 
@@ -57,7 +57,7 @@ class Candidate:
     """The sentence after it in its passage, or nothing: a quote's speaker often stands there."""
     passage: str
     title: str
-    told_by: str
+    attribution: str
     """Source and author: a question may name them ("as The Verge reported")."""
     year: str
     """Of its document, empty when unknown: it dates a sentence that names no year itself."""
@@ -69,11 +69,11 @@ class Candidate:
     bm25: float
     rank: int
     """Of its passage, from 1."""
-    closeness: tuple[float, ...]
+    token_max_similarities: tuple[float, ...]
     """For each of the question's word pieces the best cosine in this sentence."""
 
 
-def analyze(text: str, rarity: Mapping[str, float], pieces: Sequence[str]) -> Question:
+def analyze(text: str, idf: Mapping[str, float], pieces: Sequence[str]) -> Question:
     """A question ready to be compared with sentences.
 
     Args:
@@ -84,9 +84,9 @@ def analyze(text: str, rarity: Mapping[str, float], pieces: Sequence[str]) -> Qu
     weights: dict[str, float] = {}
     for word in words(text):
         if word not in STOP_WORDS:
-            weights[stem(word)] = max(weights.get(stem(word), 0.0), rarity.get(word, 1.0))
+            weights[stem(word)] = max(weights.get(stem(word), 0.0), idf.get(word, 1.0))
     total = sum(weights.values())
-    telling = np.array(
+    is_content = np.array(
         [
             piece.startswith("##") or (piece.isalnum() and piece not in STOP_WORDS)
             for piece in pieces
@@ -99,7 +99,7 @@ def analyze(text: str, rarity: Mapping[str, float], pieces: Sequence[str]) -> Qu
         unknown=sum(w for w in weights.values() if w == 1.0) / total if total else 0.0,
         names=frozenset(names(text)),
         numbers=frozenset(numbers(text)),
-        telling=telling if telling.any() else np.ones(len(pieces), bool),
+        is_content=is_content if is_content.any() else np.ones(len(pieces), bool),
     )
 
 
@@ -114,10 +114,10 @@ def features(question: Question, candidates: Sequence[Candidate]) -> Matrix:
 def _own(question: Question, one: Candidate) -> list[float]:
     here = set(content_stems(one.text))
     near = here | set(content_stems(one.before)) | set(content_stems(one.after))
-    told_by = set(words(one.told_by))
-    around = set(content_stems(f"{one.passage} {one.title} {one.told_by}"))
-    late = np.array(one.closeness, np.float32)
-    told = late[question.telling] if len(late) else late
+    attribution = set(words(one.attribution))
+    around = set(content_stems(f"{one.passage} {one.title} {one.attribution}"))
+    late = np.array(one.token_max_similarities, np.float32)
+    told = late[question.is_content] if len(late) else late
     named = names(one.text)
     numbered, passage_numbered = numbers(one.text), numbers(one.passage)
     if one.year and not years(one.text):
@@ -130,8 +130,8 @@ def _own(question: Question, one: Candidate) -> list[float]:
         _covered(question.weights, here),
         _covered(question.weights, near),
         _covered(question.weights, around),
-        _share(question.names, named | set(words(one.text)) | told_by),
-        _share(question.names, set(words(one.passage)) | set(words(one.title)) | told_by),
+        _share(question.names, named | set(words(one.text)) | attribution),
+        _share(question.names, set(words(one.passage)) | set(words(one.title)) | attribution),
         _share(question.numbers, numbered),
         _FIT[has_answer_type(question.text, one.text)],
         one.passage_score,

@@ -101,11 +101,9 @@ class Ranker:
         """Everything there is to see, before anything is weighed."""
         most = len(hits) if wide else _PASSAGES
         places = _places(hits[:most], max(_SENTENCES, _EACH * most))
-        rarity = self._library.rarity(
-            words(question), documents=within.documents, dates=within.dates
-        )
+        idf = self._library.idf(words(question), documents=within.documents, dates=within.dates)
         pieces = self._library.question(question).pieces
-        taken = analyze(question, rarity, pieces)
+        taken = analyze(question, idf, pieces)
         return Candidates(taken, places, features(taken, [_candidate(*place) for place in places]))
 
 
@@ -163,7 +161,7 @@ def _candidate(hit: Hit, position: int) -> Candidate:
         after=hit.sentences[position + 1].text if position + 1 < len(hit.sentences) else "",
         passage=hit.text,
         title=hit.title,
-        told_by=f"{hit.source} {hit.author}",
+        attribution=f"{hit.source} {hit.author}",
         year=hit.date[:4],
         first=position == 0,
         cosine=sentence.score,
@@ -171,7 +169,7 @@ def _candidate(hit: Hit, position: int) -> Candidate:
         dense=hit.dense,
         bm25=hit.lexical,
         rank=hit.rank,
-        closeness=sentence.closeness,
+        token_max_similarities=sentence.token_max_similarities,
     )
 
 

@@ -154,7 +154,7 @@ def prepare(folder: Path, size: int, small: bool) -> dict[str, float]:
     fill_s = timed(lambda: fill(folder, size, encoder.identity, small))
     (folder / "vectors.cache").unlink(missing_ok=True)
     with Library.open(folder, encoder=encoder) as library:
-        return {"fill_s": fill_s, "index_s": timed(library._tend_cache)}
+        return {"fill_s": fill_s, "index_s": timed(library._refresh_vector_cache)}
 
 
 def measure(folder: Path, size: int) -> dict[str, object]:

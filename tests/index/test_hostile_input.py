@@ -237,7 +237,7 @@ OUTPUT = st.text(
     max_size=300,
 )
 EVIDENCE = tuple(
-    Evidence(number, f"{number}.txt", "", "", "", 1, 0, len(text), text, 0.9, lead=True)
+    Evidence(number, f"{number}.txt", "", "", "", 1, 0, len(text), text, 0.9, is_primary=True)
     for number, text in enumerate(
         ("The ship lifted the cable.", "It was raining [7].", "网络 was cut in 2024."), start=1
     )

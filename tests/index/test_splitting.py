@@ -29,8 +29,8 @@ def words_of(text: str) -> int:
     return len(text.split())
 
 
-def document(text: str, *furniture: Span) -> Document:
-    return Document("a.txt", "", text, furniture=furniture)
+def document(text: str, *boilerplate: Span) -> Document:
+    return Document("a.txt", "", text, boilerplate=boilerplate)
 
 
 @pytest.mark.fault("C4")

@@ -46,7 +46,7 @@ def test_text_is_the_decoded_file(text: str) -> None:
         return
     assert document.text == expected
     end = 0
-    for span in document.furniture:
+    for span in document.boilerplate:
         assert end <= span.start < span.end <= len(expected)
         end = span.end
 
@@ -167,7 +167,7 @@ def test_markdown_and_text_differ() -> None:
     data = f"# Cut off\n\nBy Jane Doe\n\n{PROSE[0]}\n".encode()
     document = parse("x.md", data, ".md")
     assert (document.title, document.author) == ("Cut off", "Jane Doe")
-    assert len(document.furniture) == 2
+    assert len(document.boilerplate) == 2
     assert document.text.encode() == data
 
 
@@ -200,7 +200,7 @@ def test_web_page() -> None:
     assert "2023 | 14" in document.text
     assert "Home" not in document.text
     assert "never shown" not in document.text
-    marked = [document.text[span.start : span.end] for span in document.furniture]
+    marked = [document.text[span.start : span.end] for span in document.boilerplate]
     assert marked == ["Cut off & back", "Repair"]
 
 
@@ -313,7 +313,7 @@ def test_pdf_lines_become_paragraphs() -> None:
         "three days later.",
         "Nobody was surprised by that.",
     ]
-    assert len(document.furniture) == 2
+    assert len(document.boilerplate) == 2
 
 
 def test_pdf_title_that_is_a_file_name_is_none() -> None:
@@ -408,7 +408,7 @@ def test_word_file() -> None:
         PROSE[1],
         "Year | Cuts\n2023 | 14",
     ]
-    assert len(document.furniture) == 4
+    assert len(document.boilerplate) == 4
 
 
 def test_word_template_states_neither_author_nor_date() -> None:

@@ -19,8 +19,8 @@ PROSE = (
 SHARED = Path(__file__).resolve().parents[4] / "shared"
 
 
-def furniture(text: str, *, markdown: bool = False) -> list[str]:
-    spans = front_matter.read(text, markdown=markdown).furniture
+def boilerplate(text: str, *, markdown: bool = False) -> list[str]:
+    spans = front_matter.read(text, markdown=markdown).boilerplate
     return [text[span.start : span.end] for span in spans]
 
 
@@ -42,7 +42,7 @@ def test_news_export_without_blank_lines_and_with_lost_spaces() -> None:
     assert front.title == lines[0]
     assert front.author == "LEE Anna"
     assert front.date == front.source == ""
-    assert furniture(text) == list(lines)
+    assert boilerplate(text) == list(lines)
 
 
 def test_section_headline_date_and_a_caption_given_twice() -> None:
@@ -62,8 +62,8 @@ def test_section_headline_date_and_a_caption_given_twice() -> None:
     assert front.title == "Repair ships are few, and growing old: engineers"
     assert front.date == "2024-03-05"
     assert front.source == "Pacific Tribune"
-    assert len(front.furniture) == 5
-    assert furniture(text)[-1] == caption
+    assert len(front.boilerplate) == 5
+    assert boilerplate(text)[-1] == caption
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_title_blank_outlet_and_date() -> None:
         "The Wire | World",
         "2023-10-06",
     )
-    assert len(front.furniture) == 2
+    assert len(front.boilerplate) == 2
 
 
 def test_a_headline_with_a_full_stop_needs_an_outlet_and_a_date_below() -> None:
@@ -101,13 +101,13 @@ def test_summary_between_headline_and_byline_stays_prose() -> None:
     text = article("Cut off", summary, "By Jane Doe", "4 May 2023")
     front = front_matter.read(text)
     assert (front.author, front.date) == ("Jane Doe", "2023-05-04")
-    assert furniture(text) == ["Cut off", "By Jane Doe", "4 May 2023"]
+    assert boilerplate(text) == ["Cut off", "By Jane Doe", "4 May 2023"]
 
 
 def test_a_sentence_above_a_byline_stays_too() -> None:
     front = front_matter.read(article(PROSE[0], "By Jane Doe", "4 May 2023"))
     assert (front.title, front.author, front.date) == ("", "Jane Doe", "2023-05-04")
-    assert len(front.furniture) == 2
+    assert len(front.boilerplate) == 2
 
 
 def test_second_headline_line_and_labels() -> None:
@@ -116,8 +116,8 @@ def test_second_headline_line_and_labels() -> None:
     )
     front = front_matter.read(text)
     assert (front.title, front.author, front.source) == ("Cut off", "Jane Doe", "The Wire")
-    assert furniture(text)[1] == "How nine hours felt"
-    assert len(front.furniture) == 5
+    assert boilerplate(text)[1] == "How nine hours felt"
+    assert len(front.boilerplate) == 5
 
 
 def test_labels_may_come_first() -> None:
@@ -193,7 +193,7 @@ def test_dateline_hints_and_stays(opening: str, source: str, day: str) -> None:
     text = f"A headline\n\n{opening}{PROSE[0]}\n\n{PROSE[1]}"
     front = front_matter.read(text)
     assert (front.source, front.date) == (source, day)
-    assert furniture(text) == ["A headline"]
+    assert boilerplate(text) == ["A headline"]
 
 
 # ---------------------------------------------------------------- what is not a headline
@@ -223,13 +223,13 @@ def test_dateline_hints_and_stays(opening: str, source: str, day: str) -> None:
 )
 def test_prose_is_left_alone(text: str) -> None:
     front = front_matter.read(text)
-    assert front.furniture == ()
+    assert front.boilerplate == ()
     assert front.author == front.date == front.source == ""
 
 
 def test_nothing_but_furniture_is_body() -> None:
     front = front_matter.read("A headline\n\nBy Jane Doe\n\n4 May 2023\n")
-    assert (front.title, front.furniture) == ("", ())
+    assert (front.title, front.boilerplate) == ("", ())
 
 
 words = st.text(st.sampled_from("abcdefghijklmnopqrstuvwxyzäé"), min_size=1, max_size=12)
@@ -241,13 +241,13 @@ sentences = st.lists(words, min_size=4, max_size=40).map(
 @given(st.lists(sentences, min_size=1, max_size=6), st.sampled_from(["\n", "\n\n", "\n \n\n"]))
 def test_sentences_are_never_furniture(paragraphs: list[str], between: str) -> None:
     front = front_matter.read(between.join(paragraphs))
-    assert front.furniture == ()
+    assert front.boilerplate == ()
     assert front.title == ""
 
 
 @given(st.text(max_size=400), st.booleans())
 def test_furniture_is_sorted_inside_and_leaves_a_body(text: str, markdown: bool) -> None:
-    spans = front_matter.read(text, markdown=markdown).furniture
+    spans = front_matter.read(text, markdown=markdown).boilerplate
     rest, end = "", 0
     for span in spans:
         assert end <= span.start < span.end <= len(text)
@@ -267,7 +267,7 @@ pieces = st.sampled_from(
 @given(st.lists(pieces, max_size=14), st.booleans())
 def test_prose_survives_any_company(lines: list[str], markdown: bool) -> None:
     text = "\n".join(lines)
-    assert not set(PROSE) & set(furniture(text, markdown=markdown))
+    assert not set(PROSE) & set(boilerplate(text, markdown=markdown))
 
 
 # ---------------------------------------------------------------- captions and boilerplate
@@ -278,7 +278,7 @@ def test_captions_anywhere() -> None:
     text = "\n\n".join(
         (PROSE[0], caption, PROSE[1], "The ship at the pier before it left for the cable", "End.")
     )
-    assert furniture(text) == [caption, "The ship at the pier before it left for the cable"]
+    assert boilerplate(text) == [caption, "The ship at the pier before it left for the cable"]
 
 
 def test_boilerplate_at_the_end_only() -> None:
@@ -286,14 +286,14 @@ def test_boilerplate_at_the_end_only() -> None:
     text = "\n\n".join(
         (PROSE[0], "Share this", "Copyright law is older than cables.", PROSE[1], *tail)
     )
-    assert furniture(text) == tail
-    assert furniture(f"{PROSE[0]}\n\nSubscribe to our newsletter.\n") == [
+    assert boilerplate(text) == tail
+    assert boilerplate(f"{PROSE[0]}\n\nSubscribe to our newsletter.\n") == [
         "Subscribe to our newsletter."
     ]
 
 
 def test_a_list_without_its_heading_stays() -> None:
-    assert furniture("\n\n".join((*PROSE, "One last short line", "And another"))) == []
+    assert boilerplate("\n\n".join((*PROSE, "One last short line", "And another"))) == []
 
 
 # ---------------------------------------------------------------- Markdown and wiki marks
@@ -326,7 +326,7 @@ def test_markdown_front_matter_and_headings() -> None:
     front = front_matter.read(text, markdown=True)
     assert (front.title, front.author) == ("Cut off: a year", "Jane Doe, Li Wei")
     assert (front.date, front.source) == ("2024-03-05", "The Wire")
-    kept = furniture(text, markdown=True)
+    kept = boilerplate(text, markdown=True)
     assert kept[1:] == ["![ship](ship.png)", "# Cut off", "## Repair ##", "```sh", "```"]
 
 
@@ -335,20 +335,20 @@ def test_markdown_title_byline_and_underlined_heading() -> None:
     front = front_matter.read(text, markdown=True)
     assert (front.author, front.date) == ("Jane Doe", "2023-05-04")
     assert front.title.startswith("Cut")
-    assert PROSE[0] not in "".join(furniture(text, markdown=True))
+    assert PROSE[0] not in "".join(boilerplate(text, markdown=True))
 
 
 def test_yaml_list_of_authors_and_a_rule_that_is_no_yaml() -> None:
     listed = f"---\nauthor:\n  - Jane Doe\n  - 'Li Wei'\n---\n{PROSE[0]}\n"
     assert front_matter.read(listed, markdown=True).author == "Jane Doe, Li Wei"
     ruled = f"---\n{PROSE[0]}\n---\n{PROSE[1]}\n"
-    assert PROSE[0] not in furniture(ruled, markdown=True)
+    assert PROSE[0] not in boilerplate(ruled, markdown=True)
 
 
 def test_wiki_headings() -> None:
     one = f" = Cut off = \n {PROSE[0]}\n = = Repair = = \n {PROSE[1]}\n The sum a = b = c holds.\n"
     assert front_matter.read(one).title == "Cut off"
-    assert furniture(one) == ["= Cut off =", "= = Repair = ="]
+    assert boilerplate(one) == ["= Cut off =", "= = Repair = ="]
     assert front_matter.read(one + one).title == ""
 
 
@@ -362,10 +362,10 @@ def test_the_shared_articles() -> None:
         front_matter.read(path.read_text("utf-8")) for path in sorted(SHARED.glob("seeds/*.txt"))
     )
     assert first.title == "Can Internet Governance Ensure Multilateralism?"
-    assert (first.author, first.date, len(first.furniture)) == ("ZHU Rongsheng", "", 3)
+    assert (first.author, first.date, len(first.boilerplate)) == ("ZHU Rongsheng", "", 3)
     assert second.title.startswith("China plays greater role in global cyberspace governance")
     assert (second.source, second.date) == ("Global Times", "2024-09-04")
-    assert len(second.furniture) == 5
+    assert len(second.boilerplate) == 5
 
 
 @pytest.mark.shared
@@ -377,5 +377,5 @@ def test_no_paragraph_of_the_development_data_is_lost(name: str, titled: int) ->
         text = path.read_text("utf-8-sig")
         front = front_matter.read(text)
         found += bool(front.title)
-        assert furniture(text) == ([text.split("\n")[0]] if front.title else []), path.name
+        assert boilerplate(text) == ([text.split("\n")[0]] if front.title else []), path.name
     assert found == titled

@@ -66,7 +66,7 @@ def test_words_are_as_rare_as_where_the_question_looks(library: Library, tmp_pat
         cats="Cats sleep. Cats purr.\n\nCats hunt mice.",
         dogs="Dogs bark.",
     )
-    assert library.rarity(["dogs"])["dogs"] < 1
-    assert library.rarity(["dogs"], documents={"cats.txt"})["dogs"] == 1
-    everywhere = library.rarity(["cats"])["cats"]
-    assert library.rarity(["cats"], documents={"cats.txt"})["cats"] < everywhere
+    assert library.idf(["dogs"])["dogs"] < 1
+    assert library.idf(["dogs"], documents={"cats.txt"})["dogs"] == 1
+    everywhere = library.idf(["cats"])["cats"]
+    assert library.idf(["cats"], documents={"cats.txt"})["cats"] < everywhere

@@ -17,7 +17,7 @@ def test_work_waits_for_the_last_of_many_questions() -> None:
     second.__enter__()
 
     def wait() -> None:
-        if precedence.give_way(60.0):
+        if precedence.wait_for_queries(60.0):
             went_on.set()
 
     work = threading.Thread(target=wait)
@@ -31,19 +31,19 @@ def test_work_waits_for_the_last_of_many_questions() -> None:
 
 def test_work_does_not_wait_for_ever_and_not_at_all_when_nobody_asks() -> None:
     precedence = QueryPriority()
-    assert precedence.give_way(0.0)
+    assert precedence.wait_for_queries(0.0)
     with precedence.question():
-        assert not precedence.give_way(0.0)
-    assert precedence.give_way(0.0)
+        assert not precedence.wait_for_queries(0.0)
+    assert precedence.wait_for_queries(0.0)
 
 
 def test_who_has_waited_works_before_waiting_again() -> None:
     precedence = QueryPriority()
     with precedence.question():
-        assert not precedence.give_way(0.01)
-        assert not precedence.give_way(3600.0)  # at once: the work comes first now
+        assert not precedence.wait_for_queries(0.01)
+        assert not precedence.wait_for_queries(3600.0)  # at once: the work comes first now
     with precedence.question():
-        assert not precedence.give_way(3600.0)
+        assert not precedence.wait_for_queries(3600.0)
 
 
 def test_a_question_that_fails_holds_nobody_up() -> None:
@@ -53,7 +53,7 @@ def test_a_question_that_fails_holds_nobody_up() -> None:
             raise ValueError
     except ValueError:
         pass
-    assert precedence.give_way(0.0)
+    assert precedence.wait_for_queries(0.0)
 
 
 class Noting(QueryPriority):
@@ -63,9 +63,9 @@ class Noting(QueryPriority):
         super().__init__()
         self.seen: list[int] = []
 
-    def give_way(self, longest: float = 0.0) -> bool:
+    def wait_for_queries(self, longest: float = 0.0) -> bool:
         self.seen.append(self._asked)
-        return super().give_way(0.0)
+        return super().wait_for_queries(0.0)
 
 
 def test_changes_of_a_library_give_way_to_whoever_asks_it(tmp_path: Path) -> None:

@@ -21,7 +21,9 @@ MET = "They met."
 
 def evidence(*texts: str) -> tuple[Evidence, ...]:
     return tuple(
-        Evidence(i, "a.txt", "A", "", "", i, 100 * i, 100 * i + len(text), text, 1.0, lead=True)
+        Evidence(
+            i, "a.txt", "A", "", "", i, 100 * i, 100 * i + len(text), text, 1.0, is_primary=True
+        )
         for i, text in enumerate(texts or SENTENCES, start=1)
     )
 

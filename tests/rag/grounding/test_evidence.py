@@ -36,14 +36,14 @@ def words_of(text: str) -> int:
 def test_ids_count_from_one_and_the_best_stands_last_beside_the_question() -> None:
     first, second = hit("The forum met in Kyoto.", name="a"), hit("Cables were cut.", name="b")
     chosen = select([read(second, 0, 0.9), read(first, 0, 0.1)], words_of, 100)
-    assert [(e.id, e.document_id, e.lead) for e in chosen] == [(1, "a", True), (2, "b", True)]
+    assert [(e.id, e.document_id, e.is_primary) for e in chosen] == [(1, "a", True), (2, "b", True)]
     assert top(chosen).document_id == "b"
 
 
 def test_a_sentence_that_leans_brings_the_one_before_it() -> None:
     one = hit("Fumio Kishida opened the forum.", "He spoke of false information.")
     chosen = select([read(one, 1)], words_of, 100)
-    assert [(e.text, e.lead) for e in chosen] == [
+    assert [(e.text, e.is_primary) for e in chosen] == [
         ("Fumio Kishida opened the forum.", False),
         ("He spoke of false information.", True),
     ]
@@ -76,7 +76,7 @@ def test_a_follow_up_goes_on_with_the_prompt_before_and_the_best_stands_last() -
     both = reuse_prefix(before, chosen, words_of, 100)
     assert texts_of(both)[: len(before)] == texts_of(before)
     assert texts_of(both)[len(before) :] == ["Four new.", "Two stays."]
-    assert {one.text: one.id for one in both if one.lead} == {
+    assert {one.text: one.id for one in both if one.is_primary} == {
         "Three best.": 3, "Four new.": 4, "Two stays.": 5,
     }  # fmt: skip
     assert top(both).id == 5
@@ -100,7 +100,7 @@ def test_a_prompt_that_would_grow_too_long_begins_anew() -> None:
 def test_only_what_was_chosen_may_be_pointed_at(old: list[str], new: list[str]) -> None:
     before, chosen = numbered(*old, best=old[0]), numbered(*new, best=new[0])
     both = reuse_prefix(before, chosen, words_of, 100)
-    assert sorted(one.text for one in both if one.lead) == sorted(texts_of(chosen))
+    assert sorted(one.text for one in both if one.is_primary) == sorted(texts_of(chosen))
     assert [one.id for one in both] == list(range(1, len(both) + 1))
     assert top(both) == both[-1] and both[-1].text == top(chosen).text
 
@@ -115,7 +115,7 @@ def test_the_budget_and_the_number_of_leads_hold(texts: list[list[str]], budget:
     every = [read(hit(" ".join(words) + ".", name=str(i)), 0) for i, words in enumerate(texts)]
     chosen = select(every, words_of, budget)
     assert len(chosen) == 1 or sum(words_of(e.text) + 5 for e in chosen) <= budget
-    assert sum(e.lead for e in chosen) <= MAX_EVIDENCE
+    assert sum(e.is_primary for e in chosen) <= MAX_EVIDENCE
     assert [e.id for e in chosen] == list(range(1, len(chosen) + 1))
 
 

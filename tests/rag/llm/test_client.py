@@ -222,7 +222,7 @@ def test_a_killed_parent_leaves_no_model_behind(tmp_path: Path, model: Path) -> 
     script(model, "hang [1] It met")
     program = (
         "import os, sys; from pathlib import Path\n"
-        "from rag.llm.generator import ModelFile; from rag.llm.client import LlamaClient\n"
+        "from rag.llm.model_files import ModelFile; from rag.llm.client import LlamaClient\n"
         f"model = ModelFile(Path({str(model)!r}), 'x', 'file')\n"
         "one = LlamaClient(model, threads=1, worker='tests.support.scripted_models')\n"
         f"for piece in one.stream({ASKED!r}, ids=[1], max_tokens=9):\n"

@@ -280,7 +280,7 @@ class CopiesMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.undo)
     @rule()
-    def take_back(self) -> None:
+    def restore_files(self) -> None:
         assert self.undo is not None
         text, undo = self.undo
         self.undo = None

@@ -276,7 +276,7 @@ def _block(
         here = to
     parts.append(escape(text[here:end]))
     # headline, byline and captions step back behind the prose
-    aside = sum(max(0, min(f.end, end) - max(f.start, start)) for f in document.furniture)
+    aside = sum(max(0, min(f.end, end) - max(f.start, start)) for f in document.boilerplate)
     kind = ' class="furniture"' if aside > 0.8 * (end - start) else ""
     landed = " data-here" if at is not None and start <= at < end else ""
     return f'<p dir="auto"{kind}{landed}>{"".join(parts)}</p>'
