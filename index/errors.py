@@ -6,7 +6,8 @@ PilcrowError
 ├── LibraryMismatch    made by another encoder or chunker
 ├── LibraryDamaged     the stored file does not check out
 ├── LibraryUnwritable  disk full, read-only or failing      (exit 74)
-├── InputError         the caller's paths or question
+├── InputError         the caller's paths or question        (exit 2)
+│   └── QuestionError  a question that is empty, too long or not text
 ├── ModelMissing       a model file or package is not there
 └── ModelFailed        the language model crashed, hung or was too slow; the next answer may go well
 """
@@ -55,6 +56,10 @@ class InputError(PilcrowError):
     """What was handed in cannot be used: a missing path, an empty or too long question."""
 
     exit_code = 2
+
+
+class QuestionError(InputError):
+    """The question is empty, too long or not text."""
 
 
 class ModelMissing(PilcrowError):

@@ -5,6 +5,7 @@ Offsets count Unicode characters of a document's canonical text, never bytes.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -115,6 +116,24 @@ class Hit:
     sentences: tuple[ScoredSentence, ...] = ()
     also: tuple[str, ...] = ()
     """Other documents with the very same content."""
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """What tells this passage from all others: its document and its place there."""
+        return self.document_id, self.start, self.end
+
+
+@dataclass(frozen=True, slots=True)
+class SearchScope:
+    """The part of a library that is searched."""
+
+    documents: Collection[str] | None = None
+    """Only these documents; all when None."""
+    dates: tuple[str, str] | None = None
+    """Only documents dated from the first to the second of these ISO dates."""
+
+
+EVERYWHERE = SearchScope()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
+from index.errors import InputError, LibraryMissing, ModelMissing, PilcrowError, QuestionError
 from index.library import Library
 from rag.assistant import Assistant
-from rag.errors import InputError, LibraryMissing, ModelMissing, PilcrowError, QuestionError
 from rag.query.follow_ups import History
 from rag.types import Answer, Citation, Statement
 
@@ -51,7 +51,7 @@ def answer(
         QuestionError: when the question is empty, too long or not text.
         LibraryMissing: when there is no library yet.
     """
-    from rag.assistant import check_history, checked_question
+    from rag.query.question import check_history, checked_question
     from rag.settings import store_path
 
     checked_question(question)  # a bad question costs nothing, not even opening the library

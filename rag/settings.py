@@ -8,8 +8,8 @@ from pathlib import Path
 from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from index.errors import InputError
 from index.system.cpu import usable_cores
-from rag.errors import InputError
 
 
 class Settings(BaseSettings):

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from index.types import Passage
 from rag.query.text_features import content_stems, names, numbers
+from rag.query.word_lists import MONTH_NAMES, NUMBER_WORDS, REFERRING_WORDS, any_of
 from rag.types import Answer
 
 _TRIED = 4
@@ -26,8 +27,12 @@ _SHORTEST, _LONGEST = 4, 13
 """Words of a question."""
 
 _NAME = r"(?:[Tt]he )?[A-Z][\w’'-]*(?: (?:of|for|on|and|the|in|[A-Z0-9][\w’'-]*)){0,6}"
-_MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December"
-_YEAR = rf"\b{_MONTH})\b|\b(?:1[5-9]|20)\d\d\b"
+_YEAR = rf"\b(?:{any_of(MONTH_NAMES)})\b|\b(?:1[5-9]|20)\d\d\b"
+_TWO_TO_TEN = any_of(
+    f"[{word[0].upper()}{word[0]}]{word[1:]}"
+    for word, value in NUMBER_WORDS.items()
+    if 2 <= value <= 10
+)
 _WHO = re.compile(
     r"^(?P<who>[A-Z][\w’'-]+(?: [A-Z][\w’'-]+){1,3})(?:, [^,]{3,80},)? "
     r"(?P<did>(?!entered into force)(?:\w+ed|wrote|won|led|chose|gave|held|built|founded|became|"
@@ -35,7 +40,7 @@ _WHO = re.compile(
 )
 _MANY = re.compile(
     r"^(?:(?:More|Fewer|Less) than|About|Around|Some|Over|Nearly|Almost|At least)? ?"
-    r"(?:\d[\d,.]*|[Tt]wo|[Tt]hree|[Ff]our|[Ff]ive|[Ss]ix|[Ss]even|[Ee]ight|[Nn]ine|[Tt]en)"
+    rf"(?:\d[\d,.]*|{_TWO_TO_TEN})"
     r"(?: (?:million|billion|thousand))? (?P<what>[a-z-]+s (?:[a-z]+ ){0,3}?(?:were|are|had|have|"
     r"\w+ed) .+)$"
 )
@@ -50,8 +55,8 @@ _BASE = {"opened": "open", "ended": "end", "began": "begin", "started": "start",
          "took place": "take place"}  # fmt: skip
 # A question must be understood by itself, so it may lean on nothing said elsewhere.
 _LEANS = re.compile(
-    r"\b(?:he|she|it|they|him|her|them|his|hers|its|their|this|that|these|those|there|then|here|"
-    r"such|both|other|others|another|same|latter|former|I|we|our|us|you|your|next|last|also)\b",
+    rf"\b(?:{any_of(REFERRING_WORDS)}|him|them|hers|here|such|both|other|others|another|same"
+    r"|latter|former|I|we|our|us|you|your|next|last|also)\b",
     re.IGNORECASE,
 )
 # A name that a question can be about: `The Paris Agreement`, `Vint Cerf`, not `Members of …`.

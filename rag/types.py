@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from index import Hit
+from index.types import Hit
+from rag.query.text_features import TextFeatures
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -17,26 +17,105 @@ Support = Literal["supported", "unsupported"]
 
 
 @dataclass(frozen=True, slots=True)
+class RankedSentence:
+    """A sentence of a hit, what it says on its surface, and how well it answers."""
+
+    hit: Hit
+    position: int
+    """Which sentence of the hit, from 0."""
+    features: TextFeatures
+    score: float
+    """Share of belief among the candidates that this one answers, in [0, 1]."""
+    short: str = ""
+    """Its words that answer best; empty when it was not read by a reranker that finds them."""
+    likely: float = 0.0
+    """How likely they are to answer, in [0, 1]."""
+
+    @classmethod
+    def of(cls, hit: Hit, position: int, score: float) -> RankedSentence:
+        """A sentence of a hit with this score."""
+        return cls(hit, position, TextFeatures(hit.sentences[position].text), score)
+
+    @property
+    def text(self) -> str:
+        """The sentence; `document.text[start:end] == text`."""
+        return self.features.text
+
+    @property
+    def start(self) -> int:
+        """Where it begins in its document."""
+        return self.hit.sentences[self.position].start
+
+    @property
+    def end(self) -> int:
+        """Where it ends in its document."""
+        return self.hit.sentences[self.position].end
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What tells this sentence from all others: its document and where it begins there."""
+        return self.hit.document_id, self.start
+
+
+NEAR_BEST_SHARE = 0.25
+"""Share of the best sentence's score from which on another one counts beside it at all: may be
+preferred for its time, may contradict it, may carry a statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The sentences of some hits in order of how well they answer."""
+
+    sentences: tuple[RankedSentence, ...]
+    """Best first."""
+    answerable: float
+    """Calibrated probability in [0, 1] that one of the sentences answers the question."""
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """A numbered sentence the model may point at; `document.text[start:end] == text`."""
 
     id: int
-    """The number in the prompt, from 1. Ids are minted here and nowhere else."""
-    document_id: str
-    title: str
-    source: str
-    date: str
-    paragraph: int
-    start: int
-    end: int
-    text: str
-    score: float
-    """How well the sentence answers the question, in [0, 1]."""
+    """The number in the prompt, from 1; 0 outside the prompt. Minted here and nowhere else."""
+    sentence: RankedSentence
     is_primary: bool = False
     """True for sentences chosen on their own account, false for neighbours kept for context."""
-    passage_start: int = 0
-    passage_end: int = 0
-    also: tuple[str, ...] = ()
+
+    @property
+    def features(self) -> TextFeatures:
+        """What the sentence says on its surface."""
+        return self.sentence.features
+
+    @property
+    def text(self) -> str:
+        """The sentence, copied from storage."""
+        return self.sentence.text
+
+    @property
+    def score(self) -> float:
+        """How well the sentence answers the question, in [0, 1]; 0 for context."""
+        return self.sentence.score
+
+    @property
+    def document_id(self) -> str:
+        """The document it stands in."""
+        return self.sentence.hit.document_id
+
+    @property
+    def start(self) -> int:
+        """Where it begins there."""
+        return self.sentence.start
+
+    @property
+    def end(self) -> int:
+        """Where it ends there."""
+        return self.sentence.end
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What tells this sentence from all others: its document and where it begins there."""
+        return self.sentence.key
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +132,24 @@ class Citation:
     quote: str
     date: str = ""
     also: tuple[str, ...] = ()
+    """Other documents with the very same content."""
+
+    @classmethod
+    def of(cls, evidence: Evidence, number: int) -> Citation:
+        """The citation of a sentence under this number."""
+        hit = evidence.sentence.hit
+        return cls(
+            number=number,
+            document_id=hit.document_id,
+            title=hit.title,
+            source=hit.source,
+            paragraph=hit.paragraph,
+            start=evidence.start,
+            end=evidence.end,
+            quote=evidence.text,
+            date=hit.date,
+            also=hit.also,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +177,21 @@ class PassageRead:
     date: str = ""
     paragraph: int = 0
 
+    @classmethod
+    def of(cls, hit: Hit) -> PassageRead:
+        """A hit as it is shown."""
+        return cls(
+            document_id=hit.document_id,
+            start=hit.start,
+            end=hit.end,
+            text=hit.text,
+            score=round(hit.score, 4),
+            title=hit.title,
+            source=hit.source,
+            date=hit.date,
+            paragraph=hit.paragraph,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Timings:
@@ -88,6 +200,90 @@ class Timings:
     evidence_ms: float | None = None
     first_token_ms: float | None = None
     total_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HitScores:
+    """A passage that was found, with each opinion about it; see `index.Hit`."""
+
+    document_id: str
+    paragraph: int
+    rank: int
+    score: float
+    dense: float
+    lexical: float
+    sentence: float
+
+    @classmethod
+    def of(cls, hit: Hit) -> HitScores:
+        """The scores of a hit, rounded to be read."""
+        scores = (hit.score, hit.dense, hit.lexical, hit.sentence)
+        return cls(hit.document_id, hit.paragraph, hit.rank, *(round(one, 4) for one in scores))
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSentence:
+    """A sentence that the model was shown; see `Evidence`."""
+
+    id: int
+    document_id: str
+    start: int
+    end: int
+    score: float
+    lead: bool
+    """`Evidence.is_primary`."""
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> ShownSentence:
+        """A sentence of the prompt with its score, rounded to be read."""
+        return cls(
+            evidence.id, evidence.document_id, evidence.start, evidence.end,
+            round(evidence.score, 4), evidence.is_primary,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedDraft:
+    """What the model wrote and what became of it: `Verified.outcome`, or why it is not shown."""
+
+    ids: tuple[int, ...]
+    text: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How an answer was made, for whoever asks for it; its fields are the JSON's keys."""
+
+    forms: tuple[str, ...] = ()
+    """The question in every variant that was searched for."""
+    form: str = ""
+    """The one that the documents answer best."""
+    answerable: float = 0.0
+    hits: tuple[HitScores, ...] = ()
+    evidence: tuple[ShownSentence, ...] = ()
+    prompt_tokens: int | None = None
+    """Tokens of the model's prompt; None when it was not asked."""
+    prefix_reused: int | None = None
+    """How many of them were in the model's cache; None from a model that does not say."""
+    drafts: tuple[CheckedDraft, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The explanation as plain JSON values, without what there was none of."""
+        shown: dict[str, Any] = {
+            "forms": list(self.forms),
+            "form": self.form,
+            "answerable": self.answerable,
+            "hits": [asdict(hit) for hit in self.hits],
+            "evidence": [asdict(sentence) for sentence in self.evidence],
+        }
+        if self.prompt_tokens is not None:
+            shown["prompt_tokens"] = self.prompt_tokens
+        if self.prefix_reused is not None:
+            shown["prefix_reused"] = self.prefix_reused
+        if self.drafts:
+            shown["drafts"] = [{**asdict(draft), "ids": list(draft.ids)} for draft in self.drafts]
+        return shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +313,8 @@ class Answer:
     """Plain sentences for the person: no language model, sources disagree, …"""
     answerable: float | None = None
     """Calibrated probability in [0, 1] that the documents answer; None before they were read."""
-    explain: dict[str, Any] = field(default_factory=dict)
-    """How the answer was made; filled on request."""
+    explain: Explanation | None = None
+    """How the answer was made; only on request."""
 
     @classmethod
     def from_dict(cls, saved: object) -> Answer:
@@ -127,6 +323,8 @@ class Answer:
         Raises:
             ValueError: when it is not the JSON of an answer.
         """
+        if isinstance(saved, dict) and not saved.get("explain"):
+            saved = {**saved, "explain": None}
         return _answer_adapter().validate_python(saved)
 
     def to_dict(self) -> dict[str, Any]:
@@ -149,8 +347,8 @@ class Answer:
             "notes": list(self.notes),
             "answerable": None if self.answerable is None else round(self.answerable, 4),
         }
-        if self.explain:
-            shown["explain"] = self.explain
+        if self.explain is not None:
+            shown["explain"] = self.explain.to_dict()
         return shown
 
 
@@ -160,45 +358,6 @@ def _answer_adapter() -> TypeAdapter[Answer]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(Answer)
-
-
-@dataclass(frozen=True, slots=True)
-class SearchScope:
-    """The part of the library a question is asked of."""
-
-    documents: Collection[str] | None = None
-    dates: tuple[str, str] | None = None
-
-
-EVERYWHERE = SearchScope()
-
-
-@dataclass(frozen=True, slots=True)
-class RankedSentence:
-    """A sentence of a hit with how well it answers."""
-
-    hit: Hit
-    position: int
-    """Which sentence of the hit, from 0."""
-    start: int
-    end: int
-    text: str
-    score: float
-    """Share of belief among the candidates that this one answers, in [0, 1]."""
-    short: str = ""
-    """Its words that answer best; empty when it was not read closely."""
-    likely: float = 0.0
-    """How likely they are to answer, in [0, 1]."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """What the reader makes of a question and its hits."""
-
-    sentences: tuple[RankedSentence, ...]
-    """Best first."""
-    answerable: float
-    """Calibrated probability in [0, 1] that one of the sentences answers the question."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -371,7 +371,7 @@ def ask(
     as_json: JsonOption = False,
 ) -> None:
     """Answer a question from your articles, with numbered sources."""
-    from rag.assistant import checked_question
+    from rag.query.question import checked_question
 
     session = _session(ctx, store, as_json)
     checked_question(question)  # a bad question costs nothing, not even opening the library

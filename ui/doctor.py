@@ -130,11 +130,11 @@ def _llama() -> CheckLine:
 
 def _language_model(settings: Settings) -> CheckLine:
     """The file that `ask` and `chat` would use: there, sound, and the one it should be."""
-    from rag.llm.model_files import find_model, verify
+    from rag.llm.model_files import check_digest, find_model
 
     try:
         model = find_model(settings.model)
-        verify(model.path, model.sha256)
+        check_digest(model.path, model.sha256)
     except PilcrowError as error:
         return CheckLine("language model", False, f"answers will be quotes only; {error}")
     verified = "checksum verified" if model.sha256 else "your own file, no checksum known"

@@ -2,6 +2,11 @@
 
 Every score lies in [0, 1]. Thresholds are named once, here; where one was published with a data
 set or method, its comment says so.
+
+What judges an answer shares nothing with what made it: the stop words, the stemmer, `numbers`,
+`names` and the measure of support here are written anew on purpose, although `index.tokenization`,
+`rag.query.text_features` and `rag.grounding.support` have their own. A mistake in one of those must
+not pass for right because the judge makes it too.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import reprlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from rag.errors import InputError
+from index.errors import InputError
 from rag.evaluation.metrics import Need, Place
 
 

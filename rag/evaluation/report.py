@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rag.errors import InputError
+from index.errors import InputError
 from rag.evaluation import metrics
 from rag.evaluation.questions import read_text
 

@@ -17,9 +17,9 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Literal, Protocol
 
+from index.errors import InputError
 from index.splitting import paragraphs
 from index.types import Document, DocumentRecord, Hit
-from rag.errors import InputError
 from rag.evaluation import metrics
 from rag.evaluation.metrics import Place
 from rag.evaluation.questions import Question, load_questions
@@ -32,7 +32,7 @@ from rag.evaluation.report import (
     load_report,
     summarise,
 )
-from rag.types import Answer
+from rag.types import Answer, Explanation
 from ui.report_table import report_lines
 
 __all__ = [
@@ -339,22 +339,22 @@ def _answer(
 
 def _made(question: Question, answer: Answer, articles: _Articles) -> dict[str, float]:
     """How the answer came about, as far as it explains itself: evidence, prompt, drafts."""
+    explained = answer.explain or Explanation()
     shown = {
-        one["id"]: Place(one["document_id"], one["start"], one["end"])
-        for one in answer.explain.get("evidence", ())
+        sentence.id: Place(sentence.document_id, sentence.start, sentence.end)
+        for sentence in explained.evidence
     }
     values: dict[str, float] = {}
     if question.gold and shown:
         values["evidence_gold"] = _gold_cited(question, list(shown.values()), articles)
-    if tokens := answer.explain.get("prompt_tokens"):
+    if tokens := explained.prompt_tokens:
         values["prompt_tokens"] = float(tokens)
-    drafts = answer.explain.get("drafts", ())
-    values["drafts"] = float(len(drafts))
-    for draft in drafts:
-        pointed = "\n".join(articles.quote(shown[i]) for i in draft["ids"] if i in shown)
-        sound = metrics.is_supported(draft["text"], pointed, articles.bm25.weight)
-        spoken = draft["outcome"] in ("kept", "re-pointed")
-        right = sound and metrics.contains(draft["text"], question.answers)
+    values["drafts"] = float(len(explained.drafts))
+    for draft in explained.drafts:
+        pointed = "\n".join(articles.quote(shown[i]) for i in draft.ids if i in shown)
+        sound = metrics.is_supported(draft.text, pointed, articles.bm25.weight)
+        spoken = draft.outcome in ("kept", "re-pointed")
+        right = sound and metrics.contains(draft.text, question.answers)
         for name, flag in (
             ("supported", sound), ("shown", spoken), ("false_removals", right and not spoken)
         ):  # fmt: skip

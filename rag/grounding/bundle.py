@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from index.errors import InputError
 from index.types import Document, Passage
-from rag.errors import InputError
 from rag.grounding import sealing
 from rag.grounding.citations import text_of
 from rag.grounding.support import MIN_SUPPORT, support

@@ -1,9 +1,9 @@
 """Model output → statements with pointers that hold. Pure functions.
 
 Three steps: `StatementParser` reads pointers out of whatever a model writes; `verify` keeps a
-statement, points it at a better sentence, or gives it up for the source's own words; `number_citations`
-numbers the citations by first use. A number shown is always one minted here, and its quote is
-always copied from storage.
+statement, points it at a better sentence, or gives it up for the source's own words;
+`number_citations` numbers the citations by first use. A number shown is always one minted here, and
+its quote is always copied from storage.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from index.splitting import sentences
 from index.types import Span
-from rag.types import Citation, Draft, Evidence, Statement, Verified
+from rag.types import Citation, Draft, Statement, Verified
 
 _LONGEST_LINE = 4000
 # One marker: [1], [1, 2], [^1], 【1】, ［1］; bounded repetition, so that no input makes it slow.
@@ -80,7 +80,7 @@ def number_citations(
         for source in one.evidence:
             key = (source.document_id, source.start, source.end)
             if key not in numbered:
-                numbered[key] = _citation(source, len(numbered) + 1)
+                numbered[key] = Citation.of(source, len(numbered) + 1)
             used.append(numbered[key].number)
         statements.append(
             Statement(one.text, "supported" if used else "unsupported", tuple(used), one.quoted)
@@ -115,18 +115,3 @@ def _prose(line: str) -> list[str]:
     """The sentences of a line; a marker after a full stop belongs to the sentence it follows."""
     inside = _AFTER_STOP.sub(r" \2\1", line)
     return [one.text for one in sentences(inside, Span(0, len(inside)))]
-
-
-def _citation(source: Evidence, number: int) -> Citation:
-    return Citation(
-        number=number,
-        document_id=source.document_id,
-        title=source.title,
-        source=source.source,
-        paragraph=source.paragraph,
-        start=source.start,
-        end=source.end,
-        quote=source.text,
-        date=source.date,
-        also=source.also,
-    )

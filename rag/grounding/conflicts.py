@@ -9,61 +9,59 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from index.tokenization import words
-from rag.query.answer_type import answer_type
-from rag.query.text_features import content_stems, dates, names, numbers, stem, years
-from rag.reader import RankedSentence
+from rag.query.question import QueryVariant
+from rag.query.text_features import TextFeatures, content_stems, numbers, stem, years
+from rag.query.word_lists import NUMBER, SCALES
+from rag.types import NEAR_BEST_SHARE, RankedSentence
 
-# Sentences believed in at least this much as compared with the best one may contradict it.
-_RIVAL = 0.25
 # Share of the question's content words that both must hold, themselves or through their title.
 _COVERED = 0.75
 # Share of the words of the shorter sentence, values apart, that the other has too.
 _ALIKE = 0.4
 _MOST = 2
 _QUANTITY = re.compile(
-    r"(?P<number>\d+(?:[.,]\d+)*)[\s-]*(?P<unit>%|[^\W\d_]+)(?:\s+(?P<more>[^\W\d_]+))?"
+    rf"(?P<number>{NUMBER})[\s-]*(?P<unit>%|[^\W\d_]+)(?:\s+(?P<more>[^\W\d_]+))?"
 )
-_SCALES = frozenset("hundred thousand million billion trillion".split())
 
 
-def find_conflicts(question: str, sentences: Sequence[RankedSentence]) -> list[RankedSentence]:
+def find_conflicts(
+    question: QueryVariant, sentences: Sequence[RankedSentence]
+) -> list[RankedSentence]:
     """Sentences of other documents that answer with another value than the best one, at most two.
 
     Args:
-        question: as searched for.
-        sentences: from the reader, best first.
+        question: in the wording that was searched for.
+        sentences: ranked, best first.
     """
     if not sentences:
         return []
     best, *others = sentences
-    asked = {s for s in content_stems(question) if not s.isdigit()}
-    mine = _values(question, best.text)
+    asked = {s for s in question.features.stems if not s.isdigit()}
+    mine = _values(question, best.features)
     if not mine or not _covers(best, asked):
         return []
     found: list[RankedSentence] = []
     for other in others:
-        if len(found) == _MOST or other.score < _RIVAL * best.score:
+        if len(found) == _MOST or other.score < NEAR_BEST_SHARE * best.score:
             break
         if {other.hit.document_id, *other.hit.also} & {best.hit.document_id, *best.hit.also}:
             continue
-        theirs = _values(question, other.text)
+        theirs = _values(question, other.features)
         if theirs and _differ(mine, theirs) and _covers(other, asked) and _alike(best, other):
             found.append(other)
     return found
 
 
-def _values(question: str, text: str) -> frozenset[str]:
+def _values(question: QueryVariant, text: TextFeatures) -> frozenset[str]:
     """The values in a sentence that could answer: numbers with their unit, years, or names."""
-    match answer_type(question):
+    asked = question.features
+    match question.answer_type:
         case "number":
-            return _quantities(text) - _quantities(question)
+            return _quantities(text.text) - _quantities(asked.text)
         case "when":
-            return frozenset(years(text) - years(question)) or frozenset(
-                dates(text) - dates(question)
-            )
+            return (text.years - asked.years) or (text.dates - asked.dates)
         case "who" | "where":
-            return frozenset(names(text) - names(question) - set(words(question)))
+            return text.names - asked.names - asked.word_set
         case _:
             return frozenset()
 
@@ -74,7 +72,7 @@ def _quantities(text: str) -> frozenset[str]:
     for match in _QUANTITY.finditer(text):
         (number,) = numbers(match["number"]) or {""}
         unit = match["unit"].lower()
-        if unit in _SCALES and match["more"]:
+        if unit in SCALES and match["more"]:
             unit = f"{unit} {stem(match['more'].lower())}"
         if not years(number):
             found.add(f"{stem(unit)}:{number}")
@@ -90,15 +88,10 @@ def _differ(mine: frozenset[str], theirs: frozenset[str]) -> bool:
 
 
 def _covers(one: RankedSentence, asked: set[str]) -> bool:
-    there = set(content_stems(one.text)) | set(content_stems(one.hit.title))
+    there = one.features.stems.union(content_stems(one.hit.title))
     return len(asked & there) >= _COVERED * len(asked)
 
 
 def _alike(a: RankedSentence, b: RankedSentence) -> bool:
-    one, other = (_plain_stems(s.text) for s in (a, b))
+    one, other = (s.features.stems - s.features.numbers for s in (a, b))
     return len(one & other) >= _ALIKE * min(len(one), len(other))
-
-
-def _plain_stems(text: str) -> set[str]:
-    values = numbers(text)
-    return {word for word in content_stems(text) if word not in values}

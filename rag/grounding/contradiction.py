@@ -3,10 +3,7 @@
 Three ways that can be told from words alone: a word of the source turned into its opposite, two
 numbers that have changed places, and words that stand beside others than there. All are rather
 suspected too often than too seldom: a statement that is suspected gives way to its source's own
-sentence, which is right in any case. Of 329 statements written to find out
-(tests/benchmarks/bench_statements.py) they tell 105 of 172 false ones, which share nearly all words with their
-sources, and suspect 22 of 157 true ones; of the hundred among them that were written blind, 26 of
-50 and 15 of 50 (25 and 13 without the rule for two names, made after them).
+sentence, which is right in any case. How many they tell: tests/benchmarks/RESULTS.md, Statements.
 """
 
 from __future__ import annotations
@@ -14,62 +11,20 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
 from itertools import accumulate, pairwise
 
 from index.dates import MONTHS
 from index.tokenization import STOP_WORDS, words
 from rag.query.text_features import names, number_of, stem, years
+from rag.query.word_lists import NUMBER
 
-# In each row one word stands for another of it.
-_ROWS = (
-    "north south", "northern southern", "east west", "eastern western", "more less",
-    "more fewer", "before after", "won lost", "wins loses", "rose fell", "increase decrease",
-    "increased decreased", "increases decreases", "higher lower", "highest lowest", "high low",
-    "maximum minimum", "larger smaller", "largest smallest", "large small", "male female",
-    "men women", "older younger", "oldest youngest", "early late", "earlier later", "began ended",
-    "begins ends", "beginning end", "inside outside", "import export", "imported exported",
-    "agreed disagreed", "supported opposed", "support oppose", "supporters opponents",
-    "majority minority", "upper lower", "above below", "opened closed", "bought sold",
-    "accepted rejected", "allowed banned", "allow forbid", "succeeded failed", "success failure",
-    "start finish", "started stopped", "cause prevent", "caused prevented", "include exclude",
-    "included excluded", "gained lost", "best worst", "better worse", "strong weak",
-    "stronger weaker", "rich poor", "public private", "legal illegal", "possible impossible",
-    "always never", "old new", "long short", "longer shorter", "longest shortest",
-    "positive negative", "common rare", "married divorced", "born died", "attack defend",
-    "attacked defended", "victory defeat", "strengthened weakened", "expanded shrank",
-    "faster slower", "hot cold", "warm cool", "heavy light", "wet dry", "front rear",
-    "internal external", "direct indirect", "able unable", "visible invisible", "active inactive",
-    "natural artificial", "ancient modern", "urban rural", "local national",
-    "permanent temporary", "parents children", "teachers students", "sea land", "day night",
-    "summer winter", "arrived departed", "approved rejected", "praised criticized",
-    "complex simple", "wide narrow", "thick thin", "deep shallow", "near far", "few many",
-    "often rarely", "increasing decreasing", "growing shrinking", "growth decline",
-    "grew declined", "added removed", "built destroyed", "created destroyed",
-    "appointed dismissed", "online offline", "granted refused", "guilty innocent",
-    "convicted acquitted", "alive dead", "survived died", "passed failed", "true false",
-    "safe dangerous", "cheap expensive", "buyer seller", "buyers sellers", "lender borrower",
-    "employer employee", "winner loser", "winners losers", "win lose", "profit loss",
-    "profits losses", "surplus deficit", "raise lower", "raised lowered", "raised cut",
-    "rise fall", "rises falls", "rising falling", "upstream downstream", "husband wife",
-    "father mother", "son daughter", "brother sister", "king queen", "boys girls",
-    "morning evening", "lent borrowed", "taught learned", "entered left",
-    "advantage disadvantage", "minor major", "adults children", "ally enemy", "allies enemies",
-    "friend enemy", "defeated lost", "remembered forgot", "hired fired", "lengthened shortened",
-    "widened narrowed", "deepened eased", "tightened loosened", "improved worsened",
-    "accelerated slowed", "appeared disappeared", "arrival departure", "ascent descent",
-    "first second third fourth fifth sixth seventh eighth ninth tenth next last final",
-    "all most many some few none", "half twice double", "up down", "from until", "against favour",
-    "against favor",
-)  # fmt: skip
-_OPPOSITES: dict[str, set[str]] = {}
-for _row in map(str.split, _ROWS):
-    for _one in _row:
-        _OPPOSITES.setdefault(_one, set()).update(other for other in _row if other != _one)
 _BY = re.compile(r"\bby\b", re.IGNORECASE)
 _NEW_NEIGHBOURS = 3
 """From how many on. Of the 229 statements it was chosen on, 3 brings 18 false and 3 true ones, 2
 brings 32 and 12, 4 brings 1 and none; of 100 others 3 brings 9 and 6."""
-_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
+_WORD = re.compile(rf"{NUMBER}|[^\W\d_]+")
 
 
 def contradicts(statement: str, sources: Sequence[str]) -> str:
@@ -89,10 +44,21 @@ def has_antonym(statement: str, source: str) -> str | None:
     """
     said, there = set(words(statement)), set(words(source))
     for word in sorted(said - there):
-        others = _OPPOSITES.get(word, set())
+        others = antonyms().get(word, frozenset())
         if others & there and not others & said:
             return word
     return None
+
+
+@cache
+def antonyms() -> dict[str, frozenset[str]]:
+    """The words that stand in a row of `antonyms.tsv` with a word, by that word."""
+    text = files("rag.grounding").joinpath("antonyms.tsv").read_text("utf-8")
+    opposites: dict[str, set[str]] = {}
+    for row in (line.split("\t") for line in text.splitlines() if not line.startswith("#")):
+        for word in row:
+            opposites.setdefault(word, set()).update(other for other in row if other != word)
+    return {word: frozenset(others) for word, others in opposites.items()}
 
 
 def swapped_numbers(statement: str, sources: Sequence[str]) -> tuple[str, str] | None:
@@ -132,8 +98,8 @@ def reordered_words(statement: str, sources: Sequence[str]) -> bool:
     "Ann of Oslo and Bob of Rome" for "Ann of Rome and Bob of Oslo": counted are neighbours,
     whichever comes first, among the words that are once in both; leaving words out adds none. And
     "Bob sued Ann" for "Ann sued Bob": two names have gone to the other side of a word between them.
-    Numbers and dates do not count (see `swapped_numbers`), and a statement with `by` where the source has
-    none, or the reverse, is passed over: going from active to passive moves everything.
+    Numbers and dates do not count (see `swapped_numbers`), and a statement with `by` where the
+    source has none, or the reverse, is passed over: going from active to passive moves everything.
     """
     for source in sources:
         if bool(_BY.search(statement)) != bool(_BY.search(source)):

@@ -1,23 +1,33 @@
-"""Read sentences → the few numbered ones the model will see, inside a token budget."""
+"""Ranked sentences → the few numbered ones the model will see, inside a token budget."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
-from rag.query.text_features import content_stems
-from rag.reader import RankedSentence
-from rag.types import Evidence
+from rag.query.text_features import TextFeatures
+from rag.query.word_lists import REFERRING_WORDS, any_of
+from rag.types import Evidence, RankedSentence
 
-MAX_EVIDENCE = 6
-"""Leading sentences at most: the sixth holds the answer in fewer than one question in a hundred."""
-# `[1] ` and the line's end
-_MARKER_TOKENS = 5
+
+@dataclass(frozen=True, slots=True)
+class EvidenceLimits:
+    """How much the model is shown."""
+
+    primary: int = 6
+    """Sentences chosen on their own account, at most."""
+    marker_tokens: int = 5
+    """Tokens of `[1] ` and the line's end."""
+    duplicate: float = 0.9
+    """Share of their distinct stems from which on two sentences say the same."""
+
+
+LIMITS = EvidenceLimits()
 # A sentence that opens like this leans on the one before it.
 _LEANS = re.compile(
-    r"(?:he|she|it|they|his|her|its|their|this|that|these|those|such|there|here|then|both|"
-    r"however|but|and|so|also|instead|the (?:agreement|company|group|treaty|plan|move|two|latter|"
+    rf"(?:{any_of(REFERRING_WORDS)}|such|here|both|however|but|and|so|also|instead"
+    r"|the (?:agreement|company|group|treaty|plan|move|two|latter|"
     r"former|same))\b",
     re.IGNORECASE,
 )
@@ -34,32 +44,30 @@ def select(
     sentence is always there, budget or not.
 
     Args:
-        sentences: from the reader, best first.
+        sentences: ranked, best first.
         count: tokens of a text in the model's own vocabulary.
         budget: tokens for all the sentences together.
     """
-    chosen: list[tuple[Evidence, ...]] = []
-    told: list[set[str]] = []
+    groups: list[tuple[Evidence, ...]] = []
+    chosen: list[TextFeatures] = []
     spent = 0
     for sentence in sentences:
-        if len(chosen) == MAX_EVIDENCE:
+        if len(groups) == LIMITS.primary:
             break
-        stems = set(content_stems(sentence.text))
-        cost = count(sentence.text) + _MARKER_TOKENS
-        if any(same(stems, other) for other in told) or (chosen and spent + cost > budget):
+        cost = count(sentence.text) + LIMITS.marker_tokens
+        if _is_repeated(sentence.features, chosen) or (groups and spent + cost > budget):
             continue
         spent += cost
-        told.append(stems)
-        group: tuple[Evidence, ...] = (_evidence(sentence, sentence.position, is_primary=True),)
-        before = _leaned_on(sentence, [one for other in chosen for one in other])
-        if before is not None:
-            extra = count(before.text) + _MARKER_TOKENS
-            if spent + extra <= budget:
-                spent += extra
+        chosen.append(sentence.features)
+        group: tuple[Evidence, ...] = (as_evidence(sentence),)
+        before = _context(sentence)
+        if before is not None and all(before.key != e.key for g in groups for e in g):
+            cost = count(before.text) + LIMITS.marker_tokens
+            if spent + cost <= budget:
+                spent += cost
                 group = (before, *group)
-        chosen.append(group)
-    ordered = [one for group in reversed(chosen) for one in group]
-    return tuple(replace(one, id=number) for number, one in enumerate(ordered, start=1))
+        groups.append(group)
+    return _numbered(sentence for group in reversed(groups) for sentence in group)
 
 
 def reuse_prefix(
@@ -77,21 +85,41 @@ def reuse_prefix(
         count: tokens of a text in the model's own vocabulary.
         most: tokens for all the sentences together; `chosen` as it is when they would be more.
     """
-    best, known = _place(top(chosen)), {_place(one) for one in before}
-    now = {_place(one): one for one in chosen}
+    best, known = _identity(top(chosen)), {_identity(one) for one in before}
+    now = {_identity(one): one for one in chosen}
     if 2 * len(known & now.keys()) < len(chosen):
         return chosen
-    old = [now.get(_place(one), replace(one, is_primary=False, score=0.0)) for one in before]
-    old = [replace(one, is_primary=one.is_primary and _place(one) != best) for one in old]
-    new = [one for one in chosen if _place(one) not in known or _place(one) == best]
+    old = [now.get(_identity(one), _as_context(one.sentence)) for one in before]
+    old = [replace(one, is_primary=one.is_primary and _identity(one) != best) for one in old]
+    new = [one for one in chosen if _identity(one) not in known or _identity(one) == best]
     ordered = [*old, *new]
-    if sum(count(one.text) + _MARKER_TOKENS for one in ordered) > most:
+    if sum(count(one.text) + LIMITS.marker_tokens for one in ordered) > most:
         return chosen
-    return tuple(replace(one, id=number) for number, one in enumerate(ordered, start=1))
+    return _numbered(ordered)
 
 
-def _place(one: Evidence) -> tuple[str, int, str]:
-    return one.document_id, one.start, one.text
+class LastPrompt:
+    """The sentences of the prompt that is in the model's cache. Usable from many threads."""
+
+    def __init__(self) -> None:
+        """Start with nothing read."""
+        # one tuple, so that whoever reads it meets one prompt and not parts of two
+        self._kept: tuple[str, int, tuple[Evidence, ...]] = "", 0, ()
+
+    def keep(self, question: str, change: int, shown: Sequence[Evidence]) -> None:
+        """Remember the prompt that the model reads now.
+
+        Args:
+            question: as typed.
+            change: the library's change number: later its sentences may be gone.
+            shown: the prompt's sentences, in order.
+        """
+        self._kept = question, change, tuple(shown)
+
+    def sentences(self, question: str, change: int) -> tuple[Evidence, ...]:
+        """The sentences of the prompt for a question; empty when another one came after it."""
+        kept, then, shown = self._kept
+        return shown if (kept, then) == (question, change) else ()
 
 
 def top(evidence: Sequence[Evidence]) -> Evidence:
@@ -100,42 +128,35 @@ def top(evidence: Sequence[Evidence]) -> Evidence:
 
 
 def as_evidence(sentence: RankedSentence) -> Evidence:
-    """A sentence as evidence outside the prompt, to be quoted beside the answer."""
-    return _evidence(sentence, sentence.position, is_primary=True)
+    """A sentence as evidence, not numbered: to be quoted beside the answer."""
+    return Evidence(0, sentence, is_primary=True)
 
 
-def _leaned_on(sentence: RankedSentence, chosen: Sequence[Evidence]) -> Evidence | None:
-    """The sentence before a leaning one, unless it is there already or there is none."""
+def says_the_same(one: TextFeatures, other: TextFeatures) -> bool:
+    """Whether two sentences share nearly all of their stems."""
+    a, b = one.stems, other.stems
+    return bool(a) and len(a & b) >= LIMITS.duplicate * len(a | b)
+
+
+def _is_repeated(sentence: TextFeatures, chosen: Sequence[TextFeatures]) -> bool:
+    return any(says_the_same(sentence, other) for other in chosen)
+
+
+def _context(sentence: RankedSentence) -> Evidence | None:
+    """The sentence before a leaning one, to be understood; None when it leans on nothing."""
     if not sentence.position or not _LEANS.match(sentence.text.lstrip("\"'“‘(")):
         return None
-    before = _evidence(sentence, sentence.position - 1, is_primary=False)
-    there = any(
-        one.document_id == before.document_id and one.start == before.start for one in chosen
-    )
-    return None if there else before
+    return _as_context(RankedSentence.of(sentence.hit, sentence.position - 1, 0.0))
 
 
-def _evidence(sentence: RankedSentence, position: int, *, is_primary: bool) -> Evidence:
-    hit = sentence.hit
-    one = hit.sentences[position]
-    return Evidence(
-        id=0,
-        document_id=hit.document_id,
-        title=hit.title,
-        source=hit.source,
-        date=hit.date,
-        paragraph=hit.paragraph,
-        start=one.start,
-        end=one.end,
-        text=one.text,
-        score=sentence.score if is_primary else 0.0,
-        is_primary=is_primary,
-        passage_start=hit.start,
-        passage_end=hit.end,
-        also=hit.also,
-    )
+def _as_context(sentence: RankedSentence) -> Evidence:
+    return Evidence(0, replace(sentence, score=0.0))
 
 
-def same(a: set[str], b: set[str]) -> bool:
-    """Whether two sentences, as sets of stems, say the same."""
-    return bool(a) and len(a & b) >= 0.9 * len(a | b)
+def _numbered(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
+    return tuple(replace(one, id=number) for number, one in enumerate(evidence, start=1))
+
+
+def _identity(one: Evidence) -> tuple[str, int, str]:
+    """A sentence's document, place and words: a prompt may be older than the library's text."""
+    return *one.key, one.text

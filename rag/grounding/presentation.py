@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from index.tokenization import words
 from rag.grounding import evidence, support
-from rag.query.answer_type import answer_type, list_topic
-from rag.query.text_features import content_stems, names, numbers
-from rag.reader import RankedSentence
-from rag.types import Evidence, Verified
+from rag.query.answer_type import list_topic
+from rag.query.question import QueryVariant
+from rag.query.text_features import TextFeatures
+from rag.types import NEAR_BEST_SHARE, Evidence, RankedSentence, Verified
 
-# A statement may rest on a sentence believed in at least this much as compared with the best one.
-_TO_THE_POINT = 0.25
 # Sentences believed in this much as compared with the best one are shown beside it, at most so
 # many: one more where a number, a time, a person or a place is asked for, two where it takes more
 # words to answer. Quotes only, 250 SQuAD and 88 CLAPNQ questions: right and citing gold .74 -> .80
@@ -36,16 +33,16 @@ def rejection_reason(
     A small model says a sentence once; a larger one may say two things from it. Both keep to the
     point: what leads away from it is as often an order in a document as a thought of the model's.
     """
-    said = set(content_stems(verified.text))
+    said = TextFeatures(verified.text)
     for one in shown:
-        alike = evidence.same(said, set(content_stems(one.text)))
+        alike = evidence.says_the_same(said, TextFeatures(one.text))
         if alike or (small and verified.evidence == one.evidence):
             return "said before"
-    far = max(one.score for one in verified.evidence) < _TO_THE_POINT * best.score
+    far = max(one.score for one in verified.evidence) < NEAR_BEST_SHARE * best.score
     return "beside the point" if far else ""
 
 
-def undo_lossy_shortening(question: str, verified: Verified) -> Verified:
+def undo_lossy_shortening(question: QueryVariant, verified: Verified) -> Verified:
     """The statement, or its sentence when shortening it has lost a fact."""
     if verified.quoted or not _loses_something(question, verified):
         return verified
@@ -56,7 +53,7 @@ def add_supporting_quotes(
     shown: Sequence[Verified],
     chosen: Sequence[Evidence],
     beside: Sequence[Evidence],
-    question: str,
+    question: QueryVariant,
     *,
     small: bool,
 ) -> list[Verified]:
@@ -66,55 +63,49 @@ def add_supporting_quotes(
         shown: what the model said and what stood the check.
         chosen: the sentences the model was shown. The best is told, first when nothing rests on it.
         beside: sentences to be told in any case: those that disagree, or those of a list.
-        question: as searched for.
+        question: in the wording that was searched for.
         small: whether sentences nearly as good as the best are told as well; where a larger model
             has said nothing in its own words, they are too.
     """
     best = evidence.top(chosen)
-    told = {_place(one) for verified in shown for one in verified.evidence}
-    first = [best] if _place(best) not in told else []
-    told |= set(map(_place, first))
+    told = {one.key for verified in shown for one in verified.evidence}
+    first = [best] if best.key not in told else []
+    told |= {one.key for one in first}
     wordless = all(one.quoted for one in shown)
-    share, most = _PROSE if answer_type(question) in ("why", "other") else _VALUE
+    share, most = _PROSE if question.answer_type in ("why", "other") else _VALUE
     close = [one for one in chosen if one.is_primary and one.score >= share * best.score]
-    close = sorted((one for one in close if _place(one) not in told), key=lambda one: -one.score)
-    more = {_place(one): one for one in [*close[: most if small or wordless else 0], *beside]}
+    close = sorted((one for one in close if one.key not in told), key=lambda one: -one.score)
+    more = {one.key: one for one in [*close[: most if small or wordless else 0], *beside]}
     last = [one for place, one in more.items() if place not in told]
     if not first and not last:
         return []
     return [*map(support.quote, first), *shown, *map(support.quote, last)]
 
 
-def list_items(question: str, sentences: Sequence[RankedSentence]) -> list[RankedSentence]:
+def list_items(question: QueryVariant, sentences: Sequence[RankedSentence]) -> list[RankedSentence]:
     """The sentences of a list: those that hold most of what it is a list of, best first.
 
     Args:
-        question: as searched for.
-        sentences: from a wide reading, best first.
+        question: in the wording that was searched for.
+        sentences: of every hit, ranked, best first.
     """
-    wanted = set(content_stems(list_topic(question)))
-    found: list[RankedSentence] = []
-    told: list[set[str]] = []
-    for one in sentences:
-        if len(found) == _LONGEST_LIST:
+    wanted = TextFeatures(list_topic(question.text)).stems
+    items: list[RankedSentence] = []
+    for sentence in sentences:
+        if len(items) == _LONGEST_LIST:
             break
-        stems = set(content_stems(one.text))
-        held = len(wanted & stems) >= _LISTED * len(wanted)
-        if held and not any(evidence.same(stems, other) for other in told):
-            found.append(one)
-            told.append(stems)
-    return found
+        held = len(wanted & sentence.features.stems) >= _LISTED * len(wanted)
+        if held and not any(
+            evidence.says_the_same(sentence.features, item.features) for item in items
+        ):
+            items.append(sentence)
+    return items
 
 
-def _loses_something(question: str, verified: Verified) -> bool:
+def _loses_something(question: QueryVariant, verified: Verified) -> bool:
     """Whether a fact is lost, or nothing is left but the question's own words."""
-    source = " ".join(one.text for one in verified.evidence)
-    asked = names(question) | numbers(question) | set(words(question))
-    facts = (names(source) | numbers(source)) - asked
-    said = names(verified.text) | numbers(verified.text) | set(words(verified.text))
-    new = set(content_stems(source)) - set(content_stems(question))
-    return not (facts <= said and new & set(content_stems(verified.text)))
-
-
-def _place(one: Evidence) -> tuple[str, int]:
-    return one.document_id, one.start
+    asked, said = question.features, TextFeatures(verified.text)
+    source = TextFeatures(" ".join(one.text for one in verified.evidence))
+    facts = (source.names | source.numbers) - asked.names - asked.numbers - asked.word_set
+    kept = facts <= said.names | said.numbers | said.word_set
+    return not (kept and (source.stems - asked.stems) & said.stems)

@@ -13,26 +13,22 @@ from __future__ import annotations
 
 import re
 
-from rag.query.answer_type import answer_type, has_answer_type
+from rag.query.question import QueryVariant
+from rag.query.text_features import TextFeatures
+from rag.query.word_lists import MONTH_NAMES, NUMBER, NUMBER_WORDS, SCALES, any_of
 
-_MONTH = (
-    r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
-)
+_MONTH = rf"(?:{any_of(MONTH_NAMES)})"
 _DAY = r"\d{1,2}(?:st|nd|rd|th)?"
 _YEAR = r"(?:1\d{3}|20\d{2})"
 _DATE = re.compile(
     rf"\b(?:{_DAY} {_MONTH}(?:,? {_YEAR})?|{_MONTH} {_DAY}(?:,? {_YEAR})?\b|{_MONTH},? {_YEAR}"
     rf"|{_YEAR}s?|the \d{{1,2}}(?:st|nd|rd|th) century)(?!\w|[.,]\d)"
 )
-_COUNT = (
-    r"(?i:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen"
-    r"|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty"
-    r"|ninety)"
-)
+_COUNT = rf"(?i:{any_of(NUMBER_WORDS)})"
 _AMOUNT = re.compile(
-    r"(?<![\w.,])(?:US)?[$€£¥]?\d+(?:[.,]\d+)*(?:[–-]\d+(?:[.,]\d+)*)?"
-    r"(?:\s?%|(?:\s|-)(?:percent|per cent|million|billion|trillion|thousand)\b)?(?!\w|[–-]\d)"
-    rf"|\b{_COUNT}(?:-{_COUNT})?(?: (?:hundred|thousand|million|billion))?\b",
+    rf"(?<![\w.,])(?:US)?[$€£¥]?{NUMBER}(?:[–-]{NUMBER})?"
+    rf"(?:\s?%|(?:\s|-)(?:percent|per cent|{any_of(SCALES[1:])})\b)?(?!\w|[–-]\d)"
+    rf"|\b{_COUNT}(?:-{_COUNT})?(?: (?:{any_of(SCALES[:-1])}))?\b",
 )
 _LINKING = r"(?:in|per|of|to|and|or|on|by|for|at|from|as|the|a)"
 _MEASURE = re.compile(rf"(?:{_AMOUNT.pattern})(?:[ -](?!{_LINKING}\b)[a-z]+)?")
@@ -48,31 +44,31 @@ _DATELINE = re.compile(
 _ALONE = re.compile(r"one", re.IGNORECASE)
 
 
-def short_answer(question: str, sentence: str) -> str | None:
+def short_answer(question: QueryVariant, sentence: str) -> str | None:
     """The words of the sentence that answer, or None when that cannot be said with confidence.
 
     Args:
-        question: what was asked.
+        question: in the wording that was searched for.
         sentence: the sentence that answers it best.
 
     Returns:
         A part of `sentence`, character for character.
     """
-    match answer_type(question):
+    match question.answer_type:
         case "number":
-            found = _amounts(question, sentence)
-        case "when" if not _ASIDE.search(question):
-            found = _new(_DATE, question, sentence)
+            found = _amounts(question.text, sentence)
+        case "when" if not _ASIDE.search(question.text):
+            found = _new(_DATE, question.text, sentence)
         case _:
             return None
     return found[0] if len(found) == 1 else None
 
 
-def has_asked_type(question: str, text: str) -> bool:
+def has_asked_type(question: QueryVariant, text: str) -> bool:
     """Whether words may answer at all: a number where one is asked for, a time likewise."""
-    return (
-        answer_type(question) not in ("number", "when") or has_answer_type(question, text) is True
-    )
+    if question.answer_type not in ("number", "when"):
+        return True
+    return question.has_answer_type(TextFeatures(text)) is True
 
 
 def in_dateline(text: str, sentence: str) -> bool:

@@ -14,13 +14,16 @@ MIN_SUPPORT = 0.7
 """Share of a statement's content words that its sentences must hold. From the research notes'
 support measure: at .7 a statement paired with a wrong passage passes in under 1 of 20 cases."""
 
+EVERY_WORD = 1.0
+"""The share that a small model's statement needs: it may only leave words out."""
+
 
 def support(statement: str, sources: Sequence[str]) -> float:
     """How well source sentences carry a statement, in [0, 1]; 0 when they contradict its facts.
 
     Every number and every name in the statement must occur in the sources, the statement must deny
-    exactly when they do, and it must not contradict them in their own words (`rag.grounding.contradiction`);
-    then the share of its content words they hold.
+    exactly when they do, and it must not contradict them in their own words; then the share of its
+    content words they hold.
     """
     source = " ".join(sources)
     if not numbers(statement) <= numbers(source):

@@ -1,72 +1,82 @@
-"""The language model in a process of its own, watched over by this one.
+"""A GGUF model that answers one at a time: the queue, token counts, and the stream of pieces.
 
-llama.cpp ends the process it runs in when a check of its own fails, may hang, and takes as much
-memory as the model is large. Here that costs one answer: the process is ended and started again
-for the next question.
+Tokens are counted in this process where `rag.llm.tokenizer` can; whatever else a model does happens
+in a process of its own (`rag.llm.model_process`).
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from threading import Event, Lock
-from typing import NoReturn
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from importlib import util
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
 
-from index.system.subprocesses import Empty, Message, WorkerExited, WorkerProcess
-from rag.errors import ModelFailed, ModelMissing
-from rag.llm.generator import CONTEXT, ChatGenerator, Engine, PrefixReuse
-from rag.llm.generator import Message as Turn
-from rag.llm.model_files import ModelFile
+from index.errors import ModelFailed, ModelMissing
+from rag.llm import gguf
+from rag.llm.chat_format import IM_END, IM_START, chatml
+from rag.llm.generator import Message, Piece, PrefixReuse, QueuePosition
+from rag.llm.grammar import pointer_grammar
+from rag.llm.model_files import SMALL_MODEL_BYTES, ModelFile, find_model, unusable
+from rag.llm.model_process import COUNTING_SECONDS, DEADLINE, ModelProcess
+from rag.llm.queue import FairLock, Ticket
+from rag.llm.tokenizer import Tokenizer, load_tokenizer
 
-DEADLINE = 120.0
-"""Seconds for one answer, loading included; the default model takes three to ten."""
-_GRACE = 0.8  # seconds in which a model stops when asked to, before its process is ended
-_POLL = 0.05
-_COUNTING = 10.0
-"""Seconds in which a loaded model makes a prompt of a conversation, which takes milliseconds; the
-template in its file is a program, and one that is not done by then never will be."""
-_FALLS = 3  # crashes in a row after which the model stays off
-_LONGEST = 50_000_000  # bytes of one message
-_CHARACTERS_PER_TOKEN = 2  # few, so that an estimate is rather too high
+CONTEXT_TOKENS = 1280
+"""Tokens of prompt and answer together: the examples, twice `prompt.LIMITS.prompt_tokens` (a
+follow-up), the answer and room to spare. Each costs 23 kB of memory with the packaged model."""
+_POLL_SECONDS = 0.05
+"""Between two looks at `stop` while the model is busy."""
+_BYTES_PER_TOKEN = 2
+"""Few, so that an estimate is rather too high."""
+
+_Pieces = SimpleQueue[PrefixReuse | str | Exception | None]
+"""What the writing thread hands over; None is the end."""
 
 
-class LlamaClient(ChatGenerator):
+class LlamaClient:
     """A GGUF model on llama.cpp in a child process, which ends with this one.
 
-    As `LlamaGenerator`: the same messages give the same text. A crash, a hang or an answer that
+    Usable from many threads; one answer is written at a time. Always takes the likeliest token, so
+    the same messages give the same text on the same machine. A crash, a hang or an answer that
     takes too long raises `ModelFailed`, and the next question finds a new process. After three
     such in a row, and when the file is no model that can be run, it is `ModelMissing`.
     """
-
-    _leave_behind = True
 
     def __init__(
         self,
         model: ModelFile,
         *,
         threads: int,
-        context_tokens: int = CONTEXT,
+        context_tokens: int = CONTEXT_TOKENS,
         deadline: float = DEADLINE,
-        counting: float = _COUNTING,
+        counting: float = COUNTING_SECONDS,
         worker: str = "rag.llm.model_worker",
     ) -> None:
-        super().__init__(model, context_tokens)
+        """Prepare; nothing is started or loaded.
+
+        Args:
+            model: the file to load.
+            threads: cores for it.
+            context_tokens: tokens of prompt and answer together.
+            deadline: seconds for one answer.
+            counting: seconds for the tokens of one text or conversation, once it is loaded.
+            worker: the module whose `main` the process runs.
+
+        Raises:
+            ModelMissing: when llama-cpp-python is not installed.
+        """
+        if util.find_spec("llama_cpp") is None:
+            raise ModelMissing(
+                "llama-cpp-python is not installed. Install it with: pip install llama-cpp-python "
+                "(it compiles for some minutes)"
+            )
+        self.name = model.name
+        self.context_tokens = context_tokens
+        self.small = model.path.is_file() and model.path.stat().st_size < SMALL_MODEL_BYTES
+        self._model = model
         self._process = ModelProcess(model, threads, context_tokens, deadline, counting, worker)
-
-    def count(self, messages: Sequence[Turn]) -> int:
-        """Tokens of the prompt; an estimate on the high side when the process cannot say."""
-        try:
-            return super().count(messages)
-        except ModelFailed:
-            return sum(_estimate(message["content"]) for message in messages)
-
-    def count_text(self, text: str) -> int:
-        """Tokens of a text on its own; an estimate as in `count`."""
-        try:
-            return super().count_text(text)
-        except ModelFailed:
-            return _estimate(text)
+        self._lock = FairLock()  # a loaded model writes one text at a time
 
     def load(self) -> None:
         """Start the process, which loads the model while this one does other things."""
@@ -76,244 +86,144 @@ class LlamaClient(ChatGenerator):
         """End the process; the next question would start another."""
         self._process.close()
 
-    def _engine(self) -> Engine:
-        return self._process
+    def count(self, messages: Sequence[Message]) -> int:
+        """Tokens of the prompt; an estimate on the high side when the process cannot say.
 
-
-class ModelProcess:
-    """An `Engine` that lives in a child process."""
-
-    def __init__(
-        self,
-        model: ModelFile,
-        threads: int,
-        context_tokens: int,
-        deadline: float,
-        counting: float,
-        worker: str,
-    ) -> None:
-        """Prepare; nothing is started.
-
-        Args:
-            model: the file to load.
-            threads: cores for it.
-            context_tokens: tokens of prompt and answer together.
-            deadline: seconds for one answer.
-            counting: seconds for the tokens of one text or conversation, once it is loaded.
-            worker: the module whose `main` the process runs.
+        Does not load a model that speaks ChatML.
         """
-        self._model = model
-        self._arguments = [str(model.path), str(threads), str(context_tokens), model.sha256]
-        self._deadline = deadline
-        self._longest_count = counting
-        self._worker = worker
-        self._guard = Lock()  # of the three below
-        self._child: WorkerProcess | None = None
-        self._falls = 0
-        self._off = ""
-        self._counting = Lock()  # one count at a time; `ChatGenerator` sees to one text at a time
+        try:
+            return len(self._prompt(messages))
+        except ModelFailed:
+            return sum(_estimate(message["content"]) for message in messages)
 
-    def start(self) -> None:
-        """Start the process unless it runs.
+    def count_text(self, text: str) -> int:
+        """Tokens of a text on its own; an estimate as in `count`.
+
+        Does not load a model whose vocabulary we can read.
+        """
+        tokenizer = self._tokenizer
+        try:
+            return len(tokenizer.encode(text) if tokenizer else self._process.encode(text))
+        except ModelFailed:
+            return _estimate(text)
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        ids: Sequence[int],
+        max_tokens: int,
+        stop: Callable[[], bool] | None = None,
+    ) -> Iterator[Piece]:
+        r"""Pieces of one to three lines `[id] statement\n`; see `Generator.stream`.
+
+        `stop` is called in the caller's thread, also while the prompt is read or another answer is
+        being written. Writing also stops when the model only repeats itself.
 
         Raises:
-            ModelMissing: after too many crashes.
-            ModelFailed: when the system starts no more processes.
+            ModelFailed: at once, when the prompt does not fit the context.
+            ModelMissing: when the model cannot be loaded.
         """
-        self._ready()
-
-    def close(self) -> None:
-        """End the process."""
-        with self._guard:
-            child, self._child = self._child, None
-        if child is not None:
-            child.end()
-
-    @property
-    def pid(self) -> int | None:
-        """The process's id, None when it does not run."""
-        child = self._child
-        return child.pid if child is not None and child.alive else None
-
-    def encode(self, text: str) -> list[int]:
-        """The ids of plain text; see `Engine`."""
-        return self._tokens({"text": text})
-
-    def prompt(self, messages: Sequence[Turn]) -> list[int]:
-        """The prompt in the model's own chat format; see `Engine`."""
-        return self._tokens({"messages": list(messages)})
-
-    def write(
-        self, prompt: Sequence[int], grammar: str, max_tokens: int, cancelled: Event
-    ) -> Iterator[PrefixReuse | str]:
-        """What it takes to read the prompt, then pieces of text; see `Engine`.
-
-        Ends within a second when `cancelled` is set: the model is asked to stop, and when it does
-        not hear, its process is ended.
-        """
-        if cancelled.is_set():
-            return
-        child = self._ready()
-        job = {"prompt": list(prompt), "grammar": grammar, "max_tokens": max_tokens}
-        child.send({"do": "write", **job})
-        pieces = 0
-        for message in self._written(child, cancelled):
-            if "piece" in message and pieces < max_tokens:
-                pieces += 1
-                yield str(message["piece"])
-            elif "reused" in message:
-                yield PrefixReuse(int(message["reused"]))
-            elif "done" in message:
-                self._falls = 0
-            elif "begun" not in message:
-                self._complain(child, message)
-
-    def _written(self, child: WorkerProcess, cancelled: Event) -> Iterator[Message]:
-        """What the child says until it is done, in time; it stops early when asked to."""
-        end = time.monotonic() + self._deadline
-        begun = late = stopping = False
-        while True:
-            if not stopping and (cancelled.is_set() or time.monotonic() > end):
-                late, stopping = not cancelled.is_set(), True
-                child.send({"do": "cancel"})
-                # one that still loads the model goes on with that: the next question needs it too
-                end = time.monotonic() + _GRACE if begun or late else end
-            try:
-                message = child.receive(_POLL, "written")
-            except Empty:
-                message = {}
-            except WorkerExited as gone:
-                if stopping and not late:
-                    self._drop(child)
-                    return
-                self._fall(child, _how(gone, self._model.path))
-            if "begun" in message:
-                begun = True
-                end = time.monotonic() + _GRACE if stopping else end
-            if message and not (stopping and "piece" in message):
-                yield message
-            if "done" in message:
-                break
-            if stopping and time.monotonic() > end:
-                if late:
-                    self._fall(child, f"it did not answer within {self._deadline:.0f} s")
-                self._drop(child)
-                return
-        if late:
+        prompt = self._prompt(messages)
+        room = self.context_tokens - len(prompt)
+        if room < 1:
             raise ModelFailed(
-                f"the language model was not done after {self._deadline:.0f} s and was stopped; "
-                "a smaller one is faster (--model)"
+                f"the prompt has {len(prompt):,} tokens and the context of {self.name} is "
+                f"{self.context_tokens:,}: ask more briefly"
             )
+        return self._relay(prompt, pointer_grammar(ids), min(max_tokens, room), stop)
 
-    def _tokens(self, request: Message) -> list[int]:
-        with self._counting:
-            child = self._ready()
-            child.send({"do": "tokens", **request})
-            message = self._counted(child, self._deadline)
-            if message is not None and "begun" in message:
-                message = self._counted(child, self._longest_count)
-                if message is None:
-                    self._give_up(child)
-            if message is None:
-                self._fall(child, f"it did not answer within {self._deadline:.0f} s")
-            if "tokens" not in message:
-                self._complain(child, message)
-            return [int(token) for token in message["tokens"]]
+    def _relay(
+        self,
+        prompt: list[int],
+        grammar: str,
+        max_tokens: int,
+        stop: Callable[[], bool] | None,
+    ) -> Iterator[Piece]:
+        """What a thread of its own writes.
 
-    def _counted(self, child: WorkerProcess, seconds: float) -> Message | None:
+        The thread, not the caller, holds the model: a caller that loses interest in the middle of
+        an answer and never comes back cannot keep everyone else waiting.
+        """
+        pieces: _Pieces = SimpleQueue()
+        cancelled = Event()
+        ticket = self._lock.join()
+
+        def write() -> None:
+            try:
+                if ticket.wait():
+                    for piece in self._process.write(prompt, grammar, max_tokens, cancelled):
+                        pieces.put(piece)
+                pieces.put(None)
+            except Exception as error:  # goes on in the caller's thread
+                pieces.put(error)
+            finally:
+                ticket.end()
+
         try:
-            return child.receive(seconds, "tokens")
+            Thread(target=write, name="pilcrow-writer", daemon=True).start()
+        except RuntimeError:  # the system starts no more threads
+            ticket.end()
+            raise
+        try:
+            yield from _received(pieces, ticket, stop)
+        finally:
+            cancelled.set()
+            ticket.give_up()
+
+    def _prompt(self, messages: Sequence[Message]) -> list[int]:
+        tokenizer = self._tokenizer
+        if tokenizer is not None and {IM_START, IM_END} <= tokenizer.control.keys():
+            start, end = tokenizer.control[IM_START], tokenizer.control[IM_END]
+            bos = [] if tokenizer.bos is None else [tokenizer.bos]
+            return [*bos, *chatml(messages, tokenizer.encode, start, end)]
+        return self._process.prompt(messages)
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer | None:
+        try:
+            return load_tokenizer(self._model.path)
+        except (gguf.GgufError, OSError) as error:  # sound when found, gone or changed since
+            raise unusable(self._model.path, error) from None
+
+
+def _received(pieces: _Pieces, ticket: Ticket, stop: Callable[[], bool] | None) -> Iterator[Piece]:
+    """The pieces as they come, and the place in the queue whenever that has changed."""
+    ahead = 0
+    while stop is None or not stop():
+        try:
+            piece = pieces.get(timeout=_POLL_SECONDS)
         except Empty:
-            return None
-        except WorkerExited as gone:
-            self._fall(child, _how(gone, self._model.path))
-
-    def _give_up(self, child: WorkerProcess) -> NoReturn:
-        """A model whose chat format never ends is never asked again."""
-        with self._guard:
-            self._off = (
-                f"the chat template in {str(self._model.path)!r} does not come to an end: choose "
-                "another language model with --model"
-            )
-        self._drop(child)
-        raise ModelMissing(self._off)
-
-    def _ready(self) -> WorkerProcess:
-        with self._guard:
-            if self._off:
-                raise ModelMissing(self._off)
-            if self._child is not None and not self._child.alive:
-                self._child.end()  # it died between two answers, or we are a fork of its owner
-                self._child = None
-            if self._child is None:
-                try:
-                    self._child = WorkerProcess(
-                        self._worker,
-                        self._arguments,
-                        channels=("written", "tokens"),
-                        longest=_LONGEST,
-                    )
-                except OSError as error:
-                    raise ModelFailed(
-                        f"the language model's process cannot be started ({error.strerror}): "
-                        "close other programs and ask again"
-                    ) from None
-            return self._child
-
-    def _complain(self, child: WorkerProcess, message: Message) -> NoReturn:
-        """The child's own words for what went wrong."""
-        if "missing" in message:
-            self._drop(child)
-            raise ModelMissing(str(message["missing"]))
-        trace = RuntimeError(str(message.get("trace", "it wrote more than it was asked for")))
-        self._fall(child, f"it failed: {message.get('failed', trace)}", trace)
-
-    def _fall(self, child: WorkerProcess, how: str, cause: Exception | None = None) -> NoReturn:
-        """End a child that crashed or hung, count that, and say so."""
-        with self._guard:
-            if self._child is child:  # else somebody else saw it before
-                self._falls += 1
-                if self._falls >= _FALLS:
-                    self._off = (
-                        f"the language model failed {self._falls} times in a row (last: {how}) and "
-                        "stays off until Pilcrow is started again; another one: --model"
-                    )
-        self._drop(child)
-        if self._off:
-            raise ModelMissing(self._off) from cause
-        raise ModelFailed(
-            f"the language model failed ({how}); it is started again for the next question"
-        ) from cause
-
-    def _drop(self, child: WorkerProcess) -> None:
-        with self._guard:
-            if self._child is child:
-                self._child = None
-        child.end()
-
-
-def _how(gone: WorkerExited, model: Path) -> str:
-    """How a child ended, in one line, with what to do where something can be done."""
-    if str(gone).endswith("SIGKILL"):
-        needed, free = model.stat().st_size if model.is_file() else 0, _free_memory()
-        if free is not None and needed:
-            return (
-                f"{gone}: out of memory? its file has {needed / 1e9:.1f} GB and {free / 1e9:.1f} "
-                "GB are free; a smaller one: --model"
-            )
-    last = gone.last_words.splitlines()[-1:]
-    return " ".join(f"{gone}{': ' if last else ''}{''.join(last)}".split())[:300]
-
-
-def _free_memory() -> int | None:
-    """Bytes of memory that a new program could have; None where the system does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        field = next(line for line in lines if line.startswith("MemAvailable:"))
-        return int(field.split()[1]) * 1024
-    except (OSError, ValueError, IndexError, StopIteration):
-        return None
+            if ticket.ahead != ahead:
+                ahead = ticket.ahead
+                yield QueuePosition(ahead)
+            continue
+        if piece is None:
+            return
+        if isinstance(piece, Exception):
+            raise piece
+        yield piece
 
 
 def _estimate(text: str) -> int:
-    return len(text.encode("utf-8", "replace")) // _CHARACTERS_PER_TOKEN + 1
+    return len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN + 1
+
+
+def default_client(model: str | None, threads: int) -> tuple[LlamaClient | None, str]:
+    """The model to answer with, or None and why there is none.
+
+    Args:
+        model: a GGUF file; the packaged model when None.
+        threads: cores that this process may use.
+
+    Raises:
+        ModelMissing: when the file that was named is not there or no model.
+    """
+    # one core stays free for whoever asks: when all are taken, llama.cpp's threads spin waiting
+    # for each other (13 tokens/s on two busy cores, 53 on one of them)
+    try:
+        return LlamaClient(find_model(model), threads=max(1, threads - 1)), ""
+    except ModelMissing as error:
+        if model is not None:
+            raise
+        return None, str(error)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 _LINES = 3
-
-
-_LONGEST_STATEMENT = 300  # characters
-
-
-_MANY = 12  # tokens of the same few said over and over before the writing is stopped
+"""Of an answer, at most."""
+_LONGEST_STATEMENT = 300
+"""Characters."""
+_LOOP_TOKENS = 12
+"""Written in a loop of the same few before the writing is stopped."""
 
 
 def pointer_grammar(ids: Sequence[int], lines: int = _LINES) -> str:
@@ -47,7 +46,7 @@ def is_complete(text: str) -> bool:
 def repeats(tokens: Sequence[int]) -> bool:
     """Whether the last twelve tokens or more are the same few, at least three times over."""
     for period in range(1, len(tokens) // 3 + 1):
-        span = max(3 * period, _MANY)
+        span = max(3 * period, _LOOP_TOKENS)
         if span > len(tokens):
             return False
         if tokens[-span:-period] == tokens[period - span :]:

@@ -1,6 +1,6 @@
-"""A GGUF model on llama.cpp, in this process: `LlamaGenerator`, and the engine under it, `Llama`.
+"""A GGUF model loaded into this process by llama.cpp: `Llama`. The only import of llama_cpp.
 
-`rag.llm.client` runs the same engine in a process of its own. The only import of llama_cpp.
+`rag.llm.model_worker` runs it in a process of its own: when it crashes, so does its process.
 """
 
 from __future__ import annotations
@@ -13,60 +13,20 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from threading import Event, Lock
-from typing import Any, ClassVar
+from threading import Event
+from typing import Any
 from weakref import finalize
 
-from rag.errors import ModelMissing
-from rag.llm.generator import (
-    CONTEXT,
-    IM_END,
-    IM_START,
-    SMALL,
-    ChatGenerator,
-    Engine,
-    Message,
-    PrefixReuse,
-    chatml,
-)
+from index.errors import ModelMissing
+from rag.llm.chat_format import IM_END, IM_START, chatml
+from rag.llm.generator import Message, PrefixReuse
 from rag.llm.grammar import is_complete, repeats
-from rag.llm.model_files import ModelFile, one_line, unusable, verify
+from rag.llm.model_files import SMALL_MODEL_BYTES, one_line, unusable
 
 # Prompt tokens read at a time. SmolLM2-135M on one AVX2 core: 186 tokens/s by 32, 229 by 64, 249
 # by 128; but what is remembered of the prompt before is whole chunks, and a stop waits for one.
-_CHUNK = 64
+CHUNK_TOKENS = 64
 _LOG_ERROR = 4  # `GGML_LOG_LEVEL_ERROR`
-
-
-class LlamaGenerator(ChatGenerator):
-    """A GGUF model on llama.cpp, in this process: when it crashes, so do we.
-
-    Always takes the likeliest token, and reads a prompt in chunks that begin at the same places
-    whatever was asked before, so the same messages give the same text on the same machine.
-
-    The file is opened at first use; then the methods raise `ModelMissing` when it turns out not to
-    be a model that llama.cpp can run.
-    """
-
-    _loading: ClassVar[Lock] = Lock()
-
-    def __init__(self, model: ModelFile, *, threads: int, context_tokens: int = CONTEXT) -> None:
-        super().__init__(model, context_tokens)
-        self._threads = threads
-        self._loaded: Llama | None = None
-
-    def _llama(self) -> Llama:
-        with self._loading:
-            if self._loaded is None:
-                verify(self._model.path, self._model.sha256)
-                from rag.llm.quantization import fastest_variant  # which times this very class
-
-                path = fastest_variant(self._model.path, self._model.sha256, self._threads)
-                self._loaded = Llama(path, self._threads, self.context_tokens)
-            return self._loaded
-
-    def _engine(self) -> Engine:
-        return self._llama()
 
 
 class Llama:
@@ -85,14 +45,14 @@ class Llama:
         settings.n_gpu_layers = 0
         # what llama.cpp stores anew for this CPU would stay in memory twice; of a large model the
         # system may rather drop what it has mapped than run out
-        if path.is_file() and path.stat().st_size < SMALL:
+        if path.is_file() and path.stat().st_size < SMALL_MODEL_BYTES:
             settings.load_mode = api.LLAMA_LOAD_MODE_NONE
         self._model = api.llama_model_load_from_file(str(path).encode(), settings)
         if not self._model:
             raise unusable(path, log[-1] if log else "llama.cpp does not say why")
         settings = api.llama_context_default_params()
         settings.n_ctx = context_tokens
-        settings.n_batch = settings.n_ubatch = _CHUNK
+        settings.n_batch = settings.n_ubatch = CHUNK_TOKENS
         settings.n_threads = settings.n_threads_batch = threads
         self._context = api.llama_init_from_model(self._model, settings)
         finalize(self, _free, api, self._model, self._context)
@@ -168,7 +128,12 @@ class Llama:
     def write(
         self, prompt: Sequence[int], grammar: str, max_tokens: int, cancelled: Event
     ) -> Iterator[PrefixReuse | str]:
-        """What it takes to read the prompt, then pieces of text; see `Engine`."""
+        """How much of the prompt need not be read, then pieces of text.
+
+        Each token is the likeliest that the grammar allows. A prompt is read in chunks that begin
+        at the same places whatever was asked before, so the same prompt gives the same text on the
+        same machine.
+        """
         api = self._api
         sampler = api.llama_sampler_init_grammar(self._vocab, grammar.encode(), b"root")
         if not sampler:
@@ -211,10 +176,10 @@ class Llama:
         Returns:
             Tokens at the prompt's beginning that are still there.
         """
-        api, last = self._api, len(prompt) - 1
+        api, before_last = self._api, list(prompt[:-1])
         kept = 0
-        while prompt[:last][kept : kept + _CHUNK] == self._read[kept : kept + _CHUNK] != []:
-            kept += _CHUNK
+        while before_last[kept:][:CHUNK_TOKENS] == self._read[kept:][:CHUNK_TOKENS] != []:
+            kept += CHUNK_TOKENS
         memory = api.llama_get_memory(self._context)
         if not api.llama_memory_seq_rm(memory, -1, kept, -1):  # recurrent models cannot go back
             api.llama_memory_clear(memory, True)
@@ -230,12 +195,12 @@ class Llama:
         bit, whatever is left in the cache.
         """
         last = len(prompt) - 1
-        for start in [*range(kept, last, _CHUNK), last]:
+        for start in [*range(kept, last, CHUNK_TOKENS), last]:
             if cancelled.is_set():
                 return False
-            chunk = prompt[start : min(start + _CHUNK, last) if start < last else None]
+            chunk = prompt[start : min(start + CHUNK_TOKENS, last) if start < last else None]
             self._eval(chunk)
-            if len(chunk) == _CHUNK:
+            if len(chunk) == CHUNK_TOKENS:
                 self._read += chunk
         return True
 
@@ -285,28 +250,28 @@ class Llama:
         return buffer.raw[: max(size, 0)]
 
 
-def requantise(path: Path, into: Path, form: str) -> None:
-    """Write a model in another form of llama.cpp's; RuntimeError when it cannot.
+def quantize(path: Path, into: Path, variant: str) -> None:
+    """Write a model with its weights stored in another way; RuntimeError when it cannot.
 
     Args:
         path: a GGUF file.
         into: the file to write.
-        form: `Q4_0` or `Q8_0`.
+        variant: `Q4_0` or `Q8_0`.
     """
     api, log, _ = _llama_cpp()
     settings = api.llama_model_quantize_default_params()
-    settings.ftype = getattr(api, f"LLAMA_FTYPE_MOSTLY_{form}")
+    settings.ftype = getattr(api, f"LLAMA_FTYPE_MOSTLY_{variant}")
     settings.allow_requantize = True
     settings.nthread = 1
     paths = (str(path).encode(), str(into).encode())
     if api.llama_model_quantize(*paths, ctypes.byref(settings)):
-        raise RuntimeError(f"cannot make {form} of {str(path)!r}: {log[-1] if log else '?'}")
+        raise RuntimeError(f"cannot make {variant} of {str(path)!r}: {log[-1] if log else '?'}")
 
 
 def reading_speed(path: Path, threads: int) -> float:
     """Tokens of prompt a second that a model reads here, the better of two times."""
-    llama, prompt = Llama(path, threads, 4 * _CHUNK), list(range(100, 100 + 2 * _CHUNK))
-    llama.read(prompt[:_CHUNK])  # the first time, weights are still on their way
+    llama, prompt = Llama(path, threads, 4 * CHUNK_TOKENS), list(range(100, 100 + 2 * CHUNK_TOKENS))
+    llama.read(prompt[:CHUNK_TOKENS])  # the first time, weights are still on their way
     best = 0.0
     for first in range(2):
         began = time.perf_counter()
@@ -318,8 +283,8 @@ def reading_speed(path: Path, threads: int) -> float:
 def instructions() -> str:
     """Which of this CPU's instructions llama.cpp uses: what its speeds depend on."""
     api, *_ = _llama_cpp()
-    told: bytes = api.llama_print_system_info()
-    return told.decode("utf-8", "replace")
+    names: bytes = api.llama_print_system_info()
+    return names.decode("utf-8", "replace")
 
 
 @cache

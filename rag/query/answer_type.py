@@ -1,6 +1,6 @@
 """What an answer should look like: a number, a time, a person, a place, a reason, or anything.
 
-English question words, recognised by form. For other languages every question is of kind `other`,
+English question words, recognised by form. For other languages every question is of type `other`,
 and nothing is asked of its answer.
 """
 
@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from index.tokenization import words
-from rag.query.text_features import dates, names, numbers
+from rag.query.text_features import TextFeatures
 
 AnswerType = Literal["number", "when", "who", "where", "why", "other"]
 
@@ -37,7 +36,7 @@ _FORMS: tuple[tuple[AnswerType, str], ...] = (
     ),
     ("why", r"\bwhy\b|\b(?:what|which) (?:\w+ )?(?:reason|cause|purpose)\b"),
 )
-_KINDS = tuple((kind, re.compile(form, re.IGNORECASE)) for kind, form in _FORMS)
+_TYPES = tuple((type_, re.compile(form, re.IGNORECASE)) for type_, form in _FORMS)
 _REASON = re.compile(
     r"\b(?:because|since|due to|so that|in order to|reason|therefore|caused? by"
     r"|result(?:ed|s|ing)?|led to|to \w+)\b",
@@ -64,7 +63,7 @@ def asks_for_list(question: str) -> bool:
 
 
 def list_topic(question: str) -> str:
-    """What is to be listed: the question without the words that ask for a list and name its kind.
+    """What is to be listed: the question without the words that ask for a list and name its sort.
 
     "Which cities hosted AI summits?" is a list of whatever hosted AI summits.
     """
@@ -73,19 +72,18 @@ def list_topic(question: str) -> str:
 
 def answer_type(question: str) -> AnswerType:
     """What an answer to this question should look like."""
-    return next((kind for kind, pattern in _KINDS if pattern.search(question)), "other")
+    return next((type_ for type_, pattern in _TYPES if pattern.search(question)), "other")
 
 
-def has_answer_type(question: str, text: str) -> bool | None:
-    """Whether a text has something new of the kind asked for; None when any kind will do."""
-    asked = set(words(question))
-    match answer_type(question):
+def has_answer_type(wanted: AnswerType, question: TextFeatures, text: TextFeatures) -> bool | None:
+    """Whether a text has something of a type that the question does not hold; None: any will do."""
+    match wanted:
         case "number":
-            return bool(numbers(text) - numbers(question))
+            return bool(text.numbers - question.numbers)
         case "when":
-            return bool(dates(text) - numbers(question) - asked)
+            return bool(text.dates - question.numbers - question.word_set)
         case "who" | "where":
-            return bool(names(text) - names(question) - asked)
+            return bool(text.names - question.names - question.word_set)
         case "why":
-            return _REASON.search(text) is not None
+            return _REASON.search(text.text) is not None
     return None

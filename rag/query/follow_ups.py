@@ -12,14 +12,14 @@ from collections.abc import Sequence
 
 from index.tokenization import STOP_WORDS, words
 from rag.query.text_features import dates, names
+from rag.query.word_lists import REFERRING_WORDS, any_of
 
 History = Sequence[tuple[str, str]]
 """Earlier turns, oldest first: (question, answer text)."""
 
 _LEANS = re.compile(
     r"^\s*(?:and|but|so|also|what about|how about|why|since when|which one)\b"
-    r"|\b(?:he|she|it|they|him|her|them|his|hers|its|their|theirs|this|that|these|those|there|"
-    r"then|one|ones|former|latter|same)\b",
+    rf"|\b(?:{any_of(REFERRING_WORDS)}|him|them|hers|theirs|one|ones|former|latter|same)\b",
     re.IGNORECASE,
 )
 _SPEAKER = re.compile(

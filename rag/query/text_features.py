@@ -1,19 +1,23 @@
-"""What a sentence says on its surface: content words, numbers, names, negation. Pure text.
+"""What a text says on its surface: content words, numbers, names, negation. Pure text.
 
 Used wherever two texts are compared without a model: does this sentence speak to this question,
-does it support this statement? English rules, harmless elsewhere; CJK runs count as pairs of
-characters, so overlap works there too.
+does it support this statement? `TextFeatures` keeps what was found of a text that is compared many
+times. English rules, harmless elsewhere; CJK runs count as pairs of characters, so overlap works
+there too.
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 from index.dates import MONTHS
 from index.tokenization import STOP_WORDS, words
+from rag.query.word_lists import NUMBER, NUMBER_WORDS
 
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_NUMBER = re.compile(NUMBER)
 _NAME = re.compile(r"[^\W\d_a-z][\w’'&.-]*")
 _TOKEN = re.compile(r"[^\W_][\w’'&-]*(?:\.(?=\w)\w+)*")
 _NEGATION = re.compile(
@@ -25,47 +29,90 @@ _NEGATION = re.compile(
 _ENGLISH = 0.18
 _SMALL_NUMBERS = {
     word: str(value)
-    for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-        "fifteen sixteen seventeen eighteen nineteen twenty".split()
-    )
+    for word, value in NUMBER_WORDS.items()
     if word != "one"  # mostly a pronoun
-} | {
-    "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70",
-    "eighty": "80", "ninety": "90", "hundred": "100", "dozen": "12",
-}  # fmt: skip
+} | {"hundred": "100", "dozen": "12"}
 _ENDINGS = (
     "ational", "ization", "fulness", "ousness", "iveness", "ations", "ation", "ments", "ment",
     "ness", "ities", "ity", "ings", "ing", "ions", "ion", "ers", "er", "ors", "or", "ies", "ied",
     "ed", "es", "ly", "al", "s", "e", "y",
 )  # fmt: skip
+_SHORTEST_STEM = 4
+# A word has endings of one last letter only: the others need not be tried.
+_ENDINGS_BY_LETTER = {
+    letter: tuple(ending for ending in _ENDINGS if ending[-1] == letter)
+    for letter in {ending[-1] for ending in _ENDINGS}
+}
 
 
-@lru_cache(maxsize=65_536)
+@dataclass(frozen=True)
+class TextFeatures:
+    """A text with what it says on its surface; each thing is looked for once, when it is needed."""
+
+    text: str
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """The words of the text as the index sees them, in order."""
+        return words(self.text)
+
+    @cached_property
+    def word_set(self) -> frozenset[str]:
+        """The distinct words of the text."""
+        return frozenset(self.words)
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        """The distinct stems of the words that name something; see `content_stems`."""
+        return frozenset(_stems(self.words))
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Names in the text; see `names`."""
+        return names(self.text)
+
+    @cached_property
+    def numbers(self) -> frozenset[str]:
+        """Numbers in the text, as digits; see `numbers`."""
+        return _numbers(self.text, self.words)
+
+    @cached_property
+    def years(self) -> frozenset[str]:
+        """Years in the text; see `years`."""
+        return _years(self.numbers)
+
+    @cached_property
+    def dates(self) -> frozenset[str]:
+        """Years and months in the text; see `dates`."""
+        return self.years | _months(self.words)
+
+    @cached_property
+    def negations(self) -> int:
+        """How many words of the text deny something; see `negations`."""
+        return negations(self.text)
+
+
 def stem(word: str) -> str:
     """A word without its ending, so that `governs`, `governing` and `governed` are one.
 
     Cruder than Porter's: endings are cut once, longest first, when four letters are left.
     """
-    for ending in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= 4:
-            cut = word[: -len(ending)]
-            return cut[:-1] if len(cut) > 4 and cut[-1] == cut[-2] else cut
+    if len(word) > _SHORTEST_STEM:
+        for ending in _ENDINGS_BY_LETTER.get(word[-1], ()):
+            if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_STEM:
+                cut = word[: -len(ending)]
+                return cut[:-1] if len(cut) > 4 and cut[-1] == cut[-2] else cut
     return word[:-1] if len(word) > 3 and word.endswith("s") and word[-2] not in "su" else word
 
 
-@lru_cache(maxsize=1024)
 def content_stems(text: str) -> tuple[str, ...]:
     """Stems of the words that name something, in order, repeated as often as they occur."""
-    return tuple(stem(word) for word in words(text) if word not in STOP_WORDS)
+    return _stems(words(text))
 
 
-@lru_cache(maxsize=1024)
 def numbers(text: str) -> frozenset[str]:
     """Numbers in a text, as digits: `5.3`, `1200` for `1,200`, `12` for `twelve`."""
-    found = {_plain(match.group()) for match in _NUMBER.finditer(text)}
-    found.update(told for word in words(text) if (told := _SMALL_NUMBERS.get(word)))
-    return frozenset(found)
+    return _numbers(text, words(text))
 
 
 def number_of(word: str) -> str | None:
@@ -73,7 +120,6 @@ def number_of(word: str) -> str | None:
     return _plain(word) if word[:1].isdigit() else _SMALL_NUMBERS.get(word.lower())
 
 
-@lru_cache(maxsize=1024)
 def names(text: str) -> frozenset[str]:
     """Capitalised words that are more than the start of a sentence, lower case, possessive cut.
 
@@ -96,12 +142,12 @@ def names(text: str) -> frozenset[str]:
 
 def dates(text: str) -> frozenset[str]:
     """Years (four digits from 1000 to 2999) and month names in a text."""
-    return years(text) | {word for word in words(text) if word in MONTHS and word != "may"}
+    return years(text) | _months(words(text))
 
 
 def years(text: str) -> frozenset[str]:
     """Years from 1000 to 2999 in a text."""
-    return frozenset(n for n in numbers(text) if len(n) == 4 and n[0] in "12" and n.isdigit())
+    return _years(numbers(text))
 
 
 def in_english(text: str) -> bool:
@@ -113,6 +159,23 @@ def in_english(text: str) -> bool:
 def negations(text: str) -> int:
     """How many words deny something."""
     return len(_NEGATION.findall(text))
+
+
+def _stems(words_of_text: Sequence[str]) -> tuple[str, ...]:
+    return tuple(stem(word) for word in words_of_text if word not in STOP_WORDS)
+
+
+def _numbers(text: str, words_of_text: Sequence[str]) -> frozenset[str]:
+    digits = {_plain(match.group()) for match in _NUMBER.finditer(text)}
+    return frozenset(digits | {_SMALL_NUMBERS[w] for w in words_of_text if w in _SMALL_NUMBERS})
+
+
+def _years(numbers_of_text: Iterable[str]) -> frozenset[str]:
+    return frozenset(n for n in numbers_of_text if len(n) == 4 and n[0] in "12" and n.isdigit())
+
+
+def _months(words_of_text: Iterable[str]) -> frozenset[str]:
+    return frozenset(word for word in words_of_text if word in MONTHS and word != "may")
 
 
 def _plain(number: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 from index.dates import MONTHS, parse_date
@@ -45,22 +45,30 @@ class TimeScope:
 
     relation: Relation
     date: str = ""
-    """ISO date it refers to, `2024`, `2024-10` or `2024-10-08`; empty for `newest` and `oldest`."""
+    """ISO date it refers to, `2024`, `2024-10` or `2024-10-08`; empty for `newest` and `oldest`,
+    and for an event whose date is not known yet."""
+    event: str = ""
+    """What it refers to instead of a date ("the summit")."""
+
+    def resolve(self, date_of: Callable[[str], str]) -> TimeScope | None:
+        """The scope with its event's date; None when the event has none.
+
+        Args:
+            date_of: the ISO date of an event, empty when unknown.
+        """
+        if not self.event:
+            return self
+        date = date_of(self.event)
+        return replace(self, date=date) if date else None
 
 
-def time_scope(question: str, date_of: Callable[[str], str] = lambda event: "") -> TimeScope | None:
-    """The time a question asks about; None when it names none.
-
-    Args:
-        question: as typed.
-        date_of: tells the ISO date of an event ("the summit"), empty when unknown.
-    """
+def time_scope(question: str) -> TimeScope | None:
+    """The time a question asks about, by date or by event; None when it names none."""
     for relation, form in _FORMS.items():
-        if found := form.search(question):
-            return TimeScope(relation, parse_date(found["date"]) or found["year"])
-    if found := _EVENT.search(question):
-        date = date_of(found["event"])
-        return TimeScope(cast(Relation, found["relation"].lower()), date) if date else None
+        if match := form.search(question):
+            return TimeScope(relation, parse_date(match["date"]) or match["year"])
+    if match := _EVENT.search(question):
+        return TimeScope(cast(Relation, match["relation"].lower()), event=match["event"])
     if _NEWEST.search(question):
         return TimeScope("newest")
     return TimeScope("oldest") if _OLDEST.search(question) else None

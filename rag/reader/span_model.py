@@ -1,7 +1,7 @@
 """The trained network as it runs: its own six layers on the default encoder's word pieces.
 
-`span_reader.onnx` holds what was trained, a byte a weight; the table of word pieces, which was not, is
-the default encoder's own.
+`span_reader.onnx` holds what was trained, a byte a weight; the table of word pieces, which was not,
+is the default encoder's own.
 """
 
 from __future__ import annotations

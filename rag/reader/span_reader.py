@@ -1,11 +1,11 @@
-"""The second rung: a trained network reads the question together with the best few passages.
+"""The second stage: a trained network reads the question together with the best few passages.
 
-The first rung compares words and vectors that were made apart from each other. Here question and
+The first stage compares words and vectors that were made apart from each other. Here question and
 passage go through one network together. It marks every word piece of a passage: how well an answer
-begins here and ends here. Of the best answer in each sentence and of what the first rung thinks
-fitted numbers (`span_reader.json`) make a new order of the sentences; the best one's is the short answer.
-Whether any of them answers at all the first rung goes on deciding: this network was not better at
-that on articles it had not learnt (CARD.md).
+begins here and ends here. Of the best answer in each sentence and of the first stage's score fitted
+numbers (`span_reader.json`) make a new order of the sentences; the best one's is the short answer.
+Whether any of them answers at all the first stage goes on deciding: this network was not better at
+that on articles it had not learnt (MODEL_CARD.md).
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from index import Hit
 from index.embedding.encoder import Encoder
 from index.tokenization import has_cjk
-from index.types import Span
+from index.types import Hit, Span
 from rag.query.text_features import in_english
+from rag.query.word_lists import NUMBER
 from rag.reader.ranker import softmax
 from rag.reader.span_inputs import Pair, pair
 from rag.types import RankedSentence, Ranking
@@ -33,21 +33,21 @@ from rag.types import RankedSentence, Ranking
 Matrix = NDArray[np.float64]
 TokenLogits = NDArray[np.float32]
 """What the network makes of a pair, shape (pieces, 4): how well an answer begins here and ends
-here, in nats, the first piece standing for "no answer in this passage"; and two more numbers that
+here, as logits, the first piece standing for "no answer in this passage"; and two more numbers that
 it learnt beside them and that are not used, how much this piece's sentence supports an answer and
 (at the first piece) whether the passage answers."""
 
 PASSAGES_READ = 3
-"""Passages that are read closely, those of the first rung's best sentences; five give no more."""
+"""Passages that are read, those of the first stage's best sentences; five give no more."""
 LONGEST_SPAN = 24
 """Word pieces of a short answer at most."""
 _BEGINS, _ENDS = 0, 1
 _LEAST = 1e-9
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_NUMBER = re.compile(NUMBER)
 
 NAMES = ("first", "read", "span")
-"""What the order of the sentences is made of: the first rung's belief (its logarithm), whether the
-sentence was read closely, and the best answer in it."""
+"""What the order of the sentences is made of: the first stage's score (its logarithm), whether the
+sentence was read here, and the best answer in it."""
 
 
 class Network(Protocol):
@@ -63,7 +63,7 @@ class SpanPrediction:
     """What the network makes of one sentence, beside the other ones of its passage."""
 
     span: float
-    """The best answer in it, in nats over "no answer in this passage"."""
+    """The best answer in it, in logits over "no answer in this passage"."""
     place: Span
     """Where that answer stands, in the passage's text."""
     likely: float
@@ -75,18 +75,18 @@ class Calibration:
     """What was fitted on articles that the network has not learnt."""
 
     encoder: str
-    """Revision of the encoder that the network grew from and the first rung stands on."""
+    """Revision of the encoder that the network grew from and the first stage stands on."""
     network: str
     """SHA-256 of the network's file."""
     ranking: NDArray[np.float64]
     """Weights of `NAMES`."""
     certain: float
-    """A short answer is shown when the belief in its sentence times how likely its place is reaches
+    """A short answer is shown when its sentence's score times how likely its place is reaches
     this: nine in ten are right then."""
 
 
 class SpanReader:
-    """Reads the best passages of a reading again, together with the question."""
+    """Reads the best passages of a ranking again, together with the question."""
 
     def __init__(self, encoder: Encoder, network: Network) -> None:
         """Read with a network that knows the encoder's word pieces."""
@@ -94,41 +94,42 @@ class SpanReader:
         self._network = network
 
     @property
-    def certain(self) -> float:
+    def short_answer_threshold(self) -> float:
         """A short answer is shown when its sentence's score times `likely` is at least this."""
         return calibration().certain
 
-    def read(self, question: str, reading: Ranking) -> Ranking:
-        """The reading in a new order, with the words in each sentence that answer best.
+    def rerank(self, question: str, ranking: Ranking) -> Ranking:
+        """The ranking in a new order, with the words in each sentence that answer best.
 
         As it is when it is not in English: the network has learnt nothing else.
 
         Args:
-            question: as typed (or as resolved from the conversation).
-            reading: the first rung's, of at least one sentence.
+            question: in the wording that was searched for.
+            ranking: the first stage's, of at least one sentence.
         """
-        text = " ".join(hit.text for hit in best_hits(reading.sentences))
+        text = " ".join(hit.text for hit in best_hits(ranking.sentences))
         if has_cjk(question) or not in_english(text):
-            return reading
-        return rerank(reading, self.see(question, reading), calibration())
+            return ranking
+        return rerank(ranking, self.predict(question, ranking), calibration())
 
-    def see(self, question: str, reading: Ranking) -> list[SpanPrediction | None]:
+    def predict(self, question: str, ranking: Ranking) -> list[SpanPrediction | None]:
         """What the network makes of each sentence; None where it has not read it."""
-        hits = best_hits(reading.sentences)
+        hits = best_hits(ranking.sentences)
         pairs = [self._pair(question, hit) for hit in hits]
-        seen: dict[tuple[int, int], SpanPrediction] = {}
-        for hit, one, marks in zip(hits, pairs, self._network.marks(pairs), strict=True):
-            seen |= {(id(hit), i): found for i, found in predict_spans(one, marks).items()}
-        return [seen.get((id(one.hit), one.position)) for one in reading.sentences]
+        by_hit = {
+            hit.key: predict_spans(pair_, logits)
+            for hit, pair_, logits in zip(hits, pairs, self._network.marks(pairs), strict=True)
+        }
+        return [by_hit.get(s.hit.key, {}).get(s.position) for s in ranking.sentences]
 
     def _pair(self, question: str, hit: Hit) -> Pair:
-        spans = [Span(one.start - hit.start, one.end - hit.start) for one in hit.sentences]
+        spans = [Span(s.start - hit.start, s.end - hit.start) for s in hit.sentences]
         return pair(self._encoder, question, hit.title, hit.text, spans)
 
 
 def best_hits(sentences: Sequence[RankedSentence], most: int = PASSAGES_READ) -> list[Hit]:
     """The hits of the best sentences, each once, in their order."""
-    return list({id(one.hit): one.hit for one in sentences}.values())[:most]
+    return list({sentence.hit.key: sentence.hit for sentence in sentences}.values())[:most]
 
 
 def predict_spans(pair: Pair, marks: TokenLogits) -> dict[int, SpanPrediction]:
@@ -167,35 +168,41 @@ def best_span(read: NDArray[np.float64]) -> tuple[int, int, float]:
     return int(first), int(last), float(both[first, last])
 
 
-def features(sentences: Sequence[RankedSentence], seen: Sequence[SpanPrediction | None]) -> Matrix:
+def features(
+    sentences: Sequence[RankedSentence], predictions: Sequence[SpanPrediction | None]
+) -> Matrix:
     """One row of `NAMES` for each sentence, shape (n, len(NAMES)), float64."""
     rows = [
-        (np.log(one.score + _LEAST), *((1.0, s.span) if s else (0.0, 0.0)))
-        for one, s in zip(sentences, seen, strict=True)
+        (np.log(sentence.score + _LEAST), *((1.0, seen.span) if seen else (0.0, 0.0)))
+        for sentence, seen in zip(sentences, predictions, strict=True)
     ]
     return np.array(rows, np.float64)
 
 
-def rerank(reading: Ranking, seen: Sequence[SpanPrediction | None], known: Calibration) -> Ranking:
-    """The reading as the fitted numbers see it, best sentence first.
+def rerank(
+    ranking: Ranking, predictions: Sequence[SpanPrediction | None], fitted: Calibration
+) -> Ranking:
+    """The ranking as the fitted numbers see it, best sentence first.
 
     Args:
-        reading: the first rung's, at least one sentence.
-        seen: what the network makes of each of its sentences; None where it has not read it.
-        known: the fitted numbers.
+        ranking: the first stage's, at least one sentence.
+        predictions: what the network makes of each sentence; None where it has not read it.
+        fitted: the numbers.
     """
-    matrix = features(reading.sentences, seen)
-    belief = softmax(matrix @ known.ranking)
-    order = np.argsort(-belief, kind="stable")
-    sentences = [_with(reading.sentences[i], seen[i], float(belief[i])) for i in order]
-    return replace(reading, sentences=tuple(sentences))
+    shares = softmax(features(ranking.sentences, predictions) @ fitted.ranking)
+    order = np.argsort(-shares, kind="stable")
+    sentences = [_with(ranking.sentences[i], predictions[i], float(shares[i])) for i in order]
+    return replace(ranking, sentences=tuple(sentences))
 
 
-def _with(one: RankedSentence, seen: SpanPrediction | None, belief: float) -> RankedSentence:
-    if seen is None:
-        return replace(one, score=belief)
-    start, end = whole_numbers(one.hit.text, seen.place.start, seen.place.end)
-    return replace(one, score=belief, short=one.hit.text[start:end], likely=seen.likely)
+def _with(
+    sentence: RankedSentence, prediction: SpanPrediction | None, score: float
+) -> RankedSentence:
+    if prediction is None:
+        return replace(sentence, score=score)
+    text = sentence.hit.text
+    start, end = whole_numbers(text, prediction.place.start, prediction.place.end)
+    return replace(sentence, score=score, short=text[start:end], likely=prediction.likely)
 
 
 def whole_numbers(text: str, start: int, end: int) -> tuple[int, int]:

@@ -17,14 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index import Library
+from index.types import SearchScope
 from rag.evaluation.metrics import f1, is_right
 from rag.grounding.short_answer import has_asked_type
+from rag.query.question import QueryVariant
 from rag.reader import span_reader
 from rag.reader.gate import PARTIAL_BELOW
 from rag.reader.ranker import Ranker, softmax
 from rag.reader.span_reader import Calibration, SpanPrediction, SpanReader
 from rag.training.dataset import SEED, Dataset, LabelledQuestion
-from rag.types import RankedSentence, Ranking, SearchScope
+from rag.types import RankedSentence, Ranking
 
 _HITS = 10
 _KINDS = ("answerable", "near", "far")
@@ -70,9 +72,9 @@ def outcomes(library: Library, course: Dataset, part: str, reader: SpanReader) -
             where = everywhere - {one.article} if kind == "far" else everywhere
             text = one.question.question
             hits = library.search(text, _HITS, documents=where)
-            reading = first.read(text, hits, SearchScope(where))
+            reading = first.rank(QueryVariant.of(text), hits, SearchScope(where))
             if reading.sentences:
-                seen = reader.see(text, reading)
+                seen = reader.predict(text, reading)
                 found.append(Outcome(one, kind, reading, seen, _gold(one, reading, kind)))
         if len(found) % 200 < len(kinds):
             print(f"{part}: {len(found)} questions read", file=sys.stderr)  # noqa: T201
@@ -134,7 +136,11 @@ def _shorts(some: Sequence[Outcome], fitted: Calibration) -> Iterator[tuple[floa
         best = span_reader.rerank(one.reading, one.seen, fitted).sentences[0]
         question = one.asked.question
         through = one.kind == "answerable" or one.reading.answerable >= PARTIAL_BELOW
-        if through and best.short and has_asked_type(question.question, best.short):
+        if (
+            through
+            and best.short
+            and has_asked_type(QueryVariant.of(question.question), best.short)
+        ):
             golds = question.answers
             yield (
                 best.score * best.likely,

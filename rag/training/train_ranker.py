@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 
 from index import Library
 from rag.evaluation.run import Question, load_questions
-from rag.reader.features import NAMES, Matrix
-from rag.reader.features import Question as Taken
-from rag.reader.gate_features import GATE_NAMES, gate_features
+from rag.query.question import QueryVariant
+from rag.reader.features import NAMES, Matrix, QuestionWeights
+from rag.reader.gate import GATE_NAMES, gate_features
 from rag.reader.ranker import Ranker
 
 _SEED = 20261122
@@ -51,7 +51,7 @@ class Example:
     article: str
     kind: str
     """`answerable`, `near` or `far`."""
-    question: Taken
+    weights: QuestionWeights
     matrix: Matrix
     """Features, shape (candidates, len(NAMES))."""
     gold: NDArray[np.bool_]
@@ -98,13 +98,13 @@ def _examples(store: Path, chosen: argparse.Namespace) -> Iterator[Example]:
         article = _article(question)
         which = (home[article] + away) % len(groups)
         hits = libraries[which].search(question.question, _HITS)
-        seen = readers[which].examine(question.question, hits)
+        seen = readers[which].examine(QueryVariant.of(question.question), hits)
         gold = [
             _holds_gold(question, hit.document_id, hit.sentences[i].start, hit.sentences[i].end)
-            for hit, i in seen.places
+            for hit, i in ((one.passage.hit, one.position) for one in seen.sentences)
         ]
         kind = "far" if away else "answerable" if question.answerable else "near"
-        yield Example(article, kind, seen.question, seen.matrix, np.array(gold))
+        yield Example(article, kind, seen.weights, seen.matrix, np.array(gold))
 
 
 def _groups(files: Sequence[Path]) -> list[list[Path]]:
@@ -174,7 +174,7 @@ def _gate_rows(
         order = np.argsort(-scores, kind="stable")
         belief = np.exp(scores[order] - scores.max())
         belief /= belief.sum()
-        rows.append(gate_features(one.question, one.matrix[order], scores[order], belief))
+        rows.append(gate_features(one.weights, one.matrix[order], scores[order], belief))
     return np.array(rows)
 
 

@@ -17,9 +17,10 @@ from rag.evaluation.questions import Question
 from rag.evaluation.run import load_questions
 from rag.grounding import evidence
 from rag.llm import prompt
-from rag.llm.llama import LlamaGenerator
+from rag.llm.client import LlamaClient
 from rag.llm.model_files import find_model
-from rag.reader import Ranker
+from rag.query.question import QueryVariant
+from rag.reader.ranker import Ranker
 from rag.types import Evidence
 
 BUDGETS = (75, 100, 150, 200, 250, 300, 350, 450, 600)
@@ -40,14 +41,14 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=300)
     given = parser.parse_args()
     library = Library.open(given.library, create=False)
-    count = LlamaGenerator(find_model(None), threads=1).count_text
+    count = LlamaClient(find_model(), threads=1).count_text
     asked = [one for one in load_questions(given.questions) if one.answerable and one.gold]
     step = max(1, len(asked) // given.limit)
     found: dict[int, list[tuple[bool, int]]] = {budget: [] for budget in BUDGETS}
-    reader = Ranker(library)
+    ranker = Ranker(library)
     for question in asked[::step][: given.limit]:
         hits = library.search(question.question, 10)
-        sentences = reader.read(question.question, hits).sentences
+        sentences = ranker.rank(QueryVariant.of(question.question), hits).sentences
         mine = count(prompt.question_of(question.question))
         for budget in BUDGETS:
             chosen = evidence.select(sentences, count, budget - mine)

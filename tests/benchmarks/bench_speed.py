@@ -134,7 +134,7 @@ def first_token(folder: Path, size: int) -> _Row:
     """Evidence → first token, against reading the same prompt raw; single turns and follow-ups."""
     from rag import Assistant
     from rag.llm.client import LlamaClient
-    from rag.llm.generator import Message
+    from rag.llm.generator import Message, Piece
     from rag.llm.model_files import find_model
     from rag.llm.quantization import fastest_variant
     from tests.rag.test_real_follow_ups import CONVERSATIONS
@@ -142,7 +142,7 @@ def first_token(folder: Path, size: int) -> _Row:
     class Noting(LlamaClient):
         prompt: list[int]
 
-        def stream(self, messages: Sequence[Message], **how: Any) -> Iterator[str]:
+        def stream(self, messages: Sequence[Message], **how: Any) -> Iterator[Piece]:
             self.prompt = self._prompt(messages)
             return super().stream(messages, **how)
 

@@ -17,13 +17,13 @@ from index.formats.registry import Unreadable, parse
 from index.splitting import passages
 from index.types import Document
 from rag import Assistant, QuestionError
-from rag.assistant import LONGEST_QUESTION
 from rag.grounding.citations import StatementParser, number_citations, text_of
 from rag.grounding.support import verify
 from rag.llm.client import LlamaClient
 from rag.llm.model_files import find_model
-from rag.types import Evidence
+from rag.query.question import LONGEST_QUESTION
 from tests.support.fakes import BagOfWordsEncoder, ScriptedGenerator
+from tests.support.sentences import evidence
 
 
 def words_of(text: str) -> int:
@@ -236,12 +236,7 @@ OUTPUT = st.text(
     ),
     max_size=300,
 )
-EVIDENCE = tuple(
-    Evidence(number, f"{number}.txt", "", "", "", 1, 0, len(text), text, 0.9, is_primary=True)
-    for number, text in enumerate(
-        ("The ship lifted the cable.", "It was raining [7].", "网络 was cut in 2024."), start=1
-    )
-)
+EVIDENCE = evidence("The ship lifted the cable.", "It was raining [7].", "网络 was cut in 2024.")
 
 
 @pytest.mark.fault("D9", "E4")

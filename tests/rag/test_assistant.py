@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from index import InputError, Library
-from rag import Assistant, QuestionError
-from rag.assistant import LONGEST_QUESTION, NOT_FOUND
+from rag import Assistant, ModelMissing, QuestionError
+from rag.llm.generator import Message
+from rag.query.question import LONGEST_QUESTION
+from rag.snapshots import NOT_FOUND
 from rag.types import Answer
 from tests.support.fakes import BagOfWordsEncoder, ScriptedGenerator
 
@@ -39,6 +42,22 @@ def library(tmp_path: Path) -> Library:
     library = Library.open(tmp_path / "library", encoder=BagOfWordsEncoder())
     library.update([folder])
     return library
+
+
+class GivenUpMeanwhile(ScriptedGenerator):
+    """Counts a prompt, and while it does so another question finds that its file is gone."""
+
+    meanwhile: Callable[[], object] | None = None
+    gone = False
+
+    def count(self, messages: Sequence[Message]) -> int:
+        if self.gone:
+            raise ModelMissing("the file is gone")
+        if self.meanwhile is not None:
+            another, self.meanwhile, self.gone = self.meanwhile, None, True
+            another()
+            self.gone = False
+        return super().count(messages)
 
 
 def ask(library: Library, question: str, replies: Sequence[str] = (), **options: object) -> Answer:
@@ -210,8 +229,32 @@ def test_an_explanation_says_how_much_of_the_prompt_was_remembered(library: Libr
         assistant.answer("How many submarine cables were cut in the Red Sea?", explain=True).explain
         for _ in range(2)
     )
-    assert first["prefix_reused"] == 0
-    assert again["prefix_reused"] == again["prompt_tokens"] == first["prompt_tokens"] > 0
+    assert first is not None and again is not None
+    assert first.prefix_reused == 0
+    assert again.prefix_reused == again.prompt_tokens == first.prompt_tokens
+    assert first.prompt_tokens
+
+
+def test_a_snapshot_goes_on_explaining_what_it_explained(library: Library) -> None:
+    generator = ScriptedGenerator(["[1] Three submarine cables were cut in the Red Sea.\n"])
+    question = "How many submarine cables were cut in the Red Sea?"
+    seen = [(one, json.dumps(one.to_dict()))
+            for one in Assistant(library, generator).stream(question, explain=True)]  # fmt: skip
+    assert '"drafts"' in seen[-1][1]
+    for snapshot, then in seen:
+        assert json.dumps(snapshot.to_dict()) == then
+
+
+def test_a_model_that_another_question_gives_up_serves_this_one_to_its_end(
+    library: Library,
+) -> None:
+    generator = GivenUpMeanwhile(["[1] Three submarine cables were cut in the Red Sea.\n"])
+    assistant = Assistant(library, generator)
+    generator.meanwhile = lambda: assistant.answer("Who gave the opening speech in Kyoto?")
+    answer = assistant.answer("How many submarine cables were cut in the Red Sea?")
+    assert (answer.model, answer.complete) == ("scripted", True)
+    assert "Three submarine cables" in answer.text
+    assert assistant.missing == "the file is gone"
 
 
 def shown_to(generator: ScriptedGenerator) -> str:

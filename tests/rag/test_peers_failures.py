@@ -15,7 +15,7 @@ import pytest
 
 from index import Library
 from rag import Assistant
-from rag.assistant import NOT_FOUND
+from rag.snapshots import NOT_FOUND
 from rag.types import Answer
 from tests.support.fakes import BagOfWordsEncoder, ScriptedGenerator
 from ui.page.views import answers

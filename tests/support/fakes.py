@@ -22,7 +22,7 @@ from index.embedding.encoder import (
 from index.embedding.projection import pack
 from index.tokenization import STOP_WORDS, words
 from index.types import Span
-from rag.llm.generator import Message, PrefixReuse
+from rag.llm.generator import Message, Piece, PrefixReuse
 from rag.query.text_features import stem
 from rag.reader.span_inputs import Pair
 from rag.reader.span_reader import TokenLogits
@@ -143,10 +143,8 @@ class ScriptedGenerator:
         ids: Sequence[int],
         max_tokens: int,
         stop: Callable[[], bool] | None = None,
-        on_prompt: Callable[[PrefixReuse], None] | None = None,
-    ) -> Iterator[str]:
-        if on_prompt is not None:
-            on_prompt(PrefixReuse(self._reused(messages)))
+    ) -> Iterator[Piece]:
+        yield PrefixReuse(self._reused(messages))
         self.asked.append(list(messages))
         reply = self.reply(messages)
         for at in range(0, len(reply), self._piece):

@@ -1,4 +1,4 @@
-"""The real model's process on a machine with hardly any memory: `worker="tests.support.narrow_model"`."""
+"""The real model's process, a `worker=`, on a machine with hardly any memory."""
 
 from __future__ import annotations
 

@@ -24,7 +24,15 @@ from index.types import (
     Sentence,
     UpdateReport,
 )
-from rag.types import Answer, Citation, PassageRead, Statement, Timings
+from rag.types import (
+    Answer,
+    Citation,
+    Explanation,
+    HitScores,
+    PassageRead,
+    Statement,
+    Timings,
+)
 
 HOSTILE = (
     "<img src=x onerror=alert(1)> ${alert(1)} {{alert(1)}} `x` [1] </mark><script>alert(1)</script>"
@@ -235,12 +243,10 @@ class FakeAssistant:
         said = "It says so in these words: " + cited[0].quote
         for end in range(10, len(said) + 10, 10):
             yield replace(now, statements=(Statement(said[:end], "supported", (1,)),))
-        explained = {
-            "forms": [question], "answerable": 0.91, "prompt_tokens": 120,
-            "prefix_reused": 96,
-            "hits": [{"document_id": cited[0].document_id, "paragraph": 1, "score": 0.8,
-                      "dense": 0.7, "lexical": 3.2, "sentence": 0.6}],
-        }  # fmt: skip
+        explained = Explanation(
+            forms=(question,), answerable=0.91, prompt_tokens=120, prefix_reused=96,
+            hits=(HitScores(cited[0].document_id, 1, 1, 0.8, 0.7, 3.2, 0.6),),
+        )  # fmt: skip
         statements = (
             Statement(said, "supported", (1,)),
             Statement("A loose remark.", "unsupported", (2,)),
@@ -249,7 +255,7 @@ class FakeAssistant:
             now, statements=statements, passages=read, complete=True, stage="done",
             text=f"{said} [1] A loose remark. [2]",
             timings=replace(timings, first_token_ms=410, total_ms=900),
-            explain=explained if explain else {},
+            explain=explained if explain else None,
         )  # fmt: skip
 
     def _ranked(

@@ -1,4 +1,4 @@
-"""A model's process that does what a file beside the model says: `worker="tests.support.scripted_models"`.
+"""A model's process, a `worker=`, that does what a file beside the model says.
 
 The file is read anew for every answer: its first word is the deed, the rest what is written.
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Event
 
-from rag.errors import ModelMissing
+from index.errors import ModelMissing
 from rag.llm.generator import Message, PrefixReuse
 from rag.llm.model_worker import serve
 
@@ -26,10 +26,10 @@ def main(arguments: Sequence[str]) -> None:
     path = Path(arguments[0]).with_suffix(".deed")
     if path.read_text() == "die at once":
         os.abort()
-    serve(lambda: ScriptedEngine(path))
+    serve(lambda: ScriptedModel(path))
 
 
-class ScriptedEngine:
+class ScriptedModel:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._read: list[int] = []

@@ -228,7 +228,8 @@ class PageApi:
         answer = self._answer(given)
         names = {r.id: answers.name_of(r) for r in self._library.documents()}
         timings = asdict(answer.timings)
-        return {"html": panes.why(answer.explain, timings, names, gate.NOT_FOUND_BELOW)}
+        explained = answer.explain.to_dict() if answer.explain else {}
+        return {"html": panes.why(explained, timings, names, gate.NOT_FOUND_BELOW)}
 
     def _judge(self, given: Given) -> Reply:
         turn, way = self._turn(given), given.get("way")
@@ -246,7 +247,7 @@ class PageApi:
 
     def _export(self, given: Given) -> Reply:
         """The answer as a file: its name, type and content."""
-        answer = replace(self._answer(given), explain={})
+        answer = replace(self._answer(given), explain=None)
         key = sealing.key_in(self._library.path, create=True)
         bundle = grounding_bundle.make_bundle(
             answer, self._library, self._library.stats().encoder, key

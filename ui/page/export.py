@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rag.errors import InputError
+from index.errors import InputError
 from rag.grounding.bundle import Finding
 from rag.types import Answer, Citation, Statement
 from ui.page.views.html import escape

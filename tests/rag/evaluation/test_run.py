@@ -29,7 +29,7 @@ from rag.evaluation.run import (
     report_lines,
     summarise,
 )
-from rag.types import Answer, Citation, Statement
+from rag.types import Answer, CheckedDraft, Citation, Explanation, ShownSentence, Statement
 
 RIVER = (
     "The Sel is a river in the north. It is 310 kilometres long.\n\n"
@@ -696,13 +696,11 @@ def explained(question: str, belief: float, outcome: str) -> Answer:
     return replace(
         quoting(question, "river.txt", start, quote),
         answerable=belief,
-        explain={
-            "evidence": [
-                {"id": 1, "document_id": "river.txt", "start": start, "end": start + len(quote)}
-            ],
-            "prompt_tokens": 200,
-            "drafts": [{"ids": [1], "text": "It is 310 kilometres long.", "outcome": outcome}],
-        },
+        explain=Explanation(
+            evidence=(ShownSentence(1, "river.txt", start, start + len(quote), 0.9, lead=True),),
+            prompt_tokens=200,
+            drafts=(CheckedDraft((1,), "It is 310 kilometres long.", outcome),),
+        ),
     )
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from rag.grounding.citations import StatementParser, drafts, number_citations, text_of
 from rag.grounding.support import quote, support, verify
 from rag.types import Draft, Evidence
+from tests.support import sentences
 
 SENTENCES = [
     "The Panthers defense gave up just 308 points, ranking sixth in the league.",
@@ -20,12 +21,7 @@ MET = "They met."
 
 
 def evidence(*texts: str) -> tuple[Evidence, ...]:
-    return tuple(
-        Evidence(
-            i, "a.txt", "A", "", "", i, 100 * i, 100 * i + len(text), text, 1.0, is_primary=True
-        )
-        for i, text in enumerate(texts or SENTENCES, start=1)
-    )
+    return sentences.evidence(*(texts or SENTENCES))
 
 
 def read(text: str, piece: int = 3) -> list[Draft]:

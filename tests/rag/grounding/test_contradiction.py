@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.grounding.contradiction import contradicts, has_antonym, reordered_words, swapped_numbers
+from rag.grounding.contradiction import (
+    antonyms,
+    contradicts,
+    has_antonym,
+    reordered_words,
+    swapped_numbers,
+)
 from tests.benchmarks.bench_statements import Written, written
 
 VOTE = "The final vote came on March 13, 2024: 523 were in favour, 46 against, and 49 abstained."
@@ -83,6 +89,13 @@ def test_a_word_turned_into_its_opposite_is_told(
     statement: str, source: str, word: str | None
 ) -> None:
     assert has_antonym(statement, source) == word
+
+
+def test_every_word_of_the_list_is_the_opposite_of_its_opposites() -> None:
+    opposites = antonyms()
+    assert opposites["fell"] == {"rose"} and opposites["lost"] == {"won", "gained", "defeated"}
+    assert all(word in opposites[other] for word in opposites for other in opposites[word])
+    assert all(word.isalpha() and word.islower() and opposites[word] for word in opposites)
 
 
 STEERED = (

@@ -8,25 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.types import Hit, ScoredSentence
-from rag.grounding.evidence import MAX_EVIDENCE, reuse_prefix, select, top
+from index.types import Hit
+from rag.grounding.evidence import LIMITS, LastPrompt, reuse_prefix, select, top
 from rag.llm import prompt
-from rag.reader import RankedSentence
-from rag.types import Evidence
-
-
-def hit(*texts: str, name: str = "a.txt") -> Hit:
-    at, sentences = 0, []
-    for text in texts:
-        sentences.append(ScoredSentence(at, at + len(text), text, 0.5))
-        at += len(text) + 1
-    whole = " ".join(texts)
-    return Hit(name, "A", "", 0, len(whole), whole, 0.5, 1, sentences=tuple(sentences))
+from rag.types import Citation, Evidence, RankedSentence
+from tests.support.sentences import hit
 
 
 def read(one: Hit, position: int, score: float = 0.5) -> RankedSentence:
-    s = one.sentences[position]
-    return RankedSentence(one, position, s.start, s.end, s.text, score)
+    return RankedSentence.of(one, position, score)
 
 
 def words_of(text: str) -> int:
@@ -57,6 +47,24 @@ def test_a_sentence_is_not_there_twice() -> None:
 
 def test_the_best_sentence_is_there_whatever_the_budget() -> None:
     assert len(select([read(hit("A long sentence about cables."), 0)], words_of, 0)) == 1
+
+
+def test_a_citation_copies_the_place_and_the_words_of_its_sentence() -> None:
+    (one,) = select([read(hit("It rained.", "The forum met.", at=40), 1)], words_of, 100)
+    cited = Citation.of(one, 7)
+    assert (cited.number, cited.document_id, cited.quote) == (7, "a.txt", "The forum met.")
+    assert (cited.start, cited.end) == (one.start, one.end) == (51, 65)
+
+
+def test_only_the_last_prompt_of_this_state_of_the_library_is_remembered() -> None:
+    shown = numbered("One.", "Two.", best="Two.")
+    last = LastPrompt()
+    assert last.sentences("", 0) == ()
+    last.keep("Who?", 3, shown)
+    assert last.sentences("Who?", 3) == shown
+    assert last.sentences("Who?", 4) == last.sentences("When?", 3) == ()
+    last.keep("When?", 3, shown[:1])
+    assert last.sentences("Who?", 3) == ()
 
 
 def numbered(*texts: str, best: str) -> tuple[Evidence, ...]:
@@ -115,7 +123,7 @@ def test_the_budget_and_the_number_of_leads_hold(texts: list[list[str]], budget:
     every = [read(hit(" ".join(words) + ".", name=str(i)), 0) for i, words in enumerate(texts)]
     chosen = select(every, words_of, budget)
     assert len(chosen) == 1 or sum(words_of(e.text) + 5 for e in chosen) <= budget
-    assert sum(e.is_primary for e in chosen) <= MAX_EVIDENCE
+    assert sum(e.is_primary for e in chosen) <= LIMITS.primary
     assert [e.id for e in chosen] == list(range(1, len(chosen) + 1))
 
 

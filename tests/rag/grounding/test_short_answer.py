@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.grounding.short_answer import in_dateline, short_answer
+from rag.query.question import QueryVariant
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,7 @@ from rag.grounding.short_answer import in_dateline, short_answer
 def test_the_one_new_thing_of_the_kind_asked_for_is_the_answer(
     question: str, sentence: str, answer: str
 ) -> None:
-    assert short_answer(question, sentence) == answer
+    assert short_answer(QueryVariant.of(question), sentence) == answer
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ def test_the_one_new_thing_of_the_kind_asked_for_is_the_answer(
     ],
 )
 def test_where_there_is_a_choice_or_nothing_new_it_is_silent(question: str, sentence: str) -> None:
-    assert short_answer(question, sentence) is None
+    assert short_answer(QueryVariant.of(question), sentence) is None
 
 
 @given(
@@ -55,7 +56,7 @@ def test_where_there_is_a_choice_or_nothing_new_it_is_silent(question: str, sent
     ).map(" ".join),
 )
 def test_it_is_always_a_part_of_the_sentence(question: str, sentence: str) -> None:
-    answer = short_answer(question, sentence)
+    answer = short_answer(QueryVariant.of(question), sentence)
     assert answer is None or (answer.strip() and answer in sentence)
 
 

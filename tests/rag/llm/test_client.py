@@ -15,11 +15,10 @@ from threading import Event
 import pytest
 
 from index import Library
+from index.errors import ModelFailed, ModelMissing
 from rag import Assistant
-from rag.errors import ModelFailed, ModelMissing
 from rag.llm.client import LlamaClient
-from rag.llm.generator import Message, PrefixReuse
-from rag.llm.llama import LlamaGenerator
+from rag.llm.generator import Message, Piece, PrefixReuse
 from rag.llm.model_files import ModelFile, find_model
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.gguf_files import vocabulary, write_gguf
@@ -59,7 +58,11 @@ def make(model: Path) -> Iterator[Make]:
 
 
 def written(generator: LlamaClient, stop: Callable[[], bool] | None = None) -> str:
-    return "".join(generator.stream(ASKED, ids=[1], max_tokens=30, stop=stop))
+    return "".join(texts(generator.stream(ASKED, ids=[1], max_tokens=30, stop=stop)))
+
+
+def texts(pieces: Iterator[Piece]) -> Iterator[str]:
+    return (piece for piece in pieces if isinstance(piece, str))
 
 
 def test_what_the_model_writes_arrives(make: Make) -> None:
@@ -72,10 +75,9 @@ def test_what_the_model_writes_arrives(make: Make) -> None:
 
 
 def test_how_much_of_the_prompt_was_remembered_arrives(make: Make) -> None:
-    generator, read = make(), list[PrefixReuse]()
-    for _ in range(2):
-        list(generator.stream(ASKED, ids=[1], max_tokens=30, on_prompt=read.append))
-    assert read == [PrefixReuse(0), PrefixReuse(generator.count(ASKED))]
+    generator = make()
+    first = [next(generator.stream(ASKED, ids=[1], max_tokens=30)) for _ in range(2)]
+    assert first == [PrefixReuse(0), PrefixReuse(generator.count(ASKED))]
 
 
 CRASHES = [
@@ -95,7 +97,7 @@ def test_a_crash_costs_one_answer(make: Make, model: Path, deed: str, reason: st
     generator = make(deed)
     pieces: list[str] = []
     with pytest.raises(ModelFailed, match=reason) as caught:
-        for piece in generator.stream(ASKED, ids=[1], max_tokens=30):
+        for piece in texts(generator.stream(ASKED, ids=[1], max_tokens=30)):
             pieces.append(piece)
     assert "\n" not in str(caught.value)
     assert "".join(pieces).startswith(deed.partition(" ")[2] if "[1]" in deed else "")
@@ -156,7 +158,7 @@ def test_stop_leaves_the_model_free_whether_it_listens_or_not(
     generator = make(deed)
     pieces: list[str] = []
     stream = generator.stream(ASKED, ids=[1], max_tokens=30, stop=lambda: bool(pieces))
-    pieces.extend(stream)
+    pieces.extend(texts(stream))
     script(model, GOOD)
     assert written(generator) == GOOD[4:]  # waits for nobody
     script(model, "abort")
@@ -172,7 +174,7 @@ def test_many_ask_at_once_and_each_may_leave_the_queue(make: Make, model: Path) 
 
     def first() -> str:
         pieces = []
-        for piece in generator.stream(ASKED, ids=[1], max_tokens=30, stop=enough.is_set):
+        for piece in texts(generator.stream(ASKED, ids=[1], max_tokens=30, stop=enough.is_set)):
             pieces.append(piece)
             begun.set()
         return "".join(pieces)
@@ -290,18 +292,6 @@ def test_a_model_given_up_is_named_once_and_for_all(library: Library, make: Make
 # ---------------------------------------------------------------- the real model
 
 
-@pytest.mark.fault("E1")
-@pytest.mark.model
-def test_a_real_model_whose_weights_are_cut_short_is_refused(tmp_path: Path) -> None:
-    whole = find_model().path
-    cut = tmp_path / "cut.gguf"
-    with whole.open("rb") as source:
-        cut.write_bytes(source.read(whole.stat().st_size - 1_000))
-    generator = LlamaClient(find_model(str(cut)), threads=1)
-    with pytest.raises(ModelMissing, match=r"cannot use '.*cut\.gguf' as language model"):
-        written(generator)
-
-
 @pytest.mark.fault("E5")
 @pytest.mark.model
 @pytest.mark.skipif(sys.platform != "linux", reason="needs limits on memory")
@@ -311,27 +301,3 @@ def test_without_memory_for_the_model_answers_are_quotes(library: Library) -> No
     assert answer.complete and SAID in answer.text
     assert "quotes only" in answer.notes[0]
     print(answer.notes[0])  # noqa: T201
-
-
-@pytest.mark.fault("E2")
-@pytest.mark.model
-def test_the_real_model_is_killed_in_the_middle_and_writes_the_next_answer() -> None:
-    asked: list[Message] = [
-        {"role": "system", "content": "Answer from the numbered sentences."},
-        {
-            "role": "user",
-            "content": "[1] More than 6,000 people from 178 countries met in Kyoto.\n\n"
-            "Question: How many people met?",
-        },
-    ]
-    generator = LlamaClient(find_model(), threads=1)
-    whole = "".join(generator.stream(asked, ids=[1], max_tokens=40))
-    alone = LlamaGenerator(find_model(), threads=1).stream(asked, ids=[1], max_tokens=40)
-    assert whole == "".join(alone)
-    stream = generator.stream(asked, ids=[1], max_tokens=40)
-    assert whole.startswith(next(stream))
-    os.kill(generator._process.pid or 0, signal.SIGKILL)
-    with pytest.raises(ModelFailed, match="SIGKILL"):
-        list(stream)
-    assert "".join(generator.stream(asked, ids=[1], max_tokens=40)) == whole
-    generator.close()

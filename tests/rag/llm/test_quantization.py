@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from rag.llm.generator import Message
-from rag.llm.llama import LlamaGenerator
+from rag.llm.grammar import pointer_grammar
 from rag.llm.model_files import find_model
+from rag.llm.model_worker import load_llama
 from rag.llm.quantization import VARIANTS, fastest_variant
 
 Speed = Callable[[Path, int], float]
@@ -73,7 +75,8 @@ def test_a_changed_file_is_made_again(tmp_path: Path, hurt: str) -> None:
 
 @pytest.mark.model
 def test_the_packaged_model_writes_in_whatever_form_was_chosen() -> None:
-    generator = LlamaGenerator(find_model(), threads=1)
+    model = find_model()
+    llama = load_llama(model.path, model.sha256, 1, 512)
     asked: Message = {"role": "user", "content": "[1] The bank opened in May.\n\nQuestion: When?"}
-    written = "".join(generator.stream([asked], ids=[1], max_tokens=20))
-    assert written.startswith("[1] ")
+    _, *written = llama.write(llama.prompt([asked]), pointer_grammar([1]), 20, Event())
+    assert "".join(map(str, written)).startswith("[1] ")

@@ -7,8 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index.tokenization import match_query, words
-from rag.query.answer_type import AnswerType, answer_type, has_answer_type
-from rag.query.text_features import content_stems, in_english, names, negations, numbers, stem
+from rag.query.answer_type import AnswerType, answer_type
+from rag.query.question import QueryVariant
+from rag.query.text_features import (
+    TextFeatures,
+    content_stems,
+    dates,
+    in_english,
+    names,
+    negations,
+    numbers,
+    stem,
+    years,
+)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +90,7 @@ def test_the_kind_of_answer_is_read_from_the_question(question: str, kind: Answe
 def test_a_text_fits_when_it_has_something_new_of_that_kind(
     question: str, text: str, wanted: bool | None
 ) -> None:
-    assert has_answer_type(question, text) is wanted
+    assert QueryVariant.of(question).has_answer_type(TextFeatures(text)) is wanted
 
 
 def test_chinese_runs_are_cut_into_pairs() -> None:
@@ -91,6 +102,17 @@ def test_any_text_makes_a_query_of_quoted_words_only(text: str) -> None:
     query = match_query(text)
     bare = [part for part in query.split(" OR ") if part]
     assert all(part[0] == part[-1] == '"' and '"' not in part[1:-1] for part in bare)
+
+
+@given(st.text(max_size=300) | st.sampled_from(["In May 2014, 62 % of UNESCO's staff said no."]))
+def test_features_are_what_the_functions_find(text: str) -> None:
+    features = TextFeatures(text)
+    for _ in range(2):  # found, then kept
+        assert features.words == words(text)
+        assert features.stems == set(content_stems(text))
+        assert (features.names, features.numbers) == (names(text), numbers(text))
+        assert (features.years, features.dates) == (years(text), dates(text))
+        assert features.negations == negations(text)
 
 
 @given(st.text(max_size=300))

@@ -6,36 +6,36 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.types import Hit, ScoredSentence
 from rag.query.time_scope import TimeScope, time_scope
-from rag.reader import RankedSentence
 from rag.reader.priors import rerank_by_time
+from rag.types import RankedSentence
+from tests.support.sentences import hit
 
 
 def sentence(text: str, score: float, date: str = "") -> RankedSentence:
-    one = ScoredSentence(0, len(text), text, score)
-    hit = Hit(f"{text}.txt", "", "", 0, len(text), text, score, 1, date=date, sentences=(one,))
-    return RankedSentence(hit, 0, 0, len(text), text, score)
+    return RankedSentence.of(hit(text, name=f"{text}.txt", date=date, score=score), 0, score)
 
 
 def test_what_questions_say_about_time() -> None:
-    def dated(event: str) -> str:
+    assert time_scope("How many were there in 2024?") == TimeScope("in", "2024")
+    assert time_scope("What was said in October 2023?") == TimeScope("in", "2023-10")
+    assert time_scope("Who spoke before 8 October 2023?") == TimeScope("before", "2023-10-08")
+    assert time_scope("Who spoke after October 8, 2023?") == TimeScope("after", "2023-10-08")
+    assert time_scope("Who ruled before 1066?") == TimeScope("before", "1066")
+    assert time_scope("What has changed since 2020?") == TimeScope("since", "2020")
+    assert time_scope("What is the latest figure?") == TimeScope("newest")
+    assert time_scope("What happened before the summit?") == TimeScope("before", event="the summit")
+    assert time_scope("Who painted it?") is None
+
+
+def test_an_event_stands_for_its_date_or_for_nothing() -> None:
+    def date_of(event: str) -> str:
         return "2023-10-08" if event == "the summit" else ""
 
-    assert time_scope("How many were there in 2024?", dated) == TimeScope("in", "2024")
-    assert time_scope("What was said in October 2023?", dated) == TimeScope("in", "2023-10")
-    assert time_scope("Who spoke before 8 October 2023?", dated) == TimeScope(
-        "before", "2023-10-08"
-    )
-    assert time_scope("Who spoke after October 8, 2023?", dated) == TimeScope("after", "2023-10-08")
-    assert time_scope("Who ruled before 1066?", dated) == TimeScope("before", "1066")
-    assert time_scope("What has changed since 2020?", dated) == TimeScope("since", "2020")
-    assert time_scope("What is the latest figure?", dated) == TimeScope("newest")
-    assert time_scope("What happened before the summit?", dated) == TimeScope(
-        "before", "2023-10-08"
-    )
-    assert time_scope("What happened before the flood?", dated) is None
-    assert time_scope("Who painted it?", dated) is None
+    summit, flood = TimeScope("before", event="the summit"), TimeScope("before", event="the flood")
+    assert summit.resolve(date_of) == TimeScope("before", "2023-10-08", "the summit")
+    assert flood.resolve(date_of) is None
+    assert TimeScope("newest").resolve(date_of) == TimeScope("newest")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The second rung: what it marks stays inside its sentence, what it weighs stays a belief."""
+"""The second stage: what it marks stays inside its sentence, what it weighs stays a belief."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from index.embedding.encoder import SentenceTransformerEncoder
 from index.errors import ModelMissing
 from index.types import ScoredSentence, Span
 from rag.assistant import Assistant
-from rag.reader import RankedSentence, Ranker, Ranking
-from rag.reader.cross import SENTENCES, CrossEncoderReranker
-from rag.reader.rerankers import load_reranker
+from rag.query.question import QueryVariant
+from rag.reader.ranker import Ranker
+from rag.reader.rerankers import CROSS_ENCODER_SENTENCES, CrossEncoderReranker, load_reranker
 from rag.reader.span_inputs import MOST_ASKED, MOST_READ, MOST_TITLE, Pair, pair
 from rag.reader.span_model import SpanModel
 from rag.reader.span_reader import (
@@ -33,6 +33,7 @@ from rag.reader.span_reader import (
     rerank,
     whole_numbers,
 )
+from rag.types import RankedSentence, Ranking
 from tests.support.fakes import BagOfWordsEncoder, Highlighter
 
 ENCODER = BagOfWordsEncoder()
@@ -52,8 +53,7 @@ def hit(number: int = 0, text: str = TEXT, spans: tuple[Span, ...] = SENTENCES_O
 
 
 def read(one: Hit, position: int, score: float) -> RankedSentence:
-    sentence = one.sentences[position]
-    return RankedSentence(one, position, sentence.start, sentence.end, sentence.text, score)
+    return RankedSentence.of(one, position, score)
 
 
 @given(
@@ -142,7 +142,7 @@ def test_only_the_best_passages_are_read() -> None:
     hits = [hit(number) for number in range(PASSAGES_READ + 3)]
     sentences = tuple(read(one, i, 0.1) for one in hits for i in range(3))
     network = Highlighter()
-    found = SpanReader(ENCODER, network).read(QUESTION, Ranking(sentences, 0.5))
+    found = SpanReader(ENCODER, network).rerank(QUESTION, Ranking(sentences, 0.5))
     assert network.read == PASSAGES_READ
     assert best_hits(sentences) == hits[:PASSAGES_READ]
     assert {s.hit.document_id for s in found.sentences if not s.short} == {
@@ -152,7 +152,7 @@ def test_only_the_best_passages_are_read() -> None:
 
 def test_words_between_known_ones_are_the_short_answer() -> None:
     reading = Ranking(tuple(read(hit(), i, 1 / 3) for i in range(3)), 0.5)
-    found = SpanReader(ENCODER, Highlighter()).read("How many submarine cables?", reading)
+    found = SpanReader(ENCODER, Highlighter()).rerank("How many submarine cables?", reading)
     best = next(one for one in found.sentences if one.position == 0)
     assert best.short in best.text
     assert best.short.startswith("Three")
@@ -163,11 +163,11 @@ def test_words_between_known_ones_are_the_short_answer() -> None:
     [("海底电缆有多少条被切断？", TEXT),
      (QUESTION, "Drei Seekabel wurden im Roten Meer gekappt. Ein Viertel war betroffen.")],
 )  # fmt: skip
-def test_other_languages_are_left_to_the_first_rung(question: str, text: str) -> None:
+def test_other_languages_are_left_to_the_first_stage(question: str, text: str) -> None:
     one = hit(text=text, spans=(Span(0, len(text)),))
     reading = Ranking((read(one, 0, 1.0),), 0.5)
     network = Highlighter()
-    assert SpanReader(ENCODER, network).read(question, reading) is reading
+    assert SpanReader(ENCODER, network).rerank(question, reading) is reading
     assert not network.read
 
 
@@ -187,7 +187,7 @@ class Backwards:
 
 def test_a_cross_encoder_orders_and_leaves_the_gate_alone() -> None:
     reading = Ranking(tuple(read(hit(), i, score) for i, score in enumerate((0.7, 0.2, 0.1))), 0.8)
-    found = CrossEncoderReranker(Backwards()).read(QUESTION, reading)
+    found = CrossEncoderReranker(Backwards()).rerank(QUESTION, reading)
     assert [one.text for one in found.sentences] == sorted(
         (s.text for s in reading.sentences), reverse=True
     )
@@ -197,9 +197,9 @@ def test_a_cross_encoder_orders_and_leaves_the_gate_alone() -> None:
 
 def test_a_cross_encoder_reads_only_so_many() -> None:
     sentences = tuple(read(hit(n), 0, 1 / 40) for n in range(40))
-    found = CrossEncoderReranker(Backwards()).read(QUESTION, Ranking(sentences, 0.5))
+    found = CrossEncoderReranker(Backwards()).rerank(QUESTION, Ranking(sentences, 0.5))
     assert len(found.sentences) == 40
-    assert sum(one.score == 1 / 40 for one in found.sentences) >= 40 - SENTENCES
+    assert sum(one.score == 1 / 40 for one in found.sentences) >= 40 - CROSS_ENCODER_SENTENCES
 
 
 def tiny_cross_encoder(folder: Path, numbers: int = 1) -> Path:
@@ -220,7 +220,7 @@ def test_a_cross_encoder_in_a_folder_takes_the_place_of_ours(tmp_path: Path) -> 
     chosen = load_reranker(str(tiny_cross_encoder(tmp_path)), BagOfWordsEncoder(), 1)
     assert isinstance(chosen, CrossEncoderReranker)
     reading = Ranking(tuple(read(hit(), i, 1 / 3) for i in range(3)), 0.5)
-    found = chosen.read(QUESTION, reading)
+    found = chosen.rerank(QUESTION, reading)
     assert sum(one.score for one in found.sentences) == pytest.approx(1)
     assert len({one.score for one in found.sentences}) == 3
 
@@ -229,7 +229,7 @@ def test_a_model_that_is_no_cross_encoder_is_refused_in_one_line(tmp_path: Path)
     chosen = load_reranker(str(tiny_cross_encoder(tmp_path, numbers=3)), BagOfWordsEncoder(), 1)
     assert chosen is not None
     with pytest.raises(ModelMissing, match=r"gives 3 numbers .*PILCROW_READER=own"):
-        chosen.read(QUESTION, Ranking((read(hit(), 0, 1.0),), 0.5))
+        chosen.rerank(QUESTION, Ranking((read(hit(), 0, 1.0),), 0.5))
 
 
 @pytest.mark.parametrize("name", ["no/such-model", "nowhere", "/nowhere/at/all", "../x y"])
@@ -284,7 +284,7 @@ def test_an_assistant_shows_the_best_sentence_before_it_reads_closely(tmp_path: 
     library = Library.open(tmp_path / "library", encoder=ENCODER)
     library.update([tmp_path / "cables.txt"])
     hits = library.search(QUESTION, 5)
-    assert Ranker(library).read(QUESTION, hits).answerable > 0.5
+    assert Ranker(library).rank(QueryVariant.of(QUESTION), hits).answerable > 0.5
     network = Highlighter()
     answers = Assistant(library, None, reader=SpanReader(ENCODER, network)).stream(QUESTION)
     early = next(one for one in answers if one.headline)

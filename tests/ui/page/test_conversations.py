@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.evaluation import run
-from rag.types import Answer, Citation, PassageRead, Statement, Timings
+from rag.types import Answer, Citation, Explanation, PassageRead, Statement, Timings
 from ui.page import feedback, salvage
 from ui.page.conversations import FILE, Conversations, ConversationsUnusable, Scope, Turn, new_key
 
@@ -25,7 +25,7 @@ def answer(question: str = "Who came?", said: str = "Nine came.") -> Answer:
     return Answer(
         question, "answered", f"{said} [1]", (Statement(said, "supported", (1,), quoted=True),),
         (cited,), (PassageRead("a.txt", 0, 9, "Nine came", 0.5),), Timings(1.5, None, 3.25), "m",
-        complete=True, stage="done", headline=cited, explain={"form": question},
+        complete=True, stage="done", headline=cited, explain=Explanation(form=question),
     )  # fmt: skip
 
 

@@ -16,9 +16,11 @@ import pytest
 
 from index import Library
 from rag import Assistant
-from rag.llm.generator import ChatGenerator, Engine, Message
+from rag.llm.client import LlamaClient
+from rag.llm.generator import Message
 from rag.llm.model_files import ModelFile
-from rag.llm.queue import FairLock, QueuePosition
+from rag.llm.model_process import ModelProcess
+from rag.llm.queue import FairLock
 from tests.support.browsers import served
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.gguf_files import vocabulary, write_gguf
@@ -42,10 +44,10 @@ def question(number: int) -> str:
     return f"Who built the lighthouse of {town(number)}?"
 
 
-class HeldEngine:
+class HeldProcess(ModelProcess):
     """Says the sentence about the town that is asked for, once that town is allowed."""
 
-    def __init__(self) -> None:
+    def __init__(self) -> None:  # a process that is never started
         self.words: list[str] = []
         self.moved = Condition()
         self.allowed: set[str] = set()
@@ -53,6 +55,12 @@ class HeldEngine:
         self.begun: list[str] = []
         """Towns whose turn came."""
         self.written: list[str] = []
+
+    def start(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
 
     def encode(self, text: str) -> list[int]:
         first = len(self.words)
@@ -89,17 +97,12 @@ class HeldEngine:
             assert self.moved.wait_for(lambda: asked in self.begun, PATIENCE)
 
 
-class HeldGenerator(ChatGenerator):
-    """The generator that people use, around an engine that can be held."""
-
-    _leave_behind = True  # a test that fails ends all the same
+class HeldClient(LlamaClient):
+    """The generator that people use, around a model that can be held."""
 
     def __init__(self, model: Path) -> None:
-        super().__init__(ModelFile(model, "held", "file"), context_tokens=100_000)
-        self.held = HeldEngine()
-
-    def _engine(self) -> Engine:
-        return self.held
+        super().__init__(ModelFile(model, "held", "file"), threads=1, context_tokens=100_000)
+        self._process = self.held = HeldProcess()
 
 
 class Watching(Thread):
@@ -143,15 +146,15 @@ class Watching(Thread):
 
 
 @pytest.fixture
-def held(tmp_path: Path) -> Iterator[HeldGenerator]:
+def held(tmp_path: Path) -> Iterator[HeldClient]:
     model = write_gguf(tmp_path / "model.gguf", vocabulary(["h e"], pre="unknown"))
-    made = HeldGenerator(model)
+    made = HeldClient(model)
     yield made
     made.held.all_allowed = True
 
 
 @pytest.fixture
-def address(held: HeldGenerator, tmp_path: Path) -> Iterator[str]:
+def address(held: HeldClient, tmp_path: Path) -> Iterator[str]:
     shelf = tmp_path / "shelf"
     shelf.mkdir()
     for number in range(PEOPLE + 1):
@@ -172,7 +175,7 @@ def own(seen: Seen, number: int) -> None:
 @pytest.mark.fault("E6")
 @pytest.mark.parametrize("people", [1, 8, PEOPLE])
 def test_evidence_comes_to_all_while_one_answer_is_written(
-    address: str, held: HeldGenerator, people: int
+    address: str, held: HeldClient, people: int
 ) -> None:
     first = Watching(Visitor(address), 0)
     held.held.wait_for(town(0))
@@ -213,9 +216,7 @@ def test_evidence_comes_to_all_while_one_answer_is_written(
 
 
 @pytest.mark.fault("E6")
-def test_the_line_is_in_order_and_says_how_many_come_before(
-    address: str, held: HeldGenerator
-) -> None:
+def test_the_line_is_in_order_and_says_how_many_come_before(address: str, held: HeldClient) -> None:
     first = Watching(Visitor(address), 1)
     held.held.wait_for(town(1))
     second = Watching(Visitor(address), 2)
@@ -232,7 +233,7 @@ def test_the_line_is_in_order_and_says_how_many_come_before(
 
 
 @pytest.mark.fault("E6")
-def test_one_too_many_is_told_so_and_may_come_back(address: str, held: HeldGenerator) -> None:
+def test_one_too_many_is_told_so_and_may_come_back(address: str, held: HeldClient) -> None:
     crowd = [Watching(Visitor(address), n) for n in range(AT_ONCE)]
     for one in crowd:
         one.has_seen(builder(one.number))
@@ -248,7 +249,7 @@ def test_one_too_many_is_told_so_and_may_come_back(address: str, held: HeldGener
 
 
 @pytest.mark.fault("E6")
-def test_two_hundred_rounds_leave_nothing_behind(address: str, held: HeldGenerator) -> None:
+def test_two_hundred_rounds_leave_nothing_behind(address: str, held: HeldClient) -> None:
     held.held.all_allowed = True
     sessions = [Visitor(address).session for _ in range(3)]
     things: list[int] = []
@@ -270,24 +271,20 @@ def test_two_hundred_rounds_leave_nothing_behind(address: str, held: HeldGenerat
     before, after = things
     print(f"objects: {before:,} → {after:,}")  # noqa: T201
     assert after - before < 600, "something is kept of every round"
-    assert held._turns.line == []
+    assert held._lock.queue == []
 
 
-def test_a_turn_that_is_given_up_is_passed_over() -> None:
-    turns = FairLock()
-    first, second, third = (turns.join() for _ in range(3))
+def test_a_ticket_that_is_given_up_is_passed_over() -> None:
+    lock = FairLock()
+    first, second, third = (lock.join() for _ in range(3))
     assert [one.ahead for one in (first, second, third)] == [0, 1, 2]
     first.give_up()  # whoever uses it ends it
     assert third.ahead == 2
     second.give_up()
     assert third.ahead == 1
-    assert not second.come()
+    assert not second.wait()
     first.end()
-    assert third.come()
+    assert third.wait()
     third.end()
     third.end()
-    assert turns.line == []
-
-
-def test_a_waiting_piece_holds_no_text() -> None:
-    assert "".join(["a", QueuePosition(3), "b"]) == "ab"
+    assert lock.queue == []

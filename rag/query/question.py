@@ -1,0 +1,142 @@
+"""The question, analysed once from its words and the turns before it, and handed along from there.
+
+`Question` says what is asked and in which wordings it is searched for; every later step reads it
+and none derives any of it again. Pure text: nothing here looks into the library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from index.errors import QuestionError
+from rag.query.answer_type import AnswerType, answer_type, asks_for_list, has_answer_type
+from rag.query.follow_ups import (
+    History,
+    attribution_of,
+    needs_context,
+    query_variants,
+    topic_question,
+)
+from rag.query.text_features import TextFeatures
+from rag.query.time_scope import TimeScope, time_scope
+
+LONGEST_QUESTION = 2_000
+"""Characters. A question longer than a page is a document: add it instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryVariant:
+    """One wording in which a question is searched for."""
+
+    features: TextFeatures
+    answer_type: AnswerType
+    """What an answer to this wording should look like."""
+    speaker: frozenset[str] = frozenset()
+    """Words of whoever is said to have said it: only passages that name one of them count. They
+    are no part of the wording then. Empty when anybody may have said it."""
+
+    @classmethod
+    def of(cls, text: str, speaker: frozenset[str] = frozenset()) -> QueryVariant:
+        """A wording with what can be told from it."""
+        return cls(TextFeatures(text), answer_type(text), speaker)
+
+    @property
+    def text(self) -> str:
+        """The wording."""
+        return self.features.text
+
+    def has_answer_type(self, text: TextFeatures) -> bool | None:
+        """Whether a text has something new of the type asked for; None when any type will do."""
+        return has_answer_type(self.answer_type, self.features, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked."""
+
+    as_typed: QueryVariant
+    variants: tuple[QueryVariant, ...]
+    """The wordings that are searched for, the one as typed first; the one that the documents
+    answer best counts."""
+    wants_list: bool
+    """Whether one sentence may not be enough."""
+    time: TimeScope | None
+    """The time that is asked about; None when none is named."""
+    is_follow_up: bool
+    """Whether it needs the turns before it to be understood."""
+    previous: str
+    """The question of the turn before, empty at the beginning."""
+    last_answer: str
+    """The answer of the turn before, empty at the beginning."""
+    topic: str
+    """What a follow-up's conversation is about: the last question that stood alone; else empty."""
+
+    @property
+    def text(self) -> str:
+        """The question as typed."""
+        return self.as_typed.text
+
+
+def analyze(text: str, history: History = ()) -> Question:
+    """A question with all that its words and the turns before it say.
+
+    Args:
+        text: as typed.
+        history: earlier turns, oldest first.
+    """
+    variants = [variant for wording in query_variants(text, history) for variant in _of(wording)]
+    is_follow_up = bool(history) and needs_context(text)
+    previous, last_answer = history[-1] if history else ("", "")
+    return Question(
+        as_typed=variants[0],
+        variants=tuple(variants),
+        wants_list=asks_for_list(text),
+        time=time_scope(text),
+        is_follow_up=is_follow_up,
+        previous=previous,
+        last_answer=last_answer,
+        topic=topic_question(history) if is_follow_up else "",
+    )
+
+
+def _of(wording: str) -> list[QueryVariant]:
+    """A wording, and without the words that name who said it when it has such."""
+    variants = [QueryVariant.of(wording)]
+    if attributed := attribution_of(wording):
+        variants.append(QueryVariant.of(*attributed))
+    return variants
+
+
+def checked_question(question: object) -> str:
+    """The question, if it is one.
+
+    Raises:
+        QuestionError: when it is not text, has no letter or digit, or is too long.
+    """
+    if not isinstance(question, str):
+        raise QuestionError(f"a question is text, not {type(question).__name__}")
+    if len(question) > LONGEST_QUESTION:
+        raise QuestionError(
+            f"the question has {len(question):,} characters, the limit is {LONGEST_QUESTION:,}: "
+            "ask more briefly, or add the text as a document"
+        )
+    if not any(c.isalnum() for c in question):
+        raise QuestionError("the question is empty: type what you want to know")
+    return question
+
+
+def check_history(history: object) -> None:
+    """Make sure the history is a sequence of (question, answer) pairs of text.
+
+    Raises:
+        QuestionError: when it is not.
+    """
+    if isinstance(history, str) or not isinstance(history, Sequence):
+        raise QuestionError("history is a list of (question, answer) pairs")
+    for turn in history:
+        pair = isinstance(turn, Sequence) and not isinstance(turn, str) and len(turn) == 2
+        if not pair or not all(isinstance(part, str) for part in turn):
+            raise QuestionError("history is a list of (question, answer) pairs of text")
+        if not any(c.isalnum() for c in turn[0]):
+            raise QuestionError(f"history holds an empty question: {tuple(turn)!r:.80}")

@@ -1,0 +1,163 @@
+"""What is known of an answer → what is shown of it.
+
+`AnswerState` is one question on its way and changes as it is answered; each `Answer` made from it
+is a frozen snapshot that nothing changes any more.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from index.types import Hit
+from rag.grounding.citations import number_citations, text_of
+from rag.grounding.evidence import as_evidence
+from rag.grounding.support import quote
+from rag.llm.generator import Generator
+from rag.query.question import QueryVariant, Question
+from rag.retrieval import FirstPass, Retrieved
+from rag.types import (
+    Answer,
+    CheckedDraft,
+    Citation,
+    Draft,
+    Evidence,
+    Explanation,
+    HitScores,
+    PassageRead,
+    RankedSentence,
+    ShownSentence,
+    State,
+    Timings,
+    Verified,
+)
+
+NOT_FOUND = "Not in your documents."
+"""What an answer says when the documents do not hold one; the closest passages stand beside it."""
+CLOSEST_PASSAGES = 3
+"""How many passages stand beside it."""
+
+
+@dataclass
+class AnswerState:
+    """One question on its way to an answer. Belongs to one thread."""
+
+    question: Question
+    began: float
+    """`time.perf_counter()` when it arrived."""
+    generator: Generator | None
+    """What writes this answer: a copy, since another question may find that it cannot be used."""
+    wants_explanation: bool
+    state: State = "not_found"
+    passages: tuple[PassageRead, ...] = ()
+    headline: Citation | None = None
+    statements: Sequence[Verified] = ()
+    """What was checked so far."""
+    short: str | None = None
+    ahead: int = 0
+    """How many answers the model writes before this one."""
+    notes: list[str] = field(default_factory=list)
+    evidence_ms: float | None = None
+    first_token_ms: float | None = None
+    answerable: float | None = None
+    explanation: Explanation = field(default_factory=Explanation)
+
+    def elapsed_ms(self) -> float:
+        """Milliseconds since the question arrived."""
+        return round((time.perf_counter() - self.began) * 1000, 1)
+
+    def show_hits(self, hits: Sequence[Hit]) -> None:
+        """Show these passages."""
+        self.passages = tuple(PassageRead.of(hit) for hit in hits)
+
+    def show_headline(self, sentence: RankedSentence) -> None:
+        """Show this sentence at the head of the answer."""
+        _, (self.headline,) = number_citations([quote(as_evidence(sentence))])
+
+    def explain_retrieval(self, found: FirstPass | Retrieved) -> None:
+        """Explain what was searched for and found."""
+        self.explanation = Explanation(
+            forms=_wordings(found.question.variants),
+            form=found.variant.text,
+            answerable=round(found.ranking.answerable, 4),
+            hits=tuple(HitScores.of(hit) for hit in found.hits),
+        )
+
+    def explain_evidence(self, evidence: Sequence[Evidence]) -> None:
+        """Explain which sentences the model is shown."""
+        shown = tuple(ShownSentence.of(one) for one in evidence)
+        self.explanation = replace(self.explanation, evidence=shown)
+
+    def explain_draft(self, draft: Draft, outcome: str) -> None:
+        """Explain what became of a statement of the model."""
+        drafts = (*self.explanation.drafts, CheckedDraft(draft.ids, draft.text, outcome))
+        self.explanation = replace(self.explanation, drafts=drafts)
+
+    def explain_prompt(self, tokens: int) -> None:
+        """Explain how long the prompt is."""
+        self.explanation = replace(self.explanation, prompt_tokens=tokens)
+
+    def explain_reuse(self, tokens: int) -> None:
+        """Explain how much of the prompt the model had read before."""
+        self.explanation = replace(self.explanation, prefix_reused=tokens)
+
+    def snapshot(self, stage: str) -> Answer:
+        """The answer so far."""
+        statements, citations = number_citations(self.statements)
+        return Answer(
+            question=self.question.text,
+            state=self.state,
+            text=text_of(statements),
+            statements=statements,
+            citations=citations,
+            passages=self.passages,
+            timings=Timings(self.evidence_ms, self.first_token_ms, self.elapsed_ms()),
+            model=self.generator.name if self.generator else "none",
+            stage=stage,
+            ahead=self.ahead if stage == "waiting" else 0,
+            headline=self.headline,
+            short=self.short if self._is_quoted(citations) else None,
+            notes=tuple(self.notes),
+            answerable=self.answerable,
+            explain=self.explanation if self.wants_explanation and self.explanation.form else None,
+        )
+
+    def _is_quoted(self, citations: Sequence[Citation]) -> bool:
+        """Whether a citation on screen holds the short answer."""
+        shown = citations or ((self.headline,) if self.headline else ())
+        return bool(self.short) and any(str(self.short) in citation.quote for citation in shown)
+
+    def finished(self) -> Answer:
+        """The answer as it stays."""
+        last = self.snapshot("done")
+        text = NOT_FOUND if self.state == "not_found" else last.text
+        return replace(last, text=text, complete=True)
+
+    def not_found(self) -> Answer:
+        """The answer when the documents hold none, with the closest passages."""
+        self.passages = self.passages[:CLOSEST_PASSAGES]
+        return self.finished()
+
+    def reply(self, text: str) -> Answer:
+        """The answer when it comes from the library's list and from no document."""
+        self.state = "answered"
+        return replace(self.finished(), text=text, model="none")
+
+
+def notes_on(retrieved: Retrieved) -> list[str]:
+    """What the person should know about the answer before reading it."""
+    if retrieved.conflicts:
+        return ["Your documents disagree: each value is shown with its document and date."]
+    if items := retrieved.list_items:
+        documents = len({sentence.hit.document_id for sentence in items})
+        return [
+            f"Every passage was looked at; the best {len(items)} sentences, from {documents} "
+            f"document{'s' * (documents != 1)}, are quoted. There may be more."
+        ]
+    return []
+
+
+def _wordings(variants: Sequence[QueryVariant]) -> tuple[str, ...]:
+    """The wordings that a question was searched for in, without those for one speaker."""
+    return tuple(variant.text for variant in variants if not variant.speaker)
