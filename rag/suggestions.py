@@ -12,19 +12,28 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Protocol
 
 from index.types import Passage
 from rag.query.text_features import content_stems, names, numbers
 from rag.query.word_lists import MONTH_NAMES, NUMBER_WORDS, REFERRING_WORDS, any_of
-from rag.types import Answer
+from rag.types import Answer, Citation, PassageRead
 
-_TRIED = 4
-"""Candidates asked per document before the next one has its turn."""
-_LOOKED_AT = 30
-"""Documents looked into, evenly spread, however many there are."""
-_SHORTEST, _LONGEST = 4, 13
-"""Words of a question."""
+
+@dataclass(frozen=True, slots=True)
+class SuggestionLimits:
+    """How much is tried, and how long a question may be."""
+
+    candidates: int = 4
+    """Asked per document, or per question wanted, before it is given up."""
+    documents: int = 30
+    """Looked into, evenly spread, however many there are."""
+    fewest_words: int = 4
+    """Of a question; one fewer of "What is …?"."""
+    most_words: int = 13
+    """Of a question."""
+
+
+LIMITS = SuggestionLimits()
 
 _NAME = r"(?:[Tt]he )?[A-Z][\w’'-]*(?: (?:of|for|on|and|the|in|[A-Z0-9][\w’'-]*)){0,6}"
 _YEAR = rf"\b(?:{any_of(MONTH_NAMES)})\b|\b(?:1[5-9]|20)\d\d\b"
@@ -67,13 +76,6 @@ _SPAN_OF_TIME = re.compile(r"(?:days|weeks|months|years|hours|minutes)\b")
 _CUT = re.compile(r"[,;:(–—]| - | but | which | who | while | because | after which ")
 
 
-class Shelf(Protocol):
-    """What is asked of a library; `index.Library` is one."""
-
-    def passages(self, document_id: str, /) -> Sequence[Passage]:
-        """A document's passages in order."""
-
-
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A question and the sentence that should answer it."""
@@ -86,10 +88,13 @@ class Candidate:
 
 
 Ask = Callable[[str], Answer]
+"""Answers a question with quotes only."""
+PassagesOf = Callable[[str], Sequence[Passage]]
+"""A document's passages in order, by its id: `Library.passages`."""
 
 
 def opening(
-    shelf: Shelf,
+    passages_of: PassagesOf,
     ask: Ask,
     document_ids: Sequence[str],
     *,
@@ -99,48 +104,50 @@ def opening(
     """Questions to begin with, each from another document, all answerable.
 
     Args:
-        shelf: where the documents are.
+        passages_of: where the documents are.
         ask: answers with quotes only.
-        document_ids: all documents; at most `_LOOKED_AT` of them are looked into.
+        document_ids: all documents; at most `SuggestionLimits.documents` are looked into.
         wanted: how many at most.
-        stop: asked before each question; when it says True, what was found so far is returned.
+        stop: asked before each question; when it says True, the questions so far are returned.
     """
-    step = max(1, len(document_ids) // _LOOKED_AT)
-    found: list[str] = []
+    step = max(1, len(document_ids) // LIMITS.documents)
+    questions: list[str] = []
     for document_id in document_ids[::step]:
-        if len(found) == wanted:
+        if len(questions) == wanted:
             break
         # with nothing said before, a question must name what it is about
         candidates = (
             one
-            for one in candidates_in(document_id, shelf.passages(document_id))
+            for one in candidates_in(document_id, passages_of(document_id))
             if names(one.question) | numbers(one.question)
         )
-        found += islice(_answerable(islice(candidates, _TRIED), ask, stop), 1)
-    return tuple(found)
+        tried = islice(candidates, LIMITS.candidates)
+        questions += islice(_answerable(tried, ask, stop), 1)
+    return tuple(questions)
 
 
-def following(shelf: Shelf, ask: Ask, answer: Answer, *, wanted: int = 3) -> tuple[str, ...]:
+def following(
+    passages_of: PassagesOf, ask: Ask, answer: Answer, *, wanted: int = 3
+) -> tuple[str, ...]:
     """Questions that may come next, answered by sentences that are not cited yet.
 
     From the cited documents first, then from the others that were read; among those of one document
     the ones that share words with the question and its answer, then the ones nearby.
     """
-    told = {(c.document_id, c.start) for c in answer.citations}
+    quoted = {(c.document_id, c.start) for c in answer.citations}
     talk = set(content_stems(f"{answer.question} {answer.text}"))
     asked = set(content_stems(answer.question))
     near: dict[str, int] = {}
-    for cited_there in answer.citations:
-        near.setdefault(cited_there.document_id, cited_there.paragraph)
-    for read_there in answer.passages:
-        near.setdefault(read_there.document_id, read_there.paragraph)
+    seen: list[Citation | PassageRead] = [*answer.citations, *answer.passages]
+    for place in seen:
+        near.setdefault(place.document_id, place.paragraph)
     cited = {c.document_id for c in answer.citations}
     ranked = sorted(
         (
             one
-            for document_id in islice(near, _LOOKED_AT)
-            for one in candidates_in(document_id, shelf.passages(document_id))
-            if (document_id, one.start) not in told
+            for document_id in islice(near, LIMITS.documents)
+            for one in candidates_in(document_id, passages_of(document_id))
+            if (document_id, one.start) not in quoted
             and set(content_stems(one.question)) - asked
             and (document_id in cited or names(one.question) | numbers(one.question))
         ),
@@ -150,7 +157,7 @@ def following(shelf: Shelf, ask: Ask, answer: Answer, *, wanted: int = 3) -> tup
             abs(one.paragraph - near[one.document_id]),
         ),
     )
-    candidates = islice(ranked, wanted * _TRIED)
+    candidates = islice(ranked, wanted * LIMITS.candidates)
     return tuple(islice(_answerable(candidates, ask, lambda: False), wanted))
 
 
@@ -192,7 +199,7 @@ def question_from(sentence: str) -> tuple[int, str] | None:
     words = question.split()
     if _LEANS.search(question) or _HANGING.search(question):
         return None
-    if not _SHORTEST - (rank == 3) <= len(words) <= _LONGEST:
+    if not LIMITS.fewest_words - (rank == 3) <= len(words) <= LIMITS.most_words:
         return None
     return rank, question
 

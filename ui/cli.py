@@ -488,16 +488,17 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Score the answers to a file of questions."""
-    from rag.evaluation import run
+    from rag import evaluation
+    from ui.report_table import report_lines
 
     session = _session(ctx, store, as_json)
-    questions = run.load_questions(file)
-    earlier = run.load_report(against) if against else None
+    questions = evaluation.load_questions(file)
+    earlier = evaluation.load_report(against) if against else None
     with session.library(filled=True) as library, progress_bar(open_console(stderr=True)) as draw:
         assistant = None
         if not retrieval_only:
             assistant = session.parts.make_assistant(library, _settings(session, model), no_model)
-        report = run.evaluate(
+        report = evaluation.evaluate(
             library,
             assistant,
             questions,
@@ -506,11 +507,11 @@ def evaluate(
             retrieval_only=retrieval_only,
             progress=draw and (lambda done, total: draw(Progress("asking", done, total))),
         )
-    comparison = run.compare(report, earlier) if earlier else None
+    comparison = evaluation.compare(report, earlier) if earlier else None
     if session.json:
         _print_json(report.to_dict() | (comparison.to_dict() if comparison else {}))
     else:
-        print(harmless("\n".join(run.report_lines(report, comparison))))
+        print(harmless("\n".join(report_lines(report, comparison))))
 
 
 @app.command()

@@ -1,11 +1,4 @@
-"""How well a library and an assistant answer a file of questions, beside two simple references.
-
-    questions = load_questions("questions.jsonl")
-    report = evaluate(library, Assistant(library), questions, limit=200, far=50)
-    for line in report_lines(report): print(line)
-
-The shape of a question file is said in `rag.evaluation.questions`, what the scores mean in `rag.evaluation.metrics`.
-"""
+"""Asking the questions and scoring what comes back; see `rag.evaluation`."""
 
 from __future__ import annotations
 
@@ -15,30 +8,18 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Literal
 
+from index import Library
 from index.errors import InputError
 from index.splitting import paragraphs
-from index.types import Document, DocumentRecord, Hit
+from index.types import Hit
+from rag.assistant import Assistant
 from rag.evaluation import metrics
 from rag.evaluation.metrics import Place
-from rag.evaluation.questions import Question, load_questions
-from rag.evaluation.report import (
-    Comparison,
-    Difference,
-    Report,
-    Row,
-    compare,
-    load_report,
-    summarise,
-)
+from rag.evaluation.questions import Question
+from rag.evaluation.report import Report, Row, summarise
 from rag.types import Answer, Explanation
-from ui.report_table import report_lines
-
-__all__ = [
-    "Answering", "Comparison", "Difference", "Question", "Report", "Row", "Searchable",
-    "compare", "evaluate", "load_questions", "load_report", "report_lines", "summarise",
-]  # fmt: skip
 
 RETRIEVED = 10
 """How many passages are asked of every search; rankings are scored down to here."""
@@ -48,36 +29,12 @@ CHARACTERS_OF = 5
 Unit = Literal["paragraph", "document", "characters"]
 
 
-class Searchable(Protocol):
-    """What is asked of a library; `index.Library` is one."""
-
-    def search(
-        self, query: str, /, k: int = 10, *, documents: Collection[str] | None = None
-    ) -> list[Hit]:
-        """The best `k` passages, best first, of the named documents only when they are named."""
-
-    def documents(self) -> Sequence[DocumentRecord]:
-        """Every document."""
-
-    def document(self, document_id: str, /) -> Document:
-        """The document with its text."""
-
-
-class Answering(Protocol):
-    """What is asked of an assistant; `rag.Assistant` is one."""
-
-    def answer(
-        self, question: str, /, *, documents: Collection[str] | None = None, explain: bool = False
-    ) -> Answer:
-        """The finished answer, from the named documents only when they are named."""
-
-
 # --- asking ----------------------------------------------------------------------------------
 
 
 def evaluate(
-    library: Searchable,
-    assistant: Answering | None,
+    library: Library,
+    assistant: Assistant | None,
     questions: Sequence[Question],
     *,
     limit: int | None = None,
@@ -139,7 +96,7 @@ def evaluate(
 class _Articles:
     """The library's texts, read once: to check quotes, to weigh words and for the reference."""
 
-    def __init__(self, library: Searchable) -> None:
+    def __init__(self, library: Library) -> None:
         documents = [library.document(record.id) for record in library.documents()]
         self.texts = {document.id: document.text for document in documents}
         self.paragraphs = [
@@ -249,7 +206,7 @@ def _unit(question: Question, several: bool) -> Unit:
 
 
 def _search(
-    library: Searchable,
+    library: Library,
     articles: _Articles,
     question: Question,
     documents: frozenset[str] | None,
@@ -304,7 +261,7 @@ def _ranking(
 
 
 def _answer(
-    assistant: Answering,
+    assistant: Assistant,
     articles: _Articles,
     question: Question,
     documents: frozenset[str] | None,

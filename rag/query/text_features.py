@@ -25,8 +25,8 @@ _NEGATION = re.compile(
     r"|refused?|denie[sd]|den(?:y|ying))\b|n[’']t\b",
     re.IGNORECASE,
 )
-# Six passages of SQuAD or MultiHop-RAG hold .24 to .50 of such words, one of XQuAD-de .12 at most.
-_ENGLISH = 0.18
+_ENGLISH_SHARE = 0.18
+"""Share of the words of an English text that only join others, at least."""
 _SMALL_NUMBERS = {
     word: str(value)
     for word, value in NUMBER_WORDS.items()
@@ -126,7 +126,7 @@ def names(text: str) -> frozenset[str]:
     The first word counts when it is capitalised inside as well (`UNESCO`, `McDonald`), or when it
     is no everyday word.
     """
-    found = set()
+    lower = set()
     for match in _TOKEN.finditer(text):
         token = match.group()
         if not _NAME.fullmatch(token):
@@ -136,8 +136,8 @@ def names(text: str) -> frozenset[str]:
         if first and (token[1:].islower() or len(token) == 1):
             continue
         if len(plain) > 1 and plain not in STOP_WORDS:
-            found.add(plain)
-    return frozenset(found)
+            lower.add(plain)
+    return frozenset(lower)
 
 
 def dates(text: str) -> frozenset[str]:
@@ -152,8 +152,8 @@ def years(text: str) -> frozenset[str]:
 
 def in_english(text: str) -> bool:
     """Whether a text of some length is English: every third word of English only joins others."""
-    found = words(text)
-    return sum(word in STOP_WORDS for word in found) >= _ENGLISH * len(found)
+    every = words(text)
+    return sum(word in STOP_WORDS for word in every) >= _ENGLISH_SHARE * len(every)
 
 
 def negations(text: str) -> int:

@@ -1,4 +1,4 @@
-"""What the network learns from: questions with passages that answer them, or that do not.
+"""What is learnt from: questions with passages that answer them, or that do not.
 
 Articles are divided once, by name: every fourth is held out and only measured on; of the others a
 few are kept for tuning (what is fitted on top of the network); the rest is learnt. A passage is
@@ -26,7 +26,7 @@ _HELD_OUT_EVERY, _TUNING_EVERY, _TUNING_FIRST = 4, 7, 3
 _NEAREST = 8
 # Shares of the questions that are asked as people type, of a passage that does not answer (of the
 # answerable and of the others), and about another name or number of the article.
-_NOISY, _ELSEWHERE, _ELSEWHERE_NEAR, _SWAPPED = 0.2, 0.6, 0.15, 0.3
+_PERTURBED, _ELSEWHERE, _ELSEWHERE_NEAR, _SWAPPED = 0.2, 0.6, 0.15, 0.3
 _NAME = re.compile(
     r"(?<=[a-z,'’] )(?:[A-Z][\w'’.-]*[\w])(?: (?:of |the )?[A-Z][\w'’.-]*\w)*"
     r"|\b\d[\d,.]*\d\b|\b\d\b"
@@ -35,7 +35,7 @@ _NAME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class TrainingPassage:
-    """A passage as lessons use it."""
+    """A passage as examples use it."""
 
     document: str
     title: str
@@ -61,7 +61,8 @@ class Example:
     """A question, a passage, and where in it the answers stand; nowhere when it does not answer."""
 
     question: str
-    page: int
+    passage: int
+    """By its number in the dataset."""
     answers: tuple[Span, ...]
 
 
@@ -69,55 +70,69 @@ class Example:
 class Dataset:
     """Everything there is to learn and to measure on."""
 
-    pages: tuple[TrainingPassage, ...]
+    passages: tuple[TrainingPassage, ...]
     parts: dict[str, tuple[str, ...]]
-    """Articles that are `learnt`, kept for `tuning`, and `held` out."""
-    asked: dict[str, tuple[LabelledQuestion, ...]]
-    """Questions by part."""
+    """Articles that are `learnt` (training), kept for `tuning` (validation), and `held` out."""
+    questions: dict[str, tuple[LabelledQuestion, ...]]
+    """By part."""
 
 
 def split(articles: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """The articles by part, from their sorted names."""
     held = articles[::_HELD_OUT_EVERY]
-    rest = [one for one in articles if one not in held]
+    rest = [article for article in articles if article not in held]
     tuning = rest[_TUNING_FIRST::_TUNING_EVERY]
-    learnt = tuple(one for one in rest if one not in tuning)
+    learnt = tuple(article for article in rest if article not in tuning)
     return {"learnt": learnt, "tuning": tuple(tuning), "held": tuple(held)}
+
+
+def article_of(question: Question) -> str:
+    """The article that a question was written about."""
+    place = question.gold[0] if question.gold else question.paragraph
+    assert place is not None
+    return place.document
+
+
+def holds_gold(question: Question, document_id: str, start: int, end: int) -> bool:
+    """Whether a part of a document holds a whole gold span of a question."""
+    return any(
+        span.document == document_id and start <= span.start and span.end <= end
+        for span in question.gold
+    )
 
 
 def load_dataset(library: Library, data: Path) -> Dataset:
     """The questions of a data folder with passages of a library that holds its documents."""
-    parts = split(sorted(one.id for one in library.documents()))
+    parts = split(sorted(record.id for record in library.documents()))
     part_of = {article: part for part, articles in parts.items() for article in articles}
-    titles = {one.id: one.title for one in library.documents()}
+    titles = {record.id: record.title for record in library.documents()}
     placed = [(a, p) for a in sorted(part_of) for p in library.passages(a)]
-    pages = tuple(_page(article, titles[article], p) for article, p in placed)
-    made = library.encoder.encode([Embeddable("", page.text, page.sentences) for page in pages])
+    passages = tuple(_training_passage(article, titles[article], p) for article, p in placed)
+    made = library.encoder.encode([Embeddable("", one.text, one.sentences) for one in passages])
     vectors = np.stack([one.passage for one in made])
     numbers = {
-        part: np.array([i for i, page in enumerate(pages) if page.document in articles])
+        part: np.array([i for i, one in enumerate(passages) if one.document in articles])
         for part, articles in parts.items()
     }
-    asked: dict[str, list[LabelledQuestion]] = {part: [] for part in parts}
+    labelled: dict[str, list[LabelledQuestion]] = {part: [] for part in parts}
     for question in load_questions(data / "questions.jsonl"):
-        place = question.gold[0] if question.gold else question.paragraph
-        assert place is not None
-        part = part_of[place.document]
+        article = article_of(question)
+        part = part_of[article]
         likeness = vectors[numbers[part]] @ library.encoder.encode_query(question.question).vector
         nearest = numbers[part][np.argsort(-likeness)[:_NEAREST]]
-        asked[part].append(_asked(question, place.document, placed, [int(i) for i in nearest]))
-    return Dataset(pages, parts, {part: tuple(some) for part, some in asked.items()})
+        labelled[part].append(_labelled(question, article, placed, [int(i) for i in nearest]))
+    return Dataset(passages, parts, {part: tuple(some) for part, some in labelled.items()})
 
 
-def _page(article: str, title: str, passage: Passage) -> TrainingPassage:
+def _training_passage(article: str, title: str, passage: Passage) -> TrainingPassage:
     spans = (Span(s.start - passage.start, s.end - passage.start) for s in passage.sentences)
     return TrainingPassage(article, title, passage.text, tuple(spans))
 
 
-def _asked(
+def _labelled(
     question: Question, article: str, placed: Sequence[tuple[str, Passage]], nearest: Sequence[int]
 ) -> LabelledQuestion:
-    """Where a question is answered, and where near by it is not."""
+    """A question with where it is answered, and where near by it is not."""
     own = []
     for i, (document, passage) in enumerate(placed):
         at = question.paragraph
@@ -130,35 +145,37 @@ def _asked(
             own.append((i, inside))
     own_numbers = {i for i, _ in own}
     if question.answerable:
-        own = [one for one in own if one[1]]
+        own = [(i, answers) for i, answers in own if answers]
     return LabelledQuestion(
         question, article, tuple(own), tuple(i for i in nearest if i not in own_numbers)
     )
 
 
-def epoch(course: Dataset, number: int) -> list[Example]:
-    """The lessons of one time through the questions, in random order; another for each number."""
+def epoch(dataset: Dataset, number: int) -> list[Example]:
+    """The examples of one time through the questions, shuffled; others for each number."""
     rng = random.Random(FIRST_EPOCH + number)
-    found: list[Example] = []
-    for one in course.asked["learnt"]:
-        found += _lessons(one, course, rng)
-    rng.shuffle(found)
-    return found
+    examples: list[Example] = []
+    for labelled in dataset.questions["learnt"]:
+        examples += _examples(labelled, dataset, rng)
+    rng.shuffle(examples)
+    return examples
 
 
-def _lessons(one: LabelledQuestion, course: Dataset, rng: random.Random) -> Iterator[Example]:
-    text, answerable = one.question.question, one.question.answerable
-    typed = perturb(text, rng.randrange(4)) if rng.random() < _NOISY else text
-    if one.own:
-        page, answers = one.own[0]
-        yield Example(typed, page, answers)
+def _examples(
+    labelled: LabelledQuestion, dataset: Dataset, rng: random.Random
+) -> Iterator[Example]:
+    text, answerable = labelled.question.question, labelled.question.answerable
+    typed = perturb(text, rng.randrange(4)) if rng.random() < _PERTURBED else text
+    if labelled.own:
+        passage, answers = labelled.own[0]
+        yield Example(typed, passage, answers)
         if answerable and rng.random() < _SWAPPED:
-            other = swapped(text, one.article, page, course, rng)
+            other = swapped(text, labelled.article, passage, dataset, rng)
             if other is not None:
-                yield Example(other, page, ())
-    if one.other and rng.random() < (_ELSEWHERE if answerable else _ELSEWHERE_NEAR):
+                yield Example(other, passage, ())
+    if labelled.other and rng.random() < (_ELSEWHERE if answerable else _ELSEWHERE_NEAR):
         nearest = rng.random() < 0.5
-        yield Example(typed, one.other[0] if nearest else rng.choice(one.other[:5]), ())
+        yield Example(typed, labelled.other[0] if nearest else rng.choice(labelled.other[:5]), ())
 
 
 def perturb(question: str, how: int) -> str:
@@ -171,29 +188,29 @@ def perturb(question: str, how: int) -> str:
 
 
 def swapped(
-    question: str, article: str, page: int, course: Dataset, rng: random.Random
+    question: str, article: str, passage: int, dataset: Dataset, rng: random.Random
 ) -> str | None:
     """The question about another name or number of the article, which the passage does not hold.
 
     None when it names nothing that the passage holds.
     """
-    text = course.pages[page].text
-    found = [match for match in _NAME.finditer(question) if match[0] in text]
-    if not found:
+    text = dataset.passages[passage].text
+    named = [match for match in _NAME.finditer(question) if match[0] in text]
+    if not named:
         return None
-    match = rng.choice(found)
+    match = rng.choice(named)
     pool = [
-        one
-        for one in _told(article, course, match[0][0].isdigit())
-        if one not in text and (not match[0].isdigit() or len(one) == len(match[0]))
+        name
+        for name in _names_in(article, dataset, match[0][0].isdigit())
+        if name not in text and (not match[0].isdigit() or len(name) == len(match[0]))
     ]
     if not pool:
         return None
     return question[: match.start()] + rng.choice(pool) + question[match.end() :]
 
 
-def _told(article: str, course: Dataset, number: bool) -> list[str]:
+def _names_in(article: str, dataset: Dataset, number: bool) -> list[str]:
     """The names, or the numbers, of an article."""
-    texts = (page.text for page in course.pages if page.document == article)
-    found = {match[0] for text in texts for match in _NAME.finditer(text)}
-    return sorted(one for one in found if one[0].isdigit() == number)
+    texts = (passage.text for passage in dataset.passages if passage.document == article)
+    named = {match[0] for text in texts for match in _NAME.finditer(text)}
+    return sorted(name for name in named if name[0].isdigit() == number)

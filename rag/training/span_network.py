@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sys
 import tempfile
 import time
 import warnings
@@ -21,15 +20,17 @@ from torch.nn import functional
 from index.embedding.encoder import Encoder
 from index.system.offline import no_telemetry
 from rag.reader.span_inputs import Pair, pair
-from rag.reader.span_reader import TokenLogits
 from rag.training.dataset import FIRST_EPOCH, SEED, Dataset, Example, epoch
+from rag.training.progress import report
 
 BATCH = 16
 RATE, WARM_UP, DECAY, CLIP = 1.5e-4, 0.06, 0.01, 1.0
 _MASKED, _MASK = 0.04, 103  # share of word pieces that are hidden, and BERT's [MASK]
 _LAST_SPECIAL = 103
-_SORTED_TOGETHER = 32  # batches whose lessons are put in order of length, so that little is padding
-_SAVED_EVERY, _TOLD_EVERY = 250, 50
+_SORTED_TOGETHER = (
+    32  # batches whose examples are put in order of length, so that little is padding
+)
+_SAVED_EVERY, _REPORTED_EVERY = 250, 50
 _FAR_AWAY = -1e4
 CHECKPOINT, _OPTIMIZER = "checkpoint.safetensors", "optimizer."
 _OPSET = 18
@@ -38,7 +39,7 @@ _HEADS = ("span", "support", "ans")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A lesson as the network reads it."""
+    """An example as the network reads it."""
 
     pair: Pair
     answers: tuple[tuple[int, int], ...]
@@ -65,7 +66,7 @@ class Network(nn.Module):
             nn.init.zeros_(head.bias)
 
     def forward(self, ids: Tensor, second: Tensor, mask: Tensor) -> Tensor:
-        """Marks of pairs, shape (n, longest, 4); see `rag.reader.span_reader.Marks`."""
+        """Marks of pairs, shape (n, longest, 4); see `rag.reader.span_reader.TokenLogits`."""
         read = self.bert(input_ids=ids, token_type_ids=second, attention_mask=mask)
         return self.headed(read.last_hidden_state)
 
@@ -97,24 +98,24 @@ class Batch:
     """Which rows are answered, shape (n,)."""
 
 
-def row(lesson: Example, course: Dataset, encoder: Encoder) -> Row:
-    """A lesson's word pieces."""
-    page = course.pages[lesson.page]
-    made = pair(encoder, lesson.question, page.title, page.text, page.sentences)
+def row(example: Example, dataset: Dataset, encoder: Encoder) -> Row:
+    """An example's word pieces."""
+    passage = dataset.passages[example.passage]
+    made = pair(encoder, example.question, passage.title, passage.text, passage.sentences)
     answers = []
-    for one in lesson.answers:
-        inside = [i for i, s in enumerate(made.spans) if s.end > one.start and s.start < one.end]
+    for span in example.answers:
+        inside = [i for i, s in enumerate(made.spans) if s.end > span.start and s.start < span.end]
         if inside:
             answers.append((inside[0] + made.first, inside[-1] + made.first))
     return Row(made, tuple(answers))
 
 
-def batches(course: Dataset, number: int, encoder: Encoder) -> Iterator[list[Row]]:
+def batches(dataset: Dataset, number: int, encoder: Encoder) -> Iterator[list[Row]]:
     """One time through the questions."""
-    lessons, rng = epoch(course, number), random.Random(FIRST_EPOCH + number + 1)
+    examples, rng = epoch(dataset, number), random.Random(FIRST_EPOCH + number + 1)
     together = BATCH * _SORTED_TOGETHER
-    for at in range(0, len(lessons), together):
-        rows = [row(one, course, encoder) for one in lessons[at : at + together]]
+    for at in range(0, len(examples), together):
+        rows = [row(example, dataset, encoder) for example in examples[at : at + together]]
         rows.sort(key=lambda one: len(one.pair.ids))
         some = [rows[k : k + BATCH] for k in range(0, len(rows), BATCH)]
         rng.shuffle(some)
@@ -170,7 +171,7 @@ def _any(likely: Tensor, right: Tensor) -> Tensor:
 
 
 def train(
-    course: Dataset,
+    dataset: Dataset,
     encoder: Encoder,
     bert: Any,
     steps: int,
@@ -182,7 +183,7 @@ def train(
     """A trained network; goes on from the checkpoint in `folder` when there is one.
 
     Args:
-        course: what to learn.
+        dataset: what to learn.
         encoder: whose word pieces it is read in.
         bert: the encoder's network, which is trained further.
         steps: batches in all; the rate rises for a while, then falls to nothing at the last.
@@ -195,8 +196,8 @@ def train(
     network = Network(bert).train()
     optimizer = _optimizer(network)
     done = _resumed(network, optimizer, folder)
-    tell = _Teller(steps, done)
-    for at, rows in enumerate(_stream(course, encoder, steps)):
+    progress = _LossCurve(steps, done)
+    for at, rows in enumerate(_stream(dataset, encoder, steps)):
         if at < done:
             continue
         for group in optimizer.param_groups:
@@ -210,16 +211,16 @@ def train(
         nn.utils.clip_grad_norm_(network.parameters(), CLIP)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        tell.step(place.item(), support.item(), answers.item())
+        progress.step(place.item(), support.item(), answers.item())
         if (at + 1) % save_every == 0:
             _save(network, optimizer, at + 1, folder)
     return network.eval()
 
 
-def _stream(course: Dataset, encoder: Encoder, steps: int) -> Iterator[list[Row]]:
+def _stream(dataset: Dataset, encoder: Encoder, steps: int) -> Iterator[list[Row]]:
     number = 0
     while True:
-        for rows in batches(course, number, encoder):
+        for rows in batches(dataset, number, encoder):
             if steps == 0:
                 return
             steps -= 1
@@ -267,7 +268,7 @@ def _save(network: Network, optimizer: torch.optim.Optimizer, done: int, folder:
     trial.replace(folder / CHECKPOINT)
 
 
-class _Teller:
+class _LossCurve:
     """The learning curve, a line now and then."""
 
     def __init__(self, steps: int, done: int) -> None:
@@ -278,15 +279,13 @@ class _Teller:
     def step(self, *parts: float) -> None:
         self._sums += parts
         self._done += 1
-        if self._done % _TOLD_EVERY == 0:
-            place, support, answers = self._sums / _TOLD_EVERY
+        if self._done % _REPORTED_EVERY == 0:
+            place, support, answers = self._sums / _REPORTED_EVERY
             spent = time.monotonic() - self._began
             left = spent / (self._done - self._first) * (self._steps - self._done)
-            print(  # noqa: T201
+            report(
                 f"{self._done}/{self._steps} places {place:.3f} support {support:.3f} "
-                f"answers {answers:.3f}, {left / 60:.0f} min left",
-                file=sys.stderr,
-                flush=True,
+                f"answers {answers:.3f}, {left / 60:.0f} min left"
             )
             self._sums[:] = 0
 
@@ -347,22 +346,3 @@ def export(network: Network, file: Path) -> None:
             reduce_range=True,
             weight_type=QuantType.QInt8,
         )
-
-
-class Trained:
-    """A network in torch, reading pairs as the exported one does."""
-
-    def __init__(self, network: Network) -> None:
-        """Read with this network."""
-        self._network = network.eval()
-
-    def marks(self, pairs: Sequence[Pair]) -> list[TokenLogits]:
-        """What is seen in each pair."""
-        found = []
-        for one in pairs:
-            second = torch.arange(len(one.ids)) >= one.asked
-            ids = torch.tensor([one.ids])
-            with torch.inference_mode():
-                made = self._network(ids, second[None].long(), torch.ones_like(ids))
-            found.append(made[0].numpy())
-        return found

@@ -13,8 +13,7 @@ from pathlib import Path
 from statistics import mean
 
 from index import Library
-from rag.evaluation.questions import Question
-from rag.evaluation.run import load_questions
+from rag.evaluation import Question, load_questions
 from rag.grounding import evidence
 from rag.llm import prompt
 from rag.llm.client import LlamaClient

@@ -28,7 +28,7 @@ from threading import Barrier
 import numpy as np
 
 import seeds
-from rag.evaluation.questions import load_questions
+from rag.evaluation import load_questions
 from tests.support.visitors import Visitor
 
 CROWDS = ((1, 10), (8, 3), (32, 2), (48, 1))

@@ -1,9 +1,11 @@
-"""How far each path is from the metal: `make bench`, or python -m tests.benchmarks.bench_speed [--rows …].
+"""How far each path is from the metal: `make bench`.
+
+    python -m tests.benchmarks.bench_speed [--rows …]
 
 Every figure is a ratio to a raw baseline measured in the same run, question by question or in turn,
 so that a busy machine slows both. Each row runs in a process of its own. Libraries of 10 and 100
-thousand passages are synthetic (`tests.benchmarks.bench_library`); the encoder, the questions' way through it,
-the model, prompts and articles are real.
+thousand passages are synthetic (`tests.benchmarks.bench_library`); the encoder, the questions' way
+through it, the model, prompts and articles are real.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ import seeds
 from index import Library
 from index.embedding.encoder import Embeddable, SentenceTransformerEncoder, default_folder
 from index.types import Span
-from rag.evaluation.questions import load_questions
+from rag.evaluation import load_questions
 from tests.benchmarks.bench_library import fill, memory_mb, synthetic, timed
 
 _QUESTIONS = 40
@@ -295,8 +297,9 @@ def growth(folder: Path, size: int) -> _Row:
         place = library_of(folder, count)
         made = json.loads((folder / f"{count}.json").read_text())
         told = subprocess.run(
-            [sys.executable, "-m", "tests.benchmarks.bench_speed", "--row", "opening", "--size", str(count),
-             "--folder", str(folder)], check=True, stdout=subprocess.PIPE, text=True,
+            [sys.executable, "-m", "tests.benchmarks.bench_speed", "--row", "opening",
+             "--size", str(count), "--folder", str(folder)],
+            check=True, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         disk = sum(one.stat().st_size for one in place.iterdir())
         found[count] = {

@@ -13,7 +13,7 @@ from index.embedding.encoder import Embeddable, SentenceTransformerEncoder, defa
 from index.embedding.torch_backend import TorchNetwork
 from index.types import Span
 from rag import Assistant
-from rag.evaluation.run import evaluate, load_questions
+from rag.evaluation import evaluate, load_questions
 from rag.snapshots import NOT_FOUND
 from rag.types import Answer
 

@@ -75,7 +75,7 @@ def test_questions_are_made_from_sentences(sentence: str, question: str | None) 
 
 def test_the_first_questions_come_from_different_documents_and_are_answerable() -> None:
     ask = Ask(ARTICLES)
-    found = suggestions.opening(Shelf(ARTICLES), ask, list(ARTICLES))
+    found = suggestions.opening(Shelf(ARTICLES).passages, ask, list(ARTICLES))
     assert found == (
         "Who chaired the Leadership Panel in Kyoto?",
         "When was the Global Digital Compact adopted?",
@@ -85,18 +85,20 @@ def test_the_first_questions_come_from_different_documents_and_are_answerable() 
 
 def test_what_cannot_be_answered_is_not_suggested() -> None:
     ask = Ask(ARTICLES, refused=("Who chaired the Leadership Panel in Kyoto?",))
-    found = suggestions.opening(Shelf(ARTICLES), ask, ["panel.txt"])
+    found = suggestions.opening(Shelf(ARTICLES).passages, ask, ["panel.txt"])
     assert found == ("Who welcomed the new Kyoto Declaration of 2023?",)
 
 
 def test_an_interrupted_search_asks_nothing_more() -> None:
     ask = Ask(ARTICLES)
-    assert suggestions.opening(Shelf(ARTICLES), ask, list(ARTICLES), stop=lambda: True) == ()
+    assert (
+        suggestions.opening(Shelf(ARTICLES).passages, ask, list(ARTICLES), stop=lambda: True) == ()
+    )
     assert ask.asked == []
 
 
 def test_follow_ups_lead_on_and_never_back() -> None:
     ask = Ask(ARTICLES)
     answer = ask("Who chaired the Leadership Panel in Kyoto?")
-    found = suggestions.following(Shelf(ARTICLES), ask, answer)
+    found = suggestions.following(Shelf(ARTICLES).passages, ask, answer)
     assert found == ("Who welcomed the new Kyoto Declaration of 2023?",)

@@ -83,7 +83,7 @@ class Suggester:
         if self._ask is None:
             return ()
         try:
-            found = suggestions.following(self._library, self._ask, answer)
+            found = suggestions.following(self._library.passages, self._ask, answer)
         except PilcrowError:  # a document that has gone meanwhile
             found = ()
         fresh = dict.fromkeys(q for q in (*found, *self.opening()) if q not in asked)
@@ -93,7 +93,9 @@ class Suggester:
         assert self._ask is not None
         try:
             ids = [record.id for record in self._library.documents()]
-            found = suggestions.opening(self._library, self._ask, ids, stop=self._gives_way)
+            found = suggestions.opening(
+                self._library.passages, self._ask, ids, stop=self._gives_way
+            )
         except PilcrowError as error:
             log.info("no suggestions: %s", error)
             found = ()

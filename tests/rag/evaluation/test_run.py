@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import seeds
+from index import Library
 from index.errors import InputError
 from index.types import Document, DocumentRecord, Hit, ScoredSentence
-from rag.evaluation.metrics import Place
-from rag.evaluation.run import (
+from rag import Assistant
+from rag.evaluation import (
     Question,
     Report,
     Row,
@@ -26,10 +27,12 @@ from rag.evaluation.run import (
     evaluate,
     load_questions,
     load_report,
-    report_lines,
     summarise,
 )
+from rag.evaluation.metrics import Place
+from rag.query.follow_ups import History
 from rag.types import Answer, CheckedDraft, Citation, Explanation, ShownSentence, Statement
+from ui.report_table import report_lines
 
 RIVER = (
     "The Sel is a river in the north. It is 310 kilometres long.\n\n"
@@ -44,14 +47,19 @@ def words(text: str) -> set[str]:
 
 
 @dataclass
-class SmallLibrary:
+class SmallLibrary(Library):
     """Paragraphs ranked by how many of the question's words they share, sentences likewise."""
 
     texts: dict[str, str]
     asked: list[tuple[str, int, Collection[str] | None]] = field(default_factory=list)
 
     def search(
-        self, query: str, k: int = 10, *, documents: Collection[str] | None = None
+        self,
+        query: str,
+        k: int = 10,
+        *,
+        documents: Collection[str] | None = None,
+        dates: tuple[str, str] | None = None,
     ) -> list[Hit]:
         self.asked.append((query, k, documents))
         hits = [
@@ -108,31 +116,27 @@ class SmallLibrary:
 
 
 @dataclass
-class QuotingAssistant:
+class QuotingAssistant(Assistant):
     """Quotes the best sentence of the first hit; refuses below a share of shared words."""
 
     library: SmallLibrary
     enough: float = 0.4
 
-    def answer(
-        self, question: str, *, documents: Collection[str] | None = None, explain: bool = False
-    ) -> Answer:
-        hits = self.library.search(question, 5, documents=documents)
+    def answer(self, question: str, history: History = (), **options: Any) -> Answer:
+        hits = self.library.search(question, 5, documents=options["documents"])
         if not hits or hits[0].score < self.enough:
             return Answer(question, "not_found", "Not in your documents.", complete=True)
         best = max(hits[0].sentences, key=lambda sentence: sentence.score)
         return quoting(question, hits[0].document_id, best.start, best.text)
 
 
-class FixedAssistant:
+class FixedAssistant(Assistant):
     """Gives the same answer to everything."""
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
 
-    def answer(
-        self, question: str, *, documents: Collection[str] | None = None, explain: bool = False
-    ) -> Answer:
+    def answer(self, question: str, history: History = (), **options: Any) -> Answer:
         return replace(self._answer, question=question)
 
 
@@ -384,9 +388,7 @@ def test_nothing_to_ask_is_an_error() -> None:
 
 def test_a_question_that_cannot_be_asked_is_named() -> None:
     class Refusing(SmallLibrary):
-        def search(
-            self, query: str, k: int = 10, *, documents: Collection[str] | None = None
-        ) -> list[Hit]:
+        def search(self, query: str, k: int = 10, **scope: Any) -> list[Hit]:
             raise InputError("the question is too long")
 
     with pytest.raises(InputError, match=r"How long is the river Sel\?.*too long"):
@@ -493,7 +495,12 @@ class RankedLibrary(SmallLibrary):
         self._found = found
 
     def search(
-        self, query: str, k: int = 10, *, documents: Collection[str] | None = None
+        self,
+        query: str,
+        k: int = 10,
+        *,
+        documents: Collection[str] | None = None,
+        dates: tuple[str, str] | None = None,
     ) -> list[Hit]:
         return [
             Hit(

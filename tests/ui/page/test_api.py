@@ -14,7 +14,7 @@ import pytest
 
 from index import Library
 from index.types import Document
-from rag.evaluation import run as evaluation_run
+from rag.evaluation import load_questions
 from rag.types import Answer
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.page_fakes import ARTICLES, HOSTILE, FakeAssistant, FakeLibrary
@@ -254,7 +254,7 @@ def test_thumbs_go_to_a_question_file_and_back_out(room: Room) -> None:
     key = room.ask(KYOTO)
     path = room.library.path / feedback.GOOD
     assert room.desk.ask({"name": "judge", "key": key, "way": "up"})["verdict"] == "up"
-    (question,) = evaluation_run.load_questions(path)
+    (question,) = load_questions(path)
     text = room.library.shelf["kyoto.txt"].text
     assert text[question.gold[0].start : question.gold[0].end].startswith("More than 9,000")
     assert room.desk.ask({"name": "judge", "key": key, "way": "up"})["verdict"] == ""

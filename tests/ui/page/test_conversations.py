@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.evaluation import run
+from rag.evaluation import load_questions
 from rag.types import Answer, Citation, Explanation, PassageRead, Statement, Timings
 from ui.page import feedback, salvage
 from ui.page.conversations import FILE, Conversations, ConversationsUnusable, Scope, Turn, new_key
@@ -255,7 +255,7 @@ def test_thumbs_become_questions_that_eval_reads(tmp_path: Path) -> None:
     feedback.record(tmp_path, "k1", answer("Who\u2028came?"), "up")
     feedback.record(tmp_path, "k2", refused, "up")
     feedback.record(tmp_path, "k3", answer("Wrong?"), "down")
-    good, missing = run.load_questions(tmp_path / feedback.GOOD)
+    good, missing = load_questions(tmp_path / feedback.GOOD)
     assert (good.id, good.answerable, good.gold[0].start, good.gold[0].end) == ("k1", True, 5, 15)
     assert (missing.answerable, missing.group) == (False, "other")
     assert '"k3"' in (tmp_path / feedback.WRONG).read_text()
@@ -265,6 +265,6 @@ def test_a_verdict_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
     feedback.record(tmp_path, "k1", answer(), "up")
     feedback.record(tmp_path, "k2", answer(), "up")
     feedback.record(tmp_path, "k1", answer(), "down")
-    assert [q.id for q in run.load_questions(tmp_path / feedback.GOOD)] == ["k2"]
+    assert [q.id for q in load_questions(tmp_path / feedback.GOOD)] == ["k2"]
     feedback.record(tmp_path, "k1", answer(), "")
     assert (tmp_path / feedback.WRONG).read_text() == ""
