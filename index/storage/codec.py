@@ -14,6 +14,7 @@ from index.embedding.encoder import PassageVectors, Vector
 from index.embedding.projection import Packed
 from index.errors import LibraryDamaged
 from index.storage.records import StoredPassage
+from index.tokenization import sound
 from index.types import Span
 
 # The sentences of a passage; a damaged one has none.
@@ -131,3 +132,9 @@ def stack_vectors(blobs: Iterable[bytes], dimension: int) -> Vector:
     """Stored vectors as one array, shape (n, d), float32."""
     joined = b"".join(blobs)
     return np.frombuffer(joined, "<f4").reshape(-1, dimension).astype(np.float32, copy=False)
+
+
+def storable(document_id: object) -> str:
+    """An id as SQLite can be asked for it; empty, as none is, when it can be no id."""
+    known = isinstance(document_id, str) and sound(document_id) == document_id
+    return str(document_id) if known else ""

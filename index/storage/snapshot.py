@@ -27,10 +27,10 @@ from index.storage.codec import (
     decode_vectors,
     require_checksum,
     stack_vectors,
+    storable,
     stored_path,
 )
 from index.storage.records import DocumentLocation, StoredPassage
-from index.storage.store import _storable
 from index.types import Document, DocumentRecord, Ids, Span, title_from_id
 
 # A title names the subject once; matching it says less than matching the passage itself.
@@ -177,7 +177,7 @@ class Snapshot:
 
     def by_id(self, document_id: str) -> DocumentLocation | None:
         """The document with this id."""
-        return next(iter(self._placed("WHERE d.id = ?", _storable(document_id))), None)
+        return next(iter(self._placed("WHERE d.id = ?", storable(document_id))), None)
 
     def by_content(self, content: int) -> list[DocumentLocation]:
         """The documents with this content."""
@@ -211,7 +211,7 @@ class Snapshot:
         row = self._db.execute(
             f"SELECT c.seal, {CONTENT_COLUMNS} FROM documents d "
             "JOIN contents c ON c.id = d.content WHERE d.id = ?",
-            (_storable(document_id),),
+            (storable(document_id),),
         ).fetchone()
         if row is None:
             return None
@@ -225,7 +225,7 @@ class Snapshot:
         rows = self._db.execute(
             "SELECT p.id FROM passages p JOIN documents d ON d.content = p.content "
             "WHERE d.id = ? ORDER BY p.start",
-            (_storable(document_id),),
+            (storable(document_id),),
         ).fetchall()
         found = self.passages([int(row[0]) for row in rows])
         return sorted(found, key=lambda p: p.start)

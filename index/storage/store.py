@@ -14,7 +14,6 @@ from pathlib import Path
 from index.storage.database import Database
 from index.storage.snapshot import Snapshot
 from index.storage.transaction import Transaction
-from index.tokenization import sound
 
 
 class Store:
@@ -50,9 +49,3 @@ class Store:
     def checkpoint(self) -> None:
         """Move what the write-ahead log holds into the file, when no reader needs it."""
         self._database.checkpoint()
-
-
-def _storable(document_id: object) -> str:
-    """An id as SQLite can be asked for it; empty, as none is, when it can be no id."""
-    known = isinstance(document_id, str) and sound(document_id) == document_id
-    return str(document_id) if known else ""
