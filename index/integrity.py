@@ -77,6 +77,8 @@ def _bad_notes(reader: Snapshot) -> str:
 
 def _orphans(reader: Snapshot) -> str:
     found = reader.orphans()
+    if bad := reader.bad_documents():
+        return f"what is noted of {', '.join(bad)} is damaged; {_REPAIR}"
     return f"{found} documents or texts have lost each other; {_REPAIR}" if found else ""
 
 

@@ -19,13 +19,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from index import discovery
+from index.discovery import content_hash
 from index.embedding.encoder import Encoder, EncoderIdentity, QuestionVectors
 from index.errors import (
     InputError,
     LibraryBusy,
+    LibraryDamaged,
     LibraryMissing,
     LibraryUnwritable,
 )
+from index.formats.registry import Unreadable, read_bytes
 from index.formats.sandbox import Cancelled
 from index.ingest import IngestRun
 from index.integrity import check_library, damage
@@ -457,8 +460,12 @@ class Library:
         if not repair or report.ok:
             return report
         with self._writing():
-            mended = self._mend({line.name for line in report.lines if not line.ok})
-            report = check_library(self._store, self.path / _CACHE)
+            mended: dict[str, str] = {}
+            for _ in range(2):  # what can be seen only when the file itself is whole again
+                mended |= self._mend({line.name for line in report.lines if not line.ok})
+                report = check_library(self._store, self.path / _CACHE)
+                if report.ok:
+                    break
         return CheckReport(
             tuple(
                 replace(line, detail=mended.get(line.name, line.detail)) if line.ok else line
@@ -622,6 +629,9 @@ class Library:
         """Make anew what is damaged; says what was done, by name of the check."""
         done: dict[str, str] = {}
         if "database" in bad:
+            with suppress(LibraryDamaged), self._store.writing() as writer:
+                writer.mend_documents(all_or_none=True)
+                done["database"] = "the list of documents was written anew"
             return done
         if "text index" in bad:
             with self._store.writing() as writer:
@@ -629,8 +639,15 @@ class Library:
             done["text index"] = "made anew"
         if "documents" in bad:
             with self._store.writing() as writer:
+                hurt_names, lost = writer.bad_documents(), writer.orphans()
+                writer.mend_documents()
                 writer.drop_orphans()
-            done["documents"] = "what had lost its document is gone; pilcrow rebuild reads it again"
+            told = []
+            if lost:
+                told.append("what had lost its document is gone; pilcrow rebuild reads it again")
+            if hurt_names:
+                told.append(f"what is noted of {', '.join(hurt_names)} was looked at")
+            done["documents"] = "; ".join(told) or "written anew"
         if bad & {"contents", "vectors", "offsets"}:
             with self._store.reading() as reader:
                 contents, hurt = damage(reader)
@@ -638,6 +655,7 @@ class Library:
             done["contents"] = f"{len(contents) - len(report.failed)} files read again"
             done["vectors"] = f"{report.embedded} passages embedded again"
         with self._store.writing() as writer:
+            self._confirm(writer)
             writer.recount()  # whatever was mended
         if "counts" in bad:
             done["counts"] = "counted again"
@@ -646,6 +664,16 @@ class Library:
         self._index = None
         self._refresh_vector_cache(anew="vector cache" in bad)
         return done
+
+    def _confirm(self, writer: Transaction) -> None:
+        """Seal anew what is noted of documents where their files bear it out, if it is damaged."""
+        for one in map(writer.by_id, writer.bad_documents()):
+            if one is None or not one.path.endswith(one.id):
+                continue
+            path = Path(one.path)
+            with suppress(Unreadable):
+                if content_hash(read_bytes(path), path.suffix) == one.hash:
+                    writer.seal_documents("WHERE d.id = ?", one.id)
 
     def _yield_to_queries(self, cancelled: Callable[[], bool] | None) -> Callable[[], bool]:
         """As `cancelled`, asked between two steps; before that, questions have their turn."""

@@ -100,9 +100,8 @@ def decode_tokens(blob: bytes, counts: Sequence[int]) -> Packed:
     return np.frombuffer(blob, np.int8).reshape(-1, width)
 
 
-def decode_passage(row: Sequence[Any]) -> StoredPassage:
-    id_, named, *sealed = row
-    names = sorted(json.loads(named))
+def decode_passage(row: Sequence[Any], names: Sequence[str]) -> StoredPassage:
+    id_, *sealed = row
     require_checksum(sealed, f"a passage of {', '.join(names) or 'no document'}", bool(names))
     (_, content, paragraph, start, end, _, spans, vector, sentence_vectors, counts, tokens,
      title, source, author, date, text) = sealed  # fmt: skip

@@ -28,8 +28,10 @@ from index.system import files
 
 FILE = "library.sqlite"
 """What the file is called in a library's folder."""
-FORMAT = 2
+FORMAT = 3
 """The file's layout, in SQLite's `user_version`; raised when older code could not read it."""
+_UNSEALED = 2
+"""The one before, without seals over documents: read as it is, brought up by the next writer."""
 _APPLICATION = 0x50494C43  # 'PILC', in SQLite's application_id
 
 _SCHEMA = """
@@ -67,6 +69,7 @@ CREATE TABLE changes (number INTEGER PRIMARY KEY, token TEXT NOT NULL);
 CREATE TABLE removed (passage INTEGER PRIMARY KEY, change INTEGER NOT NULL);
 CREATE INDEX removed_change ON removed (change);
 """
+_SEALS = "CREATE TABLE seals (document TEXT PRIMARY KEY, seal INTEGER NOT NULL) WITHOUT ROWID"
 WORDS = """CREATE VIRTUAL TABLE words USING fts5(
     title, text, tokenize = 'porter unicode61 remove_diacritics 2'
 )"""
@@ -109,6 +112,28 @@ def is_library(folder: Path) -> bool:
     except OSError:
         return False
     return head[:16] == b"SQLite format 3\0" and head[68:] == _APPLICATION.to_bytes(4, "big")
+
+
+def bring_up(connection: sqlite3.Connection) -> bool:
+    """Whether a file of the layout before ours was just given ours; inside a write transaction.
+
+    Its documents have no seals yet.
+    """
+    if connection.execute("PRAGMA user_version").fetchone() == (FORMAT,):
+        return False
+    connection.execute(_SEALS)
+    connection.execute(f"PRAGMA user_version = {FORMAT}")
+    return True
+
+
+def lay_out_documents(connection: sqlite3.Connection) -> None:
+    """Make the tables of documents and their seals anew, empty, whatever their indexes hold."""
+    connection.execute("DROP TABLE documents")
+    connection.execute("DROP TABLE seals")
+    for statement in _SCHEMA.split(";"):
+        if " documents" in statement:
+            connection.execute(statement)
+    connection.execute(_SEALS)
 
 
 class Database:
@@ -318,18 +343,20 @@ def _require_ours(connection: sqlite3.Connection, path: Path) -> None:
             f"{str(path)!r} has format {version}, this Pilcrow reads format {FORMAT}. "
             "Upgrade it: pip install -U pilcrow"
         )
-    if version < FORMAT:
+    if version < _UNSEALED:
         raise LibraryMismatch(
             f"{str(path)!r} has the older format {version}, this Pilcrow reads format {FORMAT}. "
             "Move the folder away and add your articles again: pilcrow add ARTICLES"
         )
-    if _layout(connection) != _our_layout():
+    if _layout(connection) != _our_layout(version):
         raise damaged(path, "its tables are not laid out as they were made")
 
 
-def _lay_out(connection: sqlite3.Connection) -> None:
+def _lay_out(connection: sqlite3.Connection, version: int = FORMAT) -> None:
     for statement in (*_SCHEMA.split(";"), WORDS):
         connection.execute(statement)
+    if version > _UNSEALED:
+        connection.execute(_SEALS)
 
 
 def _layout(connection: sqlite3.Connection) -> list[object]:
@@ -340,7 +367,7 @@ def _layout(connection: sqlite3.Connection) -> list[object]:
 
 
 @cache
-def _our_layout() -> list[object]:
+def _our_layout(version: int) -> list[object]:
     with closing(sqlite3.connect(":memory:")) as connection:
-        _lay_out(connection)
+        _lay_out(connection, version)
         return _layout(connection)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -30,6 +31,7 @@ from index.storage.codec import (
     storable,
     stored_path,
 )
+from index.storage.document_seals import DOCUMENT_COLUMNS, DOCUMENT_TABLES, SEAL_JOIN, TYPE_CHECK
 from index.storage.records import DocumentLocation, StoredPassage
 from index.types import Document, DocumentRecord, Ids, Span, title_from_id
 
@@ -47,6 +49,7 @@ class Snapshot:
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Read through a connection that is inside a transaction."""
         self._db = connection
+        self._has_seals: bool | None = None
 
     @property
     def change(self) -> int:
@@ -128,12 +131,30 @@ class Snapshot:
             " + (SELECT count(*) FROM documents WHERE content NOT IN (SELECT id FROM contents))"
             " + (SELECT count(*) FROM passages WHERE content NOT IN (SELECT id FROM contents))"
         ).fetchone()
+        if self._sealed:
+            found += self._db.execute(
+                "SELECT count(*) FROM seals WHERE document NOT IN (SELECT id FROM documents)"
+            ).fetchone()[0]
         return int(found)
 
     def bad_contents(self) -> list[int]:
         """The contents that are not what was written."""
         rows = self._raw(f"SELECT c.id, c.seal, {CONTENT_COLUMNS} FROM contents c")
         return [int(row[0]) for row in rows if checksum(row[2:]) != row[1]]
+
+    def bad_documents(self) -> list[str]:
+        """Ids of the documents of which something is not what was written."""
+        if not self._sealed:
+            return []
+        rows = self._raw(
+            f"SELECT {TYPE_CHECK}, s.seal, {DOCUMENT_COLUMNS} FROM {DOCUMENT_TABLES} {SEAL_JOIN} WHERE d.id >= '' "
+            "ORDER BY d.id"
+        )
+        return [
+            str(id_, "utf-8", "replace")
+            for typed, seal, id_, *more in rows
+            if not typed or checksum((id_, *more)) != seal
+        ]
 
     def bad_passages(self) -> list[tuple[int, int]]:
         """The passages that are not what was written, each with its content."""
@@ -165,22 +186,22 @@ class Snapshot:
 
     def placed(self) -> list[DocumentLocation]:
         """Every document with its whereabouts."""
-        return self._placed("ORDER BY d.id")
+        return self._every()
 
     def by_root(self, place: str) -> list[DocumentLocation]:
         """The documents that were added with this file or folder."""
-        return self._placed("WHERE d.place = ? ORDER BY d.id", stored_path(place))
+        return self._sound("WHERE d.place = ? ORDER BY d.id", stored_path(place))
 
     def by_path(self, path: str) -> DocumentLocation | None:
         """The document that this file stands for."""
-        return next(iter(self._placed("WHERE d.path = ?", stored_path(path))), None)
+        return next(iter(self._sound("WHERE d.path = ?", stored_path(path))), None)
 
     def by_id(self, document_id: str) -> DocumentLocation | None:
-        """The document with this id."""
+        """The document with this id, sound or not: so it can be removed."""
         return next(iter(self._placed("WHERE d.id = ?", storable(document_id))), None)
 
     def by_content(self, content: int) -> list[DocumentLocation]:
-        """The documents with this content."""
+        """The documents with this content, sound or not: so they can be mended."""
         return self._placed("WHERE d.content = ? ORDER BY d.id", content)
 
     def _placed(self, which: str, *values: object) -> list[DocumentLocation]:
@@ -193,13 +214,49 @@ class Snapshot:
             DocumentLocation(r[0], os.fsdecode(r[1]), os.fsdecode(r[2]), r[3], r[4]) for r in rows
         ]
 
+    def _sound(self, which: str, *values: object) -> list[DocumentLocation]:
+        """As `_placed`, of documents that are what was written; a damaged one is an error."""
+        if not self._sealed:
+            return self._placed(which, *values)
+        rows = self._db.execute(
+            f"SELECT {TYPE_CHECK}, s.seal, {DOCUMENT_COLUMNS} FROM {DOCUMENT_TABLES} {SEAL_JOIN} {which}",
+            values,
+        )
+        found = []
+        for typed, *row in rows:
+            require_checksum(row, f"what is noted of {row[1]!r}", bool(typed))
+            id_, content, place, path, _, hash_ = row[1:7]
+            found.append(
+                DocumentLocation(id_, os.fsdecode(place), os.fsdecode(path), content, hash_)
+            )
+        return found
+
+    def _every(self) -> list[DocumentLocation]:
+        """Every document, and there are as many as there are seals."""
+        # by the table itself: an index on it may be damaged, and hide one
+        found = self._sound("WHERE d.id >= '' ORDER BY d.id")
+        if self._sealed:
+            (sealed,) = self._db.execute("SELECT count(*) FROM seals").fetchone()
+            if sealed != len(found):
+                raise damaged_row("the list of documents")
+        return found
+
+    @property
+    def _sealed(self) -> bool:
+        """Whether documents have seals; in libraries made before they have none."""
+        if self._has_seals is None:
+            found = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'seals'").fetchone()
+            self._has_seals = found is not None
+        return self._has_seals
+
     def records(self) -> list[DocumentRecord]:
         """Every document as a library lists it, by id."""
+        self._every()
         rows = self._db.execute(
             "SELECT d.id, c.title, c.source, c.author, c.date, count(DISTINCT p.paragraph), "
             f"count(p.id), coalesce(sum({SENTENCE_COUNT}), 0), length(c.text), c.hash, "
             "d.path, d.added_at FROM documents d JOIN contents c ON c.id = d.content "
-            "LEFT JOIN passages p ON p.content = c.id GROUP BY d.id ORDER BY d.id"
+            "LEFT JOIN passages p ON p.content = c.id WHERE d.id >= '' GROUP BY d.id ORDER BY d.id"
         )
         return [
             DocumentRecord(*(id_, title or title_from_id(id_), *more, os.fsdecode(path), added))
@@ -214,8 +271,12 @@ class Snapshot:
             (storable(document_id),),
         ).fetchone()
         if row is None:
+            # what is listed and not found: the order of the rows is damaged
+            if any(one.id == document_id for one in self._every()):
+                raise damaged_row(f"what is noted of {document_id!r}")
             return None
         require_checksum(row, f"the stored text of {document_id!r}")
+        self._sound("WHERE d.id = ?", document_id)
         (_, _, title, source, author, date, text, boilerplate) = row
         parts = tuple(Span(*span) for span in json.loads(boilerplate))
         return Document(document_id, title, text, source, author, date, parts)
@@ -233,12 +294,15 @@ class Snapshot:
     def passages(self, ids: Sequence[int]) -> list[StoredPassage]:
         """The passages with these ids, as far as they are in the library, in no set order."""
         rows = self._db.execute(
-            "SELECT p.id, (SELECT json_group_array(id) FROM documents WHERE content = c.id), "
-            f"p.seal, {PASSAGE_COLUMNS} FROM passages p JOIN contents c ON c.id = p.content "
+            f"SELECT p.id, p.seal, {PASSAGE_COLUMNS} FROM passages p JOIN contents c ON c.id = p.content "
             "WHERE p.id IN (SELECT value FROM json_each(?))",
             (json.dumps([int(one) for one in ids]),),
-        )
-        return [decode_passage(row) for row in rows]
+        ).fetchall()
+        names: dict[int, list[str]] = defaultdict(list)
+        contents = json.dumps(sorted({row[2] for row in rows}))
+        for one in self._sound("WHERE d.content IN (SELECT value FROM json_each(?))", contents):
+            names[one.content].append(one.id)
+        return [decode_passage(row, sorted(names[row[2]])) for row in rows]
 
     def matches(
         self, query: str, k: int, contents: Collection[int] | None = None
@@ -277,6 +341,7 @@ class Snapshot:
         self, documents: Collection[str] | None, dates: tuple[str, str] | None
     ) -> set[int]:
         """The contents behind chosen documents, dated within `dates` (both ends included)."""
+        self._every()
         wanted = None if documents is None else set(documents)
         rows = self._db.execute(
             "SELECT d.id, d.content, c.date FROM documents d JOIN contents c ON c.id = d.content"

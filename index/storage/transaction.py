@@ -14,10 +14,18 @@ from index.storage.codec import (
     SENTENCE_COUNT,
     VECTOR_COLUMNS,
     checksum,
+    damaged_row,
     encode_vectors,
     stored_path,
 )
-from index.storage.database import WORDS
+from index.storage.database import WORDS, lay_out_documents
+from index.storage.document_seals import (
+    ARTICLE_COLUMNS,
+    DOCUMENT_COLUMNS,
+    DOCUMENT_TABLES,
+    mended_row,
+    text_or_bytes,
+)
 from index.storage.records import NewContent
 from index.storage.snapshot import Snapshot
 from index.tokenization import index_form
@@ -134,12 +142,51 @@ class Transaction(Snapshot):
             (document_id, content, stored_path(place), stored_path(path), now),
         )
         self._moved |= {content} if row is None else {content, int(row[0])}
+        self.seal_documents("WHERE d.id = ?", document_id)
+
+    def seal_documents(self, which: str = "", *values: object) -> None:
+        """Seal documents as they are now; all of them unless told which."""
+        rows = self._raw(f"SELECT {DOCUMENT_COLUMNS} FROM {DOCUMENT_TABLES} {which}", *values)
+        seals = [(str(row[0], "utf-8", "replace"), checksum(row)) for row in rows]
+        self._db.executemany("INSERT OR REPLACE INTO seals VALUES (?, ?)", seals)
+
+    def mend_documents(self, *, all_or_none: bool = False) -> None:
+        """Write what is noted of documents anew, each as its seal says that it was.
+
+        What one wrong bit or value has done is found by trying; else a row stays as it is.
+
+        Args:
+            all_or_none: whether to leave them alone when fewer can be read than there are seals.
+
+        Raises:
+            LibraryDamaged: when they are left alone.
+        """
+        seals = {bytes(id_): int(seal) for id_, seal in self._raw("SELECT * FROM seals")}
+        values = set(seals.values())
+        known = {
+            row[0]: row[1:] for row in self._raw(f"SELECT c.id, {ARTICLE_COLUMNS} FROM contents c")
+        }
+        rows = [
+            mended_row(row, seals, values, known)
+            for row in self._raw(
+                "SELECT id, content, place, path, added_at FROM documents NOT INDEXED"
+            )
+        ]
+        if all_or_none and len(rows) < len(seals):
+            raise damaged_row("the list of documents")
+        rows = [(row, seal) for row, seal in rows if row[1] in known]  # the others have no text
+        lay_out_documents(self._db)  # rows of damaged indexes could not be deleted
+        for row, seal in rows:
+            texts = [text_or_bytes(one) if isinstance(one, bytes) else one for one in row]
+            self._db.execute("INSERT OR IGNORE INTO documents VALUES (?, ?, ?, ?, ?)", texts)
+            self._db.execute("INSERT OR IGNORE INTO seals VALUES (?, ?)", (texts[0], seal))
 
     def remove_document(self, document_id: str) -> None:
         """Take a document out; its content goes too unless another path holds the same."""
         row = self._db.execute(
             "DELETE FROM documents WHERE id = ? RETURNING content", (document_id,)
         ).fetchone()
+        self._db.execute("DELETE FROM seals WHERE document = ?", (document_id,))
         if row is not None:
             self._moved.add(int(row[0]))
 
@@ -192,6 +239,7 @@ class Transaction(Snapshot):
     def drop_orphans(self) -> None:
         """Take out documents, contents and passages that have lost each other."""
         self._db.execute("DELETE FROM documents WHERE content NOT IN (SELECT id FROM contents)")
+        self._db.execute("DELETE FROM seals WHERE document NOT IN (SELECT id FROM documents)")
         rows = self._db.execute(
             "SELECT id FROM contents WHERE id NOT IN (SELECT content FROM documents) UNION "
             "SELECT content FROM passages WHERE content NOT IN (SELECT id FROM contents)"
@@ -217,6 +265,7 @@ class Transaction(Snapshot):
         self._db.execute("INSERT OR IGNORE INTO meta VALUES ('library', ?)", (uuid.uuid4().hex,))
         self.recount()
         self._db.execute("DELETE FROM documents")
+        self._db.execute("DELETE FROM seals")
         for (content,) in self._db.execute("SELECT id FROM contents").fetchall():
             self._drop_unused(int(content))
 

@@ -8,13 +8,20 @@ question is answered as by a fresh library over the same texts.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
 
 from index import Library, Receipt
 from tests.support.fakes import BagOfWordsEncoder
@@ -43,10 +50,14 @@ def answers(library: Library) -> list[object]:
     ]
 
 
-class LibraryMachine(RuleBasedStateMachine):
+class PlacesMachine(RuleBasedStateMachine):
+    """Files that come and go, and folders that are away for a while."""
+
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp())
+        # in memory where there is some: what is tested is not the disk
+        memory = Path("/dev/shm")
+        self.folder = Path(tempfile.mkdtemp(dir=memory if os.access(memory, os.W_OK) else None))
         self.shelf = self.folder / "articles"
         self.shelf.mkdir()
         self.files: dict[str, str] = {}
@@ -66,17 +77,18 @@ class LibraryMachine(RuleBasedStateMachine):
     def open(self, name: str) -> Library:
         return Library.open(self.folder / name, encoder=self.encoder, threads=1)
 
+    @initialize(articles=st.dictionaries(NAMES, TEXTS, min_size=2))
+    def begin(self, articles: dict[str, list[str]]) -> None:
+        for name, paragraphs in articles.items():
+            self.put(name, "\n\n".join(paragraphs) + "\n")
+        self.update()
+
     # --- the person's files ---------------------------------------------------------------
 
     def put(self, name: str, text: str) -> None:
         self.files[name] = text
         (self.shelf / name).parent.mkdir(exist_ok=True)
         (self.shelf / name).write_text(text)
-
-    @precondition(lambda self: not self.away)
-    @rule(name=NAMES, paragraphs=TEXTS)
-    def write(self, name: str, paragraphs: list[str]) -> None:
-        self.put(name, "\n\n".join(paragraphs) + "\n")
 
     @precondition(lambda self: self.files and not self.away)
     @rule(data=st.data(), to=NAMES)
@@ -85,19 +97,6 @@ class LibraryMachine(RuleBasedStateMachine):
         (self.shelf / to).parent.mkdir(exist_ok=True)
         (self.shelf / source).rename(self.shelf / to)
         self.files[to] = self.files.pop(source)
-
-    @precondition(lambda self: self.files and not self.away)
-    @rule(data=st.data(), to=NAMES)
-    def copy(self, data: st.DataObject, to: str) -> None:
-        self.put(to, self.files[data.draw(st.sampled_from(sorted(self.files)))])
-
-    @precondition(lambda self: len(self.files) > 1 and not self.away)
-    @rule(data=st.data())
-    def swap(self, data: st.DataObject) -> None:
-        one, other = data.draw(st.permutations(sorted(self.files)))[:2]
-        texts = self.files[one], self.files[other]
-        self.put(one, texts[1])
-        self.put(other, texts[0])
 
     @precondition(lambda self: self.files and not self.away)
     @rule(data=st.data())
@@ -209,6 +208,45 @@ class LibraryMachine(RuleBasedStateMachine):
         self.left_out.add(name)
         self.receipts[name] = receipt
 
+    # --- what always holds ----------------------------------------------------------------
+
+    @invariant()
+    def holds_what_the_dictionary_holds(self) -> None:
+        records = self.library.documents()
+        assert [one.id for one in records] == sorted(self.held)
+        for one in records:
+            text = self.library.document(one.id).text
+            assert text == self.held[one.id]
+            for passage in self.library.passages(one.id):
+                assert text[passage.start : passage.end] == passage.text
+        stats = self.library.stats()
+        assert stats.documents == len(records)
+        contents = {one.content_hash: one for one in records}.values()
+        assert stats.passages == sum(one.passages for one in contents)
+        assert stats.sentences == sum(one.sentences for one in contents)
+
+
+class LibraryMachine(PlacesMachine):
+    """That, and everything else that may happen."""
+
+    @precondition(lambda self: not self.away)
+    @rule(name=NAMES, paragraphs=TEXTS)
+    def write(self, name: str, paragraphs: list[str]) -> None:
+        self.put(name, "\n\n".join(paragraphs) + "\n")
+
+    @precondition(lambda self: self.files and not self.away)
+    @rule(data=st.data(), to=NAMES)
+    def copy(self, data: st.DataObject, to: str) -> None:
+        self.put(to, self.files[data.draw(st.sampled_from(sorted(self.files)))])
+
+    @precondition(lambda self: len(self.files) > 1 and not self.away)
+    @rule(data=st.data())
+    def swap(self, data: st.DataObject) -> None:
+        one, other = data.draw(st.permutations(sorted(self.files)))[:2]
+        texts = self.files[one], self.files[other]
+        self.put(one, texts[1])
+        self.put(other, texts[0])
+
     @precondition(lambda self: self.receipts)
     @rule(data=st.data())
     def restore(self, data: st.DataObject) -> None:
@@ -228,23 +266,6 @@ class LibraryMachine(RuleBasedStateMachine):
     def check(self) -> None:
         assert self.library.check().ok
 
-    # --- what always holds ----------------------------------------------------------------
-
-    @invariant()
-    def holds_what_the_dictionary_holds(self) -> None:
-        records = self.library.documents()
-        assert [one.id for one in records] == sorted(self.held)
-        for one in records:
-            text = self.library.document(one.id).text
-            assert text == self.held[one.id]
-            for passage in self.library.passages(one.id):
-                assert text[passage.start : passage.end] == passage.text
-        stats = self.library.stats()
-        assert stats.documents == len(records)
-        contents = {one.content_hash: one for one in records}.values()
-        assert stats.passages == sum(one.passages for one in contents)
-        assert stats.sentences == sum(one.sentences for one in contents)
-
     @rule()
     def answers_like_one_built_from_scratch(self) -> None:
         scratch = self.folder / "scratch"
@@ -258,7 +279,11 @@ class LibraryMachine(RuleBasedStateMachine):
             assert answers(self.library) == answers(fresh)
 
 
+PlacesMachine.TestCase.settings = settings(
+    max_examples=80, stateful_step_count=15, deadline=None, print_blob=True
+)
 LibraryMachine.TestCase.settings = settings(
     max_examples=40, stateful_step_count=15, deadline=None, print_blob=True
 )
+test_folders_that_are_away = PlacesMachine.TestCase
 test_any_order_of_changes = LibraryMachine.TestCase

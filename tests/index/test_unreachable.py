@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -283,6 +284,25 @@ def test_more_than_half_of_a_place_is_not_forgotten_unasked(
     (shelf / "cables.txt").unlink()  # half is not more than half
     assert run("rebuild")[0] == 0
     assert ids(library) == {"sub/deep/castle.txt"}
+
+
+@pytest.mark.fault("G32")
+@pytest.mark.parametrize(("typed", "meant"), [(b"y\n", "True"), (b"\n", "False"), (b"", "False")])
+def test_who_sits_at_a_terminal_is_asked(typed: bytes, meant: str) -> None:
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen(
+        [sys.executable, "-c", "from ui.cli import Parts; print(Parts().confirm('Forget?'))"],
+        stdin=theirs if typed else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        cwd=ROOT,
+        text=True,
+    )
+    os.write(ours, typed)
+    out, _ = child.communicate()
+    os.close(ours)
+    os.close(theirs)
+    assert out.strip() == meant
 
 
 @pytest.mark.fault("G32")

@@ -112,6 +112,7 @@ G10 | JSON nested 100,000 deep | refused, or as if it were not there
 G11 | calls of Gradio's that the page does not make | 400 before Gradio sees them
 G12 | anything at all, sent to any route there is | no 500, no header missing
 G48 | Central European, Turkish, DOS and Mac texts | read, or "encoding unclear"; no mojibake
+G49 | a wrong bit in a document's name, path, title, date | noticed on reading, mended by --repair
 """.strip()
 FAULTS = [Fault(*(part.strip() for part in line.split(" | "))) for line in _FAULTS.splitlines()]
 

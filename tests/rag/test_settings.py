@@ -122,6 +122,7 @@ def test_deciding_creates_nothing(tmp_path: Path) -> None:
     assert not store_path(tmp_path / "new" / "place").parent.exists()
 
 
-def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert store_path("~/shelf") == tmp_path / "shelf"
+@pytest.mark.fault("G33")
+def test_a_tilde_is_a_letter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert store_path("~/shelf") == store_path(Path("./~/shelf")) == tmp_path / "~" / "shelf"

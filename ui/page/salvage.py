@@ -34,7 +34,7 @@ _COLUMNS = {
     "turns": "key, conversation, position, question, kept, verdict",
 }
 # Rows looked for one by one where the file is damaged between the first and the last that is read.
-_MOST_PROBED = 200_000
+_MOST_PROBED, _MOST_MISSED = 200_000, 10_000
 
 Rows = list[tuple[Any, ...]]
 
@@ -119,10 +119,13 @@ def _salvaged(path: Path, table: str) -> Iterator[tuple[Any, ...]]:
         with closing(opened(path)) as db:
             ahead = _until_damaged(db, f"{query} ORDER BY rowid")
             back = _until_damaged(db, f"{query} ORDER BY rowid DESC")
-            last, first = (ahead or [(0,)])[-1][0], (back or [(0,)])[-1][0]
             between: Rows = []
-            for rowid in range(last + 1, min(first, last + _MOST_PROBED)):
-                between += _until_damaged(db, f"{query} WHERE rowid = {rowid}")
+            rowid, missed = (ahead or [(0,)])[-1][0], 0
+            end = back[-1][0] if back else rowid + _MOST_PROBED
+            while (rowid := rowid + 1) < end and missed < _MOST_MISSED:
+                found = _until_damaged(db, f"{query} WHERE rowid = {rowid}")
+                missed = 0 if found else missed + 1
+                between += found
     except FAILURES:  # nothing of it is a database
         return
     for rowid, *row in (*ahead, *between, *reversed(back)):
@@ -153,7 +156,8 @@ def _made(conversations: Rows, turns: Rows) -> tuple[bytes, int, int]:
             # a turn whose conversation is lost becomes one of its own name
             lost = (str(conversation), shortened(str(question)), now())
             db.execute("INSERT OR IGNORE INTO conversations VALUES (?, ?, ?, 0)", lost)
-            row = (turn.key, str(conversation), position, *turn_columns(turn), turn.verdict)
+            order = position if isinstance(position, int) else kept
+            row = (turn.key, str(conversation), order, *turn_columns(turn), turn.verdict)
             done = db.execute("INSERT OR IGNORE INTO turns VALUES (?, ?, ?, ?, ?, ?, ?)", row)
             kept += done.rowcount
             damaged += turn.problem == DAMAGED and DAMAGED not in str(saved)

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rag.evaluation import load_questions
@@ -222,6 +222,7 @@ def whole_file() -> tuple[bytes, tuple[Turn, ...]]:
 @pytest.mark.fault("G42")
 @settings(max_examples=60)
 @given(at=st.floats(0, 1, exclude_max=True), junk=st.binary(min_size=1, max_size=600))
+@example(at=0.9, junk=b"\0")
 def test_wherever_the_file_is_damaged_every_row_that_can_be_read_is_kept(
     tmp_path_factory: pytest.TempPathFactory, at: float, junk: bytes
 ) -> None:
