@@ -10,21 +10,19 @@ import importlib
 import sys
 from pathlib import Path
 
-from index.types import Document
-from tests.support.page_fakes import ARTICLES, FakeAssistant, FakeLibrary
+from tests.support.page_fakes import ScriptedAssistant, make_library
 from ui.page import app
 
 
 def main(folder: str, password: str = "") -> None:
     vars(importlib.import_module("safehttpx"))["is_public_ip"] = lambda _: True
-    library = FakeLibrary(Path(folder))
-    for name, (title, source, date, text) in ARTICLES.items():
-        library.shelf[name] = Document(name, title, text, source, "", date)
+    library = make_library(Path(folder))
 
     def ready(address: str) -> None:
         print(address, flush=True)  # noqa: T201
 
-    app.serve(FakeAssistant(library), library, port=0, password=password or None, on_ready=ready)
+    assistant = ScriptedAssistant(library)
+    app.serve(assistant, library, port=0, password=password or None, on_ready=ready)
 
 
 if __name__ == "__main__":

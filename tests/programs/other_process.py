@@ -13,10 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from index import Library, LibraryBusy, PilcrowError
-from index.types import Document
 from tests.programs.crash_points import READ_ONLY
 from tests.support.fakes import BagOfWordsEncoder
-from tests.support.page_fakes import FakeAssistant, FakeLibrary
+from tests.support.page_fakes import ScriptedAssistant, make_library
 from ui.page.chat import AskRequest, Chat
 from ui.page.conversations import Conversations, new_key
 
@@ -117,10 +116,11 @@ def chat(folder: Path, mode: str, error: str) -> object:
 
     Prints each answer as it is drawn, the texts of the turns as they then stand, and the problem.
     """
-    shelf = {"sea.txt": Document("sea.txt", "Sea", "Cables lie under the sea. Ships mend cables.")}
-    library = FakeLibrary(folder, shelf)
+    articles = {"sea.txt": "Cables lie under the sea. Ships mend cables.\n"}
+    library = make_library(folder, articles)
+    folder = library.path
     conversations = Conversations(folder)
-    talk = Chat(FakeAssistant(library), library, conversations)
+    talk = Chat(ScriptedAssistant(library), library, conversations)
     drawn, conversation = [], new_key()
     for question in (
         "Which cables are under the sea?",

@@ -15,9 +15,8 @@ from typing import Any
 
 import httpx
 
-from index.types import Document
 from rag.types import Answer
-from tests.support.page_fakes import ARTICLES, FakeAssistant, FakeLibrary
+from tests.support.page_fakes import ScriptedAssistant, make_library
 from ui.page import app
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,7 +55,7 @@ class Server:
             self.process.stdout.close()
 
 
-class Remembering(FakeAssistant):
+class Remembering(ScriptedAssistant):
     def stream(
         self, question: str, history: Sequence[tuple[str, str]] = (), **options: Any
     ) -> Iterator[Answer]:
@@ -68,9 +67,7 @@ class Remembering(FakeAssistant):
 
 
 def main(folder: str, port: str, held: str = "") -> None:
-    library = FakeLibrary(Path(folder))
-    for name, (title, source, date, text) in ARTICLES.items():
-        library.shelf[name] = Document(name, title, text, source, "", date)
+    library = make_library(Path(folder))
     assistant = Remembering(library)
     if held:
         assistant.go_on.clear()

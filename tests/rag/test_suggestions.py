@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import pytest
 
-from index.types import Passage
+from index.types import Passage, Sentence
 from rag import suggestions
 from rag.types import Answer, Citation, State
-from tests.support.page_fakes import passages_of
 
 ARTICLES = {
     "panel.txt": "Vint Cerf, one of the designers, chaired the Leadership Panel in Kyoto. "
@@ -17,6 +17,18 @@ ARTICLES = {
     "pact.txt": "The Global Digital Compact was adopted in New York on September 22, 2024.",
     "quiet.txt": "he said so and nothing else of note happened there at all.",
 }
+
+
+def passages_of(text: str) -> list[Passage]:
+    """One passage per paragraph, one sentence per full stop; offsets into `text`."""
+    found = []
+    for number, block in enumerate(re.finditer(r"[^\n]+(?:\n[^\n]+)*", text), start=1):
+        sentences = tuple(
+            Sentence(block.start() + m.start(), block.start() + m.end(), m.group())
+            for m in re.finditer(r"\S.*?(?:[.?!](?=\s|$)|$)", block.group(), re.DOTALL)
+        )
+        found.append(Passage(number, block.start(), block.end(), block.group(), sentences))
+    return found
 
 
 @dataclass

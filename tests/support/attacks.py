@@ -191,7 +191,7 @@ class Victim:
             c["name"]: c["value"] for c in context.cookies() if c["name"].startswith("access-token")
         }
         owner = Visitor(self.address, cookies=cookies)
-        shelf = owner.desk("shelf")["slots"]["library"]
+        shelf = owner.desk("library")["slots"]["library"]
         owner.close()
         return {name for name in ARTICLES if name not in shelf}
 

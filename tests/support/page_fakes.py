@@ -1,208 +1,113 @@
-"""A library and an assistant for the page: they behave, load no model, and wait when told to.
+"""A library and an assistant for the page's tests: no model is loaded, and they wait when told to.
 
-They hold on to events, so the tests decide when an answer or a rebuild goes on: nothing sleeps for
-long and nothing is timed.
+The library is the real one with an encoder of words. They hold on to events, so the tests decide
+when an answer or a rebuild goes on: nothing sleeps for long and nothing is timed.
 """
 
 from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from index import Library
 from index.errors import InputError
-from index.types import (
-    Document,
-    DocumentRecord,
-    FailedFile,
-    LibraryStats,
-    Passage,
-    Progress,
-    Receipt,
-    Sentence,
-    UpdateReport,
-)
-from rag.types import (
-    Answer,
-    Citation,
-    Explanation,
-    HitScores,
-    PassageRead,
-    Statement,
-    Timings,
-)
+from index.types import Progress, UpdateReport
+from rag import Assistant
+from rag.types import Answer, Citation, Explanation, HitScores, PassageRead, Statement, Timings
+from tests.support.fakes import BagOfWordsEncoder
 
 HOSTILE = (
     "<img src=x onerror=alert(1)> ${alert(1)} {{alert(1)}} `x` [1] </mark><script>alert(1)</script>"
 )
 
 ARTICLES = {
-    "kyoto.txt": (
-        "Kyoto hosts the Internet Governance Forum",
-        "The Link",
-        "2023-10-12",
-        "The 18th Internet Governance Forum was held in Kyoto from 8 to 12 October 2023. More than "
-        "9,000 participants from 178 countries registered, the highest number so far. Sessions on "
-        "artificial intelligence drew the largest rooms.\n\n"
-        "Japan used the week to present the Hiroshima AI Process. Its code of conduct asks "
-        "developers to label generated content.",
-    ),
-    "cables.md": (
-        "Cables under the sea",
-        "Harbour Review",
-        "2024-03",
-        "About 600 cables carry nearly all traffic between continents. A ship needs eight days on "
-        "average to reach a fault.\n\n"
-        "Repairs wait longest where permits are slow. Tonga was offline for five weeks in 2022.",
-    ),
-    "hostile.txt": (
-        f"Plain title {HOSTILE}",
-        f"Source {HOSTILE}",
-        "",
-        f"Hostile words stand here: {HOSTILE} and they end. A second sentence about hostile text.",
-    ),
+    "kyoto.txt": "Kyoto hosts the Internet Governance Forum\n"
+    "Source: The Link\n"
+    "Published: 2023-10-12\n\n"
+    "The 18th Internet Governance Forum was held in Kyoto from 8 to 12 October 2023. More than "
+    "9,000 participants from 178 countries registered, the highest number so far. Sessions on "
+    "artificial intelligence drew the largest rooms.\n\n"
+    "Japan used the week to present the Hiroshima AI Process. Its code of conduct asks "
+    "developers to label generated content.\n",
+    "cables.md": "---\ntitle: Cables under the sea\nsource: Harbour Review\ndate: 2024-03\n---\n\n"
+    "About 600 cables carry nearly all traffic between continents. A ship needs eight days on "
+    "average to reach a fault.\n\n"
+    "Repairs wait longest where permits are slow. Tonga was offline for five weeks in 2022.\n",
+    "hostile.txt": f"Plain title {HOSTILE}\nSource: Source {HOSTILE}\n\n"
+    f"Hostile words stand here: {HOSTILE} and they end. A second sentence about hostile text.\n",
 }
+"""Files by name: titles, outlets, dates and paragraphs are what the library reads in them."""
 
 
-# --- fakes ----------------------------------------------------------------------------------------
+class HeldLibrary(Library):
+    """The real library, whose rebuild reads everything anew and can be held while it embeds."""
 
+    go_on: threading.Event
+    """A rebuild pauses at the first file that is embedded until this is set, or it is cancelled."""
 
-def passages_of(text: str) -> list[Passage]:
-    """One passage per paragraph, one sentence per full stop; offsets into `text`."""
-    found = []
-    for number, block in enumerate(re.finditer(r"[^\n]+(?:\n[^\n]+)*", text), start=1):
-        sentences = tuple(
-            Sentence(block.start() + m.start(), block.start() + m.end(), m.group())
-            for m in re.finditer(r"\S.*?(?:[.?!](?=\s|$)|$)", block.group(), re.DOTALL)
-        )
-        found.append(Passage(number, block.start(), block.end(), block.group(), sentences))
-    return found
-
-
-@dataclass
-class FakeLibrary:
-    """Documents in memory; `update` reads `.txt` files for real and reports each step."""
-
-    path: Path
-    shelf: dict[str, Document] = field(default_factory=dict)
-    go_on: threading.Event = field(default_factory=threading.Event)
-    """Embedding pauses after its first passage until this is set."""
-    removed: dict[str, Document] = field(default_factory=dict)
-    where: dict[str, Path] = field(default_factory=dict)
-    """The files of documents that were added."""
-
-    def __post_init__(self) -> None:
-        self.go_on.set()
-
-    def documents(self) -> list[DocumentRecord]:
-        return [
-            DocumentRecord(
-                d.id, d.title, d.source, "", d.date, len(passages_of(d.text)), 0, 0, len(d.text),
-                str(hash(d.text)), str(self.where.get(d.id, self.path / "files" / d.id)), "",
-            )
-            for d in sorted(self.shelf.values(), key=lambda d: d.name)
-        ]  # fmt: skip
-
-    def document(self, document_id: str, /) -> Document:
-        if document_id not in self.shelf:
-            raise InputError(f"No document {document_id!r}.")
-        return self.shelf[document_id]
-
-    def passages(self, document_id: str, /) -> list[Passage]:
-        return passages_of(self.document(document_id).text)
-
-    def stats(self) -> LibraryStats:
-        return LibraryStats(len(self.shelf), 0, 0, 0, "flat", "fake@1", 0)
-
-    def remove(self, document_ids: Sequence[str], /) -> Receipt:
-        for one in document_ids:
-            if one not in self.shelf:
-                raise InputError(f"no document {one!r}")
-            self.removed[one] = self.shelf.pop(one)
-        return Receipt(tuple(document_ids), 0, 0, 0, 0)
-
-    def restore(self, receipt: Receipt, /) -> UpdateReport:
-        self.shelf |= {one: self.removed.pop(one) for one in receipt.documents}
-        return UpdateReport(added=receipt.documents)
-
-    def removed_files(self) -> set[str]:
-        return set()
-
-    def forget_removed(self, paths: Iterable[str], /) -> None:
-        raise AssertionError(f"nothing was removed, least of all {list(paths)}")
-
-    def update(
-        self,
-        paths: Sequence[str | Path],
-        *,
-        folder: str | Path | None = None,
-        progress: Callable[[Progress], None] | None = None,
-        cancelled: Callable[[], bool] | None = None,
-        dry_run: bool = False,
-    ) -> UpdateReport:
-        places = [Path(path) for path in paths]
-        files = [f for p in places for f in (sorted(p.iterdir()) if p.is_dir() else [p])]
-        report, fresh = UpdateReport(), {}
-        for file in files:
-            self.where[file.name] = file
-            if not (text := file.read_text(encoding="utf-8")).strip():
-                failed = FailedFile(str(file), "the file is empty")
-                report = replace(report, failed=(*report.failed, failed))
-            elif (old := self.shelf.get(file.name)) and old.text == text:
-                report = replace(report, unchanged=(*report.unchanged, file.name))
-            else:
-                fresh[file.name] = Document(file.name, "", text)
-                report = replace(report, added=(*report.added, file.name))
-        self._embed(list(fresh.values()), progress, cancelled)
-        self.shelf |= fresh
-        return report
+    def __enter__(self) -> HeldLibrary:
+        return self
 
     def rebuild(
         self,
         *,
-        full: bool = False,
+        full: bool = True,
+        forget: bool = False,
         progress: Callable[[Progress], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
         dry_run: bool = False,
     ) -> UpdateReport:
-        self._embed(list(self.shelf.values()), progress, cancelled)
-        return UpdateReport(unchanged=tuple(self.shelf))
-
-    def _embed(
-        self,
-        documents: Sequence[Document],
-        progress: Callable[[Progress], None] | None,
-        cancelled: Callable[[], bool] | None,
-    ) -> None:
-        counts = {d.id: len(passages_of(d.text)) for d in documents}
-        steps = [(one, n) for one, count in counts.items() for n in range(1, count + 1)]
-        for done, (document_id, n) in enumerate(steps, start=1):
+        def held(step: Progress) -> None:
             if progress:
-                progress(Progress("embedding", done, len(steps), document_id))
-                own = f"{n}/{counts[document_id]}"
-                progress(Progress("file", 0, 0, document_id, "embedding", own))
-            while not self.go_on.wait(0.02):
+                progress(step)
+            while step.state == "embedding" and not self.go_on.wait(0.02):
                 if cancelled and cancelled():
                     return
 
+        return super().rebuild(
+            full=True, forget=forget, progress=held, cancelled=cancelled, dry_run=dry_run
+        )
 
-@dataclass
-class FakeAssistant:
+
+def make_library(folder: Path, articles: Mapping[str, str] = ARTICLES) -> HeldLibrary:
+    """The library in `folder / "library"`, of files that are written to `folder / "articles"`."""
+    library = HeldLibrary.open(folder / "library", encoder=BagOfWordsEncoder())
+    assert isinstance(library, HeldLibrary)
+    library.go_on = threading.Event()
+    library.go_on.set()
+    write_articles(library, articles)
+    return library
+
+
+def write_articles(library: Library, articles: Mapping[str, str]) -> None:
+    """Writes files beside the library and brings it up to date with them."""
+    files = library.path.parent / "articles"
+    files.mkdir(parents=True, exist_ok=True)
+    for name, text in articles.items():
+        (files / name).write_text(text, encoding="utf-8")
+    if articles:
+        library.update([files])
+
+
+def document_ids(library: Library) -> list[str]:
+    """What is in the library."""
+    return [record.id for record in library.documents()]
+
+
+class ScriptedAssistant(Assistant):
     """Quotes the sentence that shares most words with the question; waits where it is told to."""
 
-    library: FakeLibrary
-    go_on: threading.Event = field(default_factory=threading.Event)
-    """Writing pauses before its first word until this is set, or until it is stopped."""
-    histories: list[list[tuple[str, str]]] = field(default_factory=list)
-    scopes: list[tuple[Collection[str] | None, tuple[str, str] | None]] = field(
-        default_factory=list
-    )
-    stopped: threading.Event = field(default_factory=threading.Event)
-
-    def __post_init__(self) -> None:
+    def __init__(self, library: Library) -> None:
+        super().__init__(library, None, reader="none")
+        self.go_on = threading.Event()
+        """Writing pauses before its first word until this is set, or until it is stopped."""
         self.go_on.set()
+        self.histories: list[list[tuple[str, str]]] = []
+        self.scopes: list[tuple[Collection[str] | None, tuple[str, str] | None]] = []
+        self.stopped = threading.Event()
 
     def stream(
         self,
@@ -263,17 +168,20 @@ class FakeAssistant:
     ) -> list[tuple[int, Citation, PassageRead]]:
         words = set(re.findall(r"\w{4,}", question.lower()))
         scored = []
-        for d in self.library.shelf.values():
-            if documents is not None and d.id not in documents:
+        for record in self.library.documents():
+            if documents is not None and record.id not in documents:
                 continue
-            for p in passages_of(d.text):
+            place = record.title, record.source, record.date
+            for passage in self.library.passages(record.id):
                 read = PassageRead(
-                    d.id, p.start, p.end, p.text, 0.5, d.title, d.source, d.date, p.paragraph
-                )
-                for s in p.sentences:
-                    shared = len(words & set(re.findall(r"\w{4,}", s.text.lower())))
+                    record.id, passage.start, passage.end, passage.text, 0.5, *place,
+                    passage.paragraph,
+                )  # fmt: skip
+                for sentence in passage.sentences:
+                    shared = len(words & set(re.findall(r"\w{4,}", sentence.text.lower())))
                     cited = Citation(
-                        0, d.id, d.title, d.source, p.paragraph, s.start, s.end, s.text, d.date
-                    )
+                        0, record.id, record.title, record.source, passage.paragraph,
+                        sentence.start, sentence.end, sentence.text, record.date,
+                    )  # fmt: skip
                     scored.append((shared, cited, read))
         return sorted(scored, key=lambda row: -row[0])

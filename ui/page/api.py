@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from index import Library
 from index.discovery import content_hash
 from index.errors import InputError, PilcrowError
 from index.formats.registry import Unreadable, read_bytes
@@ -29,10 +30,9 @@ from rag.types import Answer
 from ui.page import chat, export, feedback
 from ui.page.conversations import Conversations, Turn, Verdict
 from ui.page.jobs import JobRunner
-from ui.page.protocols import LibraryLike
 from ui.page.suggester import Suggester
 from ui.page.views import answers, panes
-from ui.page.views.html import plural
+from ui.page.views.html import name_of, plural
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class PageApi:
 
     def __init__(
         self,
-        library: LibraryLike,
+        library: Library,
         conversations: Conversations,
         works: JobRunner,
         suggester: Suggester,
@@ -75,11 +75,11 @@ class PageApi:
         self._removed: Receipt | None = None
         """The last removal."""
         self._requests: dict[str, Callable[[Given], Reply]] = {
-            "shelf": self._shelf, "conversations": self._listed, "open": self._open,
-            "look": self._look, "rename": self._rename,
+            "library": self._list_library, "conversations": self._listed, "open": self._open,
+            "turn": self._one_turn, "rename": self._rename,
             "delete": self._delete, "undelete": self._undelete,
             "sources": self._sources, "read": self._read, "why": self._why,
-            "judge": self._judge, "copy": self._copy, "export": self._export,
+            "rate": self._rate, "copy": self._copy, "export": self._export,
             "remove": self._remove, "restore": self._restore,
             "suggest": self._suggest, "follow": self._follow, "names": self._names,
         }  # fmt: skip
@@ -101,7 +101,7 @@ class PageApi:
 
     # --- the left pane ------------------------------------------------------------------------
 
-    def _shelf(self, given: Given) -> Reply:
+    def _list_library(self, given: Given) -> Reply:
         """The library's list and everything that counts it."""
         records, words = self._library.documents(), str(given.get("words", ""))
         paragraphs = sum(record.paragraphs for record in records)
@@ -121,7 +121,7 @@ class PageApi:
     def _names(self, given: Given) -> Reply:
         """Documents whose name holds some words, for choosing one with `@`."""
         found = panes.matching(self._library.documents(), str(given.get("words", "")))
-        return {"names": [[r.id, answers.name_of(r)] for r in found[:8]]}
+        return {"names": [[r.id, name_of(r)] for r in found[:8]]}
 
     def _listed(self, given: Given) -> Reply:
         words = str(given.get("words", ""))
@@ -156,13 +156,13 @@ class PageApi:
         if there != "file" and not given.get("sure"):
             lacks = "cannot be read now" if there == "closed" else "is gone"
             return {
-                "confirm": f"The file of “{answers.name_of(record)}” {lacks}, so removing it cannot "
+                "confirm": f"The file of “{name_of(record)}” {lacks}, so removing it cannot "
                 "be undone. Remove it all the same?"
             }
         self._removed = self._works.remove(id_)
         undo = {"name": "restore", "id": id_} if there == "file" else None
         lost = plural(record.paragraphs, "paragraph")
-        text = f"“{answers.name_of(record)}” removed: −{lost}."
+        text = f"“{name_of(record)}” removed: −{lost}."
         return {"toast": {"text": text, "undo": undo}}
 
     def _restore(self, given: Given) -> Reply:
@@ -190,7 +190,7 @@ class PageApi:
         beside = self._drawn_sources(turns[-1], len(turns))
         return {"slots": {"past": drawn, "past-sources": beside}}
 
-    def _look(self, given: Given) -> Reply:
+    def _one_turn(self, given: Given) -> Reply:
         """One turn and its sources, unless it is still being answered."""
         turn, number = self._turn(given), _number(given.get("number")) or 1
         if self._live(turn.key):
@@ -226,18 +226,18 @@ class PageApi:
 
     def _why(self, given: Given) -> Reply:
         answer = self._answer(given)
-        names = {r.id: answers.name_of(r) for r in self._library.documents()}
+        names = {r.id: name_of(r) for r in self._library.documents()}
         timings = asdict(answer.timings)
         explained = answer.explain.to_dict() if answer.explain else {}
         return {"html": panes.why(explained, timings, names, gate.NOT_FOUND_BELOW)}
 
-    def _judge(self, given: Given) -> Reply:
+    def _rate(self, given: Given) -> Reply:
         turn, way = self._turn(given), given.get("way")
         verdict: Verdict = "up" if way == "up" else "down" if way == "down" else ""
         if verdict == turn.verdict:  # the same thumb again takes it back
             verdict = ""
         feedback.record(self._library.path, turn.key, self._answer(given), verdict)
-        self._conversations.judge(turn.key, verdict)
+        self._conversations.rate(turn.key, verdict)
         where = {"up": feedback.GOOD, "down": feedback.WRONG}
         text = f"Noted in {where[verdict]}." if verdict else "Taken back."
         return {"verdict": verdict, "toast": {"text": text}}

@@ -19,9 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from index import Library
 from index.errors import PilcrowError
 from index.system.files import make_folder
 from index.system.offline import stay_offline
+from rag import Assistant
 from rag.types import Answer
 from ui.page.api import PageApi
 from ui.page.chat import AT_ONCE, AskRequest, Chat, Run
@@ -34,7 +36,6 @@ from ui.page.middleware.file_data import FileDataGate
 from ui.page.middleware.login_throttle import ATTEMPTS, PAUSE, LoginThrottle
 from ui.page.middleware.page_policy import PagePolicy
 from ui.page.middleware.security import SecurityHeaders, is_loopback
-from ui.page.protocols import AssistantLike, LibraryLike
 from ui.page.suggester import Suggester
 from ui.page.views import answers, jobs, panes
 
@@ -51,7 +52,7 @@ _SESSIONS = 500
 class PageOptions:
     """What the page can do without."""
 
-    quick: AssistantLike | None = None
+    quick: Assistant | None = None
     """Answers with quotes only; finds out which questions can be suggested."""
     samples: Path | None = None
     """A folder of articles to try it with while the library is empty."""
@@ -63,8 +64,8 @@ class PageOptions:
 
 
 def build_app(
-    assistant: AssistantLike,
-    library: LibraryLike,
+    assistant: Assistant,
+    library: Library,
     *,
     password: str | None = None,
     extras: PageOptions = PageOptions(),
@@ -146,7 +147,7 @@ class Services:
     samples: Path | None
 
 
-def build_services(assistant: AssistantLike, library: LibraryLike, extras: PageOptions) -> Services:
+def build_services(assistant: Assistant, library: Library, extras: PageOptions) -> Services:
     conversations, works = Conversations(library.path), JobRunner(library)
     quick = extras.quick
 
@@ -182,7 +183,7 @@ def _page(gr: Any, room: Services) -> Any:
             elem_id="desk",
             apply_default_css=False,
             server_functions=[ask],
-            js_on_load="window.pilcrowDesk = server; element.dataset.ready = '';",
+            js_on_load="window.pilcrowApi = server; element.dataset.ready = '';",
         )
         wishes = gr.Textbox("", elem_id="wishes", container=False, show_label=False)
         _html(gr, "masthead", panes.masthead())
@@ -432,8 +433,8 @@ def _head() -> str:
 
 
 def serve(
-    assistant: AssistantLike,
-    library: LibraryLike,
+    assistant: Assistant,
+    library: Library,
     *,
     host: str = "127.0.0.1",
     port: int = 7860,

@@ -15,12 +15,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from index import Library
 from index.errors import PilcrowError
 from index.tokenization import sound
+from rag import Assistant
 from rag.types import Answer, Citation
 from ui.page.conversations import Conversations, Phase, Scope, Turn, new_key
-from ui.page.protocols import AssistantLike, LibraryLike
 from ui.page.views import answers
+from ui.page.views.html import name_of
 
 AT_ONCE = 32
 """Questions answered at the same time; each holds a thread while it waits for the model."""
@@ -102,7 +104,7 @@ class Chat:
     """Answers one question after another, and keeps them."""
 
     def __init__(
-        self, assistant: AssistantLike, library: LibraryLike, conversations: Conversations
+        self, assistant: Assistant, library: Library, conversations: Conversations
     ) -> None:
         """Answer with `assistant`; read paragraphs in `library`; keep turns in `conversations`."""
         self._assistant = assistant
@@ -244,7 +246,7 @@ def drawn(turn: Turn, number: int, mark: answers.TurnMeta) -> str:
     return answers.answer(turn.answer, number, turn.phase, turn.seconds, mark)
 
 
-def sources(library: LibraryLike, answer: Answer, number: int, key: str) -> str:
+def sources(library: Library, answer: Answer, number: int, key: str) -> str:
     """The sources of a turn, each in its paragraph as the library holds it now."""
     found = {c.number: paragraph_around(library, c) for c in answer.citations}
     if not found and answer.headline:
@@ -276,7 +278,7 @@ def _sources_differ(new: Answer, shown: Answer) -> bool:
     )
 
 
-def paragraph_around(library: LibraryLike, cited: Citation) -> answers.Context:
+def paragraph_around(library: Library, cited: Citation) -> answers.Context:
     """The cited sentence inside its whole paragraph, read from storage.
 
     A long paragraph is stored as several passages; they are joined again. When the document is gone
@@ -295,11 +297,11 @@ def paragraph_around(library: LibraryLike, cited: Citation) -> answers.Context:
     return answers.Context(text[start : cited.start], cited.quote, text[cited.end : end])
 
 
-def scope_in_words(scope: Scope, library: LibraryLike) -> str:
+def scope_in_words(scope: Scope, library: Library) -> str:
     """`Cables under the sea · 2023 to 2024`; empty when a question may look everywhere."""
     parts = []
     if scope.documents:
-        names = {r.id: answers.name_of(r) for r in library.documents()}
+        names = {r.id: name_of(r) for r in library.documents()}
         parts += [names.get(one, one) for one in scope.documents]
     if scope.since and scope.until:
         parts.append(f"{scope.since} to {scope.until}")

@@ -202,7 +202,7 @@ class Conversations:
             self._unkept.pop(conversation, None)
             return True
 
-    def judge(self, key: str, verdict: Verdict) -> None:
+    def rate(self, key: str, verdict: Verdict) -> None:
         """Remember what the person thought of an answer.
 
         Raises:

@@ -14,20 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from index.errors import InputError
 from rag.grounding.bundle import Finding
-from rag.types import Answer, Citation, Statement
-from ui.page.views.html import escape
+from rag.types import Answer, Citation
+from ui.page.views.html import render
 
 _OPEN, _CLOSE = '<script type="application/json" id="pilcrow-answer">', "</script>"
 _LARGEST = 50 * 2**20
-_LOOKS = (
-    ":root{color-scheme:light dark}body{max-width:42rem;margin:3rem auto;padding:0 1.25rem;"
-    "font:16px/1.65 system-ui,sans-serif}h1{font-size:1.4rem;line-height:1.35}"
-    "li{margin:0 0 1rem}q,blockquote{font-family:Georgia,serif;margin:0}"
-    "small,footer{opacity:.75}a{color:inherit}sup{font-weight:600}"
-    ".unsupported{text-decoration:underline dashed}"
-)
 
 
 def as_json(bundle: dict[str, Any]) -> str:
@@ -38,23 +33,17 @@ def as_json(bundle: dict[str, Any]) -> str:
 def as_page(bundle: dict[str, Any]) -> str:
     """The bundle as one self-contained web page."""
     answer = Answer.from_dict(bundle["answer"])
-    # `<` never stands in the data, so no text in it can end the element it is in
-    data = json.dumps(bundle, ensure_ascii=True).replace("<", "\\u003c")
-    said = "".join(_statement(one) for one in answer.statements) or f"<p>{escape(answer.text)}</p>"
-    hashes = {one["document_id"]: one["sha256"] for one in bundle["documents"]}
-    sources = "".join(_source(c, hashes.get(c.document_id, "")) for c in answer.citations)
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "style-src 'unsafe-inline'\">"
-        '<meta name="viewport" content="width=device-width">'
-        f"<title>{escape(answer.question)}</title><style>{_LOOKS}</style></head><body>"
-        f'<main><h1 dir="auto">{escape(answer.question)}</h1>{said}'
-        f"{f'<h2>Sources</h2><ol>{sources}</ol>' if sources else ''}</main>"
-        f"<footer><p>Exported from Pilcrow on {escape(bundle['exported'])}; written with "
-        f"{escape(bundle['models']['language'])}. Check it against the library with "
-        f"<code>pilcrow verify</code>.</p></footer>{_OPEN}{data}{_CLOSE}</body></html>\n"
+    checksums = {document["document_id"]: document["sha256"] for document in bundle["documents"]}
+    page = render(
+        "export.html",
+        answer=answer,
+        sources=[_source(c, checksums.get(c.document_id, "")) for c in answer.citations],
+        exported=bundle["exported"],
+        model=bundle["models"]["language"],
+        # `<` never stands in the data, so no text in it can end the element it is in
+        data=Markup(json.dumps(bundle, ensure_ascii=True).replace("<", "\\u003c")),
     )
+    return f"{page}\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,20 +132,10 @@ def file_name(answer: Answer, suffix: str) -> str:
     return f"{'-'.join(words[:8])[:60] or 'answer'}.{suffix}"
 
 
-def _statement(one: Statement) -> str:
-    marks = "".join(f'<a href="#s{n}">[{n}]</a>' for n in one.citations)
-    kind = one.support if one.support == "unsupported" else "supported"
-    loose = " <small>(not supported by its source)</small>" if kind == "unsupported" else ""
-    return f'<p class="{kind}" dir="auto">{escape(one.text)} <sup>{marks}</sup>{loose}</p>'
-
-
-def _source(cited: Citation, sha256: str) -> str:
-    meta = ", ".join(p for p in (cited.source, cited.date, f"paragraph {cited.paragraph}") if p)
-    return (
-        f'<li id="s{cited.number}" value="{cited.number}"><b dir="auto">'
-        f"{escape(cited.title or cited.document_id)}</b> "
-        f'<small dir="auto">{escape(meta)}</small>'
-        f'<blockquote dir="auto">{escape(cited.quote)}</blockquote>'
-        f"<small>{escape(cited.document_id)}, characters {cited.start}–{cited.end}, "
-        f"SHA-256 of the text {escape(sha256[:16])}…</small></li>"
-    )
+def _source(citation: Citation, sha256: str) -> dict[str, Any]:
+    parts = (citation.source, citation.date, f"paragraph {citation.paragraph}")
+    return {
+        "citation": citation,
+        "place": ", ".join(part for part in parts if part),
+        "checksum": sha256[:16],
+    }

@@ -28,7 +28,7 @@ def record(folder: Path, key: str, answer: Answer, verdict: Verdict) -> None:
     Args:
         folder: the library's folder.
         key: the turn's key, which becomes the question's id.
-        answer: what was judged.
+        answer: what was rated.
         verdict: empty to take an earlier one back.
 
     Raises:

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from index import Library
 from index.errors import LibraryBusy, PilcrowError
 from index.types import FailedFile, Progress, Receipt, UpdateReport
 from ui.page import upload_copies
 from ui.page.middleware.file_data import is_upload
-from ui.page.protocols import LibraryLike
 from ui.page.views import jobs
 from ui.page.views.html import plural
 
@@ -48,7 +48,7 @@ class _Task:
 class JobRunner:
     """Runs one change of the library at a time in a thread and says how far it is."""
 
-    def __init__(self, library: LibraryLike) -> None:
+    def __init__(self, library: Library) -> None:
         """Work on `library`."""
         self._library = library
         self._lock = threading.Lock()
@@ -305,5 +305,5 @@ def _more(pairs: Sequence[object]) -> str:
     return f" (and {len(pairs) - 1} more)" if len(pairs) > 1 else ""
 
 
-def _paragraphs(library: LibraryLike) -> int:
+def _paragraphs(library: Library) -> int:
     return sum(record.paragraphs for record in library.documents())

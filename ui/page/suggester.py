@@ -9,25 +9,25 @@ import threading
 from collections.abc import Callable, Collection
 from pathlib import Path
 
+from index import Library
 from index.errors import PilcrowError
 from index.system.files import replacing
 from rag import suggestions
 from rag.types import Answer
-from ui.page.protocols import LibraryLike
 
 FILE = "suggestions.json"
-_PATIENCE = 5.0
+_CLOSE_TIMEOUT = 5.0
 """Seconds that closing waits for a search; one question takes a tenth of one."""
 
 log = logging.getLogger(__name__)
 
 
 class Suggester:
-    """Knows what the library can be asked. Asks with quotes only, one at a time, off the path."""
+    """Questions that the library can answer, found in a thread of its own with quotes only."""
 
     def __init__(
         self,
-        library: LibraryLike,
+        library: Library,
         ask: Callable[[str], Answer] | None,
         *,
         busy: Callable[[], bool] = lambda: False,
@@ -37,30 +37,30 @@ class Suggester:
         self._ask = ask
         self._busy = busy
         self._lock = threading.Lock()
-        self._found: tuple[str, tuple[str, ...]] = ("", ())
-        """The state of the library and its questions."""
-        self._searching = ""
-        """The state that is being looked at."""
+        self._known: tuple[str, tuple[str, ...]] = ("", ())
+        """A state of the library and its questions."""
+        self._searched_state = ""
+        """The state for which questions are being searched; empty when none are."""
         self._search_thread: threading.Thread | None = None
         self._closed = threading.Event()
 
     @property
     def ready(self) -> bool:
         """Whether what `opening` gives is all there will be for the library as it is."""
-        return self._ask is None or self._found[0] == self._state()
+        return self._ask is None or self._known[0] == self._state()
 
     def opening(self) -> tuple[str, ...]:
-        """Questions to begin with; at first none, while a thread looks for them."""
+        """Questions to begin with; none at first, while a thread searches for them."""
         state = self._state()
         if self._ask is None or not state:
             return ()
         with self._lock:
-            if self._found[0] != state:
-                self._found = (state, kept) if (kept := self._load(state)) else self._found
-            if self._found[0] == state:
-                return self._found[1]
-            if self._searching != state and not self._closed.is_set():
-                self._searching = state
+            if self._known[0] != state:
+                self._known = (state, saved) if (saved := self._load(state)) else self._known
+            if self._known[0] == state:
+                return self._known[1]
+            if self._searched_state != state and not self._closed.is_set():
+                self._searched_state = state
                 self._search_thread = threading.Thread(
                     target=self._search, args=(state,), daemon=True
                 )
@@ -68,12 +68,12 @@ class Suggester:
         return ()
 
     def close(self) -> None:
-        """Begin no more searches, and end the one under way: after the question it is trying."""
+        """Begin no more searches and end the one under way, after the question it is trying."""
         with self._lock:
             self._closed.set()
             thread = self._search_thread
         if thread:
-            thread.join(_PATIENCE)
+            thread.join(_CLOSE_TIMEOUT)
 
     def following(self, answer: Answer, asked: Collection[str], wanted: int = 3) -> tuple[str, ...]:
         """Questions that may come next, none of those asked already.
@@ -83,38 +83,38 @@ class Suggester:
         if self._ask is None:
             return ()
         try:
-            found = suggestions.following(self._library.passages, self._ask, answer)
+            questions = suggestions.following(self._library.passages, self._ask, answer)
         except PilcrowError:  # a document that has gone meanwhile
-            found = ()
-        fresh = dict.fromkeys(q for q in (*found, *self.opening()) if q not in asked)
-        return tuple(fresh)[:wanted]
+            questions = ()
+        new = dict.fromkeys(q for q in (*questions, *self.opening()) if q not in asked)
+        return tuple(new)[:wanted]
 
     def _search(self, state: str) -> None:
         assert self._ask is not None
         try:
             ids = [record.id for record in self._library.documents()]
-            found = suggestions.opening(
-                self._library.passages, self._ask, ids, stop=self._gives_way
+            questions = suggestions.opening(
+                self._library.passages, self._ask, ids, stop=self._should_stop
             )
         except PilcrowError as error:
             log.info("no suggestions: %s", error)
-            found = ()
+            questions = ()
         except Exception:
             log.exception("no suggestions")
-            found = ()
-        interrupted = self._gives_way()
+            questions = ()
+        interrupted = self._should_stop()
         with self._lock:
-            self._searching = ""
+            self._searched_state = ""
             if not interrupted:
-                self._found = (state, found)
+                self._known = (state, questions)
         if not interrupted:
-            self._save(state, found)
+            self._save(state, questions)
 
-    def _gives_way(self) -> bool:
+    def _should_stop(self) -> bool:
         return self._closed.is_set() or self._busy()
 
     def _state(self) -> str:
-        """Tells one state of the library from another; empty when it holds nothing."""
+        """A digest of the documents and their contents; empty when there are none."""
         try:
             records = self._library.documents()
         except PilcrowError:
@@ -129,9 +129,9 @@ class Suggester:
         except (OSError, ValueError, KeyError, TypeError):
             return ()
 
-    def _save(self, state: str, found: tuple[str, ...]) -> None:
+    def _save(self, state: str, questions: tuple[str, ...]) -> None:
         try:
             with replacing(self._library.path / FILE) as file:
-                file.write(json.dumps({"state": state, "questions": found}).encode())
+                file.write(json.dumps({"state": state, "questions": questions}).encode())
         except OSError as error:  # then they are looked for again next time
             log.info("suggestions were not kept: %s", error)

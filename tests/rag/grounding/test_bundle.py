@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,28 +14,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from index import Library
 from index.errors import InputError
-from index.types import Document
+from index.types import Document, Passage
 from rag.grounding import sealing
-from rag.grounding.bundle import check_bundle, make_bundle
+from rag.grounding.bundle import Shelf, check_bundle, make_bundle
 from rag.types import Answer, Citation, PassageRead, Statement
-from tests.support.page_fakes import HOSTILE, FakeLibrary
+from tests.support.page_fakes import HOSTILE, make_library, write_articles
 from ui.page import export
 
-TEXT = "The forum met in Kyoto. More than 9,000 people registered for it.\n\nIt ended on Thursday."
+HEAD = "A title\nSource: S\nPublished: 2023-10\n\n"
+BODY = "The forum met in Kyoto. More than 9,000 people registered for it.\n\nIt ended on Thursday."
+TEXT = HEAD + BODY
 QUOTE = "More than 9,000 people registered for it."
 
 
 KEY = b"k" * 32
 
 
-def library(tmp_path: Path, text: str = TEXT) -> FakeLibrary:
-    shelf = {
-        "a.txt": Document("a.txt", "A title", text, "S", "", "2023-10"),
-        "b.txt": Document("b.txt", "", "Another article was read as well."),
-        "same.txt": Document("same.txt", "A title", text, "S", "", "2023-10"),
-    }
-    return FakeLibrary(tmp_path, shelf)
+ARTICLES = {"a.txt": TEXT, "b.txt": "Another article was read as well.", "same.txt": TEXT}
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    """A library that no test changes."""
+    with make_library(tmp_path_factory.mktemp("shelf"), ARTICLES) as made:
+        yield made
 
 
 def answer(said: str = "More than 9,000 people registered.", quote: str = QUOTE) -> Answer:
@@ -49,21 +54,20 @@ def answer(said: str = "More than 9,000 people registered.", quote: str = QUOTE)
     )  # fmt: skip
 
 
-def saved_by(shelf: FakeLibrary, key: bytes | None = KEY) -> Any:
+def saved_by(shelf: Shelf, key: bytes | None = KEY) -> Any:
     """An export, as it comes back from its file."""
     return json.loads(export.as_json(make_bundle(answer(), shelf, "e", key)))
 
 
-def failed(saved: object, shelf: FakeLibrary, key: bytes | None = None) -> list[str]:
+def failed(saved: object, shelf: Shelf, key: bytes | None = None) -> list[str]:
     return [one.what for one in check_bundle(saved, shelf, key) if not one.ok]
 
 
-def unvouched(saved: object, shelf: FakeLibrary, key: bytes | None = None) -> list[str]:
+def unvouched(saved: object, shelf: Shelf, key: bytes | None = None) -> list[str]:
     return [one.what for one in check_bundle(saved, shelf, key) if not one.vouched]
 
 
-def test_what_was_exported_holds(tmp_path: Path) -> None:
-    shelf = library(tmp_path)
+def test_what_was_exported_holds(shelf: Library) -> None:
     saved = saved_by(shelf)
     assert failed(saved, shelf, KEY) == unvouched(saved, shelf, KEY) == []
     assert [one.what for one in check_bundle(saved, shelf)] == [
@@ -73,8 +77,7 @@ def test_what_was_exported_holds(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault("G46")
-def test_what_nobody_vouches_for_is_said(tmp_path: Path) -> None:
-    shelf = library(tmp_path)
+def test_what_nobody_vouches_for_is_said(shelf: Library) -> None:
     for saved, key in (
         (saved_by(shelf, None), KEY),  # made before there were seals
         (saved_by(shelf), b"o" * 32),  # by another library
@@ -146,9 +149,8 @@ ONLY_SEALED = [
 @pytest.mark.fault("G46")
 @pytest.mark.parametrize(("tamper", "caught"), FROM_THE_LIBRARY)
 def test_every_lie_about_the_documents_is_found_with_and_without_a_seal(
-    tmp_path: Path, tamper: Callable[[dict[str, Any]], None], caught: list[str]
+    shelf: Library, tamper: Callable[[dict[str, Any]], None], caught: list[str]
 ) -> None:
-    shelf = library(tmp_path)
     for made, checked in ((None, None), (KEY, None), (KEY, KEY)):
         saved = saved_by(shelf, made)
         tamper(saved)
@@ -158,9 +160,8 @@ def test_every_lie_about_the_documents_is_found_with_and_without_a_seal(
 @pytest.mark.fault("G46")
 @pytest.mark.parametrize("tamper", ONLY_SEALED)
 def test_every_other_change_breaks_the_seal(
-    tmp_path: Path, tamper: Callable[[dict[str, Any]], None]
+    shelf: Library, tamper: Callable[[dict[str, Any]], None]
 ) -> None:
-    shelf = library(tmp_path)
     saved = saved_by(shelf)
     tamper(saved)
     assert failed(saved, shelf, KEY) == ["seal"]
@@ -174,9 +175,8 @@ def test_every_other_change_breaks_the_seal(
      ("x", ["seal"], ["seal"])],
 )  # fmt: skip
 def test_a_seal_that_is_taken_off_or_garbled_is_broken(
-    tmp_path: Path, seal: object, ours: list[str], elsewhere: list[str]
+    shelf: Library, seal: object, ours: list[str], elsewhere: list[str]
 ) -> None:
-    shelf = library(tmp_path)
     saved = saved_by(shelf)
     saved["seal"] = seal
     assert failed(saved, shelf, KEY) == ours
@@ -221,19 +221,20 @@ def test_a_library_keeps_one_key_to_itself(tmp_path: Path) -> None:
 
 
 def test_a_document_that_has_moved_on_is_named(tmp_path: Path) -> None:
-    saved = saved_by(library(tmp_path))
-    assert failed(saved, library(tmp_path, "Foreword. " + TEXT)) == [
-        "document a.txt", "quote 1", "statement 1",
-    ]  # fmt: skip
-    assert failed(saved, library(tmp_path, TEXT + " Riyadh is next.")) == ["document a.txt"]
-    assert failed(saved, FakeLibrary(tmp_path)) == [
-        "document a.txt", "quote 1", "passage 1", "statement 1",
-    ]  # fmt: skip
+    with make_library(tmp_path, ARTICLES) as shelf:
+        saved = saved_by(shelf)
+        write_articles(shelf, {"a.txt": f"{HEAD}Foreword. {BODY}"})
+        assert failed(saved, shelf) == ["document a.txt", "quote 1", "statement 1"]
+        longer = TEXT + " Riyadh is next."
+        write_articles(shelf, {"a.txt": longer, "same.txt": longer})
+        assert failed(saved, shelf) == ["document a.txt"]
+        shelf.remove(ARTICLES)
+        assert failed(saved, shelf) == ["document a.txt", "quote 1", "passage 1", "statement 1"]
 
 
-def test_nothing_claimed_nothing_broken(tmp_path: Path) -> None:
+def test_nothing_claimed_nothing_broken(shelf: Library) -> None:
     refused = Answer("Who?", "not_found", "Not in your documents.", complete=True)
-    assert failed(make_bundle(refused, library(tmp_path)), library(tmp_path)) == []
+    assert failed(make_bundle(refused, shelf), shelf) == []
 
 
 @pytest.mark.parametrize(
@@ -244,19 +245,18 @@ def test_nothing_claimed_nothing_broken(tmp_path: Path) -> None:
                "documents": []},
               {"format": "pilcrow-answer", "version": 1, "answer": [], "documents": 3}],
 )  # fmt: skip
-def test_what_is_no_export_is_refused_in_one_line(tmp_path: Path, saved: object) -> None:
+def test_what_is_no_export_is_refused_in_one_line(shelf: Library, saved: object) -> None:
     with pytest.raises(InputError) as caught:
-        check_bundle(saved, library(tmp_path))
+        check_bundle(saved, shelf)
     assert "\n" not in str(caught.value)
 
 
 @given(st.text(st.characters(), max_size=60))
 def test_a_page_carries_its_data_whatever_is_in_it(
-    tmp_path_factory: pytest.TempPathFactory, text: str
+    shelf: Library, tmp_path_factory: pytest.TempPathFactory, text: str
 ) -> None:
     folder = tmp_path_factory.mktemp("e")
     hostile = f"{text}</script><script>alert(1)</script><!--{HOSTILE}"
-    shelf = library(folder, hostile)
     cited = Citation(1, "a.txt", hostile, hostile, 1, 0, len(hostile), hostile)
     said = (Statement(hostile, "supported", (1,)),)
     saved = make_bundle(Answer(hostile, "answered", hostile, said, (cited,), model=hostile), shelf)
@@ -280,9 +280,8 @@ def test_a_page_carries_its_data_whatever_is_in_it(
      ("A title", "The Times"), (">[1]</a>", ">[2]</a>")],
 )  # fmt: skip
 def test_a_page_that_shows_something_else_than_its_data_is_found(
-    tmp_path: Path, true: str, forged: str
+    shelf: Library, tmp_path: Path, true: str, forged: str
 ) -> None:
-    shelf = library(tmp_path)
     page = export.as_page(make_bundle(answer(), shelf, "e", KEY))
     path = tmp_path / "a.html"
     path.write_bytes(page.encode())
@@ -297,21 +296,39 @@ def test_a_page_that_shows_something_else_than_its_data_is_found(
     assert [one.ok for one in export.looks(export.read(path))] == [False]
 
 
+@dataclass(frozen=True)
+class OldShelf:
+    """What the library was when `exported-1.html` was made: titles stood beside the texts."""
+
+    documents: tuple[Document, ...] = (
+        Document("a.txt", "A title", BODY, "S", "", "2023-10"),
+        Document("b.txt", "", "Another article was read as well."),
+        Document("same.txt", "A title", BODY, "S", "", "2023-10"),
+    )
+
+    def document(self, document_id: str, /) -> Document:
+        return next(one for one in self.documents if one.id == document_id)
+
+    def passages(self, document_id: str, /) -> Sequence[Passage]:
+        text = self.document(document_id).text
+        first = text.partition("\n\n")[0]
+        return [Passage(1, 0, len(first), first, ())]
+
+
 @pytest.mark.fault("G46")
 def test_an_export_of_the_first_version_is_read_as_ever(tmp_path: Path) -> None:
     """The very page that was made before exports were sealed."""
-    old = (Path(__file__).parent / "exported-1.html").read_bytes()
+    old = (Path(__file__).parents[2] / "support" / "exported-1.html").read_bytes()
     (tmp_path / "old.html").write_bytes(old)
     file = export.read(tmp_path / "old.html")
-    shelf = library(tmp_path)
-    assert failed(file.saved, shelf, KEY) == []
-    assert unvouched(file.saved, shelf, KEY) == ["seal"]
+    assert failed(file.saved, OldShelf(), KEY) == []
+    assert unvouched(file.saved, OldShelf(), KEY) == ["seal"]
     assert [one.ok for one in export.looks(file)] == [True]
 
 
 @pytest.mark.fault("G46")
-def test_a_name_twice_is_refused(tmp_path: Path) -> None:
-    text = export.as_json(make_bundle(answer(), library(tmp_path), "e", KEY))
+def test_a_name_twice_is_refused(shelf: Library, tmp_path: Path) -> None:
+    text = export.as_json(make_bundle(answer(), shelf, "e", KEY))
     forged = text.replace('"question": ', '"question": "How many drowned?", "question": ', 1)
     (tmp_path / "a.json").write_text(forged)
     with pytest.raises(InputError, match="no JSON"):

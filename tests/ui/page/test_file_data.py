@@ -22,9 +22,9 @@ from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
-from index.types import Document
+from index import Library
 from tests.programs.page_program import Server
-from tests.support.page_fakes import FakeAssistant, FakeLibrary
+from tests.support.page_fakes import ScriptedAssistant, document_ids, make_library
 from ui.page import app as page_app
 from ui.page.jobs import JobRunner
 from ui.page.middleware.file_data import FileDataGate, files_in, is_upload
@@ -68,7 +68,7 @@ def joining(fn: int, *paths: object) -> dict[str, Any]:
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A page in a process of its own, which may hang; beside it what it must not touch."""
     folder = tmp_path_factory.mktemp("attacked")
-    server = Server(folder / "library")
+    server = Server(folder)
     (folder / ".hidden").mkdir()
     for file in (folder / "b.md", folder / ".b.md", folder / ".hidden" / "b.md"):
         file.write_text(SECRET)
@@ -102,7 +102,7 @@ LITTLE = httpx.Timeout(60)
 @pytest.mark.fault("G13")
 @pytest.mark.parametrize("path", PATHS)
 def test_no_other_file_of_the_computer_can_be_named(attacked: Server, path: str) -> None:
-    folder = attacked.folder.parent
+    folder = attacked.folder
     before = sorted(folder.rglob("*"))
     with httpx.Client(base_url=attacked.address, timeout=LITTLE) as http:
         body = joining(adding(shown(http.get("").text)), path.format(folder))
@@ -115,15 +115,15 @@ def test_no_other_file_of_the_computer_can_be_named(attacked: Server, path: str)
 
 
 @pytest.fixture
-def library(tmp_path: Path) -> FakeLibrary:
-    (tmp_path / "library").mkdir()
-    return FakeLibrary(tmp_path / "library", {"a.txt": Document("a.txt", "A", "An article.")})
+def library(tmp_path: Path) -> Iterator[Library]:
+    with make_library(tmp_path, {"a.txt": "An article.\n"}) as made:
+        yield made
 
 
 @pytest.fixture
-def visit(library: FakeLibrary) -> Iterator[Callable[[], TestClient]]:
+def visit(library: Library) -> Iterator[Callable[[], TestClient]]:
     """Somebody at a page with a password, logged in."""
-    app = page_app.build_app(FakeAssistant(library), library, password=PASSWORD)
+    app = page_app.build_app(ScriptedAssistant(library), library, password=PASSWORD)
     with TestClient(app, base_url="http://localhost") as first:
 
         def come() -> TestClient:
@@ -173,7 +173,7 @@ def test_no_door_takes_a_strangers_file(tmp_path: Path) -> None:
     path, meta = str(tmp_path / "b.md"), {"_type": "gradio.FileData"}
     bodies = (
         joining(3, path),
-        {"data": {"name": "shelf", "more": [[{"x": {"path": path, "meta": meta}}]]}},
+        {"data": {"name": "library", "more": [[{"x": {"path": path, "meta": meta}}]]}},
         {"path": path},
         [{"path": path, "meta": meta, "is_stream": True}],
         {"data": [{"path": [path], "meta": meta}]},
@@ -186,32 +186,32 @@ def test_no_door_takes_a_strangers_file(tmp_path: Path) -> None:
         form = visitor.post(door, files=[("file", ("a.txt", b"text"))], data={"data": "x"})
         assert form.status_code == 400, door
     assert reached == []
-    for sent_on in (b"", b"{}", b'{"data": {"name": "shelf"}}', "[]".encode("utf-16")):
+    for sent_on in (b"", b"{}", b'{"data": {"name": "library"}}', "[]".encode("utf-16")):
         assert visitor.post("/gradio_api/component_server", content=sent_on).text == "reached"
         assert reached[-1][1]["body"] == sent_on
 
 
 @pytest.mark.fault("G13")
-def test_what_was_uploaded_is_added(visit: Callable[[], TestClient], library: FakeLibrary) -> None:
+def test_what_was_uploaded_is_added(visit: Callable[[], TestClient], library: Library) -> None:
     visitor = visit()
     one, other = upload(visitor), upload(visitor, "The sun is hot.", "sun.txt")
     assert add(visitor, one, other) == 200
-    assert library.shelf["moon.txt"].text == "The moon is far."
-    assert library.shelf["sun.txt"].text == "The sun is hot."
+    assert library.document("moon.txt").text == "The moon is far."
+    assert library.document("sun.txt").text == "The sun is hot."
     assert add(visitor, one) == 403  # it went into the library
 
 
 @pytest.mark.fault("G14")
 def test_nobody_adds_what_somebody_else_uploaded(
-    visit: Callable[[], TestClient], library: FakeLibrary
+    visit: Callable[[], TestClient], library: Library
 ) -> None:
     hers, his = visit(), visit()
     path = upload(hers)
     assert add(his, path) == 403
-    assert [*library.shelf] == ["a.txt"]
+    assert document_ids(library) == ["a.txt"]
     assert upload(his) == path  # the same text under the same name is in the same place
     assert add(hers, path) == 200
-    assert "moon.txt" in library.shelf
+    assert "moon.txt" in document_ids(library)
 
 
 @pytest.mark.fault("G14")
@@ -237,9 +237,9 @@ def test_an_upload_that_became_something_else_is_refused(
 
 
 @pytest.mark.fault("G15")
-def test_the_pages_own_file_checks_are_on(library: FakeLibrary, tmp_path: Path) -> None:
+def test_the_pages_own_file_checks_are_on(library: Library, tmp_path: Path) -> None:
     (tmp_path / "b.md").write_text(SECRET)
-    app = page_app.build_app(FakeAssistant(library), library)
+    app = page_app.build_app(ScriptedAssistant(library), library)
     page = app.routes[-1].app.get_blocks()  # type: ignore[attr-defined]
     add = page.fns[adding(page.config)]
     with pytest.raises(InvalidPathError, match="not uploaded"):
@@ -249,7 +249,7 @@ def test_the_pages_own_file_checks_are_on(library: FakeLibrary, tmp_path: Path) 
 
 @pytest.mark.fault("G15")
 def test_files_that_are_no_uploads_are_neither_moved_nor_read(
-    library: FakeLibrary, tmp_path: Path
+    library: Library, tmp_path: Path
 ) -> None:
     upload = library.path / "incoming" / "0a" / "moon.txt"
     upload.parent.mkdir(parents=True)
@@ -263,7 +263,7 @@ def test_files_that_are_no_uploads_are_neither_moved_nor_read(
         "moon.txt": ("done", ""),
         **{path.name: ("failed", "was not uploaded here") for path in others},
     }
-    assert [*library.shelf] == ["a.txt", "moon.txt"]
+    assert document_ids(library) == ["a.txt", "moon.txt"]
     assert all(path.is_symlink() or path.exists() for path in others)
 
 

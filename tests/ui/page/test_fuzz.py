@@ -23,8 +23,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from starlette.types import Message, Scope
 
-from index.types import Document
-from tests.support.page_fakes import ARTICLES, HOSTILE, FakeAssistant, FakeLibrary
+from tests.support.page_fakes import HOSTILE, ScriptedAssistant, make_library
 from ui.page import app as page_app
 from ui.page.middleware.security import SAFETY_HEADERS
 
@@ -113,16 +112,12 @@ def page(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Page]:
     folder = tmp_path_factory.mktemp("fuzzed")
-    (folder / "library").mkdir()
     (folder / "b.md").write_text(SECRET)
-    shelf = {
-        name: Document(name, title, text, source, "", date)
-        for name, (title, source, date, text) in ARTICLES.items()
-    }
-    library = FakeLibrary(folder / "library", shelf)
-    app = page_app.build_app(FakeAssistant(library), library, password=request.param or None)
+    library = make_library(folder)
+    app = page_app.build_app(ScriptedAssistant(library), library, password=request.param or None)
     routes = sorted(set(paths_of(app.routes)))
     with (
+        library,
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(app.router.lifespan_context(app)),
     ):
@@ -229,8 +224,8 @@ ODD_EVENT = st.fixed_dictionaries(
 )  # fmt: skip
 WANTED = st.fixed_dictionaries(
     {"name": st.sampled_from([
-        "shelf", "conversations", "open", "look", "rename", "delete", "undelete", "sources", "read",
-        "why", "judge", "copy", "export", "remove", "restore", "suggest", "follow", "names", "x",
+        "library", "conversations", "open", "turn", "rename", "delete", "undelete", "sources", "read",
+        "why", "rate", "copy", "export", "remove", "restore", "suggest", "follow", "names", "x",
     ])},
     optional={key: LEAVES for key in (
         "id", "words", "key", "document", "conversation", "number", "numbers", "way", "kind",
@@ -333,7 +328,7 @@ def test_nothing_grows(page: Page) -> None:
         head.append((b"cookie", page.cookie.encode()))
     told: list[dict[str, Any]] = [
         {"data": [None], "fn_index": 3, "session_hash": "s"},
-        {"data": {"name": "shelf"}, "fn_name": "ask", "component_id": 2, "session_hash": "s"},
+        {"data": {"name": "library"}, "fn_name": "ask", "component_id": 2, "session_hash": "s"},
         {"data": [[{"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}], "[]"]},
     ]
     sent = [

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 from starlette.types import Message
 
-from tests.support.page_fakes import FakeAssistant, FakeLibrary
+from tests.support.page_fakes import ScriptedAssistant, make_library
 from ui.page import app as page_app
 from ui.page import upload_copies
 from ui.page.middleware import login_throttle, uploads
@@ -45,8 +45,8 @@ def clock() -> Clock:
 @pytest.fixture
 def come(tmp_path: Path, clock: Clock) -> Callable[[str], TestClient]:
     """Somebody at the page with a password, from an address."""
-    library = FakeLibrary(tmp_path)
-    app = page_app.build_app(FakeAssistant(library), library, password="sesame", clock=clock)
+    library = make_library(tmp_path, {})
+    app = page_app.build_app(ScriptedAssistant(library), library, password="sesame", clock=clock)
     return lambda host: TestClient(app, base_url="http://pilcrow.lan", client=(host, 50_000))
 
 
@@ -99,14 +99,14 @@ def test_many_addresses_take_no_more_memory_than_some(clock: Clock) -> None:
 
 @pytest.fixture
 def incoming(tmp_path: Path) -> Path:
-    return tmp_path / "incoming"
+    return tmp_path / "library" / "incoming"
 
 
 @pytest.fixture
 def page(tmp_path: Path, incoming: Path) -> Iterator[TestClient]:
     """A page whose folder for uploads holds 100 kB."""
-    library = FakeLibrary(tmp_path)
-    app = page_app.build_app(FakeAssistant(library), library)
+    library = make_library(tmp_path, {})
+    app = page_app.build_app(ScriptedAssistant(library), library)
     yield TestClient(UploadLimit(app, folder=incoming, most=100_000), base_url="http://localhost")
 
 
@@ -171,7 +171,7 @@ def test_a_tab_closed_in_the_middle_of_an_upload_is_no_error(page: TestClient) -
 
 @pytest.mark.fault("E11")
 def test_many_uploads_are_bounded_in_number(page: TestClient, incoming: Path) -> None:
-    incoming.mkdir()
+    incoming.mkdir(exist_ok=True)
     for number in range(MOST_FILES - 1):
         (incoming / f"{number}.txt").touch()
     assert [send(page, 10), send(page, 10)] == [200, 413]

@@ -66,7 +66,7 @@ class Page:
 
     def send_named(self, files: dict[str, str]) -> JobView:
         self.number += 1
-        coming = self.folder / "incoming" / str(self.number)
+        coming = self.folder / "store" / "incoming" / str(self.number)
         coming.mkdir(parents=True)
         for name, text in files.items():
             (coming / name).write_text(text)
@@ -245,8 +245,11 @@ def test_a_name_that_is_too_long_is_cut(page: Page, letter: str) -> None:
 
 
 def test_a_file_that_cannot_be_taken_in_is_one_line(page: Page) -> None:
-    *_, view = page.works.add([str(page.folder / "nowhere.txt")])
-    assert "nowhere.txt: no such file" in view.summary
+    nowhere = str(page.folder / "nowhere.txt")
+    parcel = upload_copies.take_in([nowhere], page.uploads, {})
+    assert [(one.path, one.reason) for one in parcel.failed] == [("nowhere.txt", "no such file")]
+    *_, view = page.works.add([nowhere])
+    assert "nowhere.txt: was not uploaded here" in view.summary
 
 
 NAMES = st.sampled_from(["a", "b"])

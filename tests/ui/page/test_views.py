@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jinja2 import nodes
+from jinja2.exceptions import TemplateAssertionError
 
 from index.types import Document, DocumentRecord, FailedFile, UpdateReport
 from rag.types import Answer, Citation, PassageRead, Statement
+from ui.page import export
+from ui.page.conversations import Listed
 from ui.page.views import answers, jobs, panes
-from ui.page.views.html import shorten
+from ui.page.views.html import TEMPLATES, environment, shorten
 
 TAGS = {
-    "article", "h2", "h3", "h4", "p", "span", "a", "i", "b", "q", "figure", "figcaption",
-    "blockquote", "section", "ol", "li", "button", "mark", "header", "div", "details", "summary",
-    "svg", "path", "footer",
+    "abbr", "article", "aside", "h2", "h3", "h4", "p", "span", "a", "i", "b", "br", "q", "figure",
+    "figcaption", "bdi", "blockquote", "section", "ol", "ul", "li", "button", "mark", "header",
+    "div", "dl", "dt", "dd", "details", "summary", "svg", "path", "kbd", "code", "table", "thead",
+    "tbody", "tr", "th", "td", "progress",
 }  # fmt: skip
 NASTY = st.text(
     st.one_of(st.characters(codec="utf-8"), st.sampled_from("<>&\"'`${}[]1/=")), max_size=60
@@ -53,14 +59,90 @@ def answer(text: str) -> Answer:
     )  # fmt: skip
 
 
+def every_view(text: str) -> list[str]:
+    """Everything the page draws, with a text wherever one can stand."""
+    said, meta = answer(text), answers.TurnMeta(text, text, text, text, "up")
+    record = DocumentRecord(text, text, text, text, text, 1, 1, 1, 1, text, text, text)
+    hit = {"document_id": text, "paragraph": text, **dict.fromkeys(panes.SCORES, 0.5)}
+    explained = {"forms": [text, text], "hits": [hit], "drafts": [{"outcome": text}]}
+    contexts = {1: answers.Context(text, text, text, "changed")}
+    rows = (jobs.JobRow(text, text, text),)
+    return [
+        answers.answer(said, 1, meta=meta),
+        answers.answer(replace(said, statements=(), stage=text, short=text), 1, "running"),
+        answers.answer(replace(said, state="not_found"), 1, meta=meta),
+        answers.sources(said, 1, {}),
+        answers.sources(said, 1, contexts, text),
+        answers.failure(text, 1, text, meta),
+        answers.waiting(text, 1, meta),
+        answers.underway(text, 1, meta),
+        jobs.draw(jobs.JobView(text, rows=rows, stage=text)),
+        jobs.draw(jobs.JobView(text, running=False, rows=rows, summary=text)),
+        jobs.draw(jobs.JobView(text, running=False, problem=text)),
+        panes.welcome(0, 0, text, samples=True),
+        panes.welcome(1, 1, f"pip install {text} pip install x"),
+        panes.suggestions([text], text),
+        panes.conversations([Listed(text, text, datetime.now(UTC))], date(2026, 1, 1)),
+        panes.library([record], {text: "gone"}),
+        panes.reader(Document(text, text, text, text, text, text), [(0, len(text), 1)], 0),
+        panes.why(explained, {}, {text: text}, 0.5),
+    ]
+
+
 @given(NASTY)
 def test_no_text_becomes_markup(text: str) -> None:
-    drawn = answers.answer(answer(text), 1) + answers.sources(answer(text), 1, {})
+    for drawn in every_view(text):
+        seen = look(drawn)
+        assert seen.tags <= TAGS
+        assert seen.handlers == []
+        assert all(link.startswith("#t1-") for link in seen.links)
+        assert not set("$`{}") & set(drawn)
+
+
+@given(NASTY)
+def test_no_text_becomes_markup_of_an_exported_page(text: str) -> None:
+    documents = [{"document_id": text, "sha256": text}]
+    drawn = export.as_page(
+        {"answer": answer(text).to_dict(), "documents": documents, "exported": text,
+         "models": {"language": text}}
+    )  # fmt: skip
+    frame = {"html", "head", "meta", "title", "style", "body", "main", "h1", "sup", "small",
+             "footer", "script"}  # fmt: skip
     seen = look(drawn)
-    assert seen.tags <= TAGS
+    assert seen.tags <= TAGS | frame
     assert seen.handlers == []
-    assert all(link.startswith("#t1-") for link in seen.links)
-    assert not set("$`{}") & set(drawn)
+    assert set(seen.links) == {"#s1"}
+    assert drawn.count("<script") == drawn.count("</script>") == 1
+
+
+@pytest.mark.parametrize("path", sorted(TEMPLATES.iterdir()), ids=lambda path: path.stem)
+def test_a_template_has_no_way_around_the_escaping(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    parts = environment().lex(source)
+    own = "".join(value for _, kind, value in parts if kind == "data")
+    assert path.stem == "export" or not set("$`{}") & set(own)
+    # joined in a template, a text would be escaped by Jinja itself, which leaves more as it is
+    joined = environment().parse(source).find(nodes.Concat)
+    assert joined is None
+
+
+@pytest.mark.parametrize("name", ["safe", "join", "replace", "forceescape", "tojson", "e"])
+def test_no_filter_but_ours_is_known(name: str) -> None:
+    with pytest.raises(TemplateAssertionError, match="No filter"):
+        environment().from_string(f"{{{{ text|{name} }}}}")
+
+
+def test_line_breaks_of_a_template_are_layout() -> None:
+    source = """
+        <p class="a"
+         id="b">{{ text }}
+          {% if text %} said
+            in full{% endif %}
+        </p>
+        <p>
+    """
+    drawn = environment().from_string(source).render(text="\n <b> \n")
+    assert drawn == '<p class="a" id="b">\n &lt;b&gt; \n said in full</p><p>'
 
 
 def test_a_marker_in_a_text_is_only_text() -> None:

@@ -4,25 +4,25 @@
 export const byId = (id) => document.getElementById(id);
 export const slot = (name) => document.querySelector(`[data-slot="${name}"]`);
 
-// These only look, so one that was lost may be asked for again; a change might be made twice.
-const LOOKS = new Set([
-  "shelf", "conversations", "open", "look", "sources", "read", "why", "copy", "export",
+// These change nothing, so one that was lost may be asked for again; a change might be made twice.
+const READ_ONLY = new Set([
+  "library", "conversations", "open", "turn", "sources", "read", "why", "copy", "export",
   "suggest", "follow", "names",
 ]);
 
-/** One call of the desk; null when it was lost: Gradio logs why and gives nothing. */
+/** One request of the page; null when it was lost: Gradio logs why and gives nothing. */
 async function call(request) {
   try {
-    return (await window.pilcrowDesk.ask(request)) ?? null;
+    return (await window.pilcrowApi.ask(request)) ?? null;
   } catch {
     return null;
   }
 }
 
-/** Asks the desk; a problem is shown, and null is what comes back. */
+/** Asks the server; a problem is shown, and null is what comes back. */
 export async function ask(name, more = {}) {
   const request = { ...more, name };
-  const reply = (await call(request)) ?? (LOOKS.has(name) ? await call(request) : null);
+  const reply = (await call(request)) ?? (READ_ONLY.has(name) ? await call(request) : null);
   if (!reply) {
     toast("Pilcrow does not answer. Is it still running?");
     return null;
@@ -62,8 +62,8 @@ export function toast(text, label = "", act = null) {
   fading = window.setTimeout(() => { node.hidden = true; }, act ? 15000 : 6000);
 }
 
-/** Waits until nobody has typed for a moment. */
-export function unhurried(act) {
+/** `act`, called once nobody has typed for a moment. */
+export function debounce(act) {
   let timer = 0;
   return (...given) => {
     window.clearTimeout(timer);

@@ -1,7 +1,7 @@
 // The conversation: what goes along with a question, where it may look, what one can do with an
 // answer, and how finished turns stay on screen without being sent again.
 
-import { ask, byId, slot, toast, unhurried } from "./api.js";
+import { ask, byId, debounce, slot, toast } from "./api.js";
 import { closeReader, followLatest, pullSheet, showTurn } from "./sources.js";
 
 export const box = () => document.querySelector("#question textarea");
@@ -13,16 +13,16 @@ const lastTurn = () => [...document.querySelectorAll("#past .turn, #current .tur
 
 let pending = {}; // what the next question is, when it does not come from the box
 let editing = ""; // the key of the turn whose question is being edited
-let stash = null; // the finished turn, while the next one is on its way
+let finishedTurn = null; // with its sources, while the next one is on its way
 
 /** Called by Gradio the moment a question leaves; the answer to it will take #current's place. */
 function wishes() {
   const turn = document.querySelector("#current .turn:not([data-running])");
   const section = document.querySelector("#current-sources .turn-sources");
-  stash = turn && { turn: turn.cloneNode(true), section: section?.cloneNode(true) };
+  finishedTurn = turn && { turn: turn.cloneNode(true), section: section?.cloneNode(true) };
   const dates = { since: byId("since").value, until: byId("until").value };
   const sent = {
-    conversation: conversation(), replaces: editing, ...dates,
+    conversation: currentConversation(), replaces: editing, ...dates,
     documents: [...chosen.keys()], ...pending,
   };
   pending = {};
@@ -55,16 +55,16 @@ function edit(turn) {
 
 // --- which conversation --------------------------------------------------------------------------
 
-export const conversation = () => /^#c=([0-9a-f]{32})$/.exec(location.hash)?.[1] ?? "";
+export const currentConversation = () => /^#c=([0-9a-f]{32})$/.exec(location.hash)?.[1] ?? "";
 
 export function enter(id) {
   const address = location.pathname + location.search + (id ? `#c=${id}` : "");
-  if (conversation() !== id) history.replaceState(null, "", address);
+  if (currentConversation() !== id) history.replaceState(null, "", address);
 }
 
 /** Empties the screen; what is kept stays kept. */
 export function clear() {
-  stash = null;
+  finishedTurn = null;
   for (const name of ["past", "past-sources"]) slot(name).replaceChildren();
   edit(null);
   followLatest();
@@ -77,7 +77,7 @@ export async function openConversation(id) {
     enter("");
     return;
   }
-  stash = null;
+  finishedTurn = null;
   followLatest();
   closeReader();
   enter(id);
@@ -85,18 +85,18 @@ export async function openConversation(id) {
   showTurn();
   lastTurn()?.scrollIntoView({ block: "start" });
   void suggestMore(lastTurn());
-  void lookAgain(id);
+  void pollRunningTurn(id);
 }
 
 // A reloaded page finds its last question still being answered, and waits for the end.
-async function lookAgain(id) {
+async function pollRunningTurn(id) {
   const turn = document.querySelector("#past .turn[data-running]");
-  if (!turn || conversation() !== id || document.querySelector("#current .turn")) return;
+  if (!turn || currentConversation() !== id || document.querySelector("#current .turn")) return;
   const { key, turn: number } = turn.dataset;
-  const reply = await ask("look", { key, number: Number(number), conversation: id });
+  const reply = await ask("turn", { key, number: Number(number), conversation: id });
   if (!reply || !turn.isConnected) return;
   if (reply.running) {
-    window.setTimeout(() => lookAgain(id), 1000);
+    window.setTimeout(() => pollRunningTurn(id), 1000);
     return;
   }
   turn.outerHTML = reply.html;
@@ -107,22 +107,22 @@ async function lookAgain(id) {
 
 // --- following what the server draws ---------------------------------------------------------------
 
-let seen = "";
-let finished = "";
+let settledKey = "";
+let finishedKey = "";
 
 /** Called whenever #current has changed: moves the turn before it to the past. */
 export function settle() {
   const turn = document.querySelector("#current .turn");
   const key = turn?.dataset.key ?? "";
-  if (key === seen) return;
-  seen = key;
+  if (key === settledKey) return;
+  settledKey = key;
   if (!key) return;
   const { replaces } = turn.dataset;
-  if (stash && stash.turn.dataset.key !== replaces) {
-    slot("past").append(stash.turn);
-    if (stash.section) slot("past-sources").append(stash.section);
+  if (finishedTurn && finishedTurn.turn.dataset.key !== replaces) {
+    slot("past").append(finishedTurn.turn);
+    if (finishedTurn.section) slot("past-sources").append(finishedTurn.section);
   }
-  stash = null;
+  finishedTurn = null;
   if (replaces) {
     for (const node of document.querySelectorAll(`[data-slot] > [data-key="${replaces}"]`)) {
       node.remove();
@@ -138,8 +138,8 @@ export function settle() {
 /** True once for every answer that has come to its end. */
 export function hasFinished() {
   const turn = document.querySelector("#current .turn:not([data-running])");
-  if (!turn || turn.dataset.key === finished) return false;
-  finished = turn.dataset.key;
+  if (!turn || turn.dataset.key === finishedKey) return false;
+  finishedKey = turn.dataset.key;
   void suggestMore(turn);
   return true;
 }
@@ -147,17 +147,17 @@ export function hasFinished() {
 async function suggestMore(turn) {
   const place = turn?.querySelector(".follow-ups");
   if (!place) return;
-  const reply = await ask("follow", { key: turn.dataset.key, conversation: conversation() });
+  const reply = await ask("follow", { key: turn.dataset.key, conversation: currentConversation() });
   if (reply?.html) place.innerHTML = reply.html;
 }
 
 // --- what can be done with an answer ---------------------------------------------------------------
 
-async function judge(button) {
+async function rate(button) {
   const turn = turnOf(button);
-  const reply = await ask("judge", { key: turn.dataset.key, way: button.dataset.way });
+  const reply = await ask("rate", { key: turn.dataset.key, way: button.dataset.way });
   if (!reply) return;
-  for (const thumb of turn.querySelectorAll('[data-action="judge"]')) {
+  for (const thumb of turn.querySelectorAll('[data-action="rate"]')) {
     thumb.setAttribute("aria-pressed", String(thumb.dataset.way === reply.verdict));
   }
   toast(reply.toast.text);
@@ -276,7 +276,7 @@ const choices = () => byId("choices");
 
 export const offering = () => !choices().hidden;
 
-export const offer = unhurried(async () => {
+export const offer = debounce(async () => {
   const input = box();
   const words = AT.exec(input.value.slice(0, input.selectionStart))?.[1];
   if (words === undefined) return hideChoices();
@@ -304,7 +304,7 @@ export function hideChoices() {
 }
 
 /** Up, down, Enter or Tab while documents are offered; false when the key means something else. */
-export function steer(key) {
+export function handleListKey(key) {
   const items = [...choices().children];
   const at = items.findIndex((item) => item.getAttribute("aria-selected") === "true");
   if (key === "Enter" || key === "Tab") take(items[at]);
@@ -327,6 +327,6 @@ function take(item) {
 }
 
 export const actions = {
-  again, judge, copy, widen, edit: editQuestion, export: save, choose: take,
+  again, rate, copy, widen, edit: editQuestion, export: save, choose: take,
   "any-date": anyDate, ask: (button) => send({ question: button.textContent }),
 };

@@ -1,7 +1,9 @@
 // The left pane: conversations, the library, files on their way in.
 
-import { ask, byId, toast, unhurried } from "./api.js";
-import { choose, clear, conversation, enter, openConversation, running } from "./conversation.js";
+import { ask, byId, debounce, toast } from "./api.js";
+import {
+  choose, clear, currentConversation, enter, openConversation, running,
+} from "./conversation.js";
 
 // --- tabs ----------------------------------------------------------------------------------------
 
@@ -25,7 +27,7 @@ export async function listChats() {
 
 export function markChat() {
   for (const row of document.querySelectorAll(".chats li")) {
-    const here = row.dataset.id === conversation();
+    const here = row.dataset.id === currentConversation();
     row.classList.toggle("here", here);
     const name = row.querySelector(".name");
     if (here) name?.setAttribute("aria-current", "true");
@@ -35,7 +37,7 @@ export function markChat() {
 
 async function open(button) {
   const { id } = button.closest("li").dataset;
-  if (id === conversation()) return;
+  if (id === currentConversation()) return;
   if (document.querySelector("#current .turn")) byId("leave").click();
   clear();
   await openConversation(id);
@@ -71,7 +73,7 @@ function rename(button) {
 
 async function drop(button) {
   const { id } = button.closest("li").dataset;
-  const here = id === conversation();
+  const here = id === currentConversation();
   const reply = await ask("delete", { id, words: chatWords() });
   if (!reply) return;
   if (here) {
@@ -89,21 +91,21 @@ async function drop(button) {
 // --- the library ---------------------------------------------------------------------------------
 
 let empty = null;
-let polls = 0;
+let pollsLeft = 0;
 
 export async function listLibrary() {
-  const reply = await ask("shelf", { words: byId("library-words").value });
+  const reply = await ask("library", { words: byId("library-words").value });
   if (!reply) return;
   const nothing = reply.documents === 0;
   if (empty !== nothing && nothing) showTab("library");
   empty = nothing;
   document.body.classList.toggle("empty-library", nothing);
-  polls = 40;
+  pollsLeft = 40;
   void lookForSuggestions();
 }
 
 async function lookForSuggestions() {
-  if (empty || polls-- <= 0 || running()) return;
+  if (empty || pollsLeft-- <= 0 || running()) return;
   const reply = await ask("suggest");
   if (reply && !reply.ready) window.setTimeout(lookForSuggestions, 1500);
 }
@@ -162,7 +164,7 @@ function whyNot(name, file) {
 }
 
 /** Hands [path, file] pairs to Gradio's uploader; those from folders keep their folders' names. */
-function hand(found) {
+function upload(found) {
   const parcel = new DataTransfer();
   leftOut = [];
   for (const [path, file] of found) {
@@ -199,62 +201,62 @@ async function filesIn(entry) {
   }
 }
 
-const bringsFiles = (event) => event.dataTransfer?.types.includes("Files");
-const aim = (on) => document.body.classList.toggle("dropping", on);
+const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
+const markDropping = (on) => document.body.classList.toggle("dropping", on);
 
-async function takeDrop(event) {
-  if (!bringsFiles(event)) return;
+async function uploadDropped(event) {
+  if (!carriesFiles(event)) return;
   event.preventDefault(); // else the browser leaves the page and opens the file
   event.stopPropagation();
-  aim(false);
+  markDropping(false);
   const entries = [...event.dataTransfer.items]
     .map((item) => item.webkitGetAsEntry?.())
     .filter(Boolean);
-  hand((await Promise.all(entries.map(filesIn))).flat());
+  upload((await Promise.all(entries.map(filesIn))).flat());
 }
 
-function takeChosen(event) {
+function uploadChosen(event) {
   const { target } = event;
   const folder = target.id === "folder-input";
   if (event.sorted || !(folder || target.matches('#upload input[type="file"]'))) return;
   event.stopImmediatePropagation();
   const chosen = [...target.files].map((file) => [file.webkitRelativePath || file.name, file]);
-  hand(chosen.filter(([path]) => !folder || !HIDDEN.test(path)));
+  upload(chosen.filter(([path]) => !folder || !HIDDEN.test(path)));
   if (folder) target.value = "";
 }
 
 /** Files dropped anywhere on the page, chosen one by one or as a folder, all go the same way. */
-export function takeFiles() {
+export function acceptFiles() {
   document.addEventListener("dragover", (event) => {
-    if (!bringsFiles(event)) return;
+    if (!carriesFiles(event)) return;
     event.preventDefault();
-    aim(true);
+    markDropping(true);
   }, true);
   document.addEventListener("dragleave", (event) => {
-    if (!event.relatedTarget) aim(false); // out of the window, not from one part to another
+    if (!event.relatedTarget) markDropping(false); // out of the window, not from one part to another
   }, true);
-  document.addEventListener("drop", takeDrop, true);
-  document.addEventListener("change", takeChosen, true);
+  document.addEventListener("drop", uploadDropped, true);
+  document.addEventListener("change", uploadChosen, true);
 }
 
 // --- work under way ------------------------------------------------------------------------------
 
-let told = ""; // the number of the job whose end has been told
+let announced = ""; // the number of the job whose end has been told
 
 /** Says what a finished job has changed, once. */
 export function watchWork() {
   const job = document.querySelector("#job .job");
   const now = Boolean(job?.dataset.running);
   document.body.classList.toggle("working", now);
-  if (!job || now || job.dataset.number === told) return;
-  told = job.dataset.number;
+  if (!job || now || job.dataset.number === announced) return;
+  announced = job.dataset.number;
   toast(job.querySelector(".summary, .problem")?.textContent ?? "");
   void listLibrary();
 }
 
 export const filters = {
-  "chat-words": unhurried(listChats),
-  "library-words": unhurried(listLibrary),
+  "chat-words": debounce(listChats),
+  "library-words": debounce(listLibrary),
 };
 
 export const actions = {

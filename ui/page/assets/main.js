@@ -1,11 +1,11 @@
 // Puts the page together: which click does what, the keys, the running clock, the start.
 
 import { byId } from "./api.js";
-import * as shelf from "./library.js";
+import * as conversation from "./conversation.js";
+import * as library from "./library.js";
 import * as sources from "./sources.js";
-import * as talk from "./conversation.js";
 
-const { box, running } = talk;
+const { box, running } = conversation;
 
 // --- clicks --------------------------------------------------------------------------------------
 
@@ -30,7 +30,7 @@ function labelToggles() {
 }
 
 const actions = {
-  ...shelf.actions, ...talk.actions, read: sources.read,
+  ...library.actions, ...conversation.actions, read: sources.read,
   "close-reader": sources.closeReader, left: () => toggle("left"), right: () => toggle("right"),
 };
 
@@ -48,23 +48,24 @@ document.addEventListener("click", (event) => {
   const button = target.closest?.("[data-action]");
   if (button) actions[button.dataset.action]?.(button);
   else if (target.closest?.("#sheet-bar")) toggle("right");
-  else if (target.closest?.("#ask") && !talk.hasPending() && !box()?.value.trim()) stopHere(event);
-  else if (target.closest?.("#new-chat")) {
-    talk.clear();
-    talk.enter("");
-    shelf.markChat();
+  else if (target.closest?.("#ask") && !conversation.hasPending() && !box()?.value.trim()) {
+    cancelEvent(event);
+  } else if (target.closest?.("#new-chat")) {
+    conversation.clear();
+    conversation.enter("");
+    library.markChat();
     document.body.classList.remove("left-open");
     box()?.focus();
   } else if (!target.closest?.("#left")) document.body.classList.remove("left-open");
 }, true);
 
-function stopHere(event) {
+function cancelEvent(event) {
   event.preventDefault();
   event.stopImmediatePropagation();
 }
 
 document.addEventListener("toggle", (event) => {
-  if (event.target.matches?.(".why")) void talk.explain(event.target);
+  if (event.target.matches?.(".why")) void conversation.explain(event.target);
 }, true);
 
 for (const [on, off] of [["mouseover", "mouseout"], ["focusin", "focusout"]]) {
@@ -78,9 +79,9 @@ for (const [on, off] of [["mouseover", "mouseout"], ["focusin", "focusout"]]) {
 }
 
 document.addEventListener("input", (event) => {
-  if (event.target === box()) talk.offer();
-  else if (event.target.matches("#since, #until")) talk.drawChips();
-  else shelf.filters[event.target.id]?.();
+  if (event.target === box()) conversation.offer();
+  else if (event.target.matches("#since, #until")) conversation.drawChips();
+  else library.filters[event.target.id]?.();
 });
 
 // --- keys ----------------------------------------------------------------------------------------
@@ -89,13 +90,13 @@ document.addEventListener("keydown", (event) => {
   if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
   const typing = event.target.closest?.("textarea, input, select, [contenteditable]");
   const inBox = event.target === box();
-  if (inBox && talk.offering() && talk.steer(event.key)) stopHere(event);
+  if (inBox && conversation.offering() && conversation.handleListKey(event.key)) cancelEvent(event);
   else if (event.key === "Escape") escape(event);
   else if (event.key === "Enter" && inBox && !event.shiftKey) {
-    if (running() || !box().value.trim()) stopHere(event);
+    if (running() || !box().value.trim()) cancelEvent(event);
   } else if (event.target.matches?.('[role="tab"]') && /^Arrow(Left|Right)$/.test(event.key)) {
     const other = document.querySelector('[role="tab"][aria-selected="false"]');
-    shelf.showTab(other.dataset.tab);
+    library.showTab(other.dataset.tab);
     other.focus();
   } else if (typing) return;
   else if (event.key === "/") {
@@ -107,7 +108,7 @@ document.addEventListener("keydown", (event) => {
 function escape(event) {
   const inSources = event.target.closest?.("#sources");
   const menu = document.querySelector("details:is(.save, .dates)[open]");
-  if (talk.offering()) talk.hideChoices();
+  if (conversation.offering()) conversation.hideChoices();
   else if (menu) {
     menu.open = false;
     menu.querySelector("summary").focus();
@@ -123,15 +124,15 @@ function escape(event) {
 
 // --- following what the server draws ---------------------------------------------------------------
 
-let listed = ""; // the conversation that the list was last drawn for
+let listedFor = ""; // the conversation that the list was last drawn for
 
 function follow() {
   byId("current")?.setAttribute("aria-busy", String(Boolean(running())));
   sources.showTurn();
-  shelf.watchWork();
-  if (talk.hasFinished() || listed !== talk.conversation()) {
-    listed = talk.conversation();
-    void shelf.listChats();
+  library.watchWork();
+  if (conversation.hasFinished() || listedFor !== conversation.currentConversation()) {
+    listedFor = conversation.currentConversation();
+    void library.listChats();
   }
   labelToggles();
   labelUpload();
@@ -171,7 +172,7 @@ function describe(id, role, label, more = {}) {
   for (const [name, value] of Object.entries(more)) node.setAttribute(name, value);
 }
 
-function furnish() {
+function prepareFrame() {
   describe("left", "navigation", "Conversations and library");
   describe("centre", "region", "Conversation");
   describe("sources", "complementary", "Sources");
@@ -193,7 +194,7 @@ function furnish() {
 function observe() {
   let waiting = false;
   new MutationObserver(() => {
-    talk.settle(); // at once, so that the finished turn is never off the screen
+    conversation.settle(); // at once, so that the finished turn is never off the screen
     if (waiting) return;
     waiting = true;
     requestAnimationFrame(() => {
@@ -207,23 +208,23 @@ function observe() {
 }
 
 async function start() {
-  furnish();
+  prepareFrame();
   observe();
-  shelf.takeFiles();
-  shelf.showTab("chats");
+  library.acceptFiles();
+  library.showTab("chats");
   byId("conversation").addEventListener("scroll", sources.hideCard, { passive: true });
   window.setInterval(tick, 100);
-  await Promise.all([shelf.listLibrary(), shelf.listChats()]);
-  const id = talk.conversation();
-  if (id) await talk.openConversation(id);
-  shelf.markChat();
+  await Promise.all([library.listLibrary(), library.listChats()]);
+  const id = conversation.currentConversation();
+  if (id) await conversation.openConversation(id);
+  library.markChat();
   follow();
   if (!sources.isNarrow()) box().focus();
   document.documentElement.dataset.pilcrow = "ready";
 }
 
 const built = new MutationObserver(() => {
-  if (!byId("panes") || !box() || !window.pilcrowDesk) return;
+  if (!byId("panes") || !box() || !window.pilcrowApi) return;
   built.disconnect();
   void start();
 });

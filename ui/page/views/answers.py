@@ -1,7 +1,7 @@
 """Answers and their sources as HTML. Pure: values in, escaped strings out.
 
 Questions, titles, file names, document text and the model's words are all hostile here: each passes
-through `escape` exactly once, on its way into the markup. Citation markers are drawn from
+through `html.escape` on its way into a template. Citation markers are drawn from
 `Statement.citations` and nowhere else, so a `[1]` inside somebody's text stays plain text.
 
 Ids are minted per turn: `t3-s2` is source 2 of the third question, so every answer keeps its own
@@ -14,9 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from index.types import DocumentRecord, title_from_id
-from rag.types import Answer, Citation, PassageRead, Statement
-from ui.page.views.html import button, escape, icon, milliseconds, plural, shorten, tool
+from rag.types import Answer, Citation, Statement
+from ui.page.views.html import milliseconds, plural, render, render_macro
 
 Phase = Literal["running", "done", "stopped"]
 
@@ -31,7 +30,6 @@ _STAGES = {
     "reading": "Reading the evidence",
     "writing": "Writing",
 }
-_DOUBT = "These sentences speak to the question, but may not answer it."
 _OUTCOMES = {
     "answered": "Answered",
     "partial": "Partly answered",
@@ -70,208 +68,112 @@ NO_META = TurnMeta()
 # --- the conversation -----------------------------------------------------------------------------
 
 
-def waiting(question: str, turn: int, mark: TurnMeta = NO_META) -> str:
+def waiting(question: str, turn: int, meta: TurnMeta = NO_META) -> str:
     """A question that has been sent and is not being answered yet."""
-    return _article(turn, question, _status("waiting", 0.0), mark, running=True)
+    status = _status("waiting", 0.0)
+    return render("turn.html", question=question, turn=turn, meta=meta, running=True, **status)
 
 
-def underway(question: str, turn: int, mark: TurnMeta = NO_META) -> str:
+def underway(question: str, turn: int, meta: TurnMeta = NO_META) -> str:
     """A question that is being answered for a page that has been reloaded or is elsewhere."""
-    body = '<p class="status"><span class="pulse" aria-hidden="true"></span>Being answered</p>'
-    return _article(turn, question, body, mark, running=True)
+    status = {"status": "Being answered"}
+    return render("turn.html", question=question, turn=turn, meta=meta, running=True, **status)
 
 
-def failure(question: str, turn: int, message: str, mark: TurnMeta = NO_META) -> str:
+def failure(question: str, turn: int, message: str, meta: TurnMeta = NO_META) -> str:
     """A question that could not be answered, with the reason and the way out."""
-    return _article(
-        turn,
-        question,
-        f'<p class="problem" role="alert" dir="auto">{escape(message)}</p>'
-        f'<p class="next">{button("edit", "Edit the question")}{button("again", "Try again")}</p>',
-        mark,
+    return render(
+        "failure.html", question=question, turn=turn, meta=meta, running=False, problem=message
     )
 
 
 def answer(
-    shown: Answer, turn: int, phase: Phase = "done", seconds: float = 0.0, mark: TurnMeta = NO_META
+    snapshot: Answer,
+    turn: int,
+    phase: Phase = "done",
+    seconds: float = 0.0,
+    meta: TurnMeta = NO_META,
 ) -> str:
     """One turn of the conversation.
 
     Args:
-        shown: The snapshot to draw.
+        snapshot: The snapshot to draw.
         turn: Number of the turn in its conversation, from 1.
         phase: Whether more snapshots follow, and whether the person cut them short.
         seconds: Time since the question was sent.
-        mark: What the page's script needs to act on it.
+        meta: What the page's script needs to act on it.
     """
-    running = phase == "running"
-    parts = [
-        _outcome(shown, phase, seconds, mark)
-        if not running
-        else _status(shown.stage, seconds, shown.ahead)
-    ]
-    parts += [f'<p class="note" dir="auto">{escape(note)}</p>' for note in shown.notes]
-    if phase == "done" and _missing(shown):
-        parts.append(_not_found(shown, turn, mark))
-    else:
-        if shown.complete and shown.state == "partial":
-            parts.append(f'<p class="doubt">{_DOUBT}</p>')
-        if shown.short:
-            parts.append(f'<p class="short" dir="auto">{escape(shown.short)}</p>')
-        if shown.headline and not _repeated(shown.headline, shown.statements):
-            parts.append(_headline(shown, turn))
-        parts += [_statement(s, shown.citations, turn) for s in shown.statements]
-        if shown.complete and not shown.statements:  # said by the library, not by a document
-            parts.append(f'<p class="statement" dir="auto">{escape(shown.text)}</p>')
-    if not running:
-        parts.append(_acts(shown, mark))
-    return _article(turn, shown.question, "".join(parts), mark, running=running)
-
-
-def _article(turn: int, question: str, body: str, mark: TurnMeta, *, running: bool = False) -> str:
-    state = ' data-running="true"' if running else ""
-    where = (
-        f'<p class="where-asked" dir="auto">Asked only in: {escape(mark.where)}</p>'
-        if mark.where
-        else ""
-    )
-    return (
-        f'<article class="turn" id="t{turn}" data-turn="{turn}" data-key="{escape(mark.key)}" '
-        f'data-conversation="{escape(mark.conversation)}" '
-        f'data-replaces="{escape(mark.replaces)}"{state} '
-        f'aria-labelledby="t{turn}-q">'
-        f'<h2 class="question" id="t{turn}-q" dir="auto">{escape(question)}</h2>{where}{body}'
-        "</article>"
+    headline = snapshot.headline
+    if headline and _is_repeated(headline, snapshot.statements):
+        headline = None
+    return render(
+        "answer.html",
+        question=snapshot.question,
+        turn=turn,
+        meta=meta,
+        answer=snapshot,
+        phase=phase,
+        running=phase == "running",
+        **_status(snapshot.stage, seconds, snapshot.ahead),
+        outcome=_outcome(snapshot, phase, seconds, meta),
+        missing=_is_missing(snapshot),
+        closest=snapshot.passages[:CLOSEST],
+        headline=headline,
+        headline_number=_number_of(headline, snapshot.citations) if headline else HEADLINE,
+        statements=[(s, _cited_by(s, snapshot.citations)) for s in snapshot.statements],
     )
 
 
-def _acts(shown: Answer, mark: TurnMeta) -> str:
-    """What can be done with a finished answer, and the folds that are filled when opened."""
-    thumbs = _thumb("up", "Good answer", mark) + _thumb("down", "Wrong answer", mark)
-    exports = button("export", "Web page", ' data-kind="html"')
-    exports += button("export", "JSON", ' data-kind="json"')
-    save = (
-        f'<details class="save"><summary class="tool" aria-label="Export" title="Export">'
-        f'{icon("export")}</summary><div class="menu">{exports}</div></details>'
-    )
-    copy = tool("copy", "Copy with citations", "copy") if not _missing(shown) else ""
-    again, edit = tool("again", "Ask again", "again"), tool("edit", "Edit the question", "edit")
-    return (
-        f'<div class="acts">{thumbs}{copy}{again}{edit}{save}</div>'
-        '<details class="why"><summary>Why this answer?</summary><div class="why-body"></div>'
-        '</details><div class="follow-ups"></div>'
-    )
-
-
-def _thumb(way: str, label: str, mark: TurnMeta) -> str:
-    pressed = "true" if mark.verdict == way else "false"
-    return tool("judge", label, way, f' data-way="{way}" aria-pressed="{pressed}"')
-
-
-def _status(stage: str, seconds: float, ahead: int = 0) -> str:
+def _status(stage: str, seconds: float, ahead: int = 0) -> dict[str, str]:
+    """What is being done for a question, and for how long."""
     words = _STAGES.get(stage, stage.capitalize() or "Working")
     if ahead:
         words = f"{plural(ahead, 'answer')} to be written before this one"
-    clock = f'<span class="clock" data-seconds="{seconds:.1f}">{seconds:.1f} s</span>'
-    return (
-        f'<p class="status" data-stage="{escape(stage)}"><span class="pulse" aria-hidden="true">'
-        f"</span>{escape(words)} · {clock}</p>"
-    )
+    return {"stage": stage, "status": words, "seconds": f"{seconds:.1f}"}
 
 
-def _outcome(shown: Answer, phase: Phase, seconds: float, mark: TurnMeta) -> str:
-    total = shown.timings.total_ms
+def _outcome(snapshot: Answer, phase: Phase, seconds: float, meta: TurnMeta) -> str:
+    """`Answered in 1.4 s · evidence after 38 ms · SmolLM2`."""
+    total = snapshot.timings.total_ms
     taken = seconds if total is None or phase == "stopped" else total / 1000
-    word = "Stopped" if phase == "stopped" else _OUTCOMES[shown.state]
-    if mark.where and _missing(shown):
+    word = "Stopped" if phase == "stopped" else _OUTCOMES[snapshot.state]
+    if meta.where and _is_missing(snapshot):
         word = "Searched there"
     parts = [f"{word} {'after' if phase == 'stopped' else 'in'} {taken:.1f} s"]
-    if shown.timings.evidence_ms is not None:
-        parts.append(f"evidence after {milliseconds(shown.timings.evidence_ms)}")
-    if _missing(shown):
+    if snapshot.timings.evidence_ms is not None:
+        parts.append(f"evidence after {milliseconds(snapshot.timings.evidence_ms)}")
+    if _is_missing(snapshot):
         pass  # no model was asked
-    elif shown.model == "none":
+    elif snapshot.model == "none":
         parts.append("quotes only, no language model")
-    elif shown.model:
-        parts.append(escape(shown.model))
-    return f'<p class="status" data-stage="{phase}">{" · ".join(parts)}</p>'
+    elif snapshot.model:
+        parts.append(snapshot.model)
+    return " · ".join(parts)
 
 
-def _headline(shown: Answer, turn: int) -> str:
-    best = shown.headline
-    assert best is not None
-    number = next((c.number for c in shown.citations if _same_place(c, best)), HEADLINE)
-    return _figure("headline", "Best sentence", best.quote, best, _marker(best, turn, number))
+def _number_of(headline: Citation, citations: Iterable[Citation]) -> int:
+    """The number under which the best sentence is cited, else `HEADLINE`."""
+    return next((c.number for c in citations if _is_same_place(c, headline)), HEADLINE)
 
 
-def _statement(said: Statement, citations: Sequence[Citation], turn: int) -> str:
+def _cited_by(statement: Statement, citations: Iterable[Citation]) -> list[Citation]:
     by_number = {c.number: c for c in citations}
-    cited = [by_number[n] for n in said.citations if n in by_number]
-    markers = "".join(_marker(c, turn, c.number) for c in cited)
-    if said.support == "unsupported":
-        kind, words = "unsupported", "not supported by its source"
-    elif said.quoted and cited:
-        words = "The source’s own words"
-        return _figure("statement quoted headline", words, said.text, cited[0], markers)
-    else:
-        kind, words = "supported", "supported"
-    return (
-        f'<p class="statement {kind}"><span class="said" dir="auto">{escape(said.text)}</span>'
-        f'{markers} <span class="support">{words}</span></p>'
-    )
+    return [by_number[n] for n in statement.citations if n in by_number]
 
 
-def _figure(kind: str, words: str, quote: str, cited: Citation, markers: str) -> str:
-    """A sentence of the source, set apart, with where it stands."""
-    date = f' · <span class="at">{escape(cited.date)}</span>' if cited.date else ""
-    return (
-        f'<figure class="{kind}"><figcaption class="eyebrow">{words}</figcaption>'
-        f'<blockquote dir="auto">{escape(quote)}</blockquote>'
-        f'<p class="from"><bdi>{escape(_name(cited))}</bdi>{date} · <span class="at">paragraph '
-        f"{cited.paragraph} {markers}</span></p></figure>"
-    )
-
-
-def _marker(cited: Citation, turn: int, number: int) -> str:
-    """The clickable number, with the card that hovering or focusing it brings up."""
-    label = f"Source {number}" if number else "Source of the best sentence"
-    shown = f"<i>[</i>{number}<i>]</i>" if number else "¶"
-    return (
-        f'<a class="cite" href="#t{turn}-s{number}" data-turn="{turn}" data-n="{number}" '
-        f'aria-label="{label}: {escape(_name(cited))}, paragraph {cited.paragraph}">{shown}'
-        f'<span class="card" hidden><b dir="auto">{escape(_name(cited))}</b>'
-        f'<q dir="auto">{escape(cited.quote)}</q></span></a>'
-    )
-
-
-def _not_found(shown: Answer, turn: int, mark: TurnMeta) -> str:
-    rows = "".join(
-        f'<li><a class="closest" href="#t{turn}-p{i}" data-turn="{turn}" data-p="{i}">'
-        f'<b dir="auto">{escape(_name(p))}</b> <span class="where">paragraph {p.paragraph}</span>'
-        f'<span class="excerpt" dir="auto">{escape(shorten(p.text, 180))}</span></a></li>'
-        for i, p in enumerate(shown.passages[:CLOSEST], start=1)
-    )
-    closest = f'<p class="eyebrow">The closest passages</p><ol class="near">{rows}</ol>'
-    return (
-        '<section class="not-found"><h3>Not in your documents</h3>'
-        f"<p>{'Nothing there' if mark.where else 'No passage'} answers this, so nothing is "
-        "claimed.</p>"
-        f"{closest if rows else ''}"
-        f'<p class="next">{button("edit", "Rephrase the question")}'
-        f"{button('widen', 'Search everything') if mark.where else ''}"
-        f"{button('add', 'Add a document that covers it')}</p></section>"
-    )
-
-
-def _missing(shown: Answer) -> bool:
+def _is_missing(snapshot: Answer) -> bool:
     """True once it is settled that the documents hold no answer."""
-    return shown.complete and shown.state == "not_found"
+    return snapshot.complete and snapshot.state == "not_found"
 
 
-def _repeated(best: Citation, statements: Iterable[Statement]) -> bool:
+def _is_repeated(headline: Citation, statements: Iterable[Statement]) -> bool:
     """True when a statement is the headline itself, so that showing both would say it twice."""
-    quote = " ".join(best.quote.split())
+    quote = " ".join(headline.quote.split())
     return any(" ".join(s.text.split()) == quote for s in statements)
+
+
+def _is_same_place(one: Citation, other: Citation) -> bool:
+    return (one.document_id, one.start, one.end) == (other.document_id, other.start, other.end)
 
 
 # --- sources --------------------------------------------------------------------------------------
@@ -279,107 +181,27 @@ def _repeated(best: Citation, statements: Iterable[Statement]) -> bool:
 
 def no_sources() -> str:
     """The sources pane before the first answer."""
-    return (
-        '<p class="pane-empty">The paragraphs behind an answer appear here, with the cited '
-        "sentence marked.</p>"
-    )
+    return render_macro("frame.html", "no_sources")
 
 
-def sources(shown: Answer, turn: int, contexts: Mapping[int, Context], key: str = "") -> str:
+def sources(snapshot: Answer, turn: int, contexts: Mapping[int, Context], key: str = "") -> str:
     """The sources of one turn: cited ones in citation order, then what else was read, folded.
 
     Args:
-        shown: The snapshot whose sources are drawn.
+        snapshot: The snapshot whose sources are drawn.
         turn: Number of the turn.
         contexts: The paragraph of each citation by its number; `HEADLINE` for the best sentence
             while nothing is cited yet.
         key: The turn's key.
     """
-    cited = list(shown.citations)
-    numbers = [c.number for c in cited]
-    if not cited and shown.headline and not _missing(shown):
-        cited, numbers = [shown.headline], [HEADLINE]
-    cards = "".join(
-        _source(c, turn, n, contexts.get(n)) for c, n in zip(cited, numbers, strict=True)
+    cited: Sequence[tuple[int, Citation]] = [(c.number, c) for c in snapshot.citations]
+    if not cited and snapshot.headline and not _is_missing(snapshot):
+        cited = [(HEADLINE, snapshot.headline)]
+    return render(
+        "sources.html",
+        answer=snapshot,
+        turn=turn,
+        key=key,
+        missing=_is_missing(snapshot),
+        cited=[(c, n, contexts.get(n) or Context("", c.quote, "")) for n, c in cited],
     )
-    heading = f"Cited ({len(shown.citations)})" if shown.citations else "Best sentence"
-    body = f'<h3 class="eyebrow">{heading}</h3><ol class="cited">{cards}</ol>' if cards else ""
-    body += _also_read(shown, turn)
-    return (
-        f'<section class="turn-sources" data-turn="{turn}" data-count="{len(shown.citations)}" '
-        f'data-key="{escape(key)}" '
-        f'aria-label="Sources of question {turn}">'
-        f'<p class="sources-for" dir="auto">{escape(shorten(shown.question, 90))}</p>'
-        f"{body or no_sources()}</section>"
-    )
-
-
-def _source(cited: Citation, turn: int, number: int, context: Context | None) -> str:
-    context = context or Context("", cited.quote, "")
-    warning = {
-        "found": "",
-        "changed": '<p class="gone">The document has changed since; this is the sentence as it '
-        "was cited.</p>",
-        "removed": '<p class="gone">Source removed from the library; this is the sentence as it '
-        "was cited.</p>",
-    }[context.state]
-    badge = str(number) if number else "¶"
-    also = [f"also in {plural(len(cited.also), 'other document')}"] if cited.also else []
-    return (
-        f'<li class="source {context.state}" id="t{turn}-s{number}" data-n="{number}" '
-        'tabindex="-1">'
-        f'<header><span class="badge" aria-hidden="true">{badge}</span><div>'
-        f'<h4 dir="auto">{escape(_name(cited))}</h4>'
-        f'<p class="meta" dir="auto">{_meta(cited, also)}</p></div></header>{warning}'
-        f'<blockquote class="paragraph" dir="auto">{escape(context.before)}'
-        f"<mark>{escape(context.quote)}</mark>{escape(context.after)}</blockquote>"
-        f"{_show_all(cited.document_id, cited.start) if context.state != 'removed' else ''}</li>"
-    )
-
-
-def _show_all(document_id: str, start: int) -> str:
-    data = f' data-document="{escape(document_id)}" data-start="{start}"'
-    return (
-        f'<button type="button" class="show-all" data-action="read"{data}>'
-        f"{icon('read')} Show in the article</button>"
-    )
-
-
-def _also_read(shown: Answer, turn: int) -> str:
-    if not shown.passages:
-        return ""
-    missing = _missing(shown)
-    rows = "".join(
-        f'<li class="source read" id="t{turn}-p{i}" tabindex="-1"><header><div>'
-        f'<h4 dir="auto">{escape(_name(p))}</h4><p class="meta" dir="auto">{_meta(p)}</p></div>'
-        f'</header><blockquote class="paragraph" dir="auto">{escape(p.text)}</blockquote>'
-        f"{_show_all(p.document_id, p.start)}</li>"
-        for i, p in enumerate(shown.passages, start=1)
-    )
-    word = "Closest passages" if missing else "Also read"
-    return (
-        f'<details class="also"{" open" if missing else ""}><summary>{word} '
-        f"({len(shown.passages)})</summary><ol>{rows}</ol></details>"
-    )
-
-
-# --- small words ----------------------------------------------------------------------------------
-
-
-def name_of(record: DocumentRecord) -> str:
-    """What to call a document in a list."""
-    return record.title or title_from_id(record.id)
-
-
-def _name(place: Citation | PassageRead) -> str:
-    return place.title or title_from_id(place.document_id)
-
-
-def _meta(place: Citation | PassageRead, more: Sequence[str] = ()) -> str:
-    """Where a paragraph stands: outlet, date, number. The stylesheet draws the dots between."""
-    parts = [place.source, place.date, f"paragraph {place.paragraph}", *more]
-    return " ".join(f"<span>{escape(part)}</span>" for part in parts if part)
-
-
-def _same_place(one: Citation, other: Citation) -> bool:
-    return (one.document_id, one.start, one.end) == (other.document_id, other.start, other.end)

@@ -1,6 +1,6 @@
 """Work on the library as HTML and in words: what is being done, to which file, what it changed.
 
-Pure. As in `ui.page.views.answers`, every text is hostile and passes through `escape` on its way.
+Pure. As in `ui.page.views.answers`, every text is hostile and escaped on its way into a template.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from index.types import UpdateReport
-from ui.page.views.html import duration, escape, plural, tool
+from ui.page.views.html import duration, plural, render
 
 ROWS = 60
 """Files drawn under a job; the rest are counted."""
@@ -50,46 +50,21 @@ def draw(view: JobView | None) -> str:
     """The progress of work on the library, then what it changed; empty when there was none."""
     if view is None:
         return ""
-    if view.running:
-        bounds = f'max="{view.total}" value="{min(view.done, view.total)}" ' if view.total else ""
-        body = (
-            f'<progress {bounds}aria-label="{escape(view.title)}"></progress>'
-            f'<p class="pace">{escape(pace(view))}</p>'
-        )
-    elif view.problem:
-        body = f'<p class="problem" role="alert" dir="auto">{escape(view.problem)}</p>'
-    else:
-        body = f'<p class="summary" dir="auto">{escape(view.summary)}</p>'
-    state = ' data-running="true"' if view.running else ""
-    away = "" if view.running else tool("dismiss", "Dismiss", "close")
-    return (
-        f'<section class="job" data-number="{view.number}"{state} aria-label="Work on the library">'
-        f"<h3>{escape(view.title)}</h3>{away}{body}{_files(view)}</section>"
+    rows = sorted(view.rows, key=lambda row: _URGENCY.get(row.state, len(_URGENCY)))
+    return render(
+        "job.html",
+        job=view,
+        done=min(view.done, view.total),
+        pace=pace(view),
+        open=view.running or (rows and rows[0].state == "failed") or any(r.detail for r in rows),
+        files=[(row, _state(row)) for row in rows[:ROWS]],
+        more=len(rows) - ROWS,
     )
 
 
+# What failed comes first, then what is being worked on.
 _URGENCY = {"failed": 0, "not done": 0, "embedding": 1, "reading": 1, "embedded": 2, "read": 2,
             "waiting": 3}  # fmt: skip
-
-
-def _files(view: JobView) -> str:
-    """The files of a job: what failed or is being worked on first, at most `ROWS` of them."""
-    if not view.rows:
-        return ""
-    ordered = sorted(view.rows, key=lambda row: _URGENCY.get(row.state, len(_URGENCY)))
-    to_see = view.running or ordered[0].state == "failed" or any(row.detail for row in ordered)
-    rows = "".join(
-        f'<li data-state="{escape(r.state)}"><span class="name" dir="auto">'
-        f'{escape(r.document_id)}</span> <span class="state" dir="auto">{escape(_state(r))}'
-        "</span></li>"
-        for r in ordered[:ROWS]
-    )
-    more = len(ordered) - ROWS
-    rest = f'<li class="rest">and {plural(more, "more file")}</li>' if more > 0 else ""
-    return (
-        f"<details{' open' if to_see else ''}><summary>{plural(len(view.rows), 'file')}"
-        f'</summary><ul class="files" tabindex="0" aria-label="Files">{rows}{rest}</ul></details>'
-    )
 
 
 def _state(row: JobRow) -> str:

@@ -1,40 +1,32 @@
 """The panes beside the conversation as HTML: lists, the reader, why an answer. Pure.
 
-As in `ui.page.views.answers`, every text is hostile and passes through `escape` on its way into the markup.
+As in `ui.page.views.answers`, every text is hostile and escaped on its way into a template.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 from typing import Any, Literal
 
 from index.types import Document, DocumentRecord
 from ui.page.conversations import Listed
-from ui.page.views.answers import name_of
-from ui.page.views.html import (
-    button,
-    escape,
-    icon,
-    milliseconds,
-    plural,
-    tool,
-)
+from ui.page.views.html import milliseconds, plural, render, render_macro
 
 LISTED = 300
 """Documents and conversations drawn in a list; a filter finds the others."""
 
-_COMMAND = re.compile(r"pip install(?: --?[\w-]+)* [\w-]+")
-
 FileState = Literal["ready", "changed", "gone", "away"]
-_STATES = {
-    "ready": "",
-    "changed": "changed on disk: rebuild to read it again",
-    "gone": "its file is gone; the text is kept",
-    "away": "its file cannot be read now; the text is kept",
-}
+
+_COMMAND = re.compile(r"(pip install(?: --?[\w-]+)* [\w-]+)")
+_PARAGRAPH = re.compile(r"\S(?:.*?\S)?(?=\s*?\n\s*?\n|\s*\Z)", re.DOTALL)
+_BOILERPLATE_SHARE = 0.8
+"""Of a paragraph's characters; above it the paragraph steps back behind the prose."""
+SCORES = {"dense": "Meaning", "sentence": "Sentence", "lexical": "Words", "score": "Together"}
+"""The scores of a candidate as they are noted, and what they are called on the page."""
 
 
 # --- the frame ------------------------------------------------------------------------------------
@@ -42,16 +34,7 @@ _STATES = {
 
 def masthead() -> str:
     """The line at the top of the page; the page's script fills in the count."""
-    return (
-        '<div class="masthead"><button type="button" class="icon-button" data-action="left" '
-        'aria-controls="left" aria-expanded="true" aria-label="Conversations and library">'
-        f"{icon('menu')}</button>"
-        '<h1><span class="logo" aria-hidden="true">¶</span> Pilcrow</h1>'
-        '<p class="where-it-runs"><span class="aside" data-slot="count"></span>everything stays on '
-        'this computer</p><button type="button" class="icon-button" data-action="right" '
-        f'aria-controls="sources" aria-expanded="true" aria-label="Sources">{icon("panel")}'
-        "</button></div>"
-    )
+    return render_macro("frame.html", "masthead")
 
 
 def count(documents: int, paragraphs: int) -> str:
@@ -70,88 +53,38 @@ def welcome(documents: int, paragraphs: int, notice: str = "", *, samples: bool 
         notice: Something the person should know before asking, such as a missing language model.
         samples: Whether there are articles to try it with.
     """
-    mark = '<p class="welcome-mark" aria-hidden="true">¶</p>'
-    if not documents:
-        try_it = button("samples", "Try it with the sample articles") if samples else ""
-        return (
-            f'<section class="welcome" data-empty>{mark}<h2>Start with an article</h2>'
-            "<p>Add the texts you want to question. They are read, indexed and kept on this "
-            "computer; nothing is sent anywhere.</p>"
-            f'<p class="next"><button type="button" class="main-button" data-action="add">'
-            f"Add documents</button>{try_it}</p>{_notice(notice)}</section>"
-        )
-    return (
-        f'<section class="welcome">{mark}<h2>Ask your articles</h2>'
-        f"<p>{plural(documents, 'document')}, {plural(paragraphs, 'paragraph')}. Every statement "
-        "in an answer points at the sentence it rests on; what is not in your documents is not "
-        f'answered.</p><div class="suggestions" data-slot="suggestions"></div>{_notice(notice)}'
-        '<ul class="keys" aria-label="Keys"><li><kbd>Enter</kbd> ask</li>'
-        "<li><kbd>Shift</kbd> <kbd>Enter</kbd> new line</li><li><kbd>Esc</kbd> stop</li>"
-        "<li><kbd>1</kbd>–<kbd>9</kbd> open a source</li><li><kbd>@</kbd> name a document</li>"
-        "<li><kbd>/</kbd> write</li></ul></section>"
-    )
-
-
-def _notice(words: str) -> str:
-    if not words:
-        return ""
-    said = _COMMAND.sub(r"<code>\g<0></code>", escape(words))
-    return (
-        '<aside class="notice"><h3>Answers are quotes for now</h3><p>There is no language model, '
-        "so answers are the sentences of your documents, word for word.</p>"
-        f'<p class="way-out" dir="auto">{said}</p></aside>'
+    return render(
+        "welcome.html",
+        documents=documents,
+        paragraphs=paragraphs,
+        notice=_COMMAND.split(notice) if notice else [],  # every second part is a command
+        samples=samples,
     )
 
 
 def suggestions(questions: Sequence[str], heading: str) -> str:
-    """Questions to ask with one click."""
-    if not questions:
-        return ""
-    rows = "".join(
-        f'<li><button type="button" class="suggestion" data-action="ask" dir="auto">{escape(q)}'
-        "</button></li>"
-        for q in questions
-    )
-    return f'<h3 class="eyebrow">{escape(heading)}</h3><ul>{rows}</ul>'
+    """Questions to ask with one click; empty when there are none."""
+    return render("suggestions.html", questions=questions, heading=heading) if questions else ""
 
 
 def tabs() -> str:
     """What the left pane shows: one of two lists."""
-    chosen = (("chats", "Chats", "true"), ("library", "Library", "false"))
-    return '<div class="tabs" role="tablist" aria-label="Left pane">' + "".join(
-        f'<button type="button" role="tab" data-action="tab" data-tab="{name}" id="tab-{name}" '
-        f'aria-controls="{name}" aria-selected="{on}">{words}</button>'
-        for name, words, on in chosen
-    ) + "</div>"  # fmt: skip
+    return render_macro("frame.html", "tabs")
 
 
 def search(id_: str, label: str, slot: str) -> str:
     """A box to narrow a list down, and the list."""
-    return (
-        f'<input type="search" id="{id_}" class="narrow" placeholder="{label}" '
-        f'aria-label="{label}" autocomplete="off" spellcheck="false">'
-        f'<div class="list" data-slot="{slot}"></div>'
-    )
+    return render_macro("frame.html", "search", id_, label, slot)
 
 
 def folder() -> str:
     """The way to add a whole folder, beside the drop zone."""
-    return (
-        '<label class="folder" for="folder-input">or choose a whole folder</label>'
-        '<input type="file" id="folder-input" class="sr-only" webkitdirectory multiple>'
-    )
+    return render_macro("frame.html", "folder")
 
 
 def scope() -> str:
     """Where a question may look: chips that the page's script adds, and the dates."""
-    return (
-        '<div class="scope" role="group" aria-label="Where to look"><ul class="chips"></ul>'
-        f'<details class="dates"><summary>Dates</summary><div class="menu">'
-        '<label>From <input type="date" id="since"></label>'
-        '<label>To <input type="date" id="until"></label>'
-        f"{button('any-date', 'Any date')}</div></details>"
-        '<ul class="choices" id="choices" role="listbox" aria-label="Documents" hidden></ul></div>'
-    )
+    return render_macro("frame.html", "scope")
 
 
 # --- conversations --------------------------------------------------------------------------------
@@ -159,26 +92,9 @@ def scope() -> str:
 
 def conversations(listed: Sequence[Listed], today: date, words: str = "", problem: str = "") -> str:
     """The conversations under the days they were last added to, and why they cannot be kept."""
-    if problem:
-        said = f'<p class="pane-empty" dir="auto">{escape(problem)}</p>'
-        return said + (conversations(listed, today, words) if listed else "")
-    if not listed:
-        empty = "No conversation holds these words." if words else "What you ask is kept here."
-        return f'<p class="pane-empty">{empty}</p>'
-    days = groupby(listed[:LISTED], key=lambda one: day(one.updated.astimezone().date(), today))
-    return "".join(
-        f'<h3 class="eyebrow">{name}</h3><ul class="chats">{"".join(map(_listed, group))}</ul>'
-        for name, group in days
-    )
-
-
-def _listed(one: Listed) -> str:
-    title = escape(one.title)
-    return (
-        f'<li data-id="{escape(one.id)}"><button type="button" class="name" data-action="open" '
-        f'dir="auto" title="{title}">{title}</button><span class="row-tools">'
-        f"{tool('rename', 'Rename', 'edit')}{tool('delete', 'Delete', 'bin')}</span></li>"
-    )
+    days = groupby(listed[:LISTED], key=lambda c: day(c.updated.astimezone().date(), today))
+    return render("conversations.html", days=[(name, list(group)) for name, group in days],
+                  words=words, problem=problem)  # fmt: skip
 
 
 def day(when: date, today: date) -> str:
@@ -204,29 +120,8 @@ def library(
         states: By document id, how its file stands to what is stored.
         words: What they were filtered by.
     """
-    if not records:
-        return f'<p class="pane-empty">{"Nothing like that." if words else "No documents yet."}</p>'
-    rows = "".join(_document(r, states.get(r.id, "ready")) for r in records[:LISTED])
-    more = len(records) - LISTED
-    rest = f'<p class="pane-empty">and {plural(more, "more document")}</p>' if more > 0 else ""
-    return f'<ul class="documents">{rows}</ul>{rest}'
-
-
-def _document(record: DocumentRecord, state: FileState) -> str:
-    name, id_ = escape(name_of(record)), escape(record.id)
-    parts = [f'<span class="outlet" dir="auto">{escape(record.source)}</span>']
-    parts = parts if record.source else []
-    parts += [f"<span>{escape(record.date)}</span>"] if record.date else []
-    said = f'<span class="file-state">{_STATES[state]}</span>' if _STATES[state] else ""
-    return (
-        f'<li data-document="{id_}" data-name="{name}" data-state="{state}">'
-        f'<button type="button" class="name" data-action="read" data-document="{id_}" dir="auto" '
-        f'title="{id_}">{name}</button><span class="meta">{"".join(parts)}'
-        f'<span class="count">{record.paragraphs:,} <abbr title="paragraphs">¶</abbr></span></span>'
-        f"{said}"
-        f'<span class="row-tools">{tool("only", "Ask only this document", "only")}'
-        f"{tool('remove', 'Remove from the library', 'bin')}</span></li>"
-    )
+    documents = [(r, states.get(r.id, "ready")) for r in records[:LISTED]]
+    return render("library.html", documents=documents, more=len(records) - LISTED, words=words)
 
 
 def matching(records: Iterable[DocumentRecord], words: str) -> list[DocumentRecord]:
@@ -247,39 +142,54 @@ def reader(document: Document, marks: Sequence[tuple[int, int, int]], at: int | 
         marks: Start, end and citation number of each sentence to mark; not overlapping, sorted.
         at: Offset of the place to bring into view; None for the top.
     """
-    meta = " · ".join(escape(p) for p in (document.source, document.author, document.date) if p)
-    blocks = "".join(
-        _block(document, block.start(), block.end(), marks, at)
-        for block in re.finditer(r"\S(?:.*?\S)?(?=\s*?\n\s*?\n|\s*\Z)", document.text, re.DOTALL)
+    return render(
+        "reader.html",
+        document=document,
+        byline=" · ".join(filter(None, (document.source, document.author, document.date))),
+        paragraphs=[
+            _paragraph(document, *match.span(), marks, at)
+            for match in _PARAGRAPH.finditer(document.text)
+        ],
     )
-    return (
-        '<article class="reader" aria-label="Article"><header>'
-        f'<button type="button" class="quiet-button" data-action="close-reader">{icon("back")} '
-        'Back to the sources</button></header>'
-        f'<h2 dir="auto">{escape(document.name)}</h2><p class="meta" dir="auto">{meta}</p>'
-        f'<div class="text">{blocks}</div></article>'
-    )  # fmt: skip
 
 
-def _block(
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Text of an article with the number of the citation it is marked for.
+
+    The number is None when the text is not marked, 0 for the best sentence while nothing is cited.
+    """
+
+    text: str
+    number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Paragraph:
+    pieces: list[_Piece]
+    is_boilerplate: bool
+    is_target: bool
+    """Whether it is the place to bring into view."""
+
+
+def _paragraph(
     document: Document, start: int, end: int, marks: Sequence[tuple[int, int, int]], at: int | None
-) -> str:
+) -> _Paragraph:
     """One paragraph of the reader, cut at the marks that lie in it."""
-    text, parts, here = document.text, [], start
-    for from_, to, number in marks:
-        if from_ >= end or to <= start:
+    text, pieces, done = document.text, [], start
+    for mark_start, mark_end, number in marks:
+        if mark_start >= end or mark_end <= start:
             continue
-        from_, to = max(from_, here), min(to, end)
-        parts.append(escape(text[here:from_]))
-        label = f' data-n="{number}"' if number else ""
-        parts.append(f"<mark{label}>{escape(text[from_:to])}</mark>")
-        here = to
-    parts.append(escape(text[here:end]))
-    # headline, byline and captions step back behind the prose
+        mark_start, mark_end = max(mark_start, done), min(mark_end, end)
+        pieces += [_Piece(text[done:mark_start]), _Piece(text[mark_start:mark_end], number)]
+        done = mark_end
+    pieces.append(_Piece(text[done:end]))
     aside = sum(max(0, min(f.end, end) - max(f.start, start)) for f in document.boilerplate)
-    kind = ' class="furniture"' if aside > 0.8 * (end - start) else ""
-    landed = " data-here" if at is not None and start <= at < end else ""
-    return f'<p dir="auto"{kind}{landed}>{"".join(parts)}</p>'
+    return _Paragraph(
+        pieces,
+        is_boilerplate=aside > _BOILERPLATE_SHARE * (end - start),
+        is_target=at is not None and start <= at < end,
+    )
 
 
 # --- why an answer --------------------------------------------------------------------------------
@@ -295,21 +205,30 @@ def why(explain: Mapping[str, Any], timings: Mapping[str, float | None], names: 
         names: What documents are called, by id.
         threshold: The gate's score below which nothing is answered.
     """
-    if not explain:
-        return '<p class="pane-empty">Nothing was noted about this answer.</p>'
-    forms = explain.get("forms") or [explain.get("form", "")]
     drafts = explain.get("drafts") or []
-    facts = {
-        "Searched as": "<br>".join(f'<q dir="auto">{escape(form)}</q>' for form in forms),
+    facts = explain and {
         "Answerable": f"{explain.get('answerable', 0):.2f} (nothing is answered below "
         f"{threshold:.2f})",
         "Sentences read": plural(len(explain.get("evidence") or []), "sentence"),
         "Prompt": _prompt(explain),
-        "Model’s drafts": ", ".join(escape(draft.get("outcome", "")) for draft in drafts),
+        "Model’s drafts": ", ".join(str(draft.get("outcome", "")) for draft in drafts),
         "Time": _times(timings),
     }
-    rows = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts.items() if value)
-    return f'<dl class="facts">{rows}</dl>{_candidates(explain.get("hits") or [], names)}'
+    return render(
+        "why.html",
+        variants=explain.get("forms") or [explain.get("form", "")],
+        facts=facts,
+        columns=["Passage", "Paragraph", *SCORES.values()],
+        candidates=[_candidate(hit, names) for hit in explain.get("hits") or []],
+    )
+
+
+def _candidate(hit: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "name": names.get(hit["document_id"], hit["document_id"]),
+        "paragraph": hit["paragraph"],
+        "scores": [f"{float(hit[score]):.2f}" for score in SCORES],
+    }
 
 
 def _prompt(explain: Mapping[str, Any]) -> str:
@@ -335,25 +254,3 @@ def _times(timings: Mapping[str, float | None]) -> str:
         word = "writing and checking" if first is not None else "checking"
         parts.append(f"{word} {milliseconds(total - before)}")
     return ", ".join(parts)
-
-
-def _candidates(hits: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> str:
-    if not hits:
-        return ""
-    rows = "".join(
-        f'<tr><th scope="row" dir="auto">{escape(names.get(h["document_id"], h["document_id"]))}'
-        f"</th><td>{escape(h['paragraph'])}</td>"
-        + "".join(f"<td>{float(h[leg]):.2f}</td>" for leg in _LEGS)
-        + "</tr>"
-        for h in hits
-    )
-    heads = "".join(
-        f'<th scope="col">{name}</th>' for name in ("Passage", "Paragraph", *_LEGS.values())
-    )
-    return (
-        '<div class="scroller" tabindex="0" role="group" aria-label="Candidates"><table>'
-        f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
-
-
-_LEGS = {"dense": "Meaning", "sentence": "Sentence", "lexical": "Words", "score": "Together"}
