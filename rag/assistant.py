@@ -28,7 +28,7 @@ from rag.reader import gate
 from rag.reader.rerankers import OWN, Reranker, load_reranker
 from rag.retrieval import Retrieved, Retriever
 from rag.snapshots import AnswerState, notes_on
-from rag.types import Answer, Draft, Evidence
+from rag.types import Answer, Draft, Evidence, Rejection
 
 
 class Assistant:
@@ -248,7 +248,7 @@ class Assistant:
                 yield
                 continue
             verified = support.verify(draft, chosen, enough)
-            rejected = "dropped"
+            rejected: Rejection | None = "dropped"
             if verified:
                 rejected = presentation.rejection_reason(
                     verified, state.statements, best, small=small

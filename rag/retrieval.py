@@ -58,7 +58,7 @@ class FirstPass:
     """The documents a follow-up's conversation has been about."""
 
     def adjusted(self, ranking: Ranking) -> Ranking:
-        """A ranking with belief moved to what the conversation and the time asked about favour."""
+        """A ranking with scores moved to what the conversation and the time asked about favour."""
         if self.question.is_follow_up:
             ranking = penalize_repeats(self.question, ranking, self.active_documents)
         return replace(ranking, sentences=rerank_by_time(ranking.sentences, self.time))
@@ -117,7 +117,7 @@ class Retriever:
             about = self._search(question.topic, scope, LIMITS.closest)[:1]
             active = frozenset(hit.document_id for hit in about)
 
-        def belief(attempt: _Attempt) -> float:
+        def relevance(attempt: _Attempt) -> float:
             """How likely the variant's sentences answer, and answer what is asked now."""
             ranking = attempt.ranking
             if not question.is_follow_up:
@@ -125,7 +125,7 @@ class Retriever:
             fresh = penalize_repeats(question, ranking, active)
             return ranking.answerable * relevance_to_follow_up(question, fresh, active)
 
-        best = max(attempts, key=belief)
+        best = max(attempts, key=relevance)
         return FirstPass(question, scope, best.variant, best.hits, best.ranking, time, active)
 
     def refine(self, first: FirstPass) -> Retrieved:

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 State = Literal["answered", "partial", "not_found"]
 Support = Literal["supported", "unsupported"]
+Verification = Literal["kept", "re-pointed", "replaced"]
+"""What became of a draft that stands the check: kept, pointed at a better sentence, or replaced by
+its source's own words."""
+Rejection = Literal["dropped", "said before", "beside the point"]
+"""Why a draft is not shown: it points at nothing there is, or was checked and left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +30,7 @@ class RankedSentence:
     """Which sentence of the hit, from 0."""
     features: TextFeatures
     score: float
-    """Share of belief among the candidates that this one answers, in [0, 1]."""
+    """Probability that this one answers, shared out among the candidates, in [0, 1]."""
     short: str = ""
     """Its words that answer best; empty when it was not read by a reranker that finds them."""
     likely: float = 0.0
@@ -244,7 +249,7 @@ class ShownSentence:
 
 @dataclass(frozen=True, slots=True)
 class CheckedDraft:
-    """What the model wrote and what became of it: `Verified.outcome`, or why it is not shown."""
+    """What the model wrote and what became of it: a `Verification` or a `Rejection`."""
 
     ids: tuple[int, ...]
     text: str
@@ -376,5 +381,4 @@ class Verified:
     evidence: tuple[Evidence, ...]
     quoted: bool
     """True when the text is the source's own sentence."""
-    outcome: str
-    """`kept`, `re-pointed` or `replaced`."""
+    outcome: Verification

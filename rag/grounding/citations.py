@@ -47,12 +47,6 @@ class StatementParser:
         line, self._line = self._line, ""
         return drafts(line)
 
-    @property
-    def pointing_at(self) -> tuple[int, ...]:
-        """Ids at the head of the line being written: its source, before its words."""
-        match = _MARKER.match(self._line.lstrip())
-        return _ids([match]) if match else ()
-
 
 def drafts(line: str) -> list[Draft]:
     """The statements of one line with the ids they point at."""
@@ -100,8 +94,8 @@ def text_of(statements: Iterable[Statement]) -> str:
 _NO_BRACKETS = str.maketrans("[]【】［］", "()()()")
 
 
-def _ids(matches: Iterable[re.Match[str] | None]) -> tuple[int, ...]:
-    found = [int(d) for match in matches if match for d in _DIGITS.findall(match.group(1))]
+def _ids(matches: Iterable[re.Match[str]]) -> tuple[int, ...]:
+    found = [int(d) for match in matches for d in _DIGITS.findall(match.group(1))]
     return tuple(dict.fromkeys(found))
 
 

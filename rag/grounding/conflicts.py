@@ -9,16 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from rag.grounding.limits import LIMITS
 from rag.query.question import QueryVariant
 from rag.query.text_features import TextFeatures, content_stems, numbers, stem, years
 from rag.query.word_lists import NUMBER, SCALES
 from rag.types import NEAR_BEST_SHARE, RankedSentence
 
-# Share of the question's content words that both must hold, themselves or through their title.
-_COVERED = 0.75
-# Share of the words of the shorter sentence, values apart, that the other has too.
-_ALIKE = 0.4
-_MOST = 2
 _QUANTITY = re.compile(
     rf"(?P<number>{NUMBER})[\s-]*(?P<unit>%|[^\W\d_]+)(?:\s+(?P<more>[^\W\d_]+))?"
 )
@@ -42,7 +38,7 @@ def find_conflicts(
         return []
     found: list[RankedSentence] = []
     for other in others:
-        if len(found) == _MOST or other.score < NEAR_BEST_SHARE * best.score:
+        if len(found) == LIMITS.conflicts or other.score < NEAR_BEST_SHARE * best.score:
             break
         if {other.hit.document_id, *other.hit.also} & {best.hit.document_id, *best.hit.also}:
             continue
@@ -89,9 +85,9 @@ def _differ(mine: frozenset[str], theirs: frozenset[str]) -> bool:
 
 def _covers(one: RankedSentence, asked: set[str]) -> bool:
     there = one.features.stems.union(content_stems(one.hit.title))
-    return len(asked & there) >= _COVERED * len(asked)
+    return len(asked & there) >= LIMITS.conflict_coverage * len(asked)
 
 
 def _alike(a: RankedSentence, b: RankedSentence) -> bool:
     one, other = (s.features.stems - s.features.numbers for s in (a, b))
-    return len(one & other) >= _ALIKE * min(len(one), len(other))
+    return len(one & other) >= LIMITS.conflict_likeness * min(len(one), len(other))

@@ -1,7 +1,7 @@
 """Which checked statements are shown, and which sentences beside them. Pure, no model.
 
 The rules differ for a small model, which has often left the point while every word it wrote
-stands in its source; measured on SQuAD questions (see the README).
+stands in its source.
 """
 
 from __future__ import annotations
@@ -9,26 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rag.grounding import evidence, support
+from rag.grounding.limits import LIMITS
 from rag.query.answer_type import list_topic
 from rag.query.question import QueryVariant
 from rag.query.text_features import TextFeatures
-from rag.types import NEAR_BEST_SHARE, Evidence, RankedSentence, Verified
-
-# Sentences believed in this much as compared with the best one are shown beside it, at most so
-# many: one more where a number, a time, a person or a place is asked for, two where it takes more
-# words to answer. Quotes only, 250 SQuAD and 88 CLAPNQ questions: right and citing gold .74 -> .80
-# and .28 -> .39 as against the best sentence alone, of the citations .68 and .63 hold gold (.78 and
-# .64). More sentences go on in the same way: .15 and three give .82 and .46 at .58 and .59.
-_VALUE: tuple[float, int] = (0.6, 1)
-_PROSE: tuple[float, int] = (0.4, 2)
-# A list is as long as a person reads, of sentences that hold this share of the words asked for.
-_LONGEST_LIST, _LISTED = 8, 0.66
+from rag.types import NEAR_BEST_SHARE, Evidence, RankedSentence, Rejection, Verified
 
 
 def rejection_reason(
     verified: Verified, shown: Sequence[Verified], best: Evidence, *, small: bool
-) -> str:
-    """Why a checked statement is not shown all the same; empty when it is.
+) -> Rejection | None:
+    """Why a checked statement is not shown all the same; None when it is.
 
     A small model says a sentence once; a larger one may say two things from it. Both keep to the
     point: what leads away from it is as often an order in a document as a thought of the model's.
@@ -39,7 +30,7 @@ def rejection_reason(
         if alike or (small and verified.evidence == one.evidence):
             return "said before"
     far = max(one.score for one in verified.evidence) < NEAR_BEST_SHARE * best.score
-    return "beside the point" if far else ""
+    return "beside the point" if far else None
 
 
 def undo_lossy_shortening(question: QueryVariant, verified: Verified) -> Verified:
@@ -72,7 +63,10 @@ def add_supporting_quotes(
     first = [best] if best.key not in told else []
     told |= {one.key for one in first}
     wordless = all(one.quoted for one in shown)
-    share, most = _PROSE if question.answer_type in ("why", "other") else _VALUE
+    if question.answer_type in ("why", "other"):
+        share, most = LIMITS.prose_share, LIMITS.prose_sentences
+    else:
+        share, most = LIMITS.value_share, LIMITS.value_sentences
     close = [one for one in chosen if one.is_primary and one.score >= share * best.score]
     close = sorted((one for one in close if one.key not in told), key=lambda one: -one.score)
     more = {one.key: one for one in [*close[: most if small or wordless else 0], *beside]}
@@ -92,9 +86,9 @@ def list_items(question: QueryVariant, sentences: Sequence[RankedSentence]) -> l
     wanted = TextFeatures(list_topic(question.text)).stems
     items: list[RankedSentence] = []
     for sentence in sentences:
-        if len(items) == _LONGEST_LIST:
+        if len(items) == LIMITS.list_sentences:
             break
-        held = len(wanted & sentence.features.stems) >= _LISTED * len(wanted)
+        held = len(wanted & sentence.features.stems) >= LIMITS.list_coverage * len(wanted)
         if held and not any(
             evidence.says_the_same(sentence.features, item.features) for item in items
         ):

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag.grounding.contradiction import contradicts
+from rag.grounding.contradiction import find_contradiction
 from rag.grounding.injection import looks_like_injection
+from rag.grounding.limits import LIMITS
 from rag.query.text_features import content_stems, names, negations, numbers, stem
 from rag.types import Draft, Evidence, Verified
 
-MIN_SUPPORT = 0.7
-"""Share of a statement's content words that its sentences must hold. From the research notes'
-support measure: at .7 a statement paired with a wrong passage passes in under 1 of 20 cases."""
+MIN_SUPPORT = LIMITS.min_support
 
 EVERY_WORD = 1.0
 """The share that a small model's statement needs: it may only leave words out."""
@@ -28,17 +27,17 @@ def support(statement: str, sources: Sequence[str]) -> float:
     source = " ".join(sources)
     if not numbers(statement) <= numbers(source):
         return 0.0
-    there = {stem(word) for word in re.findall(r"\w+", source.lower())}
-    if any(not _named(name, there) for name in names(statement)):
+    source_stems = {stem(word) for word in re.findall(r"\w+", source.lower())}
+    if any(not _named(name, source_stems) for name in names(statement)):
         return 0.0
     if (negations(statement) > 0) != (negations(source) > 0):
         return 0.0
-    if contradicts(statement, sources):
+    if find_contradiction(statement, sources):
         return 0.0
-    said = set(content_stems(statement))
-    if not said:
+    stems = set(content_stems(statement))
+    if not stems:
         return 0.0
-    return len(said & set(content_stems(source))) / len(said)
+    return len(stems & set(content_stems(source))) / len(stems)
 
 
 def verify(
@@ -55,39 +54,37 @@ def verify(
         evidence: the sentences it was shown.
         enough: the support below which a statement does not stand, in (0, 1].
     """
-    by_id = {one.id: one for one in evidence}
+    by_id = {sentence.id: sentence for sentence in evidence}
     cited = tuple(by_id[i] for i in dict.fromkeys(draft.ids) if i in by_id)
-    if cited and support(draft.text, [one.text for one in cited]) >= enough:
+    if cited and support(draft.text, [sentence.text for sentence in cited]) >= enough:
         needed = _needed(draft.text, cited)
-        ordering = next((one for one in needed if looks_like_injection(one.text)), None)
-        return quote(ordering) if ordering else Verified(draft.text, needed, False, "kept")
+        injected = next((one for one in needed if looks_like_injection(one.text)), None)
+        return quote(injected) if injected else Verified(draft.text, needed, False, "kept")
     best = max(evidence, key=lambda one: support(draft.text, [one.text]), default=None)
     if best is not None and support(draft.text, [best.text]) >= enough:
         if looks_like_injection(best.text):
             return quote(best)
         return Verified(draft.text, (best,), False, "re-pointed")
-    leads = [one for one in cited if one.is_primary]
-    if leads:
-        return quote(leads[0])
-    return None
+    primary = next((sentence for sentence in cited if sentence.is_primary), None)
+    return quote(primary) if primary else None
 
 
-def quote(one: Evidence) -> Verified:
+def quote(sentence: Evidence) -> Verified:
     """A sentence as its own statement."""
-    return Verified(" ".join(one.text.split()), (one,), True, "replaced")
+    return Verified(" ".join(sentence.text.split()), (sentence,), True, "replaced")
 
 
 def _needed(text: str, cited: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
     """Of several cited sentences those that carry something the ones before do not."""
-    said = set(content_stems(text)) | numbers(text)
-    kept: list[Evidence] = []
-    for one in cited:
-        here = said & (set(content_stems(one.text)) | numbers(one.text))
-        if here:
-            kept.append(one)
-            said -= here
-    return tuple(kept) or cited[:1]
+    uncarried = set(content_stems(text)) | numbers(text)
+    needed: list[Evidence] = []
+    for sentence in cited:
+        carried = uncarried & (set(content_stems(sentence.text)) | numbers(sentence.text))
+        if carried:
+            needed.append(sentence)
+            uncarried -= carried
+    return tuple(needed) or cited[:1]
 
 
-def _named(name: str, there: set[str]) -> bool:
-    return all(stem(part) in there for part in re.findall(r"\w+", name))
+def _named(name: str, source_stems: set[str]) -> bool:
+    return all(stem(part) in source_stems for part in re.findall(r"\w+", name))

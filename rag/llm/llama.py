@@ -23,9 +23,9 @@ from rag.llm.generator import Message, PrefixReuse
 from rag.llm.grammar import is_complete, repeats
 from rag.llm.model_files import SMALL_MODEL_BYTES, one_line, unusable
 
-# Prompt tokens read at a time. SmolLM2-135M on one AVX2 core: 186 tokens/s by 32, 229 by 64, 249
-# by 128; but what is remembered of the prompt before is whole chunks, and a stop waits for one.
 CHUNK_TOKENS = 64
+"""Tokens of a prompt read at a time. More is faster (tests/benchmarks/RESULTS.md, Numbers), but
+what is remembered of the prompt before is whole chunks, and a stop waits for one."""
 _LOG_ERROR = 4  # `GGML_LOG_LEVEL_ERROR`
 
 

@@ -57,7 +57,7 @@ _BRACKETS = str.maketrans("[]【】", "()()")
 
 def messages(question: str, evidence: Sequence[Evidence]) -> list[Message]:
     """The messages for one answer."""
-    shown = "\n".join(f"[{one.id}] {plain(one.text)}" for one in evidence)
+    shown = "\n".join(f"[{sentence.id}] {plain(sentence.text)}" for sentence in evidence)
     return [
         {"role": "system", "content": SYSTEM},
         *_EXAMPLES,

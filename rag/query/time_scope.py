@@ -1,6 +1,6 @@
 """When a question means: "latest", "in 2024", "before 2020", "since the summit". Pure text.
 
-A time never hides a sentence; it only moves belief between sentences that answer about equally
+A time never hides a sentence; it only moves scores between sentences that answer about equally
 well. What a sentence says of its own time counts first, its document's date where it says nothing.
 """
 

@@ -48,7 +48,7 @@ def gate_features(
         weights: of the question's words.
         matrix: their features, best candidate first, shape (n, len(NAMES)), n at least 1.
         scores: their ranking scores, same order, shape (n,).
-        shares: their shares of belief, same order, shape (n,).
+        shares: their ranking scores as shares of 1, same order, shape (n,).
     """
     best = [matrix[0, NAMES.index(name)] for name in _OF_BEST]
     highest = [matrix[:, NAMES.index(name)].max() for name in _HIGHEST]

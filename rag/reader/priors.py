@@ -57,7 +57,7 @@ def _content(text: TextFeatures) -> frozenset[str]:
 def penalize_repeats(
     question: Question, ranking: Ranking, active_documents: Collection[str]
 ) -> Ranking:
-    """The ranking with belief moved to what the talk is about and has not said yet.
+    """The ranking with scores moved to what the talk is about and has not said yet.
 
     "When was it?" may be answered by the sentence quoted before, "What did he say?" is not: a
     repeated sentence must hold the question's own words and something of the type asked for.
@@ -84,7 +84,7 @@ def penalize_repeats(
 def rerank_by_time(
     sentences: Sequence[RankedSentence], time: TimeScope | None
 ) -> tuple[RankedSentence, ...]:
-    """The sentences with belief moved to those of the time asked for, best first again."""
+    """The sentences with scores moved to those of the time asked for, best first again."""
     if time is None or not sentences:
         return tuple(sentences)
     floor = NEAR_BEST_SHARE * max(sentence.score for sentence in sentences)

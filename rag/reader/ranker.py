@@ -171,7 +171,7 @@ def score_lexical(
 
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Shares of belief, summing to 1."""
+    """Shares in the order of the logits, summing to 1."""
     grown = np.exp(logits - logits.max())
     share: NDArray[np.float64] = grown / grown.sum()
     return share

@@ -145,12 +145,12 @@ def predict_spans(pair: Pair, marks: TokenLogits) -> dict[int, SpanPrediction]:
     found = {}
     for position in sorted(set(pair.sentences) - {-1}):
         rows = np.flatnonzero(owner == position)
-        first, last, nats = best_span(read[rows])
+        first, last, logit = best_span(read[rows])
         place = Span(pair.spans[rows[first]].start, pair.spans[rows[last]].end)
         found[position] = SpanPrediction(
-            span=float(nats - nothing[_BEGINS] - nothing[_ENDS]),
+            span=float(logit - nothing[_BEGINS] - nothing[_ENDS]),
             place=place,
-            likely=float(np.exp(nats - sum(whole))),
+            likely=float(np.exp(logit - sum(whole))),
         )
     return found
 

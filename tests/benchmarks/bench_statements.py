@@ -17,7 +17,7 @@ from pathlib import Path
 
 from index.formats.registry import read_here
 from index.splitting import paragraphs, sentences
-from rag.grounding.contradiction import contradicts
+from rag.grounding.contradiction import find_contradiction
 from rag.grounding.support import MIN_SUPPORT, support
 
 HERE = Path(__file__).parent
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def _outcome(one: Written) -> str:
-    if how := contradicts(one.statement, [one.sentence]):
+    if how := find_contradiction(one.statement, [one.sentence]):
         return how
     if support(one.statement, [one.sentence]) < MIN_SUPPORT:
         return "words, numbers, names, negation"

@@ -62,12 +62,6 @@ def test_a_long_run_of_digits_is_read_in_no_time() -> None:
     assert len(drafts("[" + "1 " * 50_000)) <= 1
 
 
-def test_the_source_is_known_before_the_words() -> None:
-    parser = StatementParser()
-    parser.feed("[2] The forum op")
-    assert parser.pointing_at == (2,)
-
-
 @pytest.mark.parametrize(
     "statement",
     [

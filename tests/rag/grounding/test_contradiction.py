@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from rag.grounding.contradiction import (
     antonyms,
-    contradicts,
-    has_antonym,
-    reordered_words,
-    swapped_numbers,
+    find_antonym,
+    find_contradiction,
+    find_swapped_numbers,
+    has_reordered_words,
 )
 from tests.benchmarks.bench_statements import Written, written
 
@@ -36,28 +36,34 @@ WORDS = st.lists(
 def test_numbers_keep_their_order_and_dates_may_go_anywhere(
     statement: str, numbers: tuple[str, str] | None
 ) -> None:
-    assert swapped_numbers(statement, [VOTE]) == numbers
+    assert find_swapped_numbers(statement, [VOTE]) == numbers
 
 
 def test_numbers_of_different_sources_have_no_order() -> None:
     assert (
-        swapped_numbers("It has 5 rooms and 9 doors.", ["There are 9 doors.", "There are 5 rooms."])
+        find_swapped_numbers(
+            "It has 5 rooms and 9 doors.", ["There are 9 doors.", "There are 5 rooms."]
+        )
         is None
     )
-    assert swapped_numbers("It has five rooms and 9 doors.", ["9 doors, five rooms."]) == ("5", "9")
+    assert find_swapped_numbers("It has five rooms and 9 doors.", ["9 doors, five rooms."]) == (
+        "5",
+        "9",
+    )
 
 
 def test_a_date_told_without_its_month_is_no_amount_of_its_source() -> None:
     assert (
-        swapped_numbers("They came on the 5th or 5 of 12.", ["On May 5 12 came, then 5."]) is None
+        find_swapped_numbers("They came on the 5th or 5 of 12.", ["On May 5 12 came, then 5."])
+        is None
     )
 
 
 def test_thousands_of_numbers_are_compared_in_no_time() -> None:
     numbers = [str(number) for number in range(3000, 30_000)]
     there, back = " ".join(numbers), " ".join(reversed(numbers))
-    assert swapped_numbers(there, [there]) is None
-    assert swapped_numbers(back, [there]) == ("29999", "29998")
+    assert find_swapped_numbers(there, [there]) is None
+    assert find_swapped_numbers(back, [there]) == ("29999", "29998")
 
 
 @given(st.permutations(["3", "5", "7", "9"]), st.permutations(["3", "5", "7", "9", "5"]))
@@ -69,7 +75,7 @@ def test_two_are_exchanged_when_one_always_stands_behind_the_other(
         for i, a in enumerate(said)
         for b in said[i + 1 :]
     )
-    assert (swapped_numbers(" ".join(said), [" ".join(there)]) is not None) is wrong
+    assert (find_swapped_numbers(" ".join(said), [" ".join(there)]) is not None) is wrong
 
 
 @pytest.mark.parametrize(
@@ -88,7 +94,7 @@ def test_two_are_exchanged_when_one_always_stands_behind_the_other(
 def test_a_word_turned_into_its_opposite_is_told(
     statement: str, source: str, word: str | None
 ) -> None:
-    assert has_antonym(statement, source) == word
+    assert find_antonym(statement, source) == word
 
 
 def test_every_word_of_the_list_is_the_opposite_of_its_opposites() -> None:
@@ -124,12 +130,12 @@ ADOPTED = "On March 1, 2024 the General Assembly adopted the text in New York wi
     ],
 )  # fmt: skip
 def test_words_keep_their_neighbours(statement: str, source: str, wrong: bool) -> None:
-    assert reordered_words(statement, [source]) is wrong
+    assert has_reordered_words(statement, [source]) is wrong
 
 
 def test_words_of_different_sources_have_no_order() -> None:
     sources = ["Ann paid Bob.", "Carol thanked Dora and left Edinburgh."]
-    assert not reordered_words(
+    assert not has_reordered_words(
         "Carol thanked Dora, Ann paid Bob, and Carol left Edinburgh.", sources
     )
 
@@ -138,29 +144,29 @@ def test_words_of_different_sources_have_no_order() -> None:
 def test_what_only_leaves_words_out_contradicts_nothing(words: list[str], kept: list[bool]) -> None:
     shorter = " ".join(word for word, keep in zip(words, kept, strict=False) if keep)
     source = " ".join(words)
-    assert has_antonym(shorter, source) is None
-    assert swapped_numbers(shorter, [source]) is None
-    assert not reordered_words(shorter, [source])
+    assert find_antonym(shorter, source) is None
+    assert find_swapped_numbers(shorter, [source]) is None
+    assert not has_reordered_words(shorter, [source])
 
 
 @given(st.lists(st.sampled_from("oak elm ash fir yew bay box".split()), unique=True))
 def test_the_other_way_round_every_word_keeps_its_neighbours(trees: list[str]) -> None:
-    assert not reordered_words(" ".join(reversed(trees)), [" ".join(trees)])
+    assert not has_reordered_words(" ".join(reversed(trees)), [" ".join(trees)])
 
 
 @given(st.text(max_size=200), st.text(max_size=200))
 def test_any_text_is_taken_and_nothing_contradicts_itself(one: str, other: str) -> None:
-    assert has_antonym(one, one) is None
-    assert swapped_numbers(one, [one]) is None
-    assert not reordered_words(one, [one])
-    swapped_numbers(one, [other])
-    reordered_words(one, [other])
-    has_antonym(one, other)
+    assert find_antonym(one, one) is None
+    assert find_swapped_numbers(one, [one]) is None
+    assert not has_reordered_words(one, [one])
+    find_swapped_numbers(one, [other])
+    has_reordered_words(one, [other])
+    find_antonym(one, other)
 
 
 def test_of_statements_written_by_hand_few_true_ones_are_suspected() -> None:
     def share(some: list[Written]) -> float:
-        return sum(bool(contradicts(w.statement, [w.sentence])) for w in some) / len(some)
+        return sum(bool(find_contradiction(w.statement, [w.sentence])) for w in some) / len(some)
 
     every = list(written())
     assert share([one for one in every if one.true]) <= 0.15
