@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from index.embedding.encoder import Encoder
 from index.types import Span
 
-MOST_ASKED, MOST_TITLE, MOST_READ = 48, 16, 224
+QUESTION_PIECES, TITLE_PIECES, PASSAGE_PIECES = 48, 16, 224
 """Word pieces of a question, a title and a passage that are read; the rest is cut off."""
 _START, _END = 101, 102  # BERT's [CLS] and [SEP]
 
@@ -19,9 +19,9 @@ class Pair:
 
     ids: tuple[int, ...]
     """The word pieces' numbers in the vocabulary."""
-    asked: int
+    question_length: int
     """How many belong to the question, with what stands around it."""
-    first: int
+    passage_start: int
     """Which is the first of the passage."""
     spans: tuple[Span, ...]
     """Where each of the passage's word pieces stands in its text."""
@@ -39,19 +39,19 @@ def pair(encoder: Encoder, question: str, title: str, text: str, sentences: Sequ
         text: the passage.
         sentences: of the passage, in order, counted from the start of `text`.
     """
-    asked = encoder.pieces(question).ids[:MOST_ASKED]
-    titled = encoder.pieces(f"{title} :").ids[:MOST_TITLE]
+    question_ids = encoder.pieces(question).ids[:QUESTION_PIECES]
+    title_ids = encoder.pieces(f"{title} :").ids[:TITLE_PIECES]
     passage = encoder.pieces(text)
-    spans = passage.spans[:MOST_READ]
+    spans = passage.spans[:PASSAGE_PIECES]
     return Pair(
-        ids=(_START, *asked, _END, *titled, *passage.ids[:MOST_READ], _END),
-        asked=len(asked) + 2,
-        first=len(asked) + 2 + len(titled),
+        ids=(_START, *question_ids, _END, *title_ids, *passage.ids[:PASSAGE_PIECES], _END),
+        question_length=len(question_ids) + 2,
+        passage_start=len(question_ids) + 2 + len(title_ids),
         spans=spans,
         sentences=tuple(_owner(span, sentences) for span in spans),
     )
 
 
 def _owner(piece: Span, sentences: Sequence[Span]) -> int:
-    inside = (i for i, one in enumerate(sentences) if one.start <= piece.start < one.end)
+    inside = (i for i, s in enumerate(sentences) if s.start <= piece.start < s.end)
     return next(inside, -1)

@@ -39,8 +39,8 @@ class SpanModel:
         self._turn = threading.Lock()
         self._embeddings = EmbeddingTable(default_folder() / "model.safetensors")
 
-    def marks(self, pairs: Sequence[Pair]) -> list[TokenLogits]:
-        """What is seen in each pair; a core reads a pair, the longest first.
+    def token_logits(self, pairs: Sequence[Pair]) -> list[TokenLogits]:
+        """The logits of each pair's word pieces; a core reads a pair, the longest first.
 
         Raises:
             ModelMissing: when the packaged network is not the one that it should be.
@@ -48,14 +48,14 @@ class SpanModel:
         longest_first = sorted(range(len(pairs)), key=lambda i: -len(pairs[i].ids))
         with self._turn, ThreadPoolExecutor(self._threads) as pool:
             _ = self._graph  # loaded by one thread only
-            found = list(pool.map(self._read, [pairs[i] for i in longest_first]))
-        return [found[longest_first.index(i)] for i in range(len(pairs))]
+            logits = list(pool.map(self._read, [pairs[i] for i in longest_first]))
+        return [logits[longest_first.index(i)] for i in range(len(pairs))]
 
     def _read(self, pair: Pair) -> TokenLogits:
         rows = self._embeddings.rows(pair.ids)
-        second = (np.arange(len(pair.ids)) >= pair.asked).astype(np.int64)
-        marks = self._graph.run("marks", rows=rows[None], second=second[None])
-        return np.asarray(marks[0])
+        second = (np.arange(len(pair.ids)) >= pair.question_length).astype(np.int64)
+        logits = self._graph.run("marks", rows=rows[None], second=second[None])
+        return np.asarray(logits[0])
 
     @cached_property
     def _graph(self) -> Graph:

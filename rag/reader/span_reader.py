@@ -51,10 +51,10 @@ sentence was read here, and the best answer in it."""
 
 
 class Network(Protocol):
-    """Reads pairs."""
+    """Reads pairs; `span_model.SpanModel` is the one that ships."""
 
-    def marks(self, pairs: Sequence[Pair]) -> list[TokenLogits]:
-        """What is seen in each."""
+    def token_logits(self, pairs: Sequence[Pair]) -> list[TokenLogits]:
+        """The logits of each pair's word pieces."""
         ...
 
 
@@ -118,7 +118,9 @@ class SpanReader:
         pairs = [self._pair(question, hit) for hit in hits]
         by_hit = {
             hit.key: predict_spans(pair_, logits)
-            for hit, pair_, logits in zip(hits, pairs, self._network.marks(pairs), strict=True)
+            for hit, pair_, logits in zip(
+                hits, pairs, self._network.token_logits(pairs), strict=True
+            )
         }
         return [by_hit.get(s.hit.key, {}).get(s.position) for s in ranking.sentences]
 
@@ -132,34 +134,34 @@ def best_hits(sentences: Sequence[RankedSentence], most: int = PASSAGES_READ) ->
     return list({sentence.hit.key: sentence.hit for sentence in sentences}.values())[:most]
 
 
-def predict_spans(pair: Pair, marks: TokenLogits) -> dict[int, SpanPrediction]:
+def predict_spans(pair: Pair, logits: TokenLogits) -> dict[int, SpanPrediction]:
     """What the network makes of each sentence of a passage, by its position.
 
     A sentence of which nothing was read is left out.
     """
-    nothing = marks[0].astype(np.float64)
-    read = marks[pair.first : pair.first + len(pair.spans)].astype(np.float64)
+    nothing = logits[0].astype(np.float64)
+    read = logits[pair.passage_start : pair.passage_start + len(pair.spans)].astype(np.float64)
     owner = np.array(pair.sentences, int)
     # what all places of the passage and "none" hold together, as a logarithm, for both ends
-    whole = [np.logaddexp.reduce([nothing[at], *read[:, at]]) for at in (_BEGINS, _ENDS)]
-    found = {}
+    all_spans = [np.logaddexp.reduce([nothing[at], *read[:, at]]) for at in (_BEGINS, _ENDS)]
+    predictions = {}
     for position in sorted(set(pair.sentences) - {-1}):
         rows = np.flatnonzero(owner == position)
         first, last, logit = best_span(read[rows])
         place = Span(pair.spans[rows[first]].start, pair.spans[rows[last]].end)
-        found[position] = SpanPrediction(
+        predictions[position] = SpanPrediction(
             span=float(logit - nothing[_BEGINS] - nothing[_ENDS]),
             place=place,
-            likely=float(np.exp(logit - sum(whole))),
+            likely=float(np.exp(logit - sum(all_spans))),
         )
-    return found
+    return predictions
 
 
 def best_span(read: NDArray[np.float64]) -> tuple[int, int, float]:
-    """The best first and last word piece of an answer, and their marks together.
+    """The best first and last word piece of an answer, and their logits together.
 
     Args:
-        read: marks of one sentence's pieces, shape (pieces, 4), at least one.
+        read: logits of one sentence's pieces, shape (pieces, 4), at least one.
     """
     both = read[:, _BEGINS, None] + read[None, :, _ENDS]
     allowed = np.triu(np.ones_like(both)) - np.triu(np.ones_like(both), LONGEST_SPAN)

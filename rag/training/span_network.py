@@ -106,7 +106,7 @@ def row(example: Example, dataset: Dataset, encoder: Encoder) -> Row:
     for span in example.answers:
         inside = [i for i, s in enumerate(made.spans) if s.end > span.start and s.start < span.end]
         if inside:
-            answers.append((inside[0] + made.first, inside[-1] + made.first))
+            answers.append((inside[0] + made.passage_start, inside[-1] + made.passage_start))
     return Row(made, tuple(answers))
 
 
@@ -133,15 +133,15 @@ def collated(rows: Sequence[Row]) -> Batch:
     for i, one in enumerate(rows):
         made, length = one.pair, len(one.pair.ids)
         ids[i, :length] = torch.tensor(made.ids)
-        second[i, made.asked : length] = 1
+        second[i, made.question_length : length] = 1
         mask[i, :length] = 1
-        allowed[i, 0] = allowed[i, made.first : length - 1] = True
+        allowed[i, 0] = allowed[i, made.passage_start : length - 1] = True
         for at, sentence in enumerate(made.sentences):
             if sentence >= 0:
-                owner[i, sentence, made.first + at] = 1
+                owner[i, sentence, made.passage_start + at] = 1
         for first, last in one.answers or ((0, 0),):
             begins[i, first], ends[i, last] = 1, 1
-            sentence = made.sentences[first - made.first] if first else -1
+            sentence = made.sentences[first - made.passage_start] if first else -1
             supports[i, sentence + 1] = 1
     weight = owner.sum(-1, keepdim=True)
     answered = torch.tensor([bool(one.answers) for one in rows]).float()

@@ -97,15 +97,15 @@ class Highlighter:
         self.read = 0
         """Pairs read so far."""
 
-    def marks(self, pairs: Sequence[Pair]) -> list[TokenLogits]:
+    def token_logits(self, pairs: Sequence[Pair]) -> list[TokenLogits]:
         self.read += len(pairs)
         return [self._marks(one) for one in pairs]
 
     def _marks(self, pair: Pair) -> TokenLogits:
-        asked = set(pair.ids[1 : pair.asked - 1])
+        asked = set(pair.ids[1 : pair.question_length - 1])
         named = np.array([one in asked for one in pair.ids], np.float32)
         beside = np.convolve(named, [1, 1, 1], "same") * (1 - named)
-        share = len(asked & set(pair.ids[pair.first :])) / max(len(asked), 1)
+        share = len(asked & set(pair.ids[pair.passage_start :])) / max(len(asked), 1)
         marks = np.zeros((len(pair.ids), 4), np.float32)
         marks[:, 0] = marks[:, 1] = 3 * beside
         marks[:, 2] = 8 * named - 2

@@ -19,7 +19,7 @@ from rag.assistant import Assistant
 from rag.query.question import QueryVariant
 from rag.reader.ranker import Ranker
 from rag.reader.rerankers import CROSS_ENCODER_SENTENCES, CrossEncoderReranker, load_reranker
-from rag.reader.span_inputs import MOST_ASKED, MOST_READ, MOST_TITLE, Pair, pair
+from rag.reader.span_inputs import PASSAGE_PIECES, QUESTION_PIECES, TITLE_PIECES, Pair, pair
 from rag.reader.span_model import SpanModel
 from rag.reader.span_reader import (
     LONGEST_SPAN,
@@ -129,10 +129,10 @@ def test_what_is_weighed_is_a_belief_in_the_same_sentences(
 def test_a_pair_is_cut_and_knows_its_sentences() -> None:
     long = " ".join(f"word{i}" for i in range(400))
     made = pair(ENCODER, long, long, long, (Span(0, 60), Span(61, len(long))))
-    assert made.asked == MOST_ASKED + 2
-    assert made.first == made.asked + MOST_TITLE
-    assert len(made.spans) == len(made.sentences) == MOST_READ
-    assert len(made.ids) == made.first + MOST_READ + 1
+    assert made.question_length == QUESTION_PIECES + 2
+    assert made.passage_start == made.question_length + TITLE_PIECES
+    assert len(made.spans) == len(made.sentences) == PASSAGE_PIECES
+    assert len(made.ids) == made.passage_start + PASSAGE_PIECES + 1
     assert made.sentences[0] == 0
     assert made.sentences[-1] == 1
     assert long[made.spans[7].start : made.spans[7].end] == "word7"
@@ -265,7 +265,7 @@ def test_the_network_finds_what_is_asked_for(
     }
     for question, answer in asked.items():
         made = real_pair(encoder, question)
-        (marks,) = network.marks([made])
+        (marks,) = network.token_logits([made])
         best = max(predict_spans(made, marks).values(), key=lambda one: one.span)
         assert answer in TEXT[best.place.start : best.place.end]
 
@@ -274,8 +274,8 @@ def test_a_pair_is_read_the_same_in_any_company(
     network: SpanModel, encoder: SentenceTransformerEncoder
 ) -> None:
     short, other = real_pair(encoder, "When?"), real_pair(encoder, QUESTION)
-    (alone,) = network.marks([short])
-    beside = network.marks([other, short, other])[1]
+    (alone,) = network.token_logits([short])
+    beside = network.token_logits([other, short, other])[1]
     np.testing.assert_array_equal(alone, beside)
 
 
@@ -299,7 +299,7 @@ def test_an_assistant_shows_the_best_sentence_before_it_reads_closely(tmp_path: 
 
 def test_a_damaged_network_is_told_and_done_without(tmp_path: Path) -> None:
     class Damaged:
-        def marks(self, pairs: Sequence[Pair]) -> list[NDArray[np.float32]]:
+        def token_logits(self, pairs: Sequence[Pair]) -> list[NDArray[np.float32]]:
             raise ModelMissing("the reader's network is damaged. Reinstall Pilcrow")
 
     (tmp_path / "cables.txt").write_text(f"Cables\n\n{TEXT}\n", encoding="utf-8")
@@ -319,8 +319,8 @@ class Sharp:
     def __init__(self, how_sure: float) -> None:
         self._how_sure = how_sure
 
-    def marks(self, pairs: Sequence[Pair]) -> list[NDArray[np.float32]]:
-        return [one * np.float32(self._how_sure) for one in Highlighter().marks(pairs)]
+    def token_logits(self, pairs: Sequence[Pair]) -> list[NDArray[np.float32]]:
+        return [one * np.float32(self._how_sure) for one in Highlighter().token_logits(pairs)]
 
 
 @pytest.mark.parametrize(("how_sure", "short"), [(4.0, "Three"), (0.1, None)])

@@ -217,8 +217,8 @@ def test_what_is_exported_in_bytes_marks_nearly_the_same(
     assert {"/span/MatMul", "/support/MatMul", "/ans/MatMul"} <= whole, "heads stay as they are"
     text = "The mill of Kelso opened in 1810 beside the river."
     made = pair(encoder, "When did it open?", "Kelso", text, [Span(0, len(text))])
-    (ours,) = SpanModel(1, tmp_path / "span_reader.onnx").marks([made])
-    second = torch.arange(len(made.ids)) >= made.asked
+    (ours,) = SpanModel(1, tmp_path / "span_reader.onnx").token_logits([made])
+    second = torch.arange(len(made.ids)) >= made.question_length
     with torch.inference_mode():
         ids = torch.tensor([made.ids])
         theirs = network.eval()(ids, second[None].long(), torch.ones_like(ids))[0].numpy()
