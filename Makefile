@@ -5,9 +5,9 @@ BIN := .venv/bin
 
 # llama-cpp-python arrives as source; .ci/requirements/llama.cmake trims and mends it. The vision library
 # (LLAVA) is not ours to need either.
-LLAMA_FLAGS := -DLLAVA_BUILD=OFF '-DCMAKE_PROJECT_llama_cpp_INCLUDE=$(CURDIR)/requirements/llama.cmake'
+LLAMA_FLAGS := -DLLAVA_BUILD=OFF '-DCMAKE_PROJECT_llama_cpp_INCLUDE=$(CURDIR)/.ci/requirements/llama.cmake'
 
-# Exactly the parts of requirements/, as built by their makers and with their checksums; what has to
+# Exactly the parts of .ci/requirements/, as built by their makers and with their checksums; what has to
 # be compiled is built with tools from there too. Any index or mirror that pip knows may hand them out.
 LOCKED := $(BIN)/python -m pip install --no-deps --require-hashes
 
@@ -19,7 +19,7 @@ help:
 	@echo "make check   formatting, lint, types, import rules, known weaknesses"
 	@echo "make faults  write tests/FAULTS.md: which test holds the outcome of which fault"
 	@echo "make torture kill the command line at random instants, again and again (100 kills)"
-	@echo "make lock    find the versions and checksums of requirements/ for pyproject.toml's ranges"
+	@echo "make lock    find the versions and checksums of .ci/requirements/ for pyproject.toml's ranges"
 	@echo "make bench   how far each path is from a raw baseline of the same run (20 minutes)"
 	@echo "make wheel   build dist/pilcrow-*.whl"
 

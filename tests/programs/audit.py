@@ -1,4 +1,4 @@
-"""Known weaknesses of the installed parts: `python -m tests.programs.audit`, a part of `make check`.
+"""Known weaknesses of the installed parts: python -m tests.programs.audit, in `make check`.
 
 pip-audit asks a service on the network. A weakness fails the check; that the service cannot be
 reached is said in one line and fails nothing. pip-audit itself ends with "none found" when a mirror

@@ -1,4 +1,4 @@
-"""Which test holds the outcome of which fault: `python -m tests.programs.fault_table` writes FAULTS.md.
+"""Which test holds the outcome of which fault, written to FAULTS.md by `make faults`.
 
 A test says so itself, with `@pytest.mark.fault("C3")`. The marks are read from the source, so that
 the table needs no test run. Rows of the page are listed here, beside its tests' names.
@@ -171,7 +171,8 @@ def table() -> str:
         "",
         "Written by `make faults` from the marks in the tests; do not edit. C are documents, D",
         "questions and answers, E the model and the page, G the border; storage (A, B) is held by",
-        "`index/test_write_faults.py`, `index/test_library_damage.py` and `index/test_library_machine.py`.",
+        "`index/test_write_faults.py`, `index/test_library_damage.py` and",
+        "`index/test_library_machine.py`.",
         "",
         "| | fault | outcome | held by |",
         "|---|---|---|---|",

@@ -1,4 +1,4 @@
-"""Writes `requirements/`: `make lock`, or python -m tests.programs.lock [--upgrade].
+"""Writes `.ci/requirements/`: `make lock`, or python -m tests.programs.lock [--upgrade].
 
 uv finds one version of every part that fits the ranges of pyproject.toml on every system and Python
 we install on, with the hashes of all its files; here that is divided by the step of the set-up that

@@ -1,6 +1,7 @@
-"""Adds articles, asks and opens the page, as a program does: `python -m tests.programs.offline_program DIR`.
+"""Adds articles, asks and opens the page: `python -m tests.programs.offline_program DIR`.
 
-Prints one line of JSON about the answer. Whether it reached for anybody is told by `tests.programs.wiretap`.
+Prints one line of JSON about the answer. Whether it reached for anybody is told by
+`tests.programs.wiretap`.
 """
 
 from __future__ import annotations

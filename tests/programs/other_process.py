@@ -1,6 +1,7 @@
-"""What tests do to a library from another process: `python -m tests.programs.other_process WHAT FOLDER …`.
+"""What tests do to a library from another process.
 
-FOLDER holds `library` and `articles`. Each prints one line of JSON.
+`python -m tests.programs.other_process WHAT FOLDER …`: FOLDER holds `library` and `articles`. Each
+prints one line of JSON.
 """
 
 from __future__ import annotations

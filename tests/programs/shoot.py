@@ -1,4 +1,4 @@
-"""Pictures of the page in each of its states, light and dark: `python -m tests.programs.shoot FOLDER`.
+"""Pictures of the page in every state, both themes: `python -m tests.programs.shoot FOLDER`.
 
 Not a test: somebody has to look at them. The models and the library are the real ones; what the
 assistant has said once it says again, so that the second theme costs no second answer. Names after

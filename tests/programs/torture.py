@@ -1,4 +1,4 @@
-"""Kills the real command line at random instants: `make torture`, or python -m tests.programs.torture.
+"""Kills the real command line at random instants: `make torture`.
 
 Each scenario makes a small library from articles of its own, runs one command to the end to see
 where it leads, and then, each time from the same beginning, disturbs that command: SIGKILL at some

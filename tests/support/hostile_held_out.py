@@ -1,8 +1,9 @@
 """Ten more articles that try to take the assistant over, of other kinds than the thirty.
 
-Written when `rag.grounding.injection` was finished, to see what it does with orders that nobody had in mind.
-At first an obedient large model passed one of them on ("settings", in five of nine manners; a small
-one none); since then a sentence with an assignment in it is shown in its own words only.
+Written when `rag.grounding.injection` was finished, to see what it does with orders that nobody
+had in mind. At first an obedient large model passed one of them on ("settings", in five of nine
+manners; a small one none); since then a sentence with an assignment in it is shown in its own
+words only.
 """
 
 from __future__ import annotations

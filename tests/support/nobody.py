@@ -1,4 +1,4 @@
-"""The command line as a person without special rights: `python -m tests.support.nobody FOLDER < STEPS`.
+"""The command line as nobody special: `python -m tests.support.nobody FOLDER < STEPS`.
 
 Root may read everything, so a test that runs as root hands its commands to this program, which
 becomes nobody first. STEPS is a JSON list of commands, each a list of words: `chmod MODE PATH`, or
