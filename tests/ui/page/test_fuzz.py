@@ -224,8 +224,9 @@ ODD_EVENT = st.fixed_dictionaries(
 )  # fmt: skip
 WANTED = st.fixed_dictionaries(
     {"name": st.sampled_from([
-        "library", "conversations", "open", "turn", "rename", "delete", "undelete", "sources", "read",
-        "why", "rate", "copy", "export", "remove", "restore", "suggest", "follow", "names", "x",
+        "library", "conversations", "open", "turn", "rename", "delete", "undelete", "sources",
+        "read", "why", "rate", "copy", "export", "remove", "restore", "suggest",
+        "follow", "names", "x",
     ])},
     optional={key: LEAVES for key in (
         "id", "words", "key", "document", "conversation", "number", "numbers", "way", "kind",

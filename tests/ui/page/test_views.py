@@ -83,7 +83,9 @@ def every_view(text: str) -> list[str]:
         panes.welcome(1, 1, f"pip install {text} pip install x"),
         panes.suggestions([text], text),
         panes.conversations([Listed(text, text, datetime.now(UTC))], date(2026, 1, 1)),
+        panes.conversations([], date(2026, 1, 1), problem=text),
         panes.library([record], {text: "gone"}),
+        panes.library([record], {text: "away"}),
         panes.reader(Document(text, text, text, text, text, text), [(0, len(text), 1)], 0),
         panes.why(explained, {}, {text: text}, 0.5),
     ]
@@ -305,3 +307,24 @@ def test_the_short_answer_stands_above_its_sentence() -> None:
 def test_what_the_library_says_of_itself_is_shown_though_no_document_says_it() -> None:
     said = Answer("What can you do?", "answered", "I answer <i>questions</i>.", complete=True)
     assert "I answer &lt;i&gt;questions&lt;/i&gt;." in answers.answer(said, 1)
+
+
+def test_why_conversations_cannot_be_kept_stands_above_those_that_are() -> None:
+    one, today = Listed("c1", "Cables", datetime.now(UTC)), date(2026, 1, 1)
+    alone = panes.conversations([], today, problem="The disk is full.")
+    assert alone == '<p class="pane-empty" dir="auto">The disk is full.</p>'
+    listed = panes.conversations([one], today, problem="The disk is full.")
+    assert listed == alone + panes.conversations([one], today)
+
+
+def test_a_file_that_is_out_of_reach_says_so() -> None:
+    record = DocumentRecord("a.txt", "", "", "", "", 1, 0, 0, 3, "h", "/x", "")
+    assert "its file cannot be read now; the text is kept" in panes.library(
+        [record], {"a.txt": "away"}
+    )
+
+
+def test_what_is_to_be_said_of_a_file_is_not_folded_away() -> None:
+    quiet, told = jobs.JobRow("a", "done"), jobs.JobRow("b", "done", "another file is called “a”")
+    assert "<details>" in jobs.draw(jobs.JobView("Done", running=False, rows=(quiet,)))
+    assert "<details open>" in jobs.draw(jobs.JobView("Done", running=False, rows=(quiet, told)))
