@@ -347,4 +347,5 @@ def test_nothing_grows(page: Page) -> None:
     objects()  # what is made once, is made here
     before = objects()
     grown = [objects() - before for _ in range(5)]
-    assert grown[-1] < len(sent), grown
+    # one object kept of each request would be five of them by now; other work comes and goes
+    assert grown[-1] < 3 * len(sent), grown
