@@ -15,10 +15,9 @@ from functools import cached_property
 from pathlib import Path
 
 from index.formats import registry
-from index.storage import database
 from index.storage.records import DocumentLocation
 from index.storage.snapshot import Snapshot
-from index.system import roots
+from index.system import files, roots
 from index.types import FailedFile, Unreachable
 
 
@@ -27,13 +26,13 @@ class SourceFile:
     """A file that stands for a document."""
 
     id: str
-    place: str
+    root: str
     path: Path
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What lies at some places now, compared with what the library holds of them."""
+    """What lies at some roots now, compared with what the library holds of them."""
 
     found: tuple[SourceFile, ...] = ()
     vanished: tuple[str, ...] = ()
@@ -41,7 +40,7 @@ class Survey:
     unreachable: tuple[Unreachable, ...] = ()
     failed: tuple[FailedFile, ...] = ()
     left_out: tuple[str, ...] = ()
-    places: tuple[str, ...] = ()
+    roots: tuple[str, ...] = ()
     """Where to look again next time."""
     dropped: tuple[str, ...] = ()
     """Where not to: files that are gone and of which nothing is held."""
@@ -52,7 +51,7 @@ class _Sighted:
     """A file that was seen, and the document it stands for already."""
 
     name: str
-    place: str
+    root: str
     path: Path
     known: DocumentLocation | None
 
@@ -66,23 +65,23 @@ def survey(
     folder: Path | None = None,
     lister: registry.Lister = Path.iterdir,
 ) -> Survey:
-    """What lies at some places now.
+    """What lies at some roots now.
 
     Args:
         reader: a state of the library.
-        wanted: files and folders, from `places.settled`.
-        implied: nobody named these places just now.
+        wanted: files and folders, from `roots.settled`.
+        implied: nobody named these roots just now.
         forget: whether to let go of what went missing in great numbers, too.
         folder: what the files lie in that are wanted; it is remembered in their stead.
         lister: lists a folder.
     """
     walk = _Walk(reader, implied, folder, lister)
-    for place in wanted:
-        walk.visit(place)
+    for root in wanted:
+        walk.visit(root)
     vanished, unreachable = walk.missing(forget)
     names = DocumentIds(walk.held, vanished)
     found = tuple(
-        names.identify(one.name, Path(one.place), one.path) for one in walk.sighted.values()
+        names.identify(one.name, Path(one.root), one.path) for one in walk.sighted.values()
     )
     hung = {one.path for one in unreachable}
     failed = [
@@ -96,7 +95,7 @@ def survey(
         unreachable=unreachable,
         failed=(*walk.failed, *failed),
         left_out=tuple(walk.left_out),
-        places=tuple(walk.places),
+        roots=tuple(walk.roots),
         dropped=tuple(walk.dropped),
     )
 
@@ -105,13 +104,13 @@ def unreachable(held: Iterable[DocumentLocation]) -> tuple[Unreachable, ...]:
     """The documents whose files cannot be seen now and were not deleted, by what they hang on."""
     causes, kept = roots.Causes(), _Kept()
     for one in held:
-        if cause := causes.of(Path(one.path), Path(one.place)):
+        if cause := causes.of(Path(one.path), Path(one.root)):
             kept.add(cause.path, cause.reason, one.id, cause.empty)
     return kept.all()
 
 
 def names_of(known: Iterable[str], path: Path) -> tuple[Path, ...]:
-    """A path as it was given and as places that are known lead to it."""
+    """A path as it was given and as roots that are known lead to it."""
     real = roots.real(path)
     links = ((Path(one), roots.real(Path(one))) for one in known)
     inside = ((link, at) for link, at in links if real.is_relative_to(at))
@@ -124,67 +123,67 @@ def is_under(path: str, folders: Iterable[Path]) -> bool:
 
 
 class _Walk:
-    """One look at some places."""
+    """One look at some roots."""
 
     def __init__(
         self, reader: Snapshot, implied: bool, folder: Path | None, lister: registry.Lister
     ) -> None:
-        self.held = {one.path: one for one in reader.placed()}
+        self.held = {one.path: one for one in reader.locations()}
         self.sighted: dict[str, _Sighted] = {}
         """Files by the path they are held under, else by their real one."""
         self.closed: dict[Path, str] = {}
         """What could not be looked into, and why."""
         self.failed: list[FailedFile] = []
         self.left_out: dict[str, None] = {}
-        self.places: dict[str, None] = {}
+        self.roots: dict[str, None] = {}
         self.dropped: list[str] = []
         self._visited: dict[str, None] = {}
-        self._of_place: dict[str, list[DocumentLocation]] = {}
+        self._of_root: dict[str, list[DocumentLocation]] = {}
         self._singly = Counter[Path]()
         """How many files of a folder were added one by one."""
         for one in self.held.values():
-            self._of_place.setdefault(one.place, []).append(one)
-            self._singly[Path(one.path).parent] += one.place == one.path
+            self._of_root.setdefault(one.root, []).append(one)
+            self._singly[Path(one.path).parent] += one.root == one.path
         self._implied, self._folder, self._lister = implied, folder, lister
         self._excluded = reader.excluded()
-        self._known = dict.fromkeys(reader.places())
+        self._known = dict.fromkeys(reader.roots())
         self._real = {roots.real(Path(one)): Path(one) for one in reversed(self._known)}
         self._links = [(real, path) for real, path in self._real.items() if real != path]
         self._causes = roots.Causes()
 
     # --- looking --------------------------------------------------------------------------
 
-    def visit(self, place: Path) -> None:
-        """Look at one place, under the name by which the library knows it."""
-        if str(place) not in self._known:
-            place = self._real.get(roots.real(place), place)
-        self._visited[str(place)] = None
-        there = roots.look(place)
+    def visit(self, root: Path) -> None:
+        """Look at one root, under the name by which the library knows it."""
+        if str(root) not in self._known:
+            root = self._real.get(roots.real(root), root)
+        self._visited[str(root)] = None
+        there = roots.look(root)
         if there.kind == "folder":
-            self._look_into(place)
+            self._look_into(root)
         elif there.kind == "file":
-            self._look_at(place)
+            self._look_at(root)
         elif there.kind == "closed":
-            if str(place) not in self.held:
-                self.closed[place] = there.reason
-        elif str(place) not in self._of_place:
-            self._nothing(place)
+            if str(root) not in self.held:
+                self.closed[root] = there.reason
+        elif str(root) not in self._of_root:
+            self._nothing(root)
 
     def _look_into(self, folder: Path) -> None:
-        if database.is_library(folder):
+        if files.is_library(folder):
             self._fail(folder, "this is a library's own folder, not one of articles")
             return
         real, closed, empty = roots.real(folder), len(self.closed), True
         home = folder if str(folder) in self._known else self._home(real) or folder
         at_home = roots.real(home)
-        self.places[str(home)] = None
+        self.roots[str(home)] = None
         for path in registry.visible(folder, onerror=self._close, lister=self._lister):
             if not registry.is_article(path):
                 self._fail(path, registry.no_article(path.suffix))
                 continue
             empty, seen = False, real / path.relative_to(folder)
             self._sight(home, seen.relative_to(at_home), seen, named=False)
-        if empty and str(folder) not in self._of_place and len(self.closed) == closed:
+        if empty and str(folder) not in self._of_root and len(self.closed) == closed:
             self._fail(folder, "no articles in this folder")
 
     def _look_at(self, file: Path) -> None:
@@ -195,54 +194,54 @@ class _Walk:
         home = given or self._home(file)
         inside = file.relative_to(roots.real(home)) if home else None
         known = self._sight(home or file, inside, roots.real(file), named=not self._implied)
-        if known is None or known.place == str(home or file):  # else it is found with its place
-            self.places[str(home or file)] = None
+        if known is None or known.root == str(home or file):  # else it is found with its root
+            self.roots[str(home or file)] = None
 
     def _home(self, path: Path) -> Path | None:
         """The known folder in which a path is seen, so that it is called as if found there."""
         for folder in path.parents:
-            if registry.is_hidden(path) or database.is_library(path):
+            if registry.is_hidden(path) or files.is_library(path):
                 return None
             if folder in self._real:
                 return self._real[folder]
             path = folder
         return None
 
-    def _nothing(self, place: Path) -> None:
-        """A place that is not there, of which nothing is held."""
-        if self._implied and not self._causes.of(place, place) and registry.is_article(place):
-            self.dropped.append(str(place))
+    def _nothing(self, root: Path) -> None:
+        """A root that is not there, of which nothing is held."""
+        if self._implied and not self._causes.of(root, root) and registry.is_article(root):
+            self.dropped.append(str(root))
         elif self._implied:
-            self._fail(place, f"it is gone or away. For good? pilcrow forget {place}")
+            self._fail(root, f"it is gone or away. For good? pilcrow forget {root}")
         else:
-            self._fail(place, "no such file or folder")
+            self._fail(root, "no such file or folder")
 
     def _sight(
-        self, place: Path, inside: Path | None, real: Path, *, named: bool
+        self, root: Path, inside: Path | None, real: Path, *, named: bool
     ) -> DocumentLocation | None:
         """Note a file, unless a person removed its document; returns what it is held as.
 
         Args:
-            place: what it is found with.
+            root: what it is found with.
             inside: where in that folder; None when it is the file itself.
             real: its path without links.
             named: whether a person asked for this very file.
         """
-        path = place / inside if inside else place
+        path = root / inside if inside else root
         known_as = dict.fromkeys(map(str, (path, real, *self._otherwise(real))))
         removed = next((one for one in known_as if one in self._excluded), None)
         known = next((self.held[one] for one in known_as if one in self.held), None)
         if known is not None:
-            self.sighted[known.path] = _Sighted(known.id, known.place, Path(known.path), known)
+            self.sighted[known.path] = _Sighted(known.id, known.root, Path(known.path), known)
         elif removed is not None and not named:
             self.left_out[removed] = None
         else:
             name = registry.safe_name(inside.as_posix() if inside else path.name)
-            self.sighted.setdefault(str(real), _Sighted(name, str(place), path, None))
+            self.sighted.setdefault(str(real), _Sighted(name, str(root), path, None))
         return known
 
     def _otherwise(self, path: Path) -> Iterable[Path]:
-        """What a file is called by way of places that are links."""
+        """What a file is called by way of roots that are links."""
         for real, link in self._links:
             if path.is_relative_to(real):
                 yield link / path.relative_to(real)
@@ -259,15 +258,15 @@ class _Walk:
         """Ids of documents to let go of, and what is kept unseen."""
         kept, losses = _Kept(), dict[_Group, _Loss]()
         for one in self._unseen():
-            path, place = Path(one.path), Path(one.place)
+            path, root = Path(one.path), Path(one.root)
             if closed := next((up for up in (path, *path.parents) if up in self.closed), None):
                 kept.add(closed, self.closed[closed], one.id)
                 continue
-            cause = self._causes.of(path, place)
+            cause = self._causes.of(path, root)
             if cause and not cause.empty:
                 kept.add(cause.path, cause.reason, one.id)
                 continue
-            group = _Group(path.parent, True) if path == place else _Group(place, False)
+            group = _Group(path.parent, True) if path == root else _Group(root, False)
             loss = losses.setdefault(group, _Loss())
             if cause:
                 loss.emptied.append((one, cause))
@@ -279,8 +278,8 @@ class _Walk:
         return vanished, kept.all()
 
     def _unseen(self) -> Iterable[DocumentLocation]:
-        for place in self._visited:
-            for one in self._of_place.get(place, ()):
+        for root in self._visited:
+            for one in self._of_root.get(root, ()):
                 if one.path not in self.sighted:
                     yield one
 
@@ -310,7 +309,7 @@ class _Walk:
     def _held_in(self, group: _Group) -> int:
         if group.singly:
             return self._singly[group.folder]
-        return len(self._of_place[str(group.folder)])
+        return len(self._of_root[str(group.folder)])
 
     @cached_property
     def _moved_to(self) -> set[str]:
@@ -353,7 +352,7 @@ class _Kept:
 
 
 class DocumentIds:
-    """Ids for files: the path relative to the place, made longer when that is taken."""
+    """Ids for files: the path relative to the root, made longer when that is taken."""
 
     def __init__(
         self, held: Mapping[str, DocumentLocation], vanished: Collection[str] = ()
@@ -365,18 +364,18 @@ class DocumentIds:
         self.given: dict[str, str] = {}
         """Paths by the ids given so far."""
 
-    def identify(self, name: str, place: Path, path: Path) -> SourceFile:
+    def identify(self, name: str, root: Path, path: Path) -> SourceFile:
         """The id of a file: the one it has, else a new one."""
         known = self._held.get(str(path))
         if known is not None:
             self.given[known.id] = str(path)
-            return SourceFile(known.id, known.place, path)
+            return SourceFile(known.id, known.root, path)
         wanted, number = name, 1
         while not self._free(wanted, path):
-            wanted = f"{place.name}/{name}" if number == 1 else f"{place.name}~{number}/{name}"
+            wanted = f"{root.name}/{name}" if number == 1 else f"{root.name}~{number}/{name}"
             number += 1
         self.given[wanted] = str(path)
-        return SourceFile(wanted, str(place), path)
+        return SourceFile(wanted, str(root), path)
 
     def _free(self, document_id: str, path: Path) -> bool:
         if document_id in self.given:

@@ -1,8 +1,8 @@
 """Files → library, by difference: only what changed is read, split and embedded.
 
-The steps of one update: find the files (`finding.py`); compare hashes; read and split what is new;
-embed the passages whose text is new, keeping drafts so that a killed run resumes; write whole
-documents, one transaction per batch; last, let go of what has vanished.
+The steps of one update: find the files (`discovery.py`); compare hashes; read and split what is
+new; embed the passages whose text is new, keeping drafts so that a killed run resumes; write
+whole documents, one transaction per batch; last, let go of what has vanished.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class ReportBuilder:
 
 
 class IngestRun:
-    """One run over some places. The caller holds the right to write."""
+    """One run over some roots. The caller holds the right to write."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class IngestRun:
 
     def run(
         self,
-        places: Sequence[Path],
+        roots: Sequence[Path],
         *,
         full: bool = False,
         dry_run: bool = False,
@@ -114,20 +114,20 @@ class IngestRun:
         folder: Path | None = None,
         lister: registry.Lister = Path.iterdir,
     ) -> UpdateReport:
-        """Bring the library up to date with these places.
+        """Bring the library up to date with these roots.
 
         Args:
-            places: files and folders, from `places.settled`.
+            roots: files and folders, from `roots.settled`.
             full: read and embed everything anew.
             dry_run: only say what would happen.
-            implied: as in `finding.survey`, with `forget`, `folder` and `lister`.
+            implied: as in `discovery.survey`, with `forget`, `folder` and `lister`.
             forget: whether to let go of what went missing in great numbers.
             folder: what the files lie in; it is remembered in their stead.
             lister: lists a folder.
         """
         with self._store.reading() as reader:
             survey = discovery.survey(
-                reader, places, implied=implied, forget=forget, folder=folder, lister=lister
+                reader, roots, implied=implied, forget=forget, folder=folder, lister=lister
             )
         self._tally.unreachable, self._tally.left_out = survey.unreachable, survey.left_out
         for failed in survey.failed:
@@ -147,16 +147,21 @@ class IngestRun:
     def restore_files(self, origins: Sequence[Origin]) -> UpdateReport:
         """Read files that were taken out again, each as the document it was."""
         with self._store.reading() as reader:
-            names = discovery.DocumentIds({one.path: one for one in reader.placed()})
+            names = discovery.DocumentIds({one.path: one for one in reader.locations()})
         found = [
-            names.identify(one.document_id, Path(one.place), Path(one.path)) for one in origins
+            names.identify(origin.document_id, Path(origin.place), Path(origin.path))
+            for origin in origins
         ]
-        there = [one.place for one in origins if look(Path(one.place)).kind in ("file", "folder")]
+        present = [
+            origin.place
+            for origin in origins
+            if look(Path(origin.place)).kind in ("file", "folder")
+        ]
         self._require_match()
-        self._take_in(Survey(found=tuple(found), places=tuple(there)))
+        self._take_in(Survey(found=tuple(found), roots=tuple(present)))
         return self._report()
 
-    def mend(self, contents: Iterable[int], hurt: Iterable[int]) -> UpdateReport:
+    def repair(self, contents: Iterable[int], hurt: Iterable[int]) -> UpdateReport:
         """Write anew what was damaged in storage.
 
         Args:
@@ -182,7 +187,7 @@ class IngestRun:
     def _found_with(self, content: int) -> list[SourceFile]:
         with self._store.reading() as reader:
             placed = reader.by_content(content)
-        return [SourceFile(one.id, one.place, Path(one.path)) for one in placed]
+        return [SourceFile(one.id, one.root, Path(one.path)) for one in placed]
 
     def _replace(self, content: int, parsed: Parsed) -> None:
         """Write one content anew, using again those of its vectors that are sound."""
@@ -208,7 +213,7 @@ class IngestRun:
                 sum(len(p.passages) for p in batch) >= _BATCH_PASSAGES
                 or len(batch) >= _BATCH_DOCUMENTS
             ):
-                self._write(batch, Survey(places=survey.places))
+                self._write(batch, Survey(roots=survey.roots))
                 batch = []
         self._write(batch, survey)
 
@@ -320,7 +325,7 @@ class IngestRun:
             content = writer.add_content(self._new(writer, parsed))
         one = parsed.found
         new = writer.by_path(str(one.path)) is None
-        writer.place_document(one.id, content, one.place, str(one.path))
+        writer.place_document(one.id, content, one.root, str(one.path))
         return new
 
     def _new(self, reader: Snapshot, parsed: Parsed) -> NewContent:
@@ -338,7 +343,7 @@ class IngestRun:
         """Read and embed everything anew beside the old state, then replace it in one change."""
         found, vanished = survey.found, survey.vanished
         with self._store.reading() as reader:
-            known = {one.path: one for one in reader.placed()}
+            known = {one.path: one for one in reader.locations()}
         batch: list[Parsed | None] = []
         for number, one in enumerate(found, start=1):
             self._pause("reading", number, len(found), one.id)
@@ -346,7 +351,7 @@ class IngestRun:
         seen = {str(one.path) for one in found}
         # what cannot be seen just now: what the library holds of it stays
         batch += [
-            self._stored(SourceFile(one.id, one.place, Path(one.path)), one)
+            self._stored(SourceFile(one.id, one.root, Path(one.path)), one)
             for one in known.values()
             if one.path not in seen and one.id not in vanished
         ]
@@ -355,7 +360,7 @@ class IngestRun:
         self._progress(Progress("saving", 0, 1))
         with self._store.writing() as writer:
             for one_id in vanished:
-                self._forget_place(writer, one_id)
+                self._forget_root(writer, one_id)
             writer.clear()
             writer.set_encoder(self._encoder.identity, CHUNKER)
             for parsed in ready:
@@ -388,15 +393,15 @@ class IngestRun:
     def _let_go(self, writer: Transaction, vanished: Sequence[str]) -> list[str]:
         """Remove documents whose files are gone; says which."""
         for document_id in vanished:
-            self._forget_place(writer, document_id)
+            self._forget_root(writer, document_id)
             writer.remove_document(document_id)
         return list(vanished)
 
-    def _forget_place(self, writer: Transaction, document_id: str) -> None:
+    def _forget_root(self, writer: Transaction, document_id: str) -> None:
         """A file that was added by itself and is gone is not looked for again."""
         one = writer.by_id(document_id)
-        if one is not None and one.place == one.path:
-            writer.drop_place(one.place)
+        if one is not None and one.root == one.path:
+            writer.drop_root(one.root)
 
     # --- small things -----------------------------------------------------------------------
 
@@ -407,10 +412,10 @@ class IngestRun:
     def _remember(self, writer: Transaction, survey: Survey, found: Iterable[SourceFile]) -> None:
         """Where to look next time; what is asked for by name is no longer left out."""
         writer.include(str(one.path) for one in found)
-        for place in survey.places:
-            writer.add_place(place)
-        for place in survey.dropped:
-            writer.drop_place(place)
+        for root in survey.roots:
+            writer.add_root(root)
+        for root in survey.dropped:
+            writer.drop_root(root)
 
     def _plan_changes(self, survey: Survey, full: bool) -> UpdateReport:
         """What a run would do, from hashes alone."""
@@ -433,7 +438,7 @@ class IngestRun:
 
     def _report(self) -> UpdateReport:
         with self._store.reading() as reader:
-            return self._tally.report(reader.change)
+            return self._tally.report(reader.generation)
 
     def _count(self, parsed: Parsed, new: bool) -> None:
         (self._tally.added if new else self._tally.updated).append(parsed.found.id)

@@ -102,7 +102,7 @@ def _bad_vectors(reader: Snapshot) -> str:
 
 def _bad_offsets(reader: Snapshot) -> Iterator[str]:
     """Passages and sentences that do not lie where they should."""
-    for one in reader.placed():
+    for one in reader.locations():
         document = reader.document(one.id)
         size = len(document.text) if document else 0
         at = 0
@@ -128,10 +128,12 @@ def _bad_cache(reader: Snapshot, cache: Path) -> str:
         index = vectors.load(cache, reader.library, identity.dimension)
     except vectors.CacheUnusable as error:
         return f"{error}; {_REPAIR}"
-    if not reader.knows(index.change, index.token):
+    if not reader.knows(index.generation, index.generation_id):
         # a writer may have been faster than this look
-        return "" if index.change > reader.change else f"of another history; {_REPAIR}"
-    known = np.setdiff1d(np.delete(index.base_ids, index.gone), reader.removed_after(index.change))
+        return "" if index.generation > reader.generation else f"of another history; {_REPAIR}"
+    known = np.setdiff1d(
+        np.delete(index.base_ids, index.gone), reader.removed_after(index.generation)
+    )
     sample = random.Random(0).sample(known.tolist(), min(_SAMPLE, len(known)))
     stored = reader.passages(sample)
     missing = [p.id for p in stored if not _finds(index, p.id, p.vector)]

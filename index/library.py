@@ -13,14 +13,13 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
-from functools import partial
 from math import log
 from pathlib import Path
 from typing import Any, TypeVar
 
 from index import discovery
 from index.discovery import content_hash
-from index.embedding.encoder import Encoder, EncoderIdentity, QuestionVectors
+from index.embedding.encoder import Encoder, QuestionVectors
 from index.errors import (
     InputError,
     LibraryBusy,
@@ -29,10 +28,10 @@ from index.errors import (
     LibraryUnwritable,
 )
 from index.formats.registry import Unreadable, read_bytes
-from index.formats.sandbox import Cancelled
 from index.ingest import IngestRun
 from index.integrity import check_library, damage
 from index.search import ranking, vectors
+from index.search.vector_cache import VectorCache
 from index.storage import database
 from index.storage.records import DocumentLocation, StoredPassage
 from index.storage.snapshot import Snapshot, require_match
@@ -57,7 +56,7 @@ from index.types import (
     UpdateReport,
 )
 
-_FILE, _CACHE, _LOCK, _HOLDER = database.FILE, "vectors.cache", "write.lock", "writer.json"
+_FILE, _LOCK, _HOLDER = database.FILE, "write.lock", "writer.json"
 # Candidates that each leg hands to the joint ranking; on the visible sets more changed nothing.
 _CANDIDATES = 50
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
@@ -82,15 +81,13 @@ class Library:
         """Use `Library.open`."""
         self.path = path
         self._threads = threads or usable_cores()
-        self._exact_up_to = exact_up_to
         self._given_encoder = encoder
-        self._precedence = QueryPriority()
+        self._priority = QueryPriority()
         self._encoder_lock = threading.Lock()
         self._questions: dict[str, QuestionVectors] = {}
         self._questions_lock = threading.Lock()
-        self._index: vectors.VectorIndex | None = None
-        self._index_lock = threading.Lock()
         self._store = Store(path / _FILE)
+        self._vector_cache = VectorCache(self._store, path, self._threads, exact_up_to)
 
     @classmethod
     def open(
@@ -188,7 +185,7 @@ class Library:
             work = IngestRun(self._store, self.encoder, progress, self._yield_to_queries(cancelled))
             report = work.run(wanted, dry_run=dry_run, folder=within)
             if not dry_run:
-                self._refresh_vector_cache(progress, cancelled)
+                self._vector_cache.refresh(progress, cancelled)
         return report
 
     def rebuild(
@@ -213,11 +210,11 @@ class Library:
         """
         with self._writing(dry_run):
             with self._store.reading() as reader:
-                known = [Path(place) for place in reader.places()]
+                known = [Path(place) for place in reader.roots()]
             work = IngestRun(self._store, self.encoder, progress, self._yield_to_queries(cancelled))
             report = work.run(known, full=full, dry_run=dry_run, implied=True, forget=forget)
             if not dry_run:
-                self._refresh_vector_cache(progress, cancelled)
+                self._vector_cache.refresh(progress, cancelled)
         return report
 
     def remove(self, document_ids: Iterable[str]) -> Receipt:
@@ -234,8 +231,8 @@ class Library:
                 for one in found:
                     writer.exclude(one.path)
                     # a file that was added by itself is not looked for again
-                    if one.place == one.path:
-                        writer.drop_place(one.place)
+                    if one.root == one.path:
+                        writer.drop_root(one.root)
                 self._take_out(writer, found)
             return self._receipt(writer, found)
 
@@ -252,15 +249,15 @@ class Library:
         given = roots.settled(path)
         with self._writing():
             with self._store.writing() as writer:
-                names = discovery.names_of(writer.places(), given)
-                found = [one for one in writer.placed() if discovery.is_under(one.path, names)]
-                known = [one for one in writer.places() if discovery.is_under(one, names)]
+                names = discovery.names_of(writer.roots(), given)
+                found = [one for one in writer.locations() if discovery.is_under(one.path, names)]
+                known = [one for one in writer.roots() if discovery.is_under(one, names)]
                 if not found and not known:
                     raise InputError(
                         f"nothing under {str(path)!r} was ever added. See: pilcrow list"
                     )
                 for place in known:
-                    writer.drop_place(place)
+                    writer.drop_root(place)
                 writer.include(one for one in writer.excluded() if discovery.is_under(one, names))
                 self._take_out(writer, found)
             return self._receipt(writer, found)
@@ -274,7 +271,7 @@ class Library:
     def _receipt(self, writer: Transaction, found: Sequence[DocumentLocation]) -> Receipt:
         """What a removal took out, once it is written, and what is left of it."""
         gone = dict(writer.dropped)
-        self._refresh_vector_cache(clean=True)
+        self._vector_cache.refresh(clean=True)
         with suppress(LibraryBusy, LibraryUnwritable):  # then it goes from the log a bit later
             self._store.checkpoint()
         with self._store.reading() as reader:
@@ -282,7 +279,7 @@ class Library:
             left += sum(reader.by_id(one.id) is not None for one in found)
         sentences = sum(gone.values())
         vectors_gone = len(gone) + sentences
-        origins = tuple(Origin(one.id, one.place, one.path) for one in found)
+        origins = tuple(Origin(one.id, one.root, one.path) for one in found)
         names = tuple(one.id for one in found)
         return Receipt(names, len(gone), sentences, vectors_gone, left, origins)
 
@@ -299,7 +296,7 @@ class Library:
     def unreachable(self) -> tuple[Unreachable, ...]:
         """The documents whose files cannot be seen now; they are kept, and found all the same."""
         with self._store.reading() as reader:
-            held = reader.placed()
+            held = reader.locations()
         return discovery.unreachable(held)
 
     def restore(self, receipt: Receipt) -> UpdateReport:
@@ -320,7 +317,7 @@ class Library:
             raise InputError("restore takes what `remove` returned")
         with self._writing():
             report = IngestRun(self._store, self.encoder, None, None).restore_files(receipt.origins)
-            self._refresh_vector_cache()
+            self._vector_cache.refresh()
         return report
 
     # --- asking ---------------------------------------------------------------------------
@@ -355,26 +352,27 @@ class Library:
         with self._store.reading() as reader:
             if reader.encoder is None:
                 return []
-        question = self.question(query)
+        question = self.encode_query(query)
         newest = 0
         while True:
-            with self.asking(), self._store.reading() as reader:
+            with self.query_priority(), self._store.reading() as reader:
                 # a state older than one seen before: somebody put an older file in its place
-                index = self._index_at(reader, anew=reader.change < newest)
-                if index.change == reader.change:
+                require_match(reader, self.encoder)
+                index = self._vector_cache.at(reader, anew=reader.generation < newest)
+                if index.generation == reader.generation:
                     return self._search(reader, index, query, question, k, documents, dates)
-                newest = index.change  # it came between the two: ask again
+                newest = index.generation  # it came between the two: ask again
 
-    def asking(self) -> AbstractContextManager[None]:
+    def query_priority(self) -> AbstractContextManager[None]:
         """While this lasts, changes to the library made in this process leave the cores free."""
-        return self._precedence.question()
+        return self._priority.question()
 
-    def question(self, text: str) -> QuestionVectors:
+    def encode_query(self, text: str) -> QuestionVectors:
         """A question's vectors; the last few are remembered."""
         with self._questions_lock:
             if text in self._questions:
                 return self._questions[text]
-        with self.asking():
+        with self.query_priority():
             made = self.encoder.encode_query(text)
         with self._questions_lock:
             if len(self._questions) >= _REMEMBERED:
@@ -414,7 +412,7 @@ class Library:
     def change(self) -> int:
         """How many changes the library has seen; another number means another content."""
         with self._store.reading() as reader:
-            return reader.change
+            return reader.generation
 
     def documents(self) -> list[DocumentRecord]:
         """Every document, by id."""
@@ -441,12 +439,11 @@ class Library:
     def stats(self) -> LibraryStats:
         """How big the library is and how it searches."""
         with self._store.reading() as reader:
-            counts, change, encoder = reader.counts(), reader.change, reader.encoder
-            header = self._header(reader)
+            counts, change, encoder = reader.counts(), reader.generation, reader.encoder
+            header = self._vector_cache.header(reader)
         size = _size(self.path)
-        used = self._index or header
         name = f"{encoder.name}@{encoder.revision}" if encoder else ""
-        kind = used.kind if used else "flat"
+        kind = self._vector_cache.kind or (header.kind if header else "flat")
         return LibraryStats(change=change, vectors=kind, encoder=name, bytes=size, **counts)
 
     def check(self, repair: bool = False) -> CheckReport:
@@ -456,14 +453,14 @@ class Library:
             repair: whether to make anew what is damaged and can be derived: the text index and the
                 vector cache from what is stored, vectors from their texts, texts from their files.
         """
-        report = check_library(self._store, self.path / _CACHE)
+        report = check_library(self._store, self._vector_cache.path)
         if not repair or report.ok:
             return report
         with self._writing():
             mended: dict[str, str] = {}
             for _ in range(2):  # what can be seen only when the file itself is whole again
-                mended |= self._mend({line.name for line in report.lines if not line.ok})
-                report = check_library(self._store, self.path / _CACHE)
+                mended |= self._repair({line.name for line in report.lines if not line.ok})
+                report = check_library(self._store, self._vector_cache.path)
                 if report.ok:
                     break
         return CheckReport(
@@ -506,126 +503,7 @@ class Library:
         with one_core():
             return ranking.rank(query, question, found, matched, k, documents)
 
-    def _index_at(self, reader: Snapshot, *, anew: bool = False) -> vectors.VectorIndex:
-        """The vector index at the reader's change, or at a newer one.
-
-        Args:
-            reader: a state.
-            anew: whether to trust only what this state itself holds.
-        """
-        identity = reader.encoder
-        assert identity is not None
-        require_match(reader, self.encoder)
-        index = self._index
-        if index is not None and index.change >= reader.change and not anew:
-            return index
-        with self._index_lock:
-            index = self._index
-            if index is not None and index.change >= reader.change and not anew:
-                return index  # another thread was faster
-            if anew or index is None or not reader.knows(index.change, index.token):
-                index = None if anew else self._load_index(reader, identity)
-                index = index or self._exact_index(reader, identity)
-            if index.change < reader.change:
-                index = self._brought_up(index, reader)
-            self._index = index
-            return index
-
-    def _brought_up(self, index: vectors.VectorIndex, reader: Snapshot) -> vectors.VectorIndex:
-        """The index with what came and without what went since."""
-        ids, added = reader.vectors_after(index.newest, index.dimension)
-        removed = reader.removed_after(index.change)
-        return index.after(reader.change, reader.token, removed, ids, added)
-
-    def _load_index(
-        self, reader: Snapshot, identity: EncoderIdentity
-    ) -> vectors.VectorIndex | None:
-        """The cached index, which may be newer than the reader; None when there is no fit one."""
-        cache = self.path / _CACHE
-        header = vectors.peek(cache)
-        if header is None or not (header.change > reader.change or self._header(reader)):
-            return None
-        try:
-            return vectors.load(cache, reader.library, identity.dimension)
-        except vectors.CacheUnusable:
-            with suppress(OSError):  # so that the next writer sees that it has to make one
-                cache.unlink()
-            return None
-
-    def _exact_index(self, reader: Snapshot, identity: EncoderIdentity) -> vectors.VectorIndex:
-        """An index over the stored vectors, built in about a second; a reader builds no HNSW."""
-        ids, stored = reader.vectors_after(-1, identity.dimension)
-        index = vectors.build(reader.change, reader.token, ids, stored, identity.dimension)
-        if len(index) <= self._exact_up_to:
-            with suppress(OSError):  # a cache that cannot be kept (read-only folder) is made again
-                vectors.save(index, self.path / _CACHE, reader.library)
-        return index
-
-    def _header(self, reader: Snapshot) -> vectors.Header | None:
-        """What the cache file says, when it is of this library and its history."""
-        header, identity = vectors.peek(self.path / _CACHE), reader.encoder
-        if header is None or identity is None or header.dimension != identity.dimension:
-            return None
-        ours = header.library == reader.library and reader.knows(header.change, header.token)
-        return header if ours else None
-
-    def _refresh_vector_cache(
-        self,
-        progress: Callable[[Progress], None] | None = None,
-        cancelled: Callable[[], bool] | None = None,
-        *,
-        clean: bool = False,
-        anew: bool = False,
-    ) -> None:
-        """Make the vector cache anew when it is missing, unfit or far behind: the writer's duty.
-
-        Args:
-            progress: told how many vectors are in.
-            cancelled: when it says True the old cache stays; the next writer will see to it.
-            clean: whether nothing of what was removed may be left in it, as far as can be.
-            anew: whether the old one is no good.
-        """
-
-        def tick(done: int) -> None:
-            if progress:
-                progress(Progress("saving", done, total))
-            if cancelled and cancelled():
-                raise Cancelled
-
-        with self._store.reading() as reader:
-            header = None if anew else self._header(reader)
-            total = reader.counts()["passages"]
-            if reader.encoder is None or (header and self._serves(header, reader, clean)):
-                return
-            make = self._plan(reader, header, vectors.kind_for(total, self._exact_up_to))
-            library = reader.library
-        # without room for it the library works as well, only slower
-        with suppress(Cancelled, OSError, LibraryUnwritable):
-            index = make(tick, threads=self._threads)
-            vectors.save(index, self.path / _CACHE, library)
-            self._index = index
-            with self._store.writing(counted=False) as writer:
-                writer.forget_changes_before(index.change)
-
-    def _serves(self, header: vectors.Header, reader: Snapshot, clean: bool) -> bool:
-        """Whether the cache is good enough as it is."""
-        changed = reader.changed_after(header.newest, header.change)
-        return header.serves(changed) and not (clean and header.kind == "flat")
-
-    def _plan(
-        self, reader: Snapshot, header: vectors.Header | None, wanted: vectors.Kind
-    ) -> Callable[..., vectors.VectorIndex]:
-        """How to make a new cache: add to the old one where that is better, else from the start."""
-        if header and header.grows(wanted):
-            with suppress(vectors.CacheUnusable):
-                index = vectors.load(self.path / _CACHE, reader.library, header.dimension)
-                return self._brought_up(index, reader).merged
-        assert reader.encoder is not None
-        dimension = reader.encoder.dimension
-        ids, stored = reader.vectors_after(-1, dimension)
-        return partial(vectors.build, reader.change, reader.token, ids, stored, dimension, wanted)
-
-    def _mend(self, bad: set[str]) -> dict[str, str]:
+    def _repair(self, bad: set[str]) -> dict[str, str]:
         """Make anew what is damaged; says what was done, by name of the check."""
         done: dict[str, str] = {}
         if "database" in bad:
@@ -651,7 +529,7 @@ class Library:
         if bad & {"contents", "vectors", "offsets"}:
             with self._store.reading() as reader:
                 contents, hurt = damage(reader)
-            report = IngestRun(self._store, self.encoder, None, None).mend(contents, hurt)
+            report = IngestRun(self._store, self.encoder, None, None).repair(contents, hurt)
             done["contents"] = f"{len(contents) - len(report.failed)} files read again"
             done["vectors"] = f"{report.embedded} passages embedded again"
         with self._store.writing() as writer:
@@ -661,8 +539,8 @@ class Library:
             done["counts"] = "counted again"
         if "vector cache" in bad:
             done["vector cache"] = "made anew"
-        self._index = None
-        self._refresh_vector_cache(anew="vector cache" in bad)
+        self._vector_cache.drop()
+        self._vector_cache.refresh(anew="vector cache" in bad)
         return done
 
     def _confirm(self, writer: Transaction) -> None:
@@ -679,7 +557,7 @@ class Library:
         """As `cancelled`, asked between two steps; before that, questions have their turn."""
 
         def ask() -> bool:
-            self._precedence.wait_for_queries()
+            self._priority.wait_for_queries()
             return cancelled is not None and cancelled()
 
         return ask

@@ -1,4 +1,4 @@
-"""Words for the full-text index, and questions for it. Pure text, no database.
+"""Words for the full-text index, questions for it, and which characters nobody sees. Pure text.
 
 FTS5 finds words by white space and punctuation. Chinese, Japanese and Korean put none between
 words, so their runs are indexed as overlapping pairs of characters, the usual remedy: on XQuAD-zh
@@ -29,6 +29,29 @@ STOP_WORDS = frozenset(
     "so such also more most other some any each all both only own same too very s t d "
     "many much say says said please tell give explain describe according".split()
 )
+
+
+# What nobody sees, while a model, a terminal or a browser acts on it. The joiners U+200C and U+200D
+# stay: emoji and the scripts of Persia and India are written with them.
+CONTROLS = r"\x00-\x08\x0b-\x1f\x7f-\x9f"
+"""Begin the sequences that steer a terminal."""
+BIDI_SIGNS = r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+"""Show a text in another order than it is read."""
+ZERO_WIDTH = r"\u200b\u2060\ufeff"
+"""Part a word that looks whole."""
+TAGS = r"\U000e0000-\U000e007f"
+"""Spell out ASCII that no font draws."""
+INVISIBLE = f"{CONTROLS}{BIDI_SIGNS}{ZERO_WIDTH}{TAGS}"
+"""All of these, for a regular expression's brackets: the only such set in the program."""
+_INVISIBLE = re.compile(f"[{INVISIBLE}]")
+
+
+def strip_invisible(text: str, replacement: str = "") -> str:
+    """The text without controls, bidirectional signs, tags and spaces of no width.
+
+    Tabs and line feeds stay.
+    """
+    return _INVISIBLE.sub(replacement, text)
 
 
 def sound(text: str) -> str:

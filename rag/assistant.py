@@ -137,7 +137,7 @@ class Assistant:
         self, state: AnswerState, scope: SearchScope, stop: Callable[[], bool]
     ) -> Iterator[Answer]:
         """The answers, while changes to the library wait."""
-        with self.library.asking():
+        with self.library.query_priority():
             yield from self._answers(state, scope, stop)
 
     def _answers(

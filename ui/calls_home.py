@@ -74,8 +74,8 @@ def _listen(child: WorkerProcess, parts: Sequence[str]) -> Heard:
 def main(arguments: Sequence[str]) -> None:
     """Load modules one after the other, saying so after each."""
     parent = WorkerChannel()
-    parent.say({"watched": end_at_calling_out()})
+    parent.send({"watched": end_at_calling_out()})
     for name in arguments:
         import_module(name)
-        parent.say({"loaded": name})
+        parent.send({"loaded": name})
     parent.inbox().get()  # until we are ended

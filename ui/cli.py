@@ -21,6 +21,7 @@ import typer
 from typer.core import TyperGroup
 
 from index.errors import LibraryMissing, PilcrowError
+from index.formats.registry import SUFFIXES_IN_WORDS
 from index.system.offline import stay_offline
 from index.types import CheckLine, Progress
 from ui.terminal import (
@@ -213,18 +214,18 @@ def _session(ctx: typer.Context, store: Path | None, as_json: bool) -> Session:
 # --- Articles in, articles out -----------------------------------------------------------------
 
 
-@app.command()
+@app.command(
+    help="Add or update articles.\n\n"
+    f"Files or whole folders: {SUFFIXES_IN_WORDS}. What you removed stays out of its folder until "
+    "you add the file itself."
+)
 def add(
     ctx: typer.Context,
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", show_default=False)],
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Add or update articles.
-
-    Files or whole folders: .txt, .md, .html, .pdf, .docx. What you removed stays out of its folder
-    until you add the file itself.
-    """
+    """Add or update articles."""
     session = _session(ctx, store, as_json)
     with (
         session.library(create=True) as library,

@@ -30,6 +30,7 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from index.tokenization import INVISIBLE
 from index.types import title_from_id
 
 if TYPE_CHECKING:
@@ -39,11 +40,8 @@ if TYPE_CHECKING:
 CLOSEST_SHOWN = 3
 _NAMED = 3
 
-# C0 and C1 controls are the way into an escape sequence, the marks reorder text on screen, and lone
-# surrogates (file names that are not UTF-8) cannot be printed at all.
-_HARMFUL = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+# Lone surrogates (file names that are not UTF-8) cannot be printed at all.
+_HARMFUL = re.compile(rf"[{INVISIBLE}\ud800-\udfff]")
 
 
 def harmless(text: str) -> str:
@@ -60,7 +58,12 @@ def to_json(value: Any) -> str:
     """`value` as JSON; harmful characters stay as escapes, so nothing is lost and nothing acts."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
     # Outside strings JSON has only newlines and ASCII, so each match lies inside a string.
-    return _HARMFUL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _HARMFUL.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be", "surrogatepass").hex(" ", 2).split()
+    return "".join(f"\\u{unit}" for unit in units)
 
 
 def open_console(*, stderr: bool = False) -> Console:

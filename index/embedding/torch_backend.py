@@ -1,8 +1,8 @@
 """The encoder's network as sentence-transformers runs it, and its export to a graph.
 
 Importing torch and sentence_transformers costs seconds and 300 MB. So the network is exported once
-a machine, to the user's cache folder, and from then on runs without them (`index.embedding.onnx_backend`): a
-question is read in a third of the time, passages in two thirds, with the same numbers to 1e-5.
+a machine, to the user's cache folder, and from then on runs without them (`onnx_backend.py`):
+a question is read in a third of the time, passages in two thirds, with the same numbers to 1e-5.
 
 The only import of torch, sentence_transformers, transformers and their hub.
 """

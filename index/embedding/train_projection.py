@@ -1,4 +1,4 @@
-"""Fit the directions of `projection.npy`: `python -m index.embedding.train_projection DOCS_FOLDER…`.
+"""Fit `projection.npy`: `python -m index.embedding.train_projection DOCS_FOLDER…`.
 
 Principal components of the default encoder's word pieces over the given texts, uncentred, so that
 a cosine stays nearly a cosine. The shipped ones come from the visible SQuAD articles (CC BY-SA 4.0)

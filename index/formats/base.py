@@ -1,24 +1,19 @@
 """One reader per file format: bytes → `Document`.
 
 `.txt` and `.md` keep their text exactly, so that offsets are the file's. From the others the text
-is rebuilt, one paragraph per block, and what cannot be seen (Unicode tags, direction overrides,
-control characters) is left out. Web pages and PDF have rooms of their own.
+is rebuilt, one paragraph per block, and what cannot be seen (`strip_invisible`) is left out.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from index.dates import parse_date
 from index.formats import front_matter
 from index.formats.bylines import clean
+from index.formats.dates import parse_date
+from index.tokenization import sound, strip_invisible
 from index.types import Document, Span
-
-if TYPE_CHECKING:
-    pass
 
 
 class Unreadable(Exception):
@@ -41,22 +36,13 @@ def damaged(kind: str, error: Exception) -> Unreadable:
     return Unreadable(f"damaged {kind}: {detail or type(error).__name__}")
 
 
-# ---------------------------------------------------------------- bytes → text
-
-_ENOUGH = 24
-"""Bytes beyond ASCII, without which a detector only guesses."""
-
-
-# Never drawn, so a reader would not see what the model reads: tags, direction overrides, controls.
-_UNSEEN = re.compile(
-    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u00ad\\u202a-\\u202e\\u2066-\\u2069\\ufeff"
-    "\\U000e0000-\\U000e007f]"
-)
+_SOFT_HYPHEN = "\N{SOFT HYPHEN}"
+"""Seen where a line happens to break, so not among what is invisible; in a word it is no letter."""
 
 
 def tidy(text: str) -> str:
     """A block of rebuilt text: unseen characters out, white space single, line breaks kept."""
-    text = _UNSEEN.sub("", text.replace("\r", "\n")).encode("utf-8", "replace").decode()
+    text = sound(strip_invisible(text.replace("\r", "\n").replace(_SOFT_HYPHEN, "")))
     lines = (" ".join(line.split()) for line in text.split("\n"))
     return "\n".join(line for line in lines if line)
 
@@ -111,9 +97,3 @@ def completed(document: Document, *, author: str, date: str) -> Document:
     return replace(
         document, author=document.author or clean(author), date=document.date or parse_date(date)
     )
-
-
-# ---------------------------------------------------------------- .txt and .md
-
-
-# ---------------------------------------------------------------- .docx

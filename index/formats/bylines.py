@@ -1,6 +1,6 @@
 """One line above an article: the date, byline, outlet or photo credit it states.
 
-Pure; lines only. Where they are looked for, and what becomes of them, is in `frontmatter`.
+Pure; lines only. Where they are looked for, and what becomes of them, is in `front_matter.py`.
 """
 
 from __future__ import annotations
@@ -8,15 +8,14 @@ from __future__ import annotations
 import html
 import re
 
-from index.dates import DATE, LINE_LIMIT, iso_date, parse_date
+from index.formats.dates import DATE, LINE_LIMIT, iso_date, parse_date
+from index.tokenization import CONTROLS, strip_invisible
 
 TITLE_LIMIT = 300
 """Characters kept of a title or of any other stated value."""
 
-_CONTROL = re.compile(
-    "[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069\\ufeff"
-    "\\U000e0000-\\U000e007f]+"
-)
+# These part words; what else is invisible does not.
+_CONTROL = re.compile(rf"[{CONTROLS}\s]+")
 # Some exports wrote a question mark for every non-breaking space: `By?ZHU Rongsheng`.
 _LOST_SPACE = re.compile(r"(?<=[^\W\d_])\?+(?=[^\W\d_])")
 _LOST_IN_LINE = re.compile(r"(?<=[^\s?])\?(?=[^\W_]|\()|(?<=\))\?$")
@@ -25,7 +24,7 @@ _EMPHASIS = re.compile(r"\*\*|__|^[*_>\s]+|[*_\s]+$")
 
 def clean(value: str) -> str:
     """A metadata value as one line: entities read, control characters gone, lost spaces back."""
-    value = _CONTROL.sub(" ", html.unescape(value))
+    value = strip_invisible(_CONTROL.sub(" ", html.unescape(value)))
     return " ".join(_LOST_SPACE.sub(" ", value).split())[:TITLE_LIMIT].strip()
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 from index.formats import encodings
-from index.formats.base import _ENOUGH, Unreadable
+from index.formats.base import Unreadable
 
+_ENOUGH = 24
+"""Bytes beyond ASCII, without which a detector only guesses."""
 _MAGIC = (
     (b"%PDF-", "a PDF file"),
     (b"PK\x03\x04", "a zip archive or office file"),

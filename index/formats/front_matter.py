@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from index.dates import LINE_LIMIT
 from index.formats import markup
 from index.formats.bylines import (
     CREDIT,
@@ -25,6 +24,7 @@ from index.formats.bylines import (
     normalize,
     parse_metadata_line,
 )
+from index.formats.dates import LINE_LIMIT
 from index.types import Span
 
 _HEAD_LINES = 16
@@ -51,7 +51,7 @@ def read(
         text: canonical text, with line feeds as line ends.
         markdown: read YAML front matter, `#` headings and image lines as well.
         title: the title when the format has told it already; then no headline is guessed.
-        furniture: spans the format knows to be headings.
+        boilerplate: spans the format knows to be headings.
 
     Returns:
         Values as one line each, the date as ISO 8601. When nothing but furniture would be left,

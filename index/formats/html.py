@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from index.dates import parse_date
 from index.formats import hidden
 from index.formats.base import Block, Unreadable, joined, rebuilt
 from index.formats.bylines import clean
+from index.formats.dates import parse_date
 from index.formats.decoding import BOMS, decode, sniff
 from index.types import Document, Span
 

@@ -6,9 +6,14 @@ Pure. The marks stay in the text, so that offsets equal the file's; they are fur
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
-from index.dates import parse_date
+from yaml import BaseLoader, YAMLError
+from yaml import load as load_yaml
+
 from index.formats.bylines import clean, ends_sentence
+from index.formats.dates import parse_date
 from index.types import Span
 
 _WIKI = re.compile(r"^[^\S\n]*(=(?: ?=){0,5}) ([^=\n]{1,200}) \1[^\S\n]*$", re.MULTILINE)
@@ -69,6 +74,9 @@ def _is_underlined(text: str, start: int, match: re.Match[str]) -> bool:
 
 _YAML = re.compile(r"---[^\S\n]*\n((?:[^\n]*\n){0,200}?)(?:---|\.\.\.)[^\S\n]*(?:\n|\Z)")
 _YAML_LINE = re.compile(r"[\w-]+\s*:(?:\s.*)?|\s+\S.*|-\s.*|#.*|\s*")
+_YAML_LIMIT = 8_000
+"""Characters of a block that is handed to the YAML parser."""
+_MOST_VALUES, _DEEPEST = 50, 3
 _KEYS = {
     "title": {"title", "headline"},
     "author": {"author", "authors", "byline"},
@@ -80,28 +88,74 @@ _KEYS = {
 def yaml(text: str) -> tuple[dict[str, str], int]:
     """Title, author, date and source of a YAML block in the first line, and where it ends.
 
-    Only `key: value` lines and simple lists are understood. Without a block: `({}, 0)`.
+    What no YAML parser takes, such as a colon in a title, is read line by line: `key: value` and
+    simple lists. Without a block: `({}, 0)`.
     """
     block = _YAML.match(text)
     lines = block[1].split("\n") if block else []
     if block is None or not all(_YAML_LINE.fullmatch(line) for line in lines):
         return {}, 0
+    found = _loaded(block[1])
+    if found is None:
+        found = _by_lines(lines)
+    stated = {key: clean(", ".join(values)) for key, values in found.items() if values}
+    stated["date"] = parse_date(stated.get("date", ""))
+    return {key: value for key, value in stated.items() if value}, block.end()
+
+
+def _loaded(block: str) -> dict[str, list[str]] | None:
+    """The values of each of `_KEYS` in a YAML mapping; None when it is none that can be read.
+
+    `BaseLoader` makes nothing but text, lists and mappings: a title of 1984 or No stays as it is.
+    """
+    if len(block) > _YAML_LIMIT or block.count("[") + block.count("{") > _MOST_VALUES:
+        return None
+    try:
+        mapping = load_yaml(block, BaseLoader)
+    except (YAMLError, RecursionError, ValueError):
+        return None
+    if not isinstance(mapping, dict):
+        return None
+    found: dict[str, list[str]] = {}
+    for name, value in mapping.items():
+        if key := _key_of(str(name)):
+            found.setdefault(key, []).extend(islice(_texts(value), _MOST_VALUES))
+    return found
+
+
+def _texts(value: object, depth: int = 0) -> Iterator[str]:
+    """The texts in a value: itself, the items of a list, the `name` of a mapping."""
+    if isinstance(value, str):
+        if text := value.strip():
+            yield text
+    elif depth < _DEEPEST:  # a few lines of aliases may stand for millions of values
+        inner = [value.get("name", "")] if isinstance(value, dict) else value
+        if isinstance(inner, list):
+            for item in inner[:_MOST_VALUES]:
+                yield from _texts(item, depth + 1)
+
+
+def _key_of(name: str) -> str:
+    """Which of `_KEYS` a name in front matter means; empty when none."""
+    wanted = name.strip().lower()
+    return next((key for key, names in _KEYS.items() if wanted in names), "")
+
+
+def _by_lines(lines: Sequence[str]) -> dict[str, list[str]]:
+    """The values of each of `_KEYS` in `key: value` lines and lists with one item a line."""
     found: dict[str, list[str]] = {}
     key = ""
     for line in lines:
         name, colon, value = line.partition(":")
         if colon and re.match(r"[\w-]", line) and not line.startswith("- "):
-            wanted = name.strip().lower()
-            key = next((key for key, names in _KEYS.items() if wanted in names), "")
+            key = _key_of(name)
             items = value.strip()
             listed = items.startswith("[") and items.endswith("]")
             values = items[1:-1].split(",") if listed else [items]
             found.setdefault(key, []).extend(filter(None, map(_unquoted, values)))
         elif line.strip().startswith("- "):
             found.setdefault(key, []).append(_unquoted(line.strip()[2:].removeprefix("name:")))
-    stated = {key: clean(", ".join(values)) for key, values in found.items() if key and values}
-    stated["date"] = parse_date(stated.get("date", ""))
-    return {key: value for key, value in stated.items() if value}, block.end()
+    return {key: values for key, values in found.items() if key}
 
 
 def _unquoted(value: str) -> str:

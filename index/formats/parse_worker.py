@@ -42,12 +42,12 @@ def serve(read: Callable[[str, bytes, str], Document], limits: Limits) -> None:
     while not last:
         request, data = inbox.get()
         if "try" in request:
-            parent.say(asdict(_confinement(Path(request["try"]))))
+            parent.send(asdict(_confinement(Path(request["try"]))))
             continue
         _wind_up(limits)
         answer = _answer(read, request, data, limits)
         last = bool(answer.get("last"))
-        parent.say(answer)
+        parent.send(answer)
 
 
 def _answer(

@@ -14,9 +14,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from index.dates import parse_date
 from index.formats.base import Unreadable, completed, damaged, joined, rebuilt, tidy
 from index.formats.bylines import clean, ends_sentence
+from index.formats.dates import parse_date
 from index.formats.decoding import sniff
 from index.types import Document
 

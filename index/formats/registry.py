@@ -16,13 +16,14 @@ from pathlib import Path
 from index.formats import base, docx, html, pdf, text
 from index.formats.base import Unreadable
 from index.formats.sandbox import Sandbox
-from index.storage import database
+from index.system import files
 from index.system.roots import why
 from index.types import Document
 
 __all__ = [
     "SIZE_LIMIT",
     "SUFFIXES",
+    "SUFFIXES_IN_WORDS",
     "Unreadable",
     "is_article",
     "is_hidden",
@@ -49,7 +50,8 @@ _READERS: dict[str, base.Parser] = {
     ".docx": docx.docx,
 }
 SUFFIXES = tuple(_READERS)
-"""File name endings that are read, in lower case."""
+"""File name endings that are read, in lower case: the page, uploads and the help read them here."""
+SUFFIXES_IN_WORDS = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
 _PLAIN = (".txt", ".text", ".md", ".markdown")
 _SHORT = 64_000
 """Bytes of plain text that are read in this very process, in some milliseconds."""
@@ -209,7 +211,7 @@ def safe_name(name: str) -> str:
 def _inside(folder: Path, report: OnError, lister: Lister) -> list[tuple[Path, int]]:
     """What is in a folder, each with its mode, in order; nothing of a library's own."""
     names = [one for one in lister(folder) if not is_hidden(one)]
-    if database.is_library(folder):
+    if files.is_library(folder):
         return []
     modes: dict[Path, int] = {}
     unseen: dict[Path, str] = {}

@@ -2,9 +2,8 @@
 
 A passage is judged by its own vector, by its best sentence's vector, by BM25, and by late
 interaction: each word piece of the question looks for its nearest in one sentence (Khattab and
-Zaharia 2020, with the vectors the encoder makes anyway). The weighted sum beat each opinion alone,
-reciprocal-rank fusion and min-max averaging on the visible sets; late interaction alone moved SQuAD
-from .83 to .88 recall@1. BM25 enters as b / (b + 10): bounded, and comparable between questions.
+Zaharia 2020, with the vectors the encoder makes anyway). They are summed by weight. BM25 enters as
+b / (b + `half_bm25`): bounded, and comparable between questions.
 """
 
 from __future__ import annotations
@@ -23,25 +22,39 @@ from index.storage.records import StoredPassage
 from index.tokenization import has_cjk, words
 from index.types import Hit, ScoredSentence, title_from_id
 
-_PASSAGE, _SENTENCE, _WORDS, _LATE = 0.5, 0.5, 1.0, 2.0
-# The default encoder has hardly seen CJK (nDCG@10 .24 on XQuAD-zh): there words decide.
-_WORDS_CJK = 8.0
-_HALF_BM25 = 10.0
-# How near the word pieces of a year are to a sentence that its document dates to that year: what
-# a year's pieces reach on average where the sentence spells it out (seeds, 14 articles).
-_DATED = 0.8
+
+@dataclass(frozen=True, slots=True)
+class RankingWeights:
+    """The numbers set by hand; what chose each is in index/README.md."""
+
+    passage: float = 0.5
+    """Share of the cosine with the passage's own vector."""
+    sentence: float = 0.5
+    """Share of the cosine with its best sentence's vector."""
+    words: float = 1.0
+    """Share of BM25."""
+    late_interaction: float = 2.0
+    """Share of the best sentence's late interaction."""
+    words_cjk: float = 8.0
+    """Share of BM25 when the question is Chinese, Japanese or Korean."""
+    half_bm25: float = 10.0
+    """The BM25 that counts as one half."""
+    dated: float = 0.8
+    """Cosine of a year's word pieces with a sentence whose document is dated to that year."""
+    named: float = 0.04
+    """Score, for a document whose outlet or author the question names."""
+    repeated: float = 0.03
+    """Score that each earlier hit of its document costs one, in the second half of the list."""
+    digits: int = 6
+    """Decimal places of a score: a product's last bits depend on what else is in the matrix."""
+    same: float = 0.9
+    """Share of distinct words in common, from which two passages say the same thing."""
+    pool: int = 3
+    """Times the wanted hits that are compared with one another for repetition and spread."""
+
+
+_WEIGHTS = RankingWeights()
 _YEAR = re.compile(r"\b[12]\d{3}\b")
-# What it is worth that a question names the article's outlet or author ("as The Verge reported"),
-# and what each earlier hit of its document costs one in the second half of the list. On 300
-# MultiHop-RAG questions the latter moves recall@10 from .884 to .901 (.05 no further), on 300 of
-# SQuAD, whose answers lie in one of 29 long articles, from .987 to .980.
-_NAMED, _AGAIN = 0.04, 0.03
-# A product's last bits depend on what else is in the matrix; a hit's score must not.
-_DIGITS = 6
-# Two passages sharing this share of their distinct words say the same thing.
-_SAME = 0.9
-# How many times the wanted number of hits are compared with one another for repetition and spread.
-_POOL = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +69,7 @@ class _Compared:
     """Where each passage's sentences begin below, and where the last one's end; (passages + 1,)."""
     cosines: NDArray[np.float32]
     """Of each sentence, shape (sentences,)."""
-    late: NDArray[np.float32]
+    late_interaction: NDArray[np.float32]
     """Of each sentence, shape (sentences,)."""
     token_max_similarities: NDArray[np.float32]
     """Shape (sentences, pieces asked)."""
@@ -83,14 +96,16 @@ def rank(
     if not found:
         return []
     bm25 = np.array([matched.get(one.id, 0.0) for one in found])
-    compared = _compare(found, question, bm25, _WORDS_CJK if has_cjk(query) else _WORDS)
+    compared = _compare(
+        found, question, bm25, _WEIGHTS.words_cjk if has_cjk(query) else _WEIGHTS.words
+    )
     order = sorted(
-        (-min(score + _NAMED * _named(query, one), 1.0), one.id, i)
+        (-min(score + _WEIGHTS.named * _named(query, one), 1.0), one.id, i)
         for i, (one, score) in enumerate(zip(found, compared.scores.tolist(), strict=True))
     )
     hits = [
         _hit(found[i], compared, i, -score, matched.get(id_, 0.0), documents)
-        for score, id_, i in order[: _POOL * k]
+        for score, id_, i in order[: _WEIGHTS.pool * k]
     ]
     return [replace(hit, rank=i) for i, hit in enumerate(_spread(_folded(hits), k), start=1)]
 
@@ -107,20 +122,23 @@ def _compare(
     sentences = np.concatenate([one.sentence_vectors for one in found]).astype(np.float32)
     cosines = sentences @ question.vector
     token_max_similarities = _token_max_similarities(found, question)
-    late = (
+    late_interaction = (
         token_max_similarities.mean(axis=1)
         if token_max_similarities.size
         else np.zeros(len(cosines), np.float32)
     )
     total = (
-        _PASSAGE * np.maximum(dense, 0.0).astype(np.float64)
-        + _SENTENCE * np.maximum(_best(cosines, first, dense), 0.0)
-        + _LATE * np.maximum(_best(late, first, np.zeros_like(dense)), 0.0)
-        + weight * bm25 / (bm25 + _HALF_BM25)
+        _WEIGHTS.passage * np.maximum(dense, 0.0).astype(np.float64)
+        + _WEIGHTS.sentence * np.maximum(_best(cosines, first, dense), 0.0)
+        + _WEIGHTS.late_interaction
+        * np.maximum(_best(late_interaction, first, np.zeros_like(dense)), 0.0)
+        + weight * bm25 / (bm25 + _WEIGHTS.half_bm25)
     )
-    scores = np.minimum(total / (_PASSAGE + _SENTENCE + _LATE + weight), 1.0)
-    scores = np.round(scores, _DIGITS)
-    return _Compared(scores, dense, first, cosines, late, token_max_similarities)
+    scores = np.minimum(
+        total / (_WEIGHTS.passage + _WEIGHTS.sentence + _WEIGHTS.late_interaction + weight), 1.0
+    )
+    scores = np.round(scores, _WEIGHTS.digits)
+    return _Compared(scores, dense, first, cosines, late_interaction, token_max_similarities)
 
 
 def _token_max_similarities(
@@ -140,7 +158,7 @@ def _token_max_similarities(
     for one in found:
         here = slice(row, row := row + len(one.sentences))
         if dated := list(_dated(one, years)):  # these pieces are known here
-            known = np.where(full[here, None], _DATED, 0.0)
+            known = np.where(full[here, None], _WEIGHTS.dated, 0.0)
             closest[here, dated] = np.maximum(closest[here, dated], known)
     return closest
 
@@ -173,7 +191,7 @@ def _hit(
             end=span.end,
             text=passage.text[span.start - passage.start : span.end - passage.start],
             score=float(compared.cosines[row]),
-            late=float(compared.late[row]),
+            late=float(compared.late_interaction[row]),
             token_max_similarities=tuple(compared.token_max_similarities[row].tolist())
             if count
             else (),
@@ -246,7 +264,8 @@ def _spread(hits: Sequence[Hit], k: int) -> list[Hit]:
     often = Counter(hit.document_id for hit in chosen)
     while rest and len(chosen) < k:
         at = max(
-            range(len(rest)), key=lambda i: rest[i].score - _AGAIN * often[rest[i].document_id]
+            range(len(rest)),
+            key=lambda i: rest[i].score - _WEIGHTS.repeated * often[rest[i].document_id],
         )
         often[rest[at].document_id] += 1
         chosen.append(rest.pop(at))
@@ -259,7 +278,8 @@ def _folded(hits: Sequence[Hit]) -> list[Hit]:
     told: list[frozenset[str]] = []
     for hit in hits:
         mine = frozenset(words(hit.text))
-        least, most = _SAME * len(mine), len(mine) / _SAME  # mostly that alone tells them apart
+        # mostly the lengths alone tell them apart
+        least, most = _WEIGHTS.same * len(mine), len(mine) / _WEIGHTS.same
         twin = next(
             (i for i, o in enumerate(told) if least <= len(o) <= most and _same(mine, o)), None
         )
@@ -275,4 +295,4 @@ def _folded(hits: Sequence[Hit]) -> list[Hit]:
 
 
 def _same(a: frozenset[str], b: frozenset[str]) -> bool:
-    return bool(a) and len(a & b) >= _SAME * len(a | b)
+    return bool(a) and len(a & b) >= _WEIGHTS.same * len(a | b)

@@ -62,21 +62,21 @@ class Header:
     newest: int
     """The greatest passage id it covers."""
 
-    def serves(self, changed: int) -> bool:
+    def is_fresh(self, changed: int) -> bool:
         """Whether it is worth keeping when so many passages came or went since."""
         return changed + self.gone <= max(_STALE_AT_LEAST, _STALE_SHARE * self.count)
 
-    def grows(self, wanted: Kind) -> bool:
+    def can_grow(self, wanted: Kind) -> bool:
         """Whether vectors can be added to it, rather than building from the start."""
         return self.kind == wanted == "hnsw" and self.gone <= _GONE_SHARE * self.count
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VectorIndex:
-    """The library's passage vectors at one change, searchable."""
+    """The library's passage vectors at one generation, searchable."""
 
-    change: int
-    token: str
+    generation: int
+    generation_id: str
     dimension: int
     base: Any
     """A FAISS index whose position i holds the vector of passage `base_ids[i]`."""
@@ -123,14 +123,14 @@ class VectorIndex:
         return ids[best], scores[best]
 
     def after(
-        self, change: int, token: str, removed: Ids, ids: Ids, vectors: Vector
+        self, generation: int, generation_id: str, removed: Ids, ids: Ids, vectors: Vector
     ) -> VectorIndex:
         """The snapshot at a later change: without `removed`, with `ids` and their vectors."""
         kept = ~np.isin(self.extra_ids, removed)
         return replace(
             self,
-            change=change,
-            token=token,
+            generation=generation,
+            generation_id=generation_id,
             gone=np.union1d(self.gone, self._positions(removed)),
             extra_ids=np.concatenate([self.extra_ids[kept], ids]),
             extra=np.concatenate([self.extra[kept], vectors.reshape(-1, self.dimension)]),
@@ -199,8 +199,8 @@ def kind_for(count: int, flat_up_to: int = FLAT_UP_TO) -> Kind:
 
 
 def build(
-    change: int,
-    token: str,
+    generation: int,
+    generation_id: str,
     ids: Ids,
     vectors: Vector,
     dimension: int,
@@ -211,8 +211,8 @@ def build(
     """A fresh snapshot over all vectors.
 
     Args:
-        change: number of the library's change that the vectors belong to.
-        token: the change's own name.
+        generation: number of the library's change that the vectors belong to.
+        generation_id: that change's own random name.
         ids: passage ids, shape (n,), ascending.
         vectors: shape (n, d), float32, unit length.
         dimension: d, needed when n is 0.
@@ -231,7 +231,14 @@ def build(
     _fill(base, vectors, tick, threads)
     none = np.zeros(0, np.int64)
     return VectorIndex(
-        change, token, dimension, base, ids, none, none, np.zeros((0, dimension), np.float32)
+        generation,
+        generation_id,
+        dimension,
+        base,
+        ids,
+        none,
+        none,
+        np.zeros((0, dimension), np.float32),
     )
 
 
@@ -317,8 +324,8 @@ def _faiss() -> Any:
 def _header(index: VectorIndex, library: str) -> Header:
     return Header(
         library,
-        index.change,
-        index.token,
+        index.generation,
+        index.generation_id,
         index.dimension,
         index.kind,
         len(index.base_ids),

@@ -55,10 +55,12 @@ def require_checksum(sealed: Sequence[Any], what: str, otherwise_sound: bool = T
 
 
 def damaged_row(what: str) -> LibraryDamaged:
+    """The error that says which row is damaged, and the way out."""
     return LibraryDamaged(f"{what} is damaged. Mend it with: pilcrow check --repair")
 
 
 def damaged_meta(key: str) -> LibraryDamaged:
+    """The error that says which fact about the library is damaged, and the way out."""
     return LibraryDamaged(
         f"what is noted about the library ({key}) is damaged. Make it anew with: "
         "pilcrow rebuild --full"
@@ -74,7 +76,14 @@ def stored_path(path: str) -> str | bytes:
     return path
 
 
+def storable_id(document_id: object) -> str:
+    """An id as SQLite can be asked for it; empty, as none is, when it can be no id."""
+    known = isinstance(document_id, str) and sound(document_id) == document_id
+    return str(document_id) if known else ""
+
+
 def encode_vectors(vectors: PassageVectors) -> tuple[bytes, bytes, str, bytes]:
+    """The columns `VECTOR_COLUMNS` of a passage, in that order."""
     return (
         vectors.passage.astype("<f4").tobytes(),
         vectors.sentences.astype("<f2").tobytes(),
@@ -84,6 +93,7 @@ def encode_vectors(vectors: PassageVectors) -> tuple[bytes, bytes, str, bytes]:
 
 
 def decode_vectors(row: Sequence[Any], dimension: int) -> PassageVectors:
+    """The vectors in a row of `VECTOR_COLUMNS`; `dimension` is that of the encoder."""
     passage, sentences, counts, tokens = row
     return PassageVectors(
         np.frombuffer(passage, "<f4").astype(np.float32),
@@ -101,6 +111,11 @@ def decode_tokens(blob: bytes, counts: Sequence[int]) -> Packed:
 
 
 def decode_passage(row: Sequence[Any], names: Sequence[str]) -> StoredPassage:
+    """The passage in a row of id, checksum and `PASSAGE_COLUMNS`.
+
+    Raises:
+        LibraryDamaged: when the checksum differs, or no document has the passage.
+    """
     id_, *sealed = row
     require_checksum(sealed, f"a passage of {', '.join(names) or 'no document'}", bool(names))
     (_, content, paragraph, start, end, _, spans, vector, sentence_vectors, counts, tokens,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import stat
 import threading
 import uuid
 import weakref
@@ -26,13 +25,13 @@ from index.errors import (
 )
 from index.system import files
 
-FILE = "library.sqlite"
+FILE = files.LIBRARY_FILE
 """What the file is called in a library's folder."""
 FORMAT = 3
 """The file's layout, in SQLite's `user_version`; raised when older code could not read it."""
 _UNSEALED = 2
 """The one before, without seals over documents: read as it is, brought up by the next writer."""
-_APPLICATION = 0x50494C43  # 'PILC', in SQLite's application_id
+_APPLICATION = files.LIBRARY_APPLICATION
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -99,19 +98,6 @@ def create(path: Path) -> None:
         path.with_name(path.name + ending).unlink(missing_ok=True)
     with files.replacing(path) as file:
         file.write(image)
-
-
-def is_library(folder: Path) -> bool:
-    """Whether a folder is a library's own: the head of its file says so."""
-    path = folder / FILE
-    try:
-        if not stat.S_ISREG(path.lstat().st_mode):
-            return False
-        with path.open("rb") as file:
-            head = file.read(72)
-    except OSError:
-        return False
-    return head[:16] == b"SQLite format 3\0" and head[68:] == _APPLICATION.to_bytes(4, "big")
 
 
 def bring_up(connection: sqlite3.Connection) -> bool:

@@ -53,10 +53,10 @@ class NewContent:
 
 @dataclass(frozen=True, slots=True)
 class DocumentLocation:
-    """Where a document stands: its id, the place it was added from, its path and its content."""
+    """Where a document lies: its id, the root it was added with, its path and its content."""
 
     id: str
-    place: str
+    root: str
     path: str
     content: int
     hash: str

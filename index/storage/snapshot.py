@@ -28,7 +28,7 @@ from index.storage.codec import (
     decode_vectors,
     require_checksum,
     stack_vectors,
-    storable,
+    storable_id,
     stored_path,
 )
 from index.storage.document_seals import DOCUMENT_COLUMNS, DOCUMENT_TABLES, SEAL_JOIN, TYPE_CHECK
@@ -52,15 +52,15 @@ class Snapshot:
         self._has_seals: bool | None = None
 
     @property
-    def change(self) -> int:
-        """Number of the last change; grows by one with each."""
+    def generation(self) -> int:
+        """The number of the last change; it grows by one with each."""
         (number,) = self._db.execute("SELECT max(number) FROM changes").fetchone()
         return int(number or 0)
 
     @property
-    def token(self) -> str:
+    def generation_id(self) -> str:
         """The last change's own random name; empty before the first."""
-        return self._token_of(self.change)
+        return self._id_of_generation(self.generation)
 
     @property
     def library(self) -> str:
@@ -81,8 +81,10 @@ class Snapshot:
         """Name of the splitting rules the passages were made with; empty while there are none."""
         return self.meta("chunker")
 
-    def _token_of(self, change: int) -> str:
-        row = self._db.execute("SELECT token FROM changes WHERE number = ?", (change,)).fetchone()
+    def _id_of_generation(self, generation: int) -> str:
+        row = self._db.execute(
+            "SELECT token FROM changes WHERE number = ?", (generation,)
+        ).fetchone()
         return "" if row is None else str(row[0])
 
     def meta(self, key: str) -> str:
@@ -98,9 +100,9 @@ class Snapshot:
         except ValueError as error:
             raise damaged_meta(key) from error
 
-    def knows(self, change: int, token: str) -> bool:
-        """Whether this state grew out of that change, and what was removed since is known."""
-        return bool(token) and self._token_of(change) == token
+    def knows(self, generation: int, generation_id: str) -> bool:
+        """Whether this state grew out of that generation, and what was removed since is known."""
+        return bool(generation_id) and self._id_of_generation(generation) == generation_id
 
     def counts(self) -> dict[str, int]:
         """How many documents, passages and sentences there are; kept with every change."""
@@ -159,7 +161,8 @@ class Snapshot:
     def bad_passages(self) -> list[tuple[int, int]]:
         """The passages that are not what was written, each with its content."""
         rows = self._raw(
-            f"SELECT p.id, p.seal, {PASSAGE_COLUMNS} FROM passages p JOIN contents c ON c.id = p.content"
+            f"SELECT p.id, p.seal, {PASSAGE_COLUMNS} FROM passages p "
+            "JOIN contents c ON c.id = p.content"
         )
         return [(int(row[0]), int(row[2])) for row in rows if checksum(row[2:]) != row[1]]
 
@@ -176,7 +179,7 @@ class Snapshot:
                 return
             yield from rows
 
-    def places(self) -> list[str]:
+    def roots(self) -> list[str]:
         """Every folder and file that was ever added and not removed, as absolute paths."""
         return [os.fsdecode(row[0]) for row in self._db.execute("SELECT path FROM places")]
 
@@ -184,13 +187,13 @@ class Snapshot:
         """Files that a person took out, as absolute paths."""
         return {os.fsdecode(row[0]) for row in self._db.execute("SELECT path FROM excluded")}
 
-    def placed(self) -> list[DocumentLocation]:
+    def locations(self) -> list[DocumentLocation]:
         """Every document with its whereabouts."""
         return self._every()
 
-    def by_root(self, place: str) -> list[DocumentLocation]:
+    def by_root(self, root: str) -> list[DocumentLocation]:
         """The documents that were added with this file or folder."""
-        return self._sound("WHERE d.place = ? ORDER BY d.id", stored_path(place))
+        return self._sound("WHERE d.place = ? ORDER BY d.id", stored_path(root))
 
     def by_path(self, path: str) -> DocumentLocation | None:
         """The document that this file stands for."""
@@ -198,13 +201,13 @@ class Snapshot:
 
     def by_id(self, document_id: str) -> DocumentLocation | None:
         """The document with this id, sound or not: so it can be removed."""
-        return next(iter(self._placed("WHERE d.id = ?", storable(document_id))), None)
+        return next(iter(self._locations("WHERE d.id = ?", storable_id(document_id))), None)
 
     def by_content(self, content: int) -> list[DocumentLocation]:
         """The documents with this content, sound or not: so they can be mended."""
-        return self._placed("WHERE d.content = ? ORDER BY d.id", content)
+        return self._locations("WHERE d.content = ? ORDER BY d.id", content)
 
-    def _placed(self, which: str, *values: object) -> list[DocumentLocation]:
+    def _locations(self, which: str, *values: object) -> list[DocumentLocation]:
         rows = self._db.execute(
             "SELECT d.id, d.place, d.path, d.content, c.hash FROM documents d "
             f"JOIN contents c ON c.id = d.content {which}",
@@ -215,9 +218,9 @@ class Snapshot:
         ]
 
     def _sound(self, which: str, *values: object) -> list[DocumentLocation]:
-        """As `_placed`, of documents that are what was written; a damaged one is an error."""
+        """As `_locations`, of documents that are what was written; a damaged one is an error."""
         if not self._sealed:
-            return self._placed(which, *values)
+            return self._locations(which, *values)
         rows = self._db.execute(
             f"SELECT {TYPE_CHECK}, s.seal, {DOCUMENT_COLUMNS} FROM {DOCUMENT_TABLES} {SEAL_JOIN} {which}",
             values,
@@ -268,7 +271,7 @@ class Snapshot:
         row = self._db.execute(
             f"SELECT c.seal, {CONTENT_COLUMNS} FROM documents d "
             "JOIN contents c ON c.id = d.content WHERE d.id = ?",
-            (storable(document_id),),
+            (storable_id(document_id),),
         ).fetchone()
         if row is None:
             # what is listed and not found: the order of the rows is damaged
@@ -286,7 +289,7 @@ class Snapshot:
         rows = self._db.execute(
             "SELECT p.id FROM passages p JOIN documents d ON d.content = p.content "
             "WHERE d.id = ? ORDER BY p.start",
-            (storable(document_id),),
+            (storable_id(document_id),),
         ).fetchall()
         found = self.passages([int(row[0]) for row in rows])
         return sorted(found, key=lambda p: p.start)
@@ -373,19 +376,19 @@ class Snapshot:
             raise damaged_row("a vector")
         return ids, found
 
-    def changed_after(self, passage_id: int, change: int) -> int:
-        """How many passages have a greater id or were removed by later changes."""
+    def changed_after(self, passage_id: int, generation: int) -> int:
+        """How many passages have a greater id or were removed after that generation."""
         row = self._db.execute(
             "SELECT (SELECT count(*) FROM passages WHERE id > ?) "
             "+ (SELECT count(*) FROM removed WHERE change > ?)",
-            (passage_id, change),
+            (passage_id, generation),
         ).fetchone()
         return int(row[0])
 
-    def removed_after(self, change: int) -> Ids:
-        """Ids of passages removed by later changes, ascending."""
+    def removed_after(self, generation: int) -> Ids:
+        """Ids of passages removed after that generation, ascending."""
         rows = self._db.execute(
-            "SELECT passage FROM removed WHERE change > ? ORDER BY passage", (change,)
+            "SELECT passage FROM removed WHERE change > ? ORDER BY passage", (generation,)
         ).fetchall()
         return np.array([row[0] for row in rows], np.int64)
 

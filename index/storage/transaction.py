@@ -50,14 +50,14 @@ class Transaction(Snapshot):
             self._drop_unused(content)
             self._refresh_title(content)
         if self._db.total_changes != self._rows_before:
-            name = (self.change + 1, uuid.uuid4().hex)
+            name = (self.generation + 1, uuid.uuid4().hex)
             self._db.execute("INSERT INTO changes VALUES (?, ?)", name)
             self._rows_before = self._db.total_changes
 
-    def forget_changes_before(self, change: int) -> None:
+    def forget_changes_before(self, generation: int) -> None:
         """Forget what earlier changes removed; snapshots from before then are made anew."""
-        self._db.execute("DELETE FROM removed WHERE change <= ?", (change,))
-        self._db.execute("DELETE FROM changes WHERE number < ?", (change,))
+        self._db.execute("DELETE FROM removed WHERE change <= ?", (generation,))
+        self._db.execute("DELETE FROM changes WHERE number < ?", (generation,))
 
     def set_meta(self, key: str, value: str) -> None:
         """Store one fact about the library."""
@@ -68,7 +68,7 @@ class Transaction(Snapshot):
         self.set_meta("encoder", json.dumps(asdict(identity)))
         self.set_meta("chunker", chunker)
 
-    def add_place(self, path: str) -> None:
+    def add_root(self, path: str) -> None:
         """Remember a folder or file, so that `rebuild` looks there again."""
         self._db.execute("INSERT OR IGNORE INTO places VALUES (?)", (stored_path(path),))
 
@@ -82,7 +82,7 @@ class Transaction(Snapshot):
             "DELETE FROM excluded WHERE path = ?", ((stored_path(path),) for path in paths)
         )
 
-    def drop_place(self, path: str) -> None:
+    def drop_root(self, path: str) -> None:
         """Forget a folder or file."""
         self._db.execute("DELETE FROM places WHERE path = ?", (stored_path(path),))
 
@@ -115,19 +115,19 @@ class Transaction(Snapshot):
     ) -> None:
         spans = json.dumps([[s.start, s.end] for s in passage.sentences])
         blobs = encode_vectors(vectors)
-        place = (content, passage.paragraph, passage.start, passage.end, digest, spans)
+        row = (content, passage.paragraph, passage.start, passage.end, digest, spans)
         article = (document.title, document.source, document.author, document.date)
         cursor = self._db.execute(
-            f'INSERT INTO passages (content, paragraph, start, "end", digest, spans, {VECTOR_COLUMNS}, '
-            "seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*place, *blobs, checksum((*place, *blobs, *article, passage.text))),
+            f'INSERT INTO passages (content, paragraph, start, "end", digest, spans, '
+            f"{VECTOR_COLUMNS}, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*row, *blobs, checksum((*row, *blobs, *article, passage.text))),
         )
         self._db.execute(
             "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)",
             (cursor.lastrowid, title, index_form(passage.text)),
         )
 
-    def place_document(self, document_id: str, content: int, place: str, path: str) -> None:
+    def place_document(self, document_id: str, content: int, root: str, path: str) -> None:
         """Let a document id stand for a content.
 
         What it stood for before goes when the change is complete, unless another document stands
@@ -139,7 +139,7 @@ class Transaction(Snapshot):
         ).fetchone()
         self._db.execute(
             "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?)",
-            (document_id, content, stored_path(place), stored_path(path), now),
+            (document_id, content, stored_path(root), stored_path(path), now),
         )
         self._moved |= {content} if row is None else {content, int(row[0])}
         self.seal_documents("WHERE d.id = ?", document_id)
@@ -258,10 +258,10 @@ class Transaction(Snapshot):
         self._drop_unused(content)
         made = self.content_of(new.hash) or self.add_content(new)
         for one in placed:
-            self.place_document(one.id, made, one.place, one.path)
+            self.place_document(one.id, made, one.root, one.path)
 
     def clear(self) -> None:
-        """Take everything out but the places; passage ids go on counting, never return."""
+        """Take everything out but the roots; passage ids go on counting, never return."""
         self._db.execute("INSERT OR IGNORE INTO meta VALUES ('library', ?)", (uuid.uuid4().hex,))
         self.recount()
         self._db.execute("DELETE FROM documents")
@@ -280,8 +280,10 @@ class Transaction(Snapshot):
         ).fetchall()
         self.dropped += gone
         ids = [(row[0],) for row in gone]
-        change = self.change + 1
-        self._db.executemany("INSERT INTO removed VALUES (?, ?)", ((id_, change) for (id_,) in ids))
+        generation = self.generation + 1
+        self._db.executemany(
+            "INSERT INTO removed VALUES (?, ?)", ((id_, generation) for (id_,) in ids)
+        )
         self._db.executemany("DELETE FROM words WHERE rowid = ?", ids)
         self._db.execute("DELETE FROM passages WHERE content = ?", (content,))
         self._db.execute("DELETE FROM contents WHERE id = ?", (content,))

@@ -19,13 +19,29 @@ from typing import BinaryIO
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
 _OTHERS = 0o077
+LIBRARY_FILE = "library.sqlite"
+LIBRARY_APPLICATION = 0x50494C43
+"""'PILC', in SQLite's application_id."""
 # Everything that a library's folder holds, whoever wrote it; names that begin so are ours.
-_LIBRARYS = ("library.sqlite", "conversations", "vectors.cache", "write.lock", "writer.json",
+_LIBRARYS = (LIBRARY_FILE, "conversations", "vectors.cache", "write.lock", "writer.json",
              "feedback", "seal.key", "uploads", "incoming")  # fmt: skip
 _NEW = ".new"
 _MAKING = "making-"
 _STALE = 3600.0
 """Seconds after which a folder in the making is nobody's; the longest takes half a minute."""
+
+
+def is_library(folder: Path) -> bool:
+    """Whether a folder is a library's own: the head of its file says so."""
+    path = folder / LIBRARY_FILE
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return False
+        with path.open("rb") as file:
+            head = file.read(72)
+    except OSError:
+        return False
+    return head[:16] == b"SQLite format 3\0" and head[68:] == LIBRARY_APPLICATION.to_bytes(4, "big")
 
 
 def cache_folder() -> Path:

@@ -1,7 +1,8 @@
 """A Python process of ours beside this one, and the messages between the two.
 
 What may crash, hang or eat all memory (parsers of foreign files, a language model) runs in one, so
-that it costs one file or one answer. `WorkerProcess` is this process's end, `WorkerChannel` the child's.
+that it costs one file or one answer. `WorkerProcess` is this process's end, `WorkerChannel` the
+child's.
 
 Messages are JSON objects, one a line; one with `"bytes": n` is followed by that many bytes. Plain
 pipes and a command line of our own, rather than `multiprocessing`, because that starts its children
@@ -251,7 +252,7 @@ class WorkerChannel:
         with suppress(OSError):  # Linux only
             Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
-    def say(self, message: Message) -> None:
+    def send(self, message: Message) -> None:
         """Send a message. Safe from several threads."""
         with self._speaking, suppress(BrokenPipeError):
             _put(self._out, message)

@@ -16,7 +16,7 @@ from importlib.resources import files
 from itertools import accumulate, pairwise
 from typing import Literal
 
-from index.dates import MONTHS
+from index.formats.dates import MONTHS
 from index.tokenization import STOP_WORDS, words
 from rag.grounding.limits import LIMITS
 from rag.query.text_features import names, number_of, stem, years

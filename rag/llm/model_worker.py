@@ -97,13 +97,13 @@ def _write_answers(
         job = jobs.get()
         try:
             loaded = model.get()
-            parent.say({"channel": "written", "begun": True})
+            parent.send({"channel": "written", "begun": True})
             pieces = loaded.write(job["prompt"], job["grammar"], job["max_tokens"], cancelled)
             for piece in pieces:
-                parent.say({"channel": "written", **_as_message(piece)})
-            parent.say({"channel": "written", "done": True})
+                parent.send({"channel": "written", **_as_message(piece)})
+            parent.send({"channel": "written", "done": True})
         except Exception as error:
-            parent.say({"channel": "written", **_reported(error)})
+            parent.send({"channel": "written", **_reported(error)})
 
 
 def _as_message(piece: PrefixReuse | str) -> WorkerMessage:
@@ -113,14 +113,14 @@ def _as_message(piece: PrefixReuse | str) -> WorkerMessage:
 def _tokens(model: _LazyModel, request: WorkerMessage, parent: WorkerChannel) -> None:
     try:
         loaded = model.get()
-        parent.say({"channel": "tokens", "begun": True})
+        parent.send({"channel": "tokens", "begun": True})
         if "text" in request:
             tokens = loaded.encode(request["text"])
         else:
             tokens = loaded.prompt(request["messages"])
-        parent.say({"channel": "tokens", "tokens": tokens})
+        parent.send({"channel": "tokens", "tokens": tokens})
     except Exception as error:
-        parent.say({"channel": "tokens", **_reported(error)})
+        parent.send({"channel": "tokens", **_reported(error)})
 
 
 def _reported(error: Exception) -> WorkerMessage:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from index.dates import MONTHS
+from index.formats.dates import MONTHS
 from index.tokenization import STOP_WORDS, words
 from rag.query.word_lists import NUMBER, NUMBER_WORDS
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
-from index.dates import MONTHS, parse_date
+from index.formats.dates import MONTHS, parse_date
 
 Relation = Literal["in", "before", "until", "after", "since", "newest", "oldest"]
 

@@ -1,4 +1,4 @@
-"""English words that more than one rule goes by, each list once; months are in `index.dates`.
+"""English words that more than one rule goes by, each list once; months are in `formats/dates.py`.
 
 `rag.evaluation.metrics` has lists of its own on purpose, and says why.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from index.dates import MONTHS
+from index.formats.dates import MONTHS
 
 NUMBER = r"\d+(?:[.,]\d+)*"
 """Regular expression of a number in digits: `5`, `1,200`, `5.3`."""

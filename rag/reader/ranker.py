@@ -132,7 +132,7 @@ class Ranker:
         idf = self._library.idf(
             question.features.words, documents=scope.documents, dates=scope.dates
         )
-        pieces = self._library.question(question.text).pieces
+        pieces = self._library.encode_query(question.text).pieces
         weights = weigh(question.features, idf, pieces)
         return Candidates(weights, sentences, features(question, weights, sentences))
 

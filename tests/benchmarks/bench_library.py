@@ -154,7 +154,7 @@ def prepare(folder: Path, size: int, small: bool) -> dict[str, float]:
     fill_s = timed(lambda: fill(folder, size, encoder.identity, small))
     (folder / "vectors.cache").unlink(missing_ok=True)
     with Library.open(folder, encoder=encoder) as library:
-        return {"fill_s": fill_s, "index_s": timed(library._refresh_vector_cache)}
+        return {"fill_s": fill_s, "index_s": timed(library._vector_cache.refresh)}
 
 
 def measure(folder: Path, size: int) -> dict[str, object]:
@@ -174,7 +174,7 @@ def measure(folder: Path, size: int) -> dict[str, object]:
         for i in range(_QUERIES)
     ]
     searches = [timed(partial(library.search, question)) for question in questions]
-    index = library._index
+    index = library._vector_cache._index
     assert index is not None
     asked = synthetic(_QUERIES, _SEED - 1)
     near = [timed(partial(index.search, vector, 10)) for vector in asked]

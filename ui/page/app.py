@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from index import Library
 from index.errors import PilcrowError
+from index.formats.registry import SUFFIXES
 from index.system.files import make_folder
 from index.system.offline import stay_offline
 from rag import Assistant
@@ -28,7 +29,7 @@ from rag.types import Answer
 from ui.page.api import PageApi
 from ui.page.chat import AT_ONCE, AskRequest, Chat, Run
 from ui.page.conversations import Conversations
-from ui.page.jobs import SUFFIXES, JobRunner
+from ui.page.jobs import JobRunner
 from ui.page.middleware import uploads
 from ui.page.middleware.body_limit import BodyLimit
 from ui.page.middleware.call_gate import CallGate, Calls, Kind

@@ -21,7 +21,7 @@ from uuid import uuid4
 
 from index.errors import PilcrowError
 from index.system.files import open_private
-from index.tokenization import sound
+from index.tokenization import sound, strip_invisible
 from rag.types import Answer
 
 FILE = "conversations.sqlite"
@@ -411,7 +411,7 @@ def when(updated: object) -> datetime | None:
 
 def shortened(text: str) -> str:
     """A title: one line of a bounded length."""
-    flat = " ".join(sound(text).split())
+    flat = strip_invisible(" ".join(sound(text).split()))
     return flat if len(flat) <= LONGEST_TITLE else flat[: LONGEST_TITLE - 1].rstrip() + "…"
 
 

@@ -21,8 +21,6 @@ from ui.page.middleware.file_data import is_upload
 from ui.page.views import jobs
 from ui.page.views.html import plural
 
-SUFFIXES = (".txt", ".md", ".html", ".htm", ".pdf", ".docx")
-
 log = logging.getLogger(__name__)
 
 

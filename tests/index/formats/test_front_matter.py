@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.dates import parse_date
 from index.formats import front_matter
 from index.formats.bylines import clean, parse_metadata_line
+from index.formats.dates import parse_date
 
 PROSE = (
     "The ship lifted the broken end of the cable from ninety metres of water on Tuesday.",
@@ -343,6 +343,25 @@ def test_yaml_list_of_authors_and_a_rule_that_is_no_yaml() -> None:
     assert front_matter.read(listed, markdown=True).author == "Jane Doe, Li Wei"
     ruled = f"---\n{PROSE[0]}\n---\n{PROSE[1]}\n"
     assert PROSE[0] not in boilerplate(ruled, markdown=True)
+
+
+@pytest.mark.parametrize(
+    ("block", "author"),
+    [
+        ("author:\n  name: Jane Doe\n  email: jane@example.org", "Jane Doe"),
+        ("authors:\n  - name: Jane Doe\n    role: editor\n  - Li Wei", "Jane Doe, Li Wei"),
+        ("authors: [\n  Jane Doe,\n  'Li Wei']", "Jane Doe, Li Wei"),
+        ("byline: >\n  Jane\n  Doe", "Jane Doe"),
+        ("editor: &a [Jane Doe]\nauthor: [*a, Li Wei]", "Jane Doe, Li Wei"),
+        ("author: Jane Doe\nnote: a: b: c", "Jane Doe"),  # no YAML: read line by line
+        ("author: " + "[" * 5_000, ""),
+        ("author: Jane Doe\nnote: " + "x" * 30_000, "Jane Doe"),
+    ],
+)
+def test_nested_front_matter_names_its_authors(block: str, author: str) -> None:
+    front = front_matter.read(f"---\ntitle: No\n{block}\n---\n{PROSE[0]}\n", markdown=True)
+    assert front.title == "No"
+    assert front.author == author or (not author and "[" in front.author)
 
 
 def test_wiki_headings() -> None:

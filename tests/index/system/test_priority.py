@@ -71,11 +71,11 @@ class Noting(QueryPriority):
 def test_changes_of_a_library_give_way_to_whoever_asks_it(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("The bank opened in May.")
     library = Library.open(tmp_path / "library", encoder=BagOfWordsEncoder())
-    library._precedence = noting = Noting()
+    library._priority = noting = Noting()
     library.update([tmp_path / "a.txt"])
     assert noting.seen and not any(noting.seen)
     noting.seen.clear()
-    with library.asking():
+    with library.query_priority():
         library.rebuild(full=True)
     assert set(noting.seen) == {1}
     noting.seen.clear()

@@ -545,7 +545,8 @@ def test_files_and_folders_are_dropped_and_none_is_lost_silently(
     assert {" ".join(row.split()) for row in rows} == {
         "notes - mars.txt done",
         "notes - deep - mars.txt done",
-        "notes - deep - map.png failed: not an article: .txt, .md, .html, .pdf or .docx",
+        "notes - deep - map.png failed: not an article: .txt, .text, .md, "
+        ".markdown, .html, .htm, .pdf or .docx",
         "long.txt failed: larger than 20 MB",
     }
     page.wait_for_selector(".documents li[data-document='notes - deep - mars.txt']")

@@ -144,7 +144,6 @@ export function addDocuments() {
 
 // --- files on their way in -----------------------------------------------------------------------
 
-const KINDS = /\.(txt|md|html?|pdf|docx)$/i;
 const HIDDEN = /(^|\/)(\.|~\$)/; // as the library passes them over in a folder
 const LARGEST = 20 * 2 ** 20; // bytes; the server refuses a whole parcel that holds a larger file
 
@@ -157,8 +156,14 @@ window.pilcrow.leftOut = () => {
   return names;
 };
 
+/** The endings of files that are read, as the server gave them to the upload. */
+function accepted() {
+  const input = byId("upload").querySelector('input[type="file"]');
+  return input.accept.toLowerCase().split(",").map((suffix) => suffix.trim());
+}
+
 function whyNot(name, file) {
-  if (!KINDS.test(name)) return "kind";
+  if (!accepted().some((suffix) => name.toLowerCase().endsWith(suffix))) return "kind";
   if (!file) return "unreadable";
   return file.size > LARGEST ? "size" : "";
 }
@@ -174,7 +179,7 @@ function upload(found) {
     else parcel.items.add(new File([file], name));
   }
   if (!parcel.items.length) {
-    toast("Nothing to add: articles are .txt, .md, .html, .pdf or .docx, up to 20 MB.");
+    toast(`Nothing to add: articles are ${accepted().join(", ")}, up to 20 MB.`);
     return;
   }
   showTab("library");

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from index.formats.registry import SUFFIXES_IN_WORDS
 from index.types import FailedFile
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _FULL = (
 )
 
 _LEFT_OUT = {
-    "kind": "not an article: .txt, .md, .html, .pdf or .docx",
+    "kind": f"not an article: {SUFFIXES_IN_WORDS}",
     "size": "larger than 20 MB",
     "unreadable": "the browser cannot read it",
 }

@@ -8,7 +8,6 @@ from datetime import date
 LINE_LIMIT = 600
 """Longer lines are prose whatever they say; it also bounds the work on a line of 50 MB."""
 
-
 MONTHS = (
     "january",
     "february",
@@ -23,17 +22,10 @@ MONTHS = (
     "november",
     "december",
 )
-
-
 _MONTHS = {name[:3]: number for number, name in enumerate(MONTHS, start=1)}
-
-
 _MONTHS |= {name: number for number, name in enumerate(MONTHS, start=1)} | {"sept": 9}
 
-
 MONTH_NAME = "(?:" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + r")\b\.?"
-
-
 _TH = "(?:st|nd|rd|th)?"
 
 
@@ -62,6 +54,7 @@ def parse_date(value: str) -> str:
 
 
 def iso_date(match: re.Match[str]) -> str:
+    """The date in a match of `DATE`, to the day or the month; empty when it is none."""
     part = {name[0]: found for name, found in match.groupdict().items() if found and name != "sep"}
     if "a" in part:
         low, high = sorted((int(part["a"]), int(part["b"])))
