@@ -19,7 +19,9 @@ from typer.testing import CliRunner
 
 from index.library import Library
 from tests.support.fakes import BagOfWordsEncoder
+from ui import doctor  # noqa: F401  (nobody may not be allowed to read them later)
 from ui.cli import Parts, app
+from ui.page import app as page_app  # noqa: F401
 
 NOBODY = 65534
 
