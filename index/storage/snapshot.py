@@ -149,8 +149,8 @@ class Snapshot:
         if not self._sealed:
             return []
         rows = self._raw(
-            f"SELECT {TYPE_CHECK}, s.seal, {DOCUMENT_COLUMNS} FROM {DOCUMENT_TABLES} {SEAL_JOIN} WHERE d.id >= '' "
-            "ORDER BY d.id"
+            f"SELECT {TYPE_CHECK}, s.seal, {DOCUMENT_COLUMNS} FROM {DOCUMENT_TABLES} "
+            f"{SEAL_JOIN} WHERE d.id >= '' ORDER BY d.id"
         )
         return [
             str(id_, "utf-8", "replace")
@@ -222,7 +222,8 @@ class Snapshot:
         if not self._sealed:
             return self._locations(which, *values)
         rows = self._db.execute(
-            f"SELECT {TYPE_CHECK}, s.seal, {DOCUMENT_COLUMNS} FROM {DOCUMENT_TABLES} {SEAL_JOIN} {which}",
+            f"SELECT {TYPE_CHECK}, s.seal, {DOCUMENT_COLUMNS} FROM {DOCUMENT_TABLES} "
+            f"{SEAL_JOIN} {which}",
             values,
         )
         found = []
@@ -297,8 +298,8 @@ class Snapshot:
     def passages(self, ids: Sequence[int]) -> list[StoredPassage]:
         """The passages with these ids, as far as they are in the library, in no set order."""
         rows = self._db.execute(
-            f"SELECT p.id, p.seal, {PASSAGE_COLUMNS} FROM passages p JOIN contents c ON c.id = p.content "
-            "WHERE p.id IN (SELECT value FROM json_each(?))",
+            f"SELECT p.id, p.seal, {PASSAGE_COLUMNS} FROM passages p "
+            "JOIN contents c ON c.id = p.content WHERE p.id IN (SELECT value FROM json_each(?))",
             (json.dumps([int(one) for one in ids]),),
         ).fetchall()
         names: dict[int, list[str]] = defaultdict(list)

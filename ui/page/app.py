@@ -1,9 +1,9 @@
 """The chat page: Gradio Blocks on FastAPI, served by uvicorn.
 
 The only file that imports gradio, and only inside `build_app`, so importing this module is free.
-What the page does is elsewhere: `ui.page.chat` answers, `ui.page.jobs` changes the library, `ui.page.api` serves
-the small requests of the page's script, `ui.page.views.answers`, `ui.page.views.panes` and `ui.page.views.jobs` draw, `ui.page.middleware.security`
-guards.
+What the page does is elsewhere: `ui.page.chat` answers, `ui.page.jobs` changes the library,
+`ui.page.api` serves the small requests of the page's script, `ui.page.views` draws and
+`ui.page.middleware` guards.
 """
 
 from __future__ import annotations
@@ -149,6 +149,7 @@ class Services:
 
 
 def build_services(assistant: Assistant, library: Library, extras: PageOptions) -> Services:
+    """What stands behind the page of a library, connected."""
     conversations, works = Conversations(library.path), JobRunner(library)
     quick = extras.quick
 

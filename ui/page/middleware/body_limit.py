@@ -15,7 +15,7 @@ _PARCEL, _UPLOAD = "/gradio_api/queue/join", "/gradio_api/upload"
 
 
 class BodyLimit:
-    """Refuses with 413 what is too long; uploads have a gate of their own, `ui.page.middleware.uploads`."""
+    """Refuses with 413 what is too long; uploads have a gate of their own, `UploadLimit`."""
 
     def __init__(self, app: ASGIApp) -> None:
         """Wraps `app`."""

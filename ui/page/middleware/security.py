@@ -46,7 +46,7 @@ _HEARSAY = ("x-forwarded-host", "x-forwarded-proto", "x-gradio-server")
 class SecurityHeaders:
     """Refuses requests from elsewhere and for what the page does not need; dresses every response.
 
-    Only the page itself may run script, and only its own: `ui.page.middleware.page_policy` says how. Whatever else is
+    Only the page itself may run script, and only its own: `page_policy` says how. Whatever else is
     answered is an inert file to a browser, even when it says that it is a page.
 
     A site that points its own name at this address (DNS rebinding), or that fetches, frames, posts
@@ -130,6 +130,7 @@ class SecureSend:
         self._page = b""
 
     async def __call__(self, message: Message) -> None:
+        """Sends one message of a response on, with the headers that keep it harmless."""
         from starlette.datastructures import MutableHeaders
 
         if message["type"] == "http.response.start":
