@@ -10,12 +10,16 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from math import log
 from pathlib import Path
 from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from index import discovery
 from index.discovery import content_hash
@@ -40,7 +44,7 @@ from index.storage.transaction import Transaction
 from index.system import files, roots
 from index.system.cpu import one_core, usable_cores
 from index.system.priority import QueryPriority
-from index.tokenization import match_query, sound
+from index.tokenization import match_query, sound, words
 from index.types import (
     CheckReport,
     Document,
@@ -85,6 +89,7 @@ class Library:
         self._priority = QueryPriority()
         self._encoder_lock = threading.Lock()
         self._questions: dict[str, QuestionVectors] = {}
+        self._vocabulary: tuple[int, Mapping[str, int]] | None = None
         self._questions_lock = threading.Lock()
         self._store = Store(path / _FILE)
         self._vector_cache = VectorCache(self._store, path, self._threads, exact_up_to)
@@ -435,6 +440,26 @@ class Library:
         """A document's passages in order; empty when it is not in the library."""
         with self._store.reading() as reader:
             return [_passage(stored) for stored in reader.passages_of(document_id)]
+
+    def vocabulary(self) -> Mapping[str, int]:
+        """Every word of the documents, lower case, and how often it occurs; kept until a change."""
+        change = self.change
+        if self._vocabulary is None or self._vocabulary[0] != change:
+            counts: Counter[str] = Counter()
+            for record in self.documents():
+                document = self.document(record.id)
+                counts.update(words(document.text))
+                counts.update(words(document.title))
+            self._vocabulary = change, counts
+        return self._vocabulary[1]
+
+    def embedded_passages(self, document_id: str) -> list[tuple[Passage, NDArray[np.float32]]]:
+        """A document's passages in order, each with its sentences' vectors, shape (n, dim)."""
+        with self._store.reading() as reader:
+            return [
+                (_passage(stored), np.asarray(stored.sentence_vectors, np.float32))
+                for stored in reader.passages_of(document_id)
+            ]
 
     def stats(self) -> LibraryStats:
         """How big the library is and how it searches."""

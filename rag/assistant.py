@@ -15,20 +15,23 @@ from typing import Literal
 from index.errors import ModelFailed, ModelMissing, PilcrowError
 from index.library import Library, check_scope
 from index.system.cpu import usable_cores
-from index.tokenization import sound
+from index.tokenization import has_cjk, sound
 from index.types import EVERYWHERE, SearchScope
+from rag import replies
+from rag.composer import BY_TOPIC, SCOPE, WHOLE, Composer
 from rag.grounding import citations, evidence, presentation, support
 from rag.grounding.short_answer import has_asked_type, in_dateline, short_answer
 from rag.llm import prompt
 from rag.llm.generator import Generator, PrefixReuse, QueuePosition
-from rag.query import meta_questions
 from rag.query.follow_ups import History
-from rag.query.question import QueryVariant, analyze, check_history, checked_question
+from rag.query.question import QueryVariant, Question, analyze, check_history, checked_question
+from rag.query.spelling import correct, spelled_out
+from rag.query.task import small_talk, unclear_pointer, understand
 from rag.reader import gate
 from rag.reader.rerankers import OWN, Reranker, load_reranker
-from rag.retrieval import Retrieved, Retriever
+from rag.retrieval import LIMITS, FirstPass, Retrieved, Retriever
 from rag.snapshots import AnswerState, notes_on
-from rag.types import Answer, Draft, Evidence, Rejection
+from rag.types import Answer, Draft, Evidence, Rejection, State
 
 
 class Assistant:
@@ -61,6 +64,7 @@ class Assistant:
         if isinstance(reader, str):
             reader = load_reranker(reader, library.encoder, threads or usable_cores())
         self._retriever = Retriever(library, reader)
+        self._composer = Composer(library)
         self._missing = ""
         if generator == "default":
             from rag.llm.client import default_client
@@ -128,10 +132,21 @@ class Assistant:
         check_history(history)
         check_scope(documents, dates)
         history = [(sound(asked), sound(said)) for asked, said in history]
-        state = AnswerState(
-            analyze(question, history), time.perf_counter(), self._generator, explain
-        )
+        began = time.perf_counter()
+        read, changes = self._read_as_meant(question)
+        state = AnswerState(analyze(read, history), began, self._generator, explain)
+        state.notes += changes
         return self._with_priority(state, SearchScope(documents, dates), stop or _never)
+
+    def _read_as_meant(self, question: str) -> tuple[str, list[str]]:
+        """The question without typing mistakes, and what to say of those."""
+        if small_talk(question) or has_cjk(question):
+            return question, []
+        read = correct(question, self.library.vocabulary(), understand(question).topic)
+        if not read.changes:
+            return spelled_out(question), []
+        said = ", ".join(f"“{meant}” for “{typed}”" for typed, meant in read.changes)
+        return spelled_out(read.text), [f"Searched for {said}."]
 
     def _with_priority(
         self, state: AnswerState, scope: SearchScope, stop: Callable[[], bool]
@@ -148,10 +163,16 @@ class Assistant:
             state.notes.append(f"Answered with quotes only: {self._missing}")
         yield state.snapshot("searching")
 
-        # 1. a question about the assistant itself is answered by the library's own list
-        if topic := meta_questions.topic_of(state.question.text):
+        # 1. small talk, and questions about the assistant or the library, need no document
+        if said := replies.small_talk(state.question.text, self.library):
+            yield state.reply(said)
+            return
+        if said := replies.about_library(state.question.text, self.library):
             state.notes.append("From the library's own list, not from a document.")
-            yield state.reply(meta_questions.reply(topic, self.library))
+            yield state.reply(said)
+            return
+        if options := self._readings(state.question, scope):
+            yield state.ask_back(*options)
             return
 
         # 2. search for every variant of the question and rank the sentences of what is found
@@ -164,13 +185,17 @@ class Assistant:
             yield state.finished()
             return
 
-        # 3. decide: do the documents answer at all?
+        # 3. decide: do the documents answer at all, and what of it is missing?
         state.answerable = first.ranking.answerable
-        state.state = gate.decide(state.answerable)
+        state.state = self._decide(state, first, scope)
         state.evidence_ms = state.elapsed_ms()
         if state.state == "not_found":
             state.explain_retrieval(first)
             yield state.not_found()
+            return
+        if state.question.request.task in WHOLE and self._compose(state, first, scope):
+            state.explain_retrieval(first)
+            yield state.composed()
             return
 
         # 4. show the best sentence; the reranker may yet put another one in its place
@@ -192,11 +217,65 @@ class Assistant:
         if state.state == "answered" and not retrieved.conflicts:
             state.short = self._short_answer(retrieved.variant, best)
 
-        # 6. let the model write and check each statement; at the end quotes stand beside them
+        # 6. compose the answer of the sources' own sentences where no model would add to it
+        if self._writes_itself(state, retrieved) and self._compose(state, retrieved, scope):
+            yield state.composed()
+            return
+
+        # 7. let the model write and check each statement; at the end quotes stand beside them
         for _ in self._write(state, retrieved, chosen, stop):
             stage = "waiting" if state.ahead else "writing" if state.statements else "reading"
             yield state.snapshot(stage)
         yield state.finished()
+
+    def _decide(self, state: AnswerState, first: FirstPass, scope: SearchScope) -> State:
+        """Whether the documents answer; a topic is there when a passage holds its words."""
+        request = state.question.request
+        decided = gate.decide(first.ranking.answerable)
+        if not state.question.previous:
+            anchored = self._composer.anchored(first.variant.text, first.ranking, scope)
+            if missing := self._composer.missing(request, anchored, scope):
+                state.missing = (missing,)
+                return "not_found"
+        if request.task == "summarise" and self._composer.document_named(request.topic, scope):
+            return "answered"
+        if decided == "not_found" and request.task in BY_TOPIC:
+            enough = SCOPE.covered_widely if request.task in WHOLE else SCOPE.covered
+            if self._composer.covered(request.topic, first.hits, scope) >= enough:
+                return "answered"
+        return decided
+
+    def _compose(
+        self, state: AnswerState, found: FirstPass | Retrieved, scope: SearchScope
+    ) -> bool:
+        """Compose the answer; says whether there is something to quote."""
+        request, wording = state.question.request, found.variant.text
+        state.quotations = self._composer.compose(request, wording, found.ranking, scope)
+        return bool(state.quotations)
+
+    def _writes_itself(self, state: AnswerState, retrieved: Retrieved) -> bool:
+        """Whether the sources' sentences are the whole answer.
+
+        Where there is no model, and with a small one where more than a sentence is wanted.
+        """
+        if retrieved.conflicts:
+            return False
+        small = state.generator is None or state.generator.small
+        return state.generator is None or (small and state.question.request.task != "fact")
+
+    def _readings(self, question: Question, scope: SearchScope) -> tuple[str, list[str]] | None:
+        """The question back and what this one may mean, when it does not say what it is about."""
+        pointer = unclear_pointer(question.request) if not question.previous else ""
+        if not pointer:
+            return None
+        hits = self.library.search(
+            question.text, LIMITS.hits, documents=scope.documents, dates=scope.dates
+        )
+        titles = list(dict.fromkeys(hit.title or hit.document_id for hit in hits))[:3]
+        if len(titles) < 2:
+            return None
+        *others, last = [f"“{title}”" for title in titles]
+        return f"What do you mean by “{pointer}”: {', '.join(others)} or {last}?", titles
 
     def _notes_on(self, retrieved: Retrieved) -> list[str]:
         missing = self._retriever.reranker_missing

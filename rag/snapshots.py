@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from index.types import Hit
 from rag.grounding.citations import number_citations, text_of
 from rag.grounding.evidence import as_evidence
+from rag.grounding.layout import form_of, groups_of, lay_out
 from rag.grounding.support import quote
 from rag.llm.generator import Generator
 from rag.query.question import QueryVariant, Question
@@ -26,9 +27,11 @@ from rag.types import (
     Explanation,
     HitScores,
     PassageRead,
+    Quotation,
     RankedSentence,
     ShownSentence,
     State,
+    Statement,
     Timings,
     Verified,
 )
@@ -54,6 +57,10 @@ class AnswerState:
     headline: Citation | None = None
     statements: Sequence[Verified] = ()
     """What was checked so far."""
+    quotations: Sequence[Quotation] = ()
+    """The answer when it was composed of the sources' own sentences."""
+    missing: tuple[str, ...] = ()
+    """What is asked for and not there."""
     short: str | None = None
     ahead: int = 0
     """How many answers the model writes before this one."""
@@ -120,6 +127,8 @@ class AnswerState:
             short=self.short if self._is_quoted(citations) else None,
             notes=tuple(self.notes),
             answerable=self.answerable,
+            task=self.question.request.task,
+            missing=self.missing,
             explain=self.explanation if self.wants_explanation and self.explanation.form else None,
         )
 
@@ -131,7 +140,7 @@ class AnswerState:
     def finished(self) -> Answer:
         """The answer as it stays."""
         last = self.snapshot("done")
-        text = NOT_FOUND if self.state == "not_found" else last.text
+        text = " ".join([NOT_FOUND, *self.missing]) if self.state == "not_found" else last.text
         return replace(last, text=text, complete=True)
 
     def not_found(self) -> Answer:
@@ -143,6 +152,36 @@ class AnswerState:
         """The answer when it comes from the library's list and from no document."""
         self.state = "answered"
         return replace(self.finished(), text=text, model="none")
+
+    def ask_back(self, text: str, options: Sequence[str]) -> Answer:
+        """The question back, when it is not said what this one is about."""
+        self.state = "partial"
+        return replace(self.finished(), text=text, model="none", options=tuple(options))
+
+    def composed(self) -> Answer:
+        """The answer as it stays, made of quotations alone."""
+        request = self.question.request
+        statements = tuple(
+            Statement(" ".join(one.text.split()), "supported", (number,), True)
+            for number, one in enumerate(self.quotations, start=1)
+        )
+        citations = tuple(
+            Citation.of_quotation(one, number)
+            for number, one in enumerate(self.quotations, start=1)
+        )
+        groups = groups_of(self.quotations)
+        form = form_of(request, groups)
+        return replace(
+            self.snapshot("done"),
+            text=lay_out(statements, form, groups),
+            statements=statements,
+            citations=citations,
+            form=form,
+            groups=groups,
+            short=self.short if self._is_quoted(citations) else None,
+            model="none",
+            complete=True,
+        )
 
 
 def notes_on(retrieved: Retrieved) -> list[str]:

@@ -124,6 +124,33 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Quotation:
+    """A run of sentences of one passage; `document.text[start:end] == text`."""
+
+    document_id: str
+    title: str
+    source: str
+    date: str
+    paragraph: int
+    start: int
+    end: int
+    text: str
+    score: float
+    label: str = ""
+    """What it stands for in its answer: a date, a side of a comparison, a document's title."""
+
+    @property
+    def length(self) -> int:
+        """In words."""
+        return len(self.text.split())
+
+    def holds(self, sentence: RankedSentence) -> bool:
+        """Whether a sentence is part of it."""
+        same = self.document_id == sentence.hit.document_id
+        return same and self.start < sentence.end and sentence.start < self.end
+
+
+@dataclass(frozen=True, slots=True)
 class Citation:
     """A pointer into a document; `document.text[start:end] == quote`, copied from storage."""
 
@@ -138,6 +165,14 @@ class Citation:
     date: str = ""
     also: tuple[str, ...] = ()
     """Other documents with the very same content."""
+
+    @classmethod
+    def of_quotation(cls, quotation: Quotation, number: int) -> Citation:
+        """The citation of a run of sentences under this number."""
+        return cls(
+            number, quotation.document_id, quotation.title, quotation.source,
+            quotation.paragraph, quotation.start, quotation.end, quotation.text, quotation.date,
+        )  # fmt: skip
 
     @classmethod
     def of(cls, evidence: Evidence, number: int) -> Citation:
@@ -166,6 +201,15 @@ class Statement:
     citations: tuple[int, ...]
     quoted: bool = False
     """True when the text is the source's own sentence rather than the model's wording."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Statements that stand together: a side of a comparison, a date, a document."""
+
+    label: str
+    statements: tuple[int, ...]
+    """Which of the answer's statements, counted from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +364,16 @@ class Answer:
     """Calibrated probability in [0, 1] that the documents answer; None before they were read."""
     explain: Explanation | None = None
     """How the answer was made; only on request."""
+    task: str = ""
+    """What the question asked to be done: `fact`, `explain`, `compare`, `summarise`, …"""
+    form: str = "prose"
+    """How the text is laid out: `prose`, `bullets`, `table`, `columns`."""
+    groups: tuple[Group, ...] = ()
+    """The statements under their labels, where the answer has parts."""
+    missing: tuple[str, ...] = ()
+    """What was asked for and is not in the documents, in plain sentences."""
+    options: tuple[str, ...] = ()
+    """When the question may mean several things: what it may mean."""
 
     @classmethod
     def from_dict(cls, saved: object) -> Answer:
@@ -351,6 +405,11 @@ class Answer:
             "model": self.model,
             "notes": list(self.notes),
             "answerable": None if self.answerable is None else round(self.answerable, 4),
+            "task": self.task,
+            "form": self.form,
+            "groups": [{"label": g.label, "statements": list(g.statements)} for g in self.groups],
+            "missing": list(self.missing),
+            "options": list(self.options),
         }
         if self.explain is not None:
             shown["explain"] = self.explain.to_dict()

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from index.errors import InputError
 from index.types import Document, Passage
 from rag.grounding import sealing
-from rag.grounding.citations import text_of
+from rag.grounding.layout import lay_out
 from rag.grounding.support import MIN_SUPPORT, support
 from rag.types import Answer, Citation, PassageRead, Statement
 
@@ -218,7 +218,7 @@ def _holds(cited: Citation, found: Document | None) -> bool:
 def _whole(answer: Answer, saved: Mapping[str, Any]) -> Iterator[Finding]:
     """Whether the parts of an answer fit together."""
     if answer.statements:
-        same = answer.text == text_of(answer.statements)
+        same = answer.text == lay_out(answer.statements, answer.form, answer.groups)
         says = "is its statements, joined" if same else "is not what its statements say"
         yield Finding(same, "text", says)
     if answer.short is not None:

@@ -18,6 +18,7 @@ from rag.query.follow_ups import (
     query_variants,
     topic_question,
 )
+from rag.query.task import TOPIC_TASKS, Request, understand
 from rag.query.text_features import TextFeatures
 from rag.query.time_scope import TimeScope, time_scope
 
@@ -59,6 +60,8 @@ class Question:
     variants: tuple[QueryVariant, ...]
     """The wordings that are searched for, the one as typed first; the one that the documents
     answer best counts."""
+    request: Request
+    """What it asks to be done, and in which form."""
     wants_list: bool
     """Whether one sentence may not be enough."""
     time: TimeScope | None
@@ -85,12 +88,16 @@ def analyze(text: str, history: History = ()) -> Question:
         text: as typed.
         history: earlier turns, oldest first.
     """
-    variants = [variant for wording in query_variants(text, history) for variant in _of(wording)]
+    request = understand(text, follow_up=bool(history))
+    # what to do with a topic is no part of what is searched for
+    asked = request.topic if request.task in TOPIC_TASKS and not history else text
+    variants = [variant for wording in query_variants(asked, history) for variant in _of(wording)]
     is_follow_up = bool(history) and needs_context(text)
     previous, last_answer = history[-1] if history else ("", "")
     return Question(
-        as_typed=variants[0],
+        as_typed=variants[0] if asked == text else QueryVariant.of(text),
         variants=tuple(variants),
+        request=request,
         wants_list=asks_for_list(text),
         time=time_scope(text),
         is_follow_up=is_follow_up,

@@ -120,8 +120,16 @@ def answer(
         closest=snapshot.passages[:CLOSEST],
         headline=headline,
         headline_number=_number_of(headline, snapshot.citations) if headline else HEADLINE,
-        statements=[(s, _cited_by(s, snapshot.citations)) for s in snapshot.statements],
+        statements=[
+            (statement, _cited_by(statement, snapshot.citations), _label_of(number, snapshot))
+            for number, statement in enumerate(snapshot.statements, start=1)
+        ],
     )
+
+
+def _label_of(number: int, snapshot: Answer) -> str:
+    """The label of the group that a statement opens, counted from 1; empty for every other."""
+    return next((g.label for g in snapshot.groups if g.statements[:1] == (number,)), "")
 
 
 def _status(stage: str, seconds: float, ahead: int = 0) -> dict[str, str]:

@@ -1,0 +1,347 @@
+"""Request → composition: what each task gathers from the library, and what it finds missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from rapidfuzz import fuzz
+
+from index import Hit, Library
+from index.tokenization import STOP_WORDS, words
+from index.types import DocumentRecord, SearchScope, title_from_id
+from rag.grounding import composition
+from rag.grounding.composition import LIMITS, weighted_coverage
+from rag.grounding.coverage import missing_form
+from rag.grounding.presentation import list_items
+from rag.query.event_dates import event_dates
+from rag.query.question import QueryVariant
+from rag.query.task import Request, leans_on_other_part
+from rag.query.text_features import TextFeatures, content_stems, stem
+from rag.reader.ranker import Ranker
+from rag.types import Quotation, RankedSentence, Ranking
+
+
+@dataclass(frozen=True, slots=True)
+class ComposerLimits:
+    """What a composition looks at; chosen on the everyday set."""
+
+    hits: int = 10
+    """Passages for one side of a comparison, or one part of a question."""
+    wide_hits: int = 40
+    """For a topic over all documents."""
+    list_hits: int = 60
+    named: float = 78.0
+    """Likeness (rapidfuzz, 0 to 100) from which on words name a document."""
+    voted: float = 0.5
+    """Share of the best document's votes from which on a search names a document."""
+    telling: float = 0.75
+    """Share of the rarest word's rarity from which on a word has to be there."""
+    anchor: float = 2.0
+    """Power of a passage's coverage of the question by which its sentences' scores shrink."""
+    covered: float = 0.75
+    """Share of a topic that one passage holds from which on it is answered."""
+    covered_widely: float = 0.6
+    """The same where several passages are told."""
+
+
+SCOPE = ComposerLimits()
+BY_TOPIC = frozenset(
+    {"summarise", "overview", "compare", "timeline", "list", "keyword", "quote", "order"}
+)
+"""Tasks that name a topic rather than ask: whether it is there is told by its words."""
+WHOLE = frozenset({"summarise", "overview", "compare", "timeline"})
+"""Tasks that gather for themselves and wait for no reranker."""
+_FRAME = frozenset(
+    "article articles document documents file files text texts everything know say mention".split()
+)
+
+
+class Composer:
+    """Composes answers from the library's own sentences. Usable from many threads."""
+
+    def __init__(self, library: Library) -> None:
+        """Compose from this library."""
+        self._library = library
+        self._ranker = Ranker(library)
+
+    def compose(
+        self, request: Request, wording: str, ranking: Ranking, scope: SearchScope
+    ) -> list[Quotation]:
+        """The quotations that answer a request, in the order in which they are told.
+
+        Args:
+            request: what is asked to be done.
+            wording: in which the question was searched for.
+            ranking: of the sentences that this found.
+            scope: where to look.
+        """
+        match request.task:
+            case "compare":
+                return self._comparison(request.subjects, scope)
+            case "overview":
+                return self._overview(request.topic, scope)
+            case "summarise":
+                record = self.document_named(request.topic, scope)
+                if record is None:
+                    return self._overview(request.topic, scope)
+                return self._summary(record, request.count)
+            case "timeline":
+                found = self._timeline(request.topic, scope)
+                if len(found) > 1:
+                    return found
+            case "list":
+                return self._listing(request.topic, scope)
+            case "order" if request.form != "prose":
+                return self._listing(request.topic, scope)
+        if len(request.parts) > 1:
+            return self._several(request.parts, scope)
+        made = _runs(request, self.anchored(wording, ranking, scope).sentences)
+        return self._continued(made) if request.wants_reason else made
+
+    # --- is it there? -----------------------------------------------------------------------------
+
+    def covered(self, topic: str, hits: Sequence[Hit], scope: SearchScope) -> float:
+        """The share of a topic, weighed by rarity, that one of the best passages holds."""
+        weights = self._weights(topic, scope, unknown=True)
+        return max(
+            (weighted_coverage(weights, _stems_around(hit)) for hit in hits[:6]), default=0.0
+        )
+
+    def missing(self, request: Request, ranking: Ranking, scope: SearchScope) -> str:
+        """What is asked for and not there, in a sentence; empty when nothing is missing.
+
+        Args:
+            request: what is asked.
+            ranking: anchored.
+            scope: where it was looked for.
+        """
+        content = [w for w in words(request.topic) if w not in STOP_WORDS and w not in _FRAME]
+        idf = self._library.idf(content, documents=scope.documents, dates=scope.dates)
+        unknown = [word for word in content if idf[word] >= 1.0]
+        if request.task in ("overview", "keyword") and unknown and len(unknown) == len(content):
+            return f"Your documents do not mention “{' '.join(unknown)}”."
+        if request.task in ("fact", "explain") and ranking.sentences:
+            best = ranking.sentences[0].hit
+            if what := missing_form(request.question, best.text):
+                return f"The closest passage, in “{best.title}”, does not give the {what}."
+        return ""
+
+    def anchored(self, topic: str, ranking: Ranking, scope: SearchScope) -> Ranking:
+        """The ranking with sentences moved back whose passage lacks what the question names."""
+        weights = self._weights(topic, scope, unknown=False)
+        coverage: dict[tuple[str, int], float] = {}
+        for sentence in ranking.sentences:
+            key = (sentence.hit.document_id, sentence.hit.start)
+            if key not in coverage:
+                own = frozenset(content_stems(sentence.hit.text))
+                around = own | frozenset(content_stems(sentence.hit.title))
+                coverage[key] = 0.2 * weighted_coverage(weights, own) + 0.8 * weighted_coverage(
+                    weights, around
+                )
+        best = max(coverage.values(), default=0.0)
+        if not best:
+            return ranking
+        moved = [
+            replace(one, score=one.score * _share(coverage, one, best) ** SCOPE.anchor)
+            for one in ranking.sentences
+        ]
+        return replace(ranking, sentences=tuple(sorted(moved, key=lambda one: -one.score)))
+
+    def _weights(self, topic: str, scope: SearchScope, *, unknown: bool) -> dict[str, float]:
+        """A topic's stems with their rarity, squared; those that are nowhere only if asked for."""
+        content = [word for word in words(topic) if word not in STOP_WORDS]
+        idf = self._library.idf(content, documents=scope.documents, dates=scope.dates)
+        weights: dict[str, float] = {}
+        for word in content:
+            if unknown or idf[word] < 1.0:
+                weights[stem(word)] = max(weights.get(stem(word), 0.0), idf[word] ** 2)
+        return weights
+
+    def _telling(self, topic: str, scope: SearchScope) -> frozenset[str]:
+        """The stems of the rarest words of a topic that the library has."""
+        weights = self._weights(topic, scope, unknown=False)
+        most = max(weights.values(), default=0.0)
+        return frozenset(w for w, v in weights.items() if v >= SCOPE.telling**2 * most)
+
+    # --- tasks ------------------------------------------------------------------------------------
+
+    def _read(self, query: str, scope: SearchScope, hits: int) -> Ranking:
+        """Every sentence of the best passages, ranked."""
+        variant = QueryVariant.of(query)
+        found = self._library.search(query, hits, documents=scope.documents, dates=scope.dates)
+        return self._ranker.rank(variant, found, scope, wide=True)
+
+    def document_named(self, topic: str, scope: SearchScope) -> DocumentRecord | None:
+        """The document that words name by its title, its file's name or its subject."""
+        records = [
+            record
+            for record in self._library.documents()
+            if scope.documents is None or record.id in scope.documents
+        ]
+        if len(records) == 1:
+            return records[0]
+        if not topic.strip() or not records:
+            return None
+        wanted = " ".join(w for w in words(topic) if w not in STOP_WORDS) or topic.lower()
+        votes: dict[str, float] = {}
+        hits = self._library.search(topic, 10, documents=scope.documents, dates=scope.dates)
+        for hit in hits:
+            votes[hit.document_id] = votes.get(hit.document_id, 0.0) + hit.score / (1 + hit.rank)
+        most = max(votes.values(), default=1.0)
+
+        def rating(record: DocumentRecord) -> float:
+            return _likeness(wanted, record) / 100 + 0.8 * votes.get(record.id, 0.0) / most
+
+        best = max(records, key=rating)
+        named = _likeness(wanted, best) >= SCOPE.named
+        return best if named or votes.get(best.id, 0.0) >= SCOPE.voted * most else None
+
+    def _summary(self, record: DocumentRecord, most: int | None) -> list[Quotation]:
+        embedded = self._library.embedded_passages(record.id)
+        if not embedded:
+            return []
+        vectors = np.concatenate([sentences for _, sentences in embedded])
+        passages = [passage for passage, _ in embedded]
+        return composition.summary(self._library.document(record.id), passages, vectors, most)
+
+    def _overview(self, topic: str, scope: SearchScope) -> list[Quotation]:
+        """What each document that speaks of a topic says of it."""
+        telling, asked = self._telling(topic, scope), frozenset(content_stems(topic))
+        near = [
+            sentence
+            for sentence in self._read(topic, scope, SCOPE.wide_hits).sentences
+            if not telling or telling & _stems_around(sentence.hit)
+        ]
+        # a sentence that names the topic itself says more of it than one beside it
+        near.sort(key=lambda one: -(one.score + _share_of(asked, one.features.stems)))
+        return composition.per_document(near)
+
+    def _comparison(self, subjects: Sequence[str], scope: SearchScope) -> list[Quotation]:
+        """A run or two for each of the things compared, under its name."""
+        made: list[Quotation] = []
+        for subject in subjects:
+            others = {s for other in subjects if other != subject for s in content_stems(other)}
+            stems = frozenset(content_stems(subject))
+            own = stems - others or stems
+
+            def fit(one: RankedSentence, own: frozenset[str] = own) -> float:
+                title = frozenset(content_stems(one.hit.title))
+                around = _share_of(own, one.features.stems | title)
+                return one.score + _share_of(own, one.features.stems) + 0.5 * around
+
+            ranked = self._read(subject, scope, SCOPE.hits).sentences
+            fresh = [one for one in ranked if not any(q.holds(one) for q in made)]
+            fitting = [replace(one, score=fit(one)) for one in fresh]
+            fitting.sort(key=lambda one: -one.score)
+            budget = LIMITS.compare // len(subjects)
+            found = composition.runs(fitting, budget, share=0.6, most=2)
+            made += [replace(one, label=subject) for one in found]
+        return made
+
+    def _timeline(self, topic: str, scope: SearchScope) -> list[Quotation]:
+        """Dated sentences of the document that a topic is about, oldest first."""
+        ranked = self._read(topic, scope, SCOPE.wide_hits).sentences
+        if not ranked:
+            return []
+        belief: dict[str, float] = {}
+        for one in ranked[:24]:
+            belief[one.hit.document_id] = belief.get(one.hit.document_id, 0.0) + one.score
+        named = self.document_named(topic, scope)
+        main = named.id if named else max(belief, key=lambda id_: belief[id_])
+        stems = self._telling(topic, scope) or frozenset(content_stems(topic))
+        scores = {one.key: one.score for one in ranked}
+        document, events = self._library.document(main), []
+        for passage in self._library.passages(main):
+            near = TextFeatures(passage.text).stems
+            for sentence in passage.sentences:
+                for date in event_dates(sentence.text, document.date)[:1]:
+                    precision = {10: 0.5, 7: 0.2}.get(len(date), 0.0)
+                    score = _share_of(stems, near) + scores.get((main, sentence.start), 0.0)
+                    skip = composition.dateline_length(sentence.text)
+                    events.append((date, Quotation(
+                        main, document.title, document.source, document.date, passage.paragraph,
+                        sentence.start + skip, sentence.end, sentence.text[skip:],
+                        score + precision, date,
+                    )))  # fmt: skip
+        return composition.chronological(events)
+
+    def _listing(self, topic: str, scope: SearchScope) -> list[Quotation]:
+        """The passage that lists, and every other sentence that belongs to the list."""
+        ranking = self.anchored(topic, self._read(topic, scope, SCOPE.list_hits), scope)
+        made = composition.runs(ranking.sentences, LIMITS.explain, share=0.5, most=2)
+        for item in list_items(QueryVariant.of(topic), ranking.sentences):
+            if not any(one.holds(item) for one in made):
+                made.append(
+                    composition.quotation(item.hit, item.position, item.position, item.score)
+                )
+        return composition.distinct(made, LIMITS.listing)
+
+    def _continued(self, made: list[Quotation]) -> list[Quotation]:
+        """An explanation that ends where its passage ends, with the beginning of the next one."""
+        room = LIMITS.explain - sum(one.length for one in made)
+        if len(made) != 1 or room < LIMITS.sentence:
+            return made
+        passages = self._library.passages(made[0].document_id)
+        following = [p for p in passages if p.start >= made[0].end][:1]
+        ended = [p for p in passages if p.sentences and p.sentences[-1].end == made[0].end]
+        if not following or not ended:
+            return made
+        sentences = following[0].sentences
+        last = 0
+        while last + 1 < len(sentences) and (
+            len(following[0].text[: sentences[last + 1].end - following[0].start].split()) <= room
+        ):
+            last += 1
+        start, end = sentences[0].start, sentences[last].end
+        text = following[0].text[start - following[0].start : end - following[0].start]
+        more = replace(made[0], paragraph=following[0].paragraph, start=start, end=end, text=text)
+        return [*made, more] if more.length <= room * LIMITS.overrun else made
+
+    def _several(self, parts: Sequence[str], scope: SearchScope) -> list[Quotation]:
+        """A run for each part of a question that asks several things."""
+        made: list[Quotation] = []
+        carried = [w for w in words(parts[0]) if w not in STOP_WORDS and not w.isdigit()]
+        for number, part in enumerate(parts):
+            query = part
+            if number and leans_on_other_part(part):
+                query = " ".join([part, *(w for w in carried if w not in words(part))])
+            ranking = self.anchored(query, self._read(query, scope, SCOPE.hits), scope)
+            found = composition.runs(ranking.sentences, LIMITS.several, share=0.6, most=2)
+            told = {(one.document_id, one.start) for one in made}
+            made += [one for one in found if (one.document_id, one.start) not in told]
+        return made
+
+
+def _runs(request: Request, sentences: Sequence[RankedSentence]) -> list[Quotation]:
+    """The run that answers a plain question, and what else answers it nearly as well."""
+    if request.task in ("fact", "yes_no") and not request.count:
+        made = composition.runs(sentences, LIMITS.fact, most=1)
+        rest = [one for one in sentences if not any(q.holds(one) for q in made)]
+        share = LIMITS.yes_no_share if request.task == "yes_no" else LIMITS.beside_share
+        if rest and rest[0].score >= share * sentences[0].score:
+            made += composition.runs(rest, LIMITS.beside, most=1)
+        return made
+    budget = LIMITS.sentence * request.count if request.count else LIMITS.explain
+    return composition.runs(sentences, min(budget, LIMITS.explain), share=LIMITS.explain_share)
+
+
+def _likeness(wanted: str, record: DocumentRecord) -> float:
+    """How far words name a document by its title or its file's name, 0 to 100."""
+    names = (" ".join(words(record.title)), " ".join(words(title_from_id(record.id))))
+    return max(fuzz.token_set_ratio(wanted, name) for name in names)
+
+
+def _stems_around(hit: Hit) -> frozenset[str]:
+    """The stems of a passage, its document's title and its file's name."""
+    return frozenset(content_stems(f"{hit.text}\n{hit.title}\n{title_from_id(hit.document_id)}"))
+
+
+def _share_of(wanted: frozenset[str], stems: frozenset[str]) -> float:
+    return len(wanted & stems) / len(wanted) if wanted else 0.0
+
+
+def _share(coverage: dict[tuple[str, int], float], one: RankedSentence, best: float) -> float:
+    """A passage's coverage as compared with the best passage's, in (0, 1]."""
+    return (0.1 + coverage[one.hit.document_id, one.hit.start]) / (0.1 + best)

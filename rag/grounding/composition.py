@@ -1,0 +1,278 @@
+"""Sentences in order of how well they answer → quotations in the order in which they are told.
+
+An answer without a language model is made of the sources' own sentences. A run of neighbouring
+sentences is one quotation, so that an explanation is read as it was written. Pure: what has to be
+fetched is fetched by `rag.composer`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.types import Document, Hit, Passage
+from rag.grounding.evidence import says_the_same
+from rag.query.text_features import TextFeatures
+from rag.types import Quotation, RankedSentence
+
+
+@dataclass(frozen=True, slots=True)
+class CompositionLimits:
+    """How long a composed answer is, in words, by its task; chosen on the everyday set."""
+
+    fact: int = 45
+    """The run around the best sentence; `beside` comes on top."""
+    beside: int = 32
+    """A second run, where a sentence elsewhere answers nearly as well."""
+    beside_share: float = 0.5
+    """Of the best sentence's score, for that."""
+    yes_no_share: float = 0.3
+    """The same where a yes or a no is asked for: the claim and its denial stand apart."""
+    explain: int = 110
+    explain_share: float = 0.7
+    """Of the best sentence's score, for another passage to be quoted as well."""
+    several: int = 75
+    """For each part of a question that asks several things."""
+    compare: int = 190
+    """For all sides together."""
+    overview: int = 270
+    overview_each: int = 55
+    """For one document of an overview."""
+    overview_documents: int = 7
+    summary: int = 215
+    listing: int = 190
+    timeline: int = 260
+    sentence: int = 28
+    """Where a number of sentences is asked for: words of one of them."""
+    overrun: float = 1.25
+    """Times the budget, to take along the sentence that the best one leans on."""
+
+
+LIMITS = CompositionLimits()
+
+
+_LEANING = re.compile(
+    r"^[\"“'‘(\s]*(?:(?:and|but|so|also|yet|still|then|instead|however|both|neither|either|that"
+    r"|this|these|those|such|he|she|it|they|his|her|its|their|there|one|another|others|the (?:same"
+    r"|two|three|latter|former|minister|agency|company|group|panel|body|law|treaty|text|rest|first"
+    r"|second|third|deal|vote))\b)",
+    re.IGNORECASE,
+)
+_DATELINE = re.compile(
+    r"[A-Z][A-Z .'-]{2,}(?:, [A-Z][a-z]+\.?(?: \d{1,2})?(?:, \d{4})?)?(?: \([^)]*\))? ?[-–—] +"
+)
+
+
+def leans_on_previous(sentence: str) -> bool:
+    """Whether a sentence begins with a word that points at what was said before it."""
+    return _LEANING.match(sentence) is not None
+
+
+def dateline_length(text: str) -> int:
+    """How many characters say where and when a text was written ("KYOTO, Oct 12 - ")."""
+    found = _DATELINE.match(text)
+    return found.end() if found else 0
+
+
+def quotation(hit: Hit, first: int, last: int, score: float, label: str = "") -> Quotation:
+    """The sentences of a hit from `first` to `last`, both included, without a dateline."""
+    start, end = hit.sentences[first].start, hit.sentences[last].end
+    start += dateline_length(hit.text[start - hit.start : end - hit.start])
+    return Quotation(
+        hit.document_id, hit.title, hit.source, hit.date, hit.paragraph, start, end,
+        hit.text[start - hit.start : end - hit.start], score, label,
+    )  # fmt: skip
+
+
+def window(hit: Hit, best: int, scores: Sequence[float], budget: int) -> tuple[int, int]:
+    """The first and last sentence of the run around `best` that has at most so many words.
+
+    It grows towards the neighbour that answers better; a sentence that leans on the one before it
+    takes that one along, even a little over the budget.
+    """
+    lengths = [len(sentence.text.split()) for sentence in hit.sentences]
+    first = last = best
+    total = lengths[best]
+    while (
+        first > 0
+        and leans_on_previous(hit.sentences[first].text)
+        and total + lengths[first - 1] <= budget * LIMITS.overrun
+    ):
+        first -= 1
+        total += lengths[first]
+    while True:
+        options = []
+        if last + 1 < len(lengths):
+            leaning = leans_on_previous(hit.sentences[last + 1].text)
+            options.append((scores[last + 1] + (0.5 if leaning else 0.1), last + 1))
+        if first > 0:
+            options.append((scores[first - 1], first - 1))
+        options = [option for option in options if total + lengths[option[1]] <= budget]
+        if not options:
+            return first, last
+        _, position = max(options)
+        first, last = min(first, position), max(last, position)
+        total += lengths[position]
+
+
+def by_passage(sentences: Sequence[RankedSentence]) -> list[tuple[Hit, dict[int, float]]]:
+    """The hits in the order of their best sentence, each with its sentences' scores by position."""
+    found: dict[tuple[str, int], tuple[Hit, dict[int, float]]] = {}
+    for one in sentences:
+        _, scores = found.setdefault((one.hit.document_id, one.hit.start), (one.hit, {}))
+        scores[one.position] = one.score
+    return list(found.values())
+
+
+def runs(
+    sentences: Sequence[RankedSentence], budget: int, *, share: float = 1.0, most: int = 3
+) -> list[Quotation]:
+    """The run around the best sentence, then those around the best of other passages.
+
+    Args:
+        sentences: best first.
+        budget: words for all of them.
+        share: of the best score, that another passage's best sentence needs.
+        most: how many runs.
+    """
+    if not sentences:
+        return []
+    best = sentences[0].score
+    made: list[Quotation] = []
+    room = budget
+    for hit, scores in by_passage(sentences):
+        position, score = max(scores.items(), key=lambda item: item[1])
+        if len(made) == most or (made and (score < share * best or room < 15)):
+            break
+        relative = [scores.get(i, 0.0) / max(best, 1e-9) for i in range(len(hit.sentences))]
+        run = quotation(hit, *window(hit, position, relative, room), score)
+        if made and (run.length > room * LIMITS.overrun or _is_told(run, made)):
+            continue
+        made.append(run)
+        room -= run.length
+    return made
+
+
+def _is_told(run: Quotation, made: Sequence[Quotation]) -> bool:
+    """Whether most of what a run says was said."""
+    stems = TextFeatures(run.text).stems
+    told = frozenset[str]().union(*(TextFeatures(one.text).stems for one in made))
+    return len(stems & told) > 0.7 * len(stems)
+
+
+def summary(
+    document: Document,
+    passages: Sequence[Passage],
+    vectors: NDArray[np.float32],
+    most: int | None,
+) -> list[Quotation]:
+    """The sentences that stand for a whole document, in its order.
+
+    Of each paragraph the most central one that can be read alone; where there is no room for every
+    paragraph, those are left out whose sentence is least central. The first paragraph stays.
+
+    Args:
+        document: what is summed up.
+        passages: all of it, in order.
+        vectors: of all its sentences, in order, shape (n, dimension).
+        most: sentences; as many as fit when None.
+    """
+    scores = iter(_centrality(vectors))
+    best: dict[int, Quotation] = {}
+    for passage in passages:
+        for position, sentence in enumerate(passage.sentences):
+            score = next(scores) + _readable_alone(sentence.text, position)
+            length = len(sentence.text.split())
+            skip = dateline_length(sentence.text)
+            made = Quotation(
+                document.id, document.title, document.source, document.date, passage.paragraph,
+                sentence.start + skip, sentence.end, sentence.text[skip:], score,
+            )  # fmt: skip
+            known = best.get(passage.paragraph)
+            if 6 <= length <= 60 and (known is None or score > known.score):
+                best[passage.paragraph] = made
+    opening, others = list(best.values())[:1], list(best.values())[1:]
+    ranked = [*opening, *sorted(others, key=lambda one: -one.score)]
+    return sorted(_fitting(ranked, LIMITS.summary, most), key=lambda one: one.start)
+
+
+def _centrality(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Each sentence's mean cosine to all the others, shape (n,)."""
+    if not len(vectors):
+        return np.zeros(0)
+    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    return np.asarray(unit @ unit.mean(axis=0), np.float64)
+
+
+def _readable_alone(sentence: str, position: int) -> float:
+    """What a sentence's place and form add to its centrality."""
+    if position == 0:
+        return 0.12
+    if leans_on_previous(sentence):
+        return -0.25
+    return 0.04 if re.search(r"\d", sentence) else 0.0
+
+
+def _fitting(
+    quotations: Iterable[Quotation], budget: int, most: int | None = None
+) -> list[Quotation]:
+    """The quotations, in their order, that fit into so many words."""
+    kept: list[Quotation] = []
+    room = budget
+    for one in quotations:
+        if one.length <= room and (most is None or len(kept) < most):
+            kept.append(one)
+            room -= one.length
+    return kept
+
+
+def per_document(sentences: Sequence[RankedSentence]) -> list[Quotation]:
+    """One run a document, the best document first, each under its document's title."""
+    best: dict[str, tuple[Hit, dict[int, float]]] = {}
+    for hit, scores in by_passage(sentences):
+        best.setdefault(hit.document_id, (hit, scores))
+    made: list[Quotation] = []
+    room = LIMITS.overview
+    for hit, scores in list(best.values())[: LIMITS.overview_documents]:
+        position, score = max(scores.items(), key=lambda item: item[1])
+        relative = [scores.get(i, 0.0) for i in range(len(hit.sentences))]
+        ends = window(hit, position, relative, min(LIMITS.overview_each, room))
+        run = quotation(hit, *ends, score, hit.title)
+        if run.length <= room:
+            made.append(run)
+            room -= run.length
+    return made
+
+
+def distinct(quotations: Sequence[Quotation], budget: int) -> list[Quotation]:
+    """The quotations, as far as they fit, without those that say what one before them said."""
+    kept: list[Quotation] = []
+    told: list[TextFeatures] = []
+    for one in quotations:
+        features = TextFeatures(one.text)
+        if not any(says_the_same(features, other) for other in told):
+            kept.append(one)
+            told.append(features)
+    return _fitting(kept, budget)
+
+
+def chronological(dated: Sequence[tuple[str, Quotation]]) -> list[Quotation]:
+    """The events that belong most to the topic, as far as they fit, oldest first, by their dates.
+
+    Args:
+        dated: ISO date and sentence, whose score says how much it belongs.
+    """
+    ranked = sorted(dated, key=lambda event: -event[1].score)
+    kept = {id(one) for one in _fitting([one for _, one in ranked], LIMITS.timeline)}
+    events = [event for event in dated if id(event[1]) in kept]
+    return [one for _, one in sorted(events, key=lambda event: (event[0], event[1].start))]
+
+
+def weighted_coverage(weights: Mapping[str, float], stems: frozenset[str]) -> float:
+    """The share of weight on stems that are there, in [0, 1]; 0 when nothing weighs anything."""
+    total = sum(weights.values())
+    return sum(w for word, w in weights.items() if word in stems) / total if total else 0.0
