@@ -1,0 +1,39 @@
+"""A word typed wrong is read as the nearest one that the library knows; a known one never."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.query.spelling import correct, spelled_out
+
+KNOWN = {"convention": 9, "malabo": 4, "adopted": 6, "ratifications": 2, "starting": 5, "when": 1}
+
+
+def test_a_mistyped_word_is_read_as_it_was_meant() -> None:
+    question = "wen was the Malbo convetion adoptd"
+    read = correct(question, KNOWN, question)
+    assert read.text == "when was the Malabo convention adopted"
+    assert ("convetion", "convention") in read.changes
+
+
+def test_what_is_far_from_every_word_stays() -> None:
+    question = "what do they say about starlink"
+    assert correct(question, KNOWN, question).changes == ()
+
+
+def test_words_that_ask_stay() -> None:
+    question = "summarise the convetion"
+    assert correct(question, KNOWN, "convetion").text == "summarise the convention"
+
+
+@given(st.lists(st.sampled_from(sorted(KNOWN)), max_size=8).map(" ".join))
+def test_known_words_are_never_changed(question: str) -> None:
+    assert correct(question, KNOWN, question).text == question
+
+
+def test_short_names_of_countries_are_written_out() -> None:
+    assert spelled_out("why didn't the US and the UK sign?") == (
+        "why didn't the United States and the Britain sign?"
+    )
+    assert spelled_out("tell us more about USB") == "tell us more about USB"

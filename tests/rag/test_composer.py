@@ -1,0 +1,117 @@
+"""Each task's answer is composed of the documents' own sentences, with exact citations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from index import Library
+from rag import Answer, Assistant
+from tests.support.fakes import BagOfWordsEncoder
+
+HARBOUR = """Harbour Gets a Breakwater
+Published: 2024-05-02
+
+The harbour of Vintrop gets a breakwater. The council voted for it on May 2, 2024.
+
+The breakwater will be 840 metres long. It will cost 12 million euros, more than was planned.
+
+In 1998 a storm had sunk nine boats in the harbour. After that the fishermen asked for a wall.
+"""
+BRIDGE = """A Bridge for Solnes
+Published: 2023-01-10
+
+Solnes builds a bridge over the sound. The bridge will open in 2026.
+
+The bridge replaces two ferries, which carry 900 people a day between the islands.
+"""
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    for name, text in (("harbour.txt", HARBOUR), ("bridge.txt", BRIDGE)):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    with Library.open(tmp_path / "library", encoder=BagOfWordsEncoder()) as made:
+        made.update([tmp_path / "harbour.txt", tmp_path / "bridge.txt"])
+        yield made
+
+
+def ask(library: Library, question: str) -> Answer:
+    answer = Assistant(library, None, reader=None).answer(question)
+    for citation in answer.citations:
+        text = library.document(citation.document_id).text
+        assert text[citation.start : citation.end] == citation.quote
+    assert answer.to_dict()["task"] == answer.task
+    return answer
+
+
+def test_a_document_is_summed_up_in_its_order(library: Library) -> None:
+    answer = ask(library, "summarise the article about the harbour")
+    assert (answer.task, answer.state) == ("summarise", "answered")
+    assert {one.document_id for one in answer.citations} == {"harbour.txt"}
+    assert len(answer.citations) == 3
+    starts = [one.start for one in answer.citations]
+    assert starts == sorted(starts)
+
+
+def test_an_overview_has_a_run_for_each_document(library: Library) -> None:
+    answer = ask(library, "what do my documents say about the bridge and the harbour?")
+    assert answer.task == "overview"
+    assert {group.label for group in answer.groups} <= {"Harbour Gets a Breakwater",
+                                                        "A Bridge for Solnes"}  # fmt: skip
+    assert answer.text.startswith("- ")
+
+
+def test_a_comparison_has_a_side_for_each(library: Library) -> None:
+    answer = ask(library, "compare the breakwater with the bridge")
+    assert (answer.task, answer.form) == ("compare", "columns")
+    assert [group.label for group in answer.groups] == ["breakwater", "bridge"]
+    assert {one.document_id for one in answer.citations} == {"harbour.txt", "bridge.txt"}
+
+
+def test_a_timeline_is_in_order(library: Library) -> None:
+    answer = ask(library, "timeline of the harbour breakwater")
+    assert answer.task == "timeline"
+    assert [group.label for group in answer.groups] == ["1998", "2024-05-02"]
+
+
+def test_what_is_nowhere_is_named(library: Library) -> None:
+    answer = ask(library, "what do my documents say about Starlink?")
+    assert answer.state == "not_found"
+    assert answer.missing == ("Your documents do not mention “starlink”.",)
+    assert answer.text == "Not in your documents. Your documents do not mention “starlink”."
+    assert not answer.citations
+
+
+def test_a_question_that_names_nothing_is_asked_back(library: Library) -> None:
+    answer = ask(library, "when will it open?")
+    assert answer.text.endswith("?")
+    assert len(answer.options) == 2
+    assert not answer.citations
+
+
+def test_a_mistyped_word_is_read_and_said(library: Library) -> None:
+    answer = ask(library, "how long will the breakwatter be")
+    assert "Searched for “breakwater” for “breakwatter”." in answer.notes
+    assert "840 metres" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("hello", "The library holds 2 articles."),
+        ("thanks!", "You're welcome."),
+        ("how many articles are in here", "There are 2 articles"),
+        ("which one is the newest?", "The newest of your 2 articles is “Harbour Gets"),
+        ("what's the oldest article I've got?", "The oldest of your 2 articles is “A Bridge"),
+        ("which of my articles are about the bridge?", "1 of your 2 articles are about “bridge”"),
+        ("how many of the articles were published in 2024?", "1 of your 2 articles are dated 2024"),
+        ("where does my data go?", "everything stays on this computer"),
+    ],
+)
+def test_small_talk_and_questions_about_the_library(library: Library, said: str, told: str) -> None:
+    answer = ask(library, said)
+    assert told in answer.text
+    assert (answer.state, answer.citations, answer.model) == ("answered", (), "none")
