@@ -67,6 +67,8 @@ _DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
 # Questions whose vectors are kept: searching, reading and asking again share one forward pass.
 _REMEMBERED = 64
 _T = TypeVar("_T")
+_COUNTED_PASSAGES = 20_000
+"""About two million words: a second's counting."""
 
 
 class Library:
@@ -442,8 +444,14 @@ class Library:
             return [_passage(stored) for stored in reader.passages_of(document_id)]
 
     def vocabulary(self) -> Mapping[str, int]:
-        """Every word of the documents, lower case, and how often it occurs; kept until a change."""
+        """Every word of the documents, lower case, and how often it occurs; kept until a change.
+
+        Empty in a library of more than `_COUNTED_PASSAGES`, where counting would keep a question.
+        """
         change = self.change
+        with self._store.reading() as reader:
+            if reader.counts()["passages"] > _COUNTED_PASSAGES:
+                return {}
         if self._vocabulary is None or self._vocabulary[0] != change:
             counts: Counter[str] = Counter()
             for record in self.documents():

@@ -149,7 +149,7 @@ _TABLE = re.compile(r"\b(?:table|tabular|spreadsheet|columns?)\b", re.IGNORECASE
 _HOW_MANY = re.compile(
     rf"\b(?:in|as|with|into|to|draft|write|only|just|of)\s+(?:exactly |about |at most |a "
     rf"|max(?:imum)? )?"
-    rf"{_COUNT}(?:\s*(?:-|–|to|or)\s*\d{{1,2}})?[- ]?(?:short |key |concise |bullet )?"
+    rf"{_COUNT}(?:\s*(?:-|–|to|or)\s*(?P<most>\d{{1,2}}))?[- ]?(?:short |key |concise |bullet )?"
     r"(?:sentences?|lines?|bullets?|bullet points?|points?)\b|"
     rf"\b(?P<more>\d{{1,2}}|one|two|three|four|five|six|seven|eight|nine|ten)[- ](?:bullet"
     rf"|sentence|line|point)s?\b",
@@ -452,7 +452,7 @@ def _count_of(question: str) -> int | None:
     found = _HOW_MANY.search(question)
     if not found:
         return None
-    told = (found["count"] or found["more"] or "").lower()
+    told = (found["most"] or found["count"] or found["more"] or "").lower()
     return int(told) if told.isdigit() else _NUMBERS.get(told)
 
 
