@@ -82,7 +82,10 @@ def marked_is_stored(opened: Tab, library: Library, answer: Answer) -> None:
     ("question", "wanted"),
     [
         ("How many people were offline in 2023?", "2.6 billion"),
-        ("What is the maximum fine under the EU AI Act for using a banned practice?", "35 million"),
+        (
+            "How much can a company be fined under the EU AI Act for using a banned practice?",
+            "35 million",
+        ),
         ("Where did the Internet Governance Forum meet for the first time?", "Athens"),
     ],
 )
