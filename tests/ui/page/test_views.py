@@ -14,7 +14,7 @@ from jinja2 import nodes
 from jinja2.exceptions import TemplateAssertionError
 
 from index.types import Document, DocumentRecord, FailedFile, UpdateReport
-from rag.types import Answer, Citation, PassageRead, Statement
+from rag.types import Answer, Citation, Group, PassageRead, Statement
 from ui.page import export
 from ui.page.conversations import Listed
 from ui.page.views import answers, jobs, panes
@@ -173,6 +173,19 @@ def test_not_found_shows_the_closest_passages_and_what_to_do() -> None:
     assert "Not in your documents" in drawn
     assert "Title" in drawn
     assert 'data-action="edit"' in drawn
+
+
+def test_what_is_missing_and_whose_words_stand_where_are_said() -> None:
+    missing = ("Your documents do not mention <b>.",)
+    drawn = answers.answer(Answer("q", "not_found", "", missing=missing, complete=True), 1)
+    assert "Your documents do not mention &lt;b&gt;." in drawn
+    groups = (Group("Oslo <i>", (1,)), Group("Rome", (2,)))
+    cited = tuple(Citation(n, "a.txt", "A", "", 1, 0, 9, "It rained.") for n in (1, 2))
+    said = tuple(Statement("It rained.", "supported", (n,), True) for n in (1, 2))
+    compared = Answer("q", "answered", "", said, cited, groups=groups, complete=True)
+    drawn = answers.answer(compared, 1)
+    assert drawn.count('<h3 class="group"') == 2
+    assert "Oslo &lt;i&gt;" in drawn
 
 
 def test_a_removed_source_keeps_its_quote_and_says_so() -> None:
