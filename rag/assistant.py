@@ -134,7 +134,7 @@ class Assistant:
         history = [(sound(asked), sound(said)) for asked, said in history]
         began = time.perf_counter()
         read, changes = self._read_as_meant(question)
-        state = AnswerState(analyze(read, history), began, self._generator, explain)
+        state = AnswerState(analyze(read, history), began, self._generator, explain, question)
         state.notes += changes
         return self._with_priority(state, SearchScope(documents, dates), stop or _never)
 
@@ -368,7 +368,7 @@ class Assistant:
         messages = prompt.messages(question.text, chosen)
         state.explain_prompt(generator.count(messages))
         parser = citations.StatementParser()
-        self._last_prompt.keep(state.question.text, self.library.change, chosen)
+        self._last_prompt.keep(state.asked, self.library.change, chosen)
         try:
             for piece in generator.stream(
                 messages,

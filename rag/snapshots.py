@@ -52,6 +52,8 @@ class AnswerState:
     generator: Generator | None
     """What writes this answer: a copy, since another question may find that it cannot be used."""
     wants_explanation: bool
+    asked: str
+    """The question as typed; `question` is as it was read, without typing mistakes."""
     state: State = "not_found"
     passages: tuple[PassageRead, ...] = ()
     headline: Citation | None = None
@@ -113,7 +115,7 @@ class AnswerState:
         """The answer so far."""
         statements, citations = number_citations(self.statements)
         return Answer(
-            question=self.question.text,
+            question=self.asked,
             state=self.state,
             text=text_of(statements),
             statements=statements,

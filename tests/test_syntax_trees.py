@@ -38,7 +38,10 @@ def test_no_library_is_rewritten_when_a_thread_imports_it() -> None:
         path = list(getattr(module, "__path__", ()))
         if name not in NAMED and (spec := hook.find_spec(name, path or None)):
             rewritten.add(Path(str(spec.origin)))
-    assert [path for path in rewritten if TESTS not in path.parents] == []
+    # a library's own `test_….py` is rewritten by its name; none is imported by a serving thread
+    others = [path for path in rewritten if not path.match("test_*.py")]
+    others = [path for path in others if not path.match("*_test.py")]
+    assert [path for path in others if TESTS not in path.parents] == []
 
 
 NAMED = ("_hypothesis_pytestplugin", "pytest_timeout", "xdist.plugin")

@@ -96,6 +96,7 @@ def test_a_mistyped_word_is_read_and_said(library: Library) -> None:
     answer = ask(library, "how long will the breakwatter be")
     assert "Searched for “breakwater” for “breakwatter”." in answer.notes
     assert "840 metres" in answer.text
+    assert answer.question == "how long will the breakwatter be"
 
 
 @pytest.mark.parametrize(
