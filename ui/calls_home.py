@@ -15,7 +15,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from index.system.confinement import end_at_calling_out
-from index.system.subprocesses import Empty, WorkerChannel, WorkerExited, WorkerProcess
+from index.system.subprocesses import (
+    LOCALE_AND_LOADER,
+    Empty,
+    WorkerChannel,
+    WorkerExited,
+    WorkerProcess,
+)
 
 REPORTERS = ("onnxruntime", "huggingface_hub", "gradio")
 """What would report, by the names that they are imported by."""
@@ -43,7 +49,10 @@ def heard(parts: Sequence[str] = REPORTERS, environment: Mapping[str, str] | Non
     with TemporaryDirectory(prefix="pilcrow-", ignore_cleanup_errors=True) as home:
         names = ("HOME", "USERPROFILE", "LOCALAPPDATA", "XDG_CACHE_HOME")
         variables = {**dict.fromkeys(names, home), **(environment or {})}
-        child = WorkerProcess(__name__, parts, environment=variables)
+        # not all of ours: under a CI's variables onnxruntime is silent, which would prove nothing
+        child = WorkerProcess(
+            __name__, parts, environment=variables, inherited=("PATH", *LOCALE_AND_LOADER)
+        )
         try:
             told = _listen(child, parts)
         finally:

@@ -21,7 +21,7 @@ from typing import Any
 
 from index.formats.base import Unreadable
 from index.system.confinement import Confinement
-from index.system.subprocesses import Empty, Message, WorkerExited, WorkerProcess
+from index.system.subprocesses import LOCALE_AND_LOADER, Empty, Message, WorkerExited, WorkerProcess
 from index.types import Document, Span
 
 _POLL = 0.1  # seconds between two looks at `cancelled`
@@ -31,10 +31,6 @@ _LINE = 400_000_000
 # A parser computes with one thread. On a host with many cores the stacks and buffers of all the
 # others, none of them ever used, would take up what memory it may have.
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
-# What a program needs to start and to tell language and time; no secret is among these.
-_INHERITED = (
-    "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT",
-)  # fmt: skip
 _CRASHES = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE")
 
 
@@ -142,7 +138,7 @@ class Sandbox:
                 [limits],
                 longest=_LINE,
                 environment=_ONE_THREAD,
-                inherited=_INHERITED,
+                inherited=LOCALE_AND_LOADER,
             )
             self._read = 0
         return self._child

@@ -30,7 +30,15 @@ from index.system.offline import OFFLINE
 
 Message = dict[str, Any]
 
-__all__ = ["Empty", "Message", "WorkerChannel", "WorkerExited", "WorkerProcess"]
+__all__ = [
+    "LOCALE_AND_LOADER", "Empty", "Message", "WorkerChannel", "WorkerExited", "WorkerProcess",
+]  # fmt: skip
+
+LOCALE_AND_LOADER = (
+    "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT",
+)  # fmt: skip
+"""The variables that a program needs to start and to tell language and time: no secret, and nothing
+by which a library tells a continuous integration from a person's machine."""
 
 # The child imports from where this process does, and us from where we are, whatever lies in its
 # folder or PYTHONPATH says (`-I`).

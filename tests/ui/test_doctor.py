@@ -53,7 +53,8 @@ def test_our_switches_silence_what_would_report() -> None:
 
 
 @pytest.mark.fault("G20")
-def test_a_report_in_preparation_is_found_out() -> None:
+def test_a_report_in_preparation_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TF_BUILD", "True")  # under a CI's variables onnxruntime keeps quiet
     found = calls_home.heard(["onnxruntime"], {"ORT_DISABLE_TELEMETRY": "0"})
     assert found.wrong == "onnxruntime prepares reports to its maker"
 
