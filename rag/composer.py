@@ -97,7 +97,7 @@ class Composer:
                 return self._listing(request.topic, scope)
         if len(request.parts) > 1:
             return self._several(request.parts, scope)
-        made = _runs(request, self.anchored(wording, ranking, scope).sentences)
+        made = _runs(request, ranking.sentences)
         return self._continued(made) if request.wants_reason else made
 
     # --- is it there? -----------------------------------------------------------------------------
@@ -315,15 +315,10 @@ class Composer:
 
 
 def _runs(request: Request, sentences: Sequence[RankedSentence]) -> list[Quotation]:
-    """The run that answers a plain question, and what else answers it nearly as well."""
-    if request.task in ("fact", "yes_no") and not request.count:
-        made = composition.runs(sentences, LIMITS.fact, most=1)
-        rest = [one for one in sentences if not any(q.holds(one) for q in made)]
-        share = LIMITS.yes_no_share if request.task == "yes_no" else LIMITS.beside_share
-        if rest and rest[0].score >= share * sentences[0].score:
-            made += composition.runs(rest, LIMITS.beside, most=1)
-        return made
+    """The run that answers a plain question, short where that is as good as certain."""
     budget = LIMITS.sentence * request.count if request.count else LIMITS.explain
+    if request.task == "fact" and sentences and sentences[0].score >= LIMITS.certain:
+        budget = min(budget, LIMITS.fact)
     return composition.runs(sentences, min(budget, LIMITS.explain), share=LIMITS.explain_share)
 
 

@@ -25,13 +25,9 @@ class CompositionLimits:
     """How long a composed answer is, in words, by its task; chosen on the everyday set."""
 
     fact: int = 45
-    """The run around the best sentence; `beside` comes on top."""
-    beside: int = 32
-    """A second run, where a sentence elsewhere answers nearly as well."""
-    beside_share: float = 0.5
-    """Of the best sentence's score, for that."""
-    yes_no_share: float = 0.3
-    """The same where a yes or a no is asked for: the claim and its denial stand apart."""
+    """The run around the best sentence, where it is as good as certain to answer."""
+    certain: float = 0.7
+    """Share of the scores of all sentences from which on the best one is that."""
     explain: int = 110
     explain_share: float = 0.7
     """Of the best sentence's score, for another passage to be quoted as well."""
