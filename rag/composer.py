@@ -38,6 +38,8 @@ class ComposerLimits:
     """Share of the best document's votes from which on a search names a document."""
     telling: float = 0.75
     """Share of the rarest word's rarity from which on a word has to be there."""
+    on_topic: float = 0.75
+    """Share of the best sentence's relevance from which on another one belongs to a topic."""
     anchor: float = 2.0
     """Power of a passage's coverage of the question by which its sentences' scores shrink."""
     covered: float = 0.75
@@ -79,7 +81,7 @@ class Composer:
         """
         match request.task:
             case "compare":
-                return self._comparison(request.subjects, scope)
+                return self._comparison(request, scope)
             case "overview":
                 return self._overview(request.topic, scope)
             case "summarise":
@@ -93,8 +95,8 @@ class Composer:
                     return found
             case "list":
                 return self._listing(request.topic, scope)
-            case "order" if request.form != "prose":
-                return self._listing(request.topic, scope)
+            case "order":
+                return self._briefing(request, scope)
         if len(request.parts) > 1:
             return self._several(request.parts, scope)
         made = _runs(request, ranking.sentences)
@@ -173,6 +175,22 @@ class Composer:
         found = self._library.search(query, hits, documents=scope.documents, dates=scope.dates)
         return self._ranker.rank(variant, found, scope, wide=True)
 
+    def _topical(self, topic: str, scope: SearchScope, hits: int) -> list[RankedSentence]:
+        """Every sentence of the best passages by how much it is about a topic, most first.
+
+        A topic asks nothing, so the ranking fitted on questions has nothing to say of it: the
+        search's own relevance of the passage and the sentence's cosine have.
+        """
+        found = self._library.search(topic, hits, documents=scope.documents, dates=scope.dates)
+        sentences = [
+            RankedSentence(
+                hit, position, TextFeatures(sentence.text), (hit.score + sentence.score) / 2
+            )
+            for hit in found
+            for position, sentence in enumerate(hit.sentences)
+        ]
+        return sorted(sentences, key=lambda one: -one.score)
+
     def document_named(self, topic: str, scope: SearchScope) -> DocumentRecord | None:
         """The document that words name by its title, its file's name or its subject."""
         records = [
@@ -208,36 +226,49 @@ class Composer:
 
     def _overview(self, topic: str, scope: SearchScope) -> list[Quotation]:
         """What each document that speaks of a topic says of it."""
-        telling, asked = self._telling(topic, scope), frozenset(content_stems(topic))
+        sentences = self._topical(topic, scope, SCOPE.wide_hits)
+        most = sentences[0].score if sentences else 0.0
+        only = self._weights(topic, scope, unknown=False)
         near = [
-            sentence
-            for sentence in self._read(topic, scope, SCOPE.wide_hits).sentences
-            if not telling or telling & _stems_around(sentence.hit)
+            one
+            for one in sentences
+            if one.score >= SCOPE.on_topic * most
+            and (len(only) != 1 or only.keys() & _stems_around(one.hit))
         ]
-        # a sentence that names the topic itself says more of it than one beside it
-        near.sort(key=lambda one: -(one.score + _share_of(asked, one.features.stems)))
         return composition.per_document(near)
 
-    def _comparison(self, subjects: Sequence[str], scope: SearchScope) -> list[Quotation]:
-        """A run or two for each of the things compared, under its name."""
+    def _briefing(self, request: Request, scope: SearchScope) -> list[Quotation]:
+        """What the passages that are most about a topic say of it, as long as is asked for."""
+        sentences = self._topical(request.topic, scope, SCOPE.hits)
+        count = request.count or LIMITS.points
+        if request.form == "prose":
+            words = min(
+                LIMITS.sentence * count if request.count else LIMITS.explain, LIMITS.listing
+            )
+            return composition.runs(sentences, words, share=SCOPE.on_topic)
+        words = min(LIMITS.point * count, LIMITS.listing)
+        made = composition.runs(sentences, words, share=SCOPE.on_topic)
+        return composition.in_sentences(made, sentences)[:count]
+
+    def _comparison(self, request: Request, scope: SearchScope) -> list[Quotation]:
+        """A run or two for each of the things compared, under its name.
+
+        A passage belongs to the side that it is more about: no side is told what another one was.
+        """
+        subjects = request.subjects
+        fit = {
+            subject: _fitting(subject, subjects, self._topical(subject, scope, SCOPE.hits))
+            for subject in subjects
+        }
+        best: dict[tuple[str, int, int], tuple[float, str]] = {}
+        for subject, ranked in fit.items():
+            for one in ranked:
+                best[one.hit.key] = max(best.get(one.hit.key, (0.0, "")), (one.score, subject))
         made: list[Quotation] = []
-        for subject in subjects:
-            others = {s for other in subjects if other != subject for s in content_stems(other)}
-            stems = frozenset(content_stems(subject))
-            own = stems - others or stems
-
-            def fit(one: RankedSentence, own: frozenset[str] = own) -> float:
-                title = frozenset(content_stems(one.hit.title))
-                around = _share_of(own, one.features.stems | title)
-                return one.score + _share_of(own, one.features.stems) + 0.5 * around
-
-            ranked = self._read(subject, scope, SCOPE.hits).sentences
-            fresh = [one for one in ranked if not any(q.holds(one) for q in made)]
-            fitting = [replace(one, score=fit(one)) for one in fresh]
-            fitting.sort(key=lambda one: -one.score)
-            budget = LIMITS.compare // len(subjects)
-            found = composition.runs(fitting, budget, share=0.6, most=2)
-            made += [replace(one, label=subject) for one in found]
+        for subject, ranked in fit.items():
+            own = [one for one in ranked if best[one.hit.key][1] == subject]
+            runs = composition.runs(own, LIMITS.compare // len(subjects), share=0.6, most=2)
+            made += [replace(one, label=subject) for one in runs]
         return made
 
     def _timeline(self, topic: str, scope: SearchScope) -> list[Quotation]:
@@ -320,6 +351,26 @@ def _runs(request: Request, sentences: Sequence[RankedSentence]) -> list[Quotati
     if request.task == "fact" and sentences and sentences[0].score >= LIMITS.certain:
         budget = min(budget, LIMITS.fact)
     return composition.runs(sentences, min(budget, LIMITS.explain), share=LIMITS.explain_share)
+
+
+def _fitting(
+    subject: str, subjects: Sequence[str], ranked: Sequence[RankedSentence]
+) -> list[RankedSentence]:
+    """Sentences by how much they are about one of the things compared: relevance, and its name."""
+    name = subject.casefold()
+    others = [other.casefold() for other in subjects if other != subject]
+    longer = [other for other in others if name in other]
+    stems = frozenset(content_stems(subject))
+    own = stems - frozenset(content_stems(" ".join(others))) or stems
+
+    def fit(one: RankedSentence) -> float:
+        text = one.text.casefold()
+        title = frozenset(content_stems(one.hit.title))
+        named = name in text and not any(other in text for other in longer)
+        said, around = (_share_of(own, one.features.stems | more) for more in (set(), title))
+        return one.score + 0.3 * said + 0.2 * around + 0.2 * named
+
+    return sorted((replace(one, score=fit(one)) for one in ranked), key=lambda one: -one.score)
 
 
 def _likeness(wanted: str, record: DocumentRecord) -> float:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from index.types import Hit
+from index.types import Document, Hit, Sentence
 from rag.query.text_features import TextFeatures
 
 if TYPE_CHECKING:
@@ -138,6 +138,22 @@ class Quotation:
     score: float
     label: str = ""
     """What it stands for in its answer: a date, a side of a comparison, a document's title."""
+
+    @classmethod
+    def of_sentence(
+        cls,
+        document: Document,
+        paragraph: int,
+        sentence: Sentence,
+        skip: int = 0,
+        score: float = 0.0,
+    ) -> Quotation:
+        """The quotation of a sentence of a document, without its first `skip` characters."""
+        start = sentence.start + skip
+        return cls(
+            document.id, document.title, document.source, document.date, paragraph, start,
+            sentence.end, document.text[start : sentence.end], score,
+        )  # fmt: skip
 
     @property
     def length(self) -> int:

@@ -87,7 +87,7 @@ _TIMELINE = re.compile(
     r"|\bwith (?:the )?dates\b"
     r"|\bdates?,? please\b|\bwhat happened when\b|\bwhen did which\b|\bsequence of events\b"
     r"|\bhow did .{3,80} (?:come about|unfold|develop over)\b|\bhistory of\b|\bstep by step\b"
-    r"|\b(?:key|important|main|all(?: the)?) dates\b|\bmilestones\b",
+    r"|\b(?:key|important|main|all(?: the)?) dates\b|\bmilestones\b|\bdeadlines\b",
     re.IGNORECASE,
 )
 _COMPARISONS = tuple(
