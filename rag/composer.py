@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from rapidfuzz import fuzz
@@ -191,13 +192,13 @@ class Composer:
         ]
         return sorted(sentences, key=lambda one: -one.score)
 
+    def _records(self, scope: SearchScope) -> list[DocumentRecord]:
+        chosen = scope.documents
+        return [one for one in self._library.documents() if chosen is None or one.id in chosen]
+
     def document_named(self, topic: str, scope: SearchScope) -> DocumentRecord | None:
         """The document that words name by its title, its file's name or its subject."""
-        records = [
-            record
-            for record in self._library.documents()
-            if scope.documents is None or record.id in scope.documents
-        ]
+        records = self._records(scope)
         if len(records) == 1:
             return records[0]
         if not topic.strip() or not records:
@@ -235,7 +236,12 @@ class Composer:
             if one.score >= SCOPE.on_topic * most
             and (len(only) != 1 or only.keys() & _stems_around(one.hit))
         ]
-        return composition.per_document(near)
+        made = composition.per_document(near)
+        named = max(self._records(scope), key=partial(_likeness, topic), default=None)
+        if named and _likeness(topic, named) >= SCOPE.named and not _cites(made, named.id):
+            lead = [replace(one, label=named.title) for one in self._summary(named, LIMITS.lead)]
+            made = composition.distinct([*lead, *made], LIMITS.overview)
+        return made
 
     def _briefing(self, request: Request, scope: SearchScope) -> list[Quotation]:
         """What the passages that are most about a topic say of it, as long as is asked for."""
@@ -346,11 +352,19 @@ class Composer:
 
 
 def _runs(request: Request, sentences: Sequence[RankedSentence]) -> list[Quotation]:
-    """The run that answers a plain question, short where that is as good as certain."""
+    """The run that answers a plain question, short where that is as good as certain.
+
+    Where it is not, the run around the next best sentence elsewhere stands beside it.
+    """
     budget = LIMITS.sentence * request.count if request.count else LIMITS.explain
-    if request.task == "fact" and sentences and sentences[0].score >= LIMITS.certain:
-        budget = min(budget, LIMITS.fact)
-    return composition.runs(sentences, min(budget, LIMITS.explain), share=LIMITS.explain_share)
+    certain = bool(sentences) and sentences[0].score >= LIMITS.certain
+    if certain and request.task == "fact":
+        return composition.runs(sentences, min(budget, LIMITS.fact), most=1)
+    made = composition.runs(sentences, min(budget, LIMITS.explain), most=1)
+    rest = [one for one in sentences if not any(run.holds(one) for run in made)]
+    if rest and not request.count and rest[0].score >= LIMITS.beside_share * sentences[0].score:
+        made += composition.runs(rest, LIMITS.beside, most=1)
+    return made
 
 
 def _fitting(
@@ -371,6 +385,10 @@ def _fitting(
         return one.score + 0.3 * said + 0.2 * around + 0.2 * named
 
     return sorted((replace(one, score=fit(one)) for one in ranked), key=lambda one: -one.score)
+
+
+def _cites(quotations: Sequence[Quotation], document_id: str) -> bool:
+    return any(one.document_id == document_id for one in quotations)
 
 
 def _likeness(wanted: str, record: DocumentRecord) -> float:

@@ -30,8 +30,10 @@ class CompositionLimits:
     certain: float = 0.7
     """Share of the scores of all sentences from which on the best one is that."""
     explain: int = 110
-    explain_share: float = 0.7
-    """Of the best sentence's score, for another passage to be quoted as well."""
+    beside: int = 45
+    """A second run, where the best one is not certain and one elsewhere answers nearly as well."""
+    beside_share: float = 0.4
+    """Of the best sentence's score, for that."""
     several: int = 75
     """For each part of a question that asks several things."""
     compare: int = 190
@@ -40,6 +42,8 @@ class CompositionLimits:
     overview_each: int = 55
     """For one document of an overview."""
     overview_documents: int = 7
+    lead: int = 2
+    """Sentences of the document that has a topic for its name."""
     summary: int = 235
     summary_sentence: int = 40
     """Where a number of sentences is asked for: words for one of them."""
