@@ -95,7 +95,7 @@ class Composer:
                 if len(found) > 1:
                     return found
             case "list":
-                return self._listing(request.topic, scope)
+                return self._listing(request.question, scope)
             case "order":
                 return self._briefing(request, scope)
         if len(request.parts) > 1:
@@ -184,13 +184,12 @@ class Composer:
         """
         found = self._library.search(topic, hits, documents=scope.documents, dates=scope.dates)
         sentences = [
-            RankedSentence(
-                hit, position, TextFeatures(sentence.text), (hit.score + sentence.score) / 2
-            )
+            RankedSentence(hit, position, TextFeatures(sentence.text), 0.0)
             for hit in found
             for position, sentence in enumerate(hit.sentences)
         ]
-        return sorted(sentences, key=lambda one: -one.score)
+        ranked = (replace(one, score=one.relevance) for one in sentences)
+        return sorted(ranked, key=lambda one: -one.score)
 
     def _records(self, scope: SearchScope) -> list[DocumentRecord]:
         chosen = scope.documents
@@ -344,27 +343,54 @@ class Composer:
             query = part
             if number and leans_on_other_part(part):
                 query = " ".join([part, *(w for w in carried if w not in words(part))])
-            ranking = self.anchored(query, self._read(query, scope, SCOPE.hits), scope)
-            found = composition.runs(ranking.sentences, LIMITS.several, share=0.6, most=2)
-            told = {(one.document_id, one.start) for one in made}
-            made += [one for one in found if (one.document_id, one.start) not in told]
+            ranked = [
+                one
+                for one in self._read(query, scope, SCOPE.hits).sentences
+                if not any(run.holds(one) for run in made)
+            ]
+            if ranked:
+                made += _with_beside(ranked, LIMITS.part, LIMITS.beside_part, LIMITS.beside_share)
         return made
 
 
 def _runs(request: Request, sentences: Sequence[RankedSentence]) -> list[Quotation]:
-    """The run that answers a plain question, short where that is as good as certain.
+    """The run that answers a plain question, and the best of what stands elsewhere beside it.
 
-    Where it is not, the run around the next best sentence elsewhere stands beside it.
+    A value is told in few words, the more certain the fewer; an explanation in a paragraph.
     """
-    budget = LIMITS.sentence * request.count if request.count else LIMITS.explain
-    certain = bool(sentences) and sentences[0].score >= LIMITS.certain
-    if certain and request.task == "fact":
-        return composition.runs(sentences, min(budget, LIMITS.fact), most=1)
-    made = composition.runs(sentences, min(budget, LIMITS.explain), most=1)
-    rest = [one for one in sentences if not any(run.holds(one) for run in made)]
-    if rest and not request.count and rest[0].score >= LIMITS.beside_share * sentences[0].score:
-        made += composition.runs(rest, LIMITS.beside, most=1)
-    return made
+    if not sentences:
+        return []
+    best = sentences[0].score
+    if request.count:
+        budget = min(LIMITS.sentence * request.count, LIMITS.explain)
+        return composition.runs(sentences, budget, most=1)
+    if request.task == "fact" and best >= LIMITS.certain:
+        return composition.runs(sentences, LIMITS.fact, most=1)
+    if request.task == "yes_no":  # what speaks for a claim and what denies it stand apart
+        return _with_beside(sentences, LIMITS.claim, LIMITS.claim, 0.0)
+    if request.wants_value and best < LIMITS.undecided:
+        return _with_beside(sentences, LIMITS.fact, LIMITS.beside_value, LIMITS.beside_share)
+    if request.wants_value:
+        return composition.runs(sentences, LIMITS.value, most=1)
+    return _with_beside(sentences, LIMITS.explain, LIMITS.beside, LIMITS.beside_share)
+
+
+def _with_beside(
+    sentences: Sequence[RankedSentence], budget: int, beside: int, share: float
+) -> list[Quotation]:
+    """The run around the best sentence, and the one around the best of the others.
+
+    Which one that is, is told by the answer's probability and by the search's relevance together:
+    what the ranking has overlooked, the search may have seen.
+    """
+    made = composition.runs(sentences, budget, most=1)
+    rest = [
+        replace(one, score=one.score**0.5 * one.relevance)
+        for one in sentences
+        if one.score >= share * sentences[0].score and not any(run.holds(one) for run in made)
+    ]
+    rest.sort(key=lambda one: -one.score)
+    return made + composition.runs(rest, beside, most=1, told=made)
 
 
 def _fitting(

@@ -61,6 +61,14 @@ class RankedSentence:
         """What tells this sentence from all others: its document and where it begins there."""
         return self.hit.document_id, self.start
 
+    @property
+    def relevance(self) -> float:
+        """How much it is about what was searched for, in [0, 1], whether it answers or not.
+
+        The mean of its passage's relevance and its own cosine.
+        """
+        return (self.hit.score + self.hit.sentences[self.position].score) / 2
+
 
 NEAR_BEST_SHARE = 0.25
 """Share of the best sentence's score from which on another one counts beside it at all: may be
@@ -162,7 +170,12 @@ class Quotation:
 
     def holds(self, sentence: RankedSentence) -> bool:
         """Whether a sentence is part of it."""
-        same = self.document_id == sentence.hit.document_id
+        return self.has(sentence.hit, sentence.position)
+
+    def has(self, hit: Hit, position: int) -> bool:
+        """Whether the sentence of a hit at this position is part of it."""
+        sentence = hit.sentences[position]
+        same = self.document_id == hit.document_id
         return same and self.start < sentence.end and sentence.start < self.end
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,15 +27,23 @@ class CompositionLimits:
 
     fact: int = 45
     """The run around the best sentence, where it is as good as certain to answer."""
-    certain: float = 0.7
+    certain: float = 0.95
     """Share of the scores of all sentences from which on the best one is that."""
+    value: int = 72
+    """Where a name, a date, a place or a number is asked for and no sentence is certain."""
+    undecided: float = 0.3
+    """Share of the scores below which two runs are told instead, of `fact` and `beside_value`."""
+    beside_value: int = 32
+    claim: int = 36
+    """What speaks for a claim; what denies it may be as long again."""
     explain: int = 110
     beside: int = 45
-    """A second run, where the best one is not certain and one elsewhere answers nearly as well."""
-    beside_share: float = 0.4
+    """A second run, where one elsewhere answers nearly as well."""
+    beside_share: float = 0.3
     """Of the best sentence's score, for that."""
-    several: int = 75
-    """For each part of a question that asks several things."""
+    part: int = 55
+    """For each part of a question that asks several things; `beside_part` comes on top."""
+    beside_part: int = 36
     compare: int = 190
     """For all sides together."""
     overview: int = 270
@@ -104,17 +112,24 @@ def quotation(hit: Hit, first: int, last: int, score: float, label: str = "") ->
     )  # fmt: skip
 
 
-def window(hit: Hit, best: int, scores: Sequence[float], budget: int) -> tuple[int, int]:
+def window(
+    hit: Hit,
+    best: int,
+    scores: Sequence[float],
+    budget: int,
+    told: Collection[int] = (),
+) -> tuple[int, int]:
     """The first and last sentence of the run around `best` that has at most so many words.
 
     It grows towards the neighbour that answers better; a sentence that leans on the one before it
-    takes that one along, even a little over the budget.
+    takes that one along, even a little over the budget. It stops at sentences that are told.
     """
     lengths = [len(sentence.text.split()) for sentence in hit.sentences]
     first = last = best
     total = lengths[best]
     while (
         first > 0
+        and first - 1 not in told
         and leans_on_previous(hit.sentences[first].text)
         and total + lengths[first - 1] <= budget * LIMITS.overrun
     ):
@@ -127,7 +142,11 @@ def window(hit: Hit, best: int, scores: Sequence[float], budget: int) -> tuple[i
             options.append((scores[last + 1] + (0.5 if leaning else 0.1), last + 1))
         if first > 0:
             options.append((scores[first - 1], first - 1))
-        options = [option for option in options if total + lengths[option[1]] <= budget]
+        options = [
+            option
+            for option in options
+            if option[1] not in told and total + lengths[option[1]] <= budget
+        ]
         if not options:
             return first, last
         _, position = max(options)
@@ -145,7 +164,12 @@ def by_passage(sentences: Sequence[RankedSentence]) -> list[tuple[Hit, dict[int,
 
 
 def runs(
-    sentences: Sequence[RankedSentence], budget: int, *, share: float = 1.0, most: int = 3
+    sentences: Sequence[RankedSentence],
+    budget: int,
+    *,
+    share: float = 1.0,
+    most: int = 3,
+    told: Sequence[Quotation] = (),
 ) -> list[Quotation]:
     """The run around the best sentence, then those around the best of other passages.
 
@@ -154,6 +178,7 @@ def runs(
         budget: words for all of them.
         share: of the best score, that another passage's best sentence needs.
         most: how many runs.
+        told: what stands in the answer already and is not said again.
     """
     if not sentences:
         return []
@@ -165,7 +190,8 @@ def runs(
         if len(made) == most or (made and (score < share * best or room < 15)):
             break
         relative = [scores.get(i, 0.0) / max(best, 1e-9) for i in range(len(hit.sentences))]
-        run = quotation(hit, *window(hit, position, relative, room), score)
+        closed = {i for i in range(len(hit.sentences)) if any(run.has(hit, i) for run in told)}
+        run = quotation(hit, *window(hit, position, relative, room, closed), score)
         if made and (run.length > room * LIMITS.overrun or _is_told(run, made)):
             continue
         made.append(run)

@@ -49,6 +49,11 @@ class Request:
     """The questions that it asks, where it asks several things."""
 
     @property
+    def wants_value(self) -> bool:
+        """Whether it asks for a name, a date, a place or a number: a few words answer it."""
+        return self.task == "fact" and _VALUE.search(self.question) is not None
+
+    @property
     def wants_reason(self) -> bool:
         """Whether it asks why: reasons often follow what they are the reasons of."""
         return _REASON.search(self.question) is not None
