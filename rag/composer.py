@@ -338,6 +338,7 @@ class Composer:
     def _several(self, parts: Sequence[str], scope: SearchScope) -> list[Quotation]:
         """A run for each part of a question that asks several things."""
         made: list[Quotation] = []
+        room = LIMITS.several // len(parts)
         carried = [w for w in words(parts[0]) if w not in STOP_WORDS and not w.isdigit()]
         for number, part in enumerate(parts):
             query = part
@@ -349,7 +350,7 @@ class Composer:
                 if not any(run.holds(one) for run in made)
             ]
             if ranked:
-                made += _with_beside(ranked, LIMITS.part, LIMITS.beside_part, LIMITS.beside_share)
+                made += _with_beside(ranked, room * 2 // 3, room // 3, LIMITS.beside_share)
         return made
 
 

@@ -41,9 +41,8 @@ class CompositionLimits:
     """A second run, where one elsewhere answers nearly as well."""
     beside_share: float = 0.3
     """Of the best sentence's score, for that."""
-    part: int = 55
-    """For each part of a question that asks several things; `beside_part` comes on top."""
-    beside_part: int = 36
+    several: int = 190
+    """For all parts of a question that asks several things; of each, a third may stand beside."""
     compare: int = 190
     """For all sides together."""
     overview: int = 270

@@ -337,6 +337,9 @@ def compared(question: str) -> tuple[str, ...]:
 def parts(question: str) -> tuple[str, ...]:
     """The questions that one question asks; itself alone when it asks one thing."""
     plain = " ".join(question.split()).rstrip("?!. ")
+    if found := _BOTH.match(plain) or _YEARS.match(plain):
+        word = found["word"] if found.re is _BOTH else "in"
+        return tuple(f"{found['head']} {word} {found[member]}{found['tail']}" for member in "ab")
     cut = re.split(
         r"(?:,|;)?\s+and\s+(?=(?:in )?(?:how|what|who|when|where|why|which|whose|did|does|is|are"
         r"|was|were)\b)"
@@ -350,6 +353,19 @@ def parts(question: str) -> tuple[str, ...]:
     return tuple(cut[:3])
 
 
+_BOTH = re.compile(
+    r"(?P<head>.{8,}?) (?P<word>in|for|of|by|with|at|on|from|about) (?P<a>[^,;?]{3,60}?),? and"
+    r" (?P=word) (?P<b>[^,;?]{3,60})(?P<tail>)$",
+    re.IGNORECASE,
+)
+"""What is asked of two things: "the part of A in B and in C"."""
+_YEARS = re.compile(
+    r"(?P<head>(?=.*\b(?:chang|gr[eo]w|r[io]se|f[ae]ll|develop|increas|decreas|differ|evolv|shift"
+    r"|drop|mov)).{8,}?) (?P<word>from|between|in) (?P<a>(?:19|20)\d\d) (?:to|and|until)"
+    r" (?P<b>(?:19|20)\d\d)(?P<tail>[^?]{0,60})$",
+    re.IGNORECASE,
+)
+"""What is said to change from one year to another."""
 _VAGUE = frozenset(
     "summit meeting minister president treaty convention law act deadline group company country"
     " report agreement conference forum panel body vote talks event article author director chief"
