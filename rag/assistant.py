@@ -20,7 +20,7 @@ from index.types import EVERYWHERE, SearchScope
 from rag import replies
 from rag.composer import BY_TOPIC, SCOPE, WHOLE, Composer
 from rag.grounding import citations, evidence, presentation, support
-from rag.grounding.short_answer import has_asked_type, in_dateline, short_answer
+from rag.grounding.short_answer import short_answer
 from rag.llm import prompt
 from rag.llm.generator import Generator, PrefixReuse, QueuePosition
 from rag.query.follow_ups import History
@@ -213,9 +213,11 @@ class Assistant:
         yield state.snapshot("reading")
 
         # 5. cut a short answer out of it; it is on screen already and does not wait for this. Of
-        # values that contradict each other none heads the reply
-        if state.state == "answered" and not retrieved.conflicts:
-            state.short = self._short_answer(retrieved.variant, best)
+        # values that contradict each other none heads the reply, nor half of what is asked
+        reranker, whole = self._retriever.reranker, len(state.question.request.parts) < 2
+        if reranker and state.state == "answered" and whole and not retrieved.conflicts:
+            threshold = reranker.short_answer_threshold
+            state.short = short_answer(retrieved.variant, best.sentence, threshold)
 
         # 6. compose the answer of the sources' own sentences where no model would add to it
         if self._writes_itself(state, retrieved) and self._compose(state, retrieved, scope):
@@ -299,15 +301,6 @@ class Assistant:
             return chosen  # somebody else asked meanwhile, or what was read may be gone
         most = budget.room(retrieved.variant.text, prompts=prompt.LIMITS.continued_prompts)
         return evidence.reuse_prefix(read, chosen, budget.count, most)
-
-    def _short_answer(self, question: QueryVariant, best: Evidence) -> str | None:
-        """The few words of the best sentence that answer, if that is nearly certain."""
-        reranker, sentence = self._retriever.reranker, best.sentence
-        if reranker and sentence.score * sentence.likely >= reranker.short_answer_threshold:
-            words = sentence.short
-            if has_asked_type(question, words) and not in_dateline(words, sentence.text):
-                return words
-        return short_answer(question, best.text)
 
     def _write(
         self,

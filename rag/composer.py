@@ -408,7 +408,10 @@ def _fitting(
         text = one.text.casefold()
         title = frozenset(content_stems(one.hit.title))
         named = name in text and not any(other in text for other in longer)
-        said, around = (_share_of(own, one.features.stems | more) for more in (set(), title))
+        said, around = (
+            _share_of(own, one.features.stems),
+            _share_of(own, one.features.stems | title),
+        )
         return one.score + 0.3 * said + 0.2 * around + 0.2 * named
 
     return sorted((replace(one, score=fit(one)) for one in ranked), key=lambda one: -one.score)

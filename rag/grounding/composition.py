@@ -286,7 +286,8 @@ def _covering(
         place = (LIMITS.summary_lead if number in leads else 1.0) * (
             LIMITS.summary_heard if one.paragraph in heard - {opening} else 1.0
         )
-        return place * fresh * max(float(central[number]), 0.05) / one.length**0.5
+        weight = max(float(central[number]), 0.05)
+        return float(place * fresh * weight / np.sqrt(one.length))
 
     chosen: list[Quotation] = []
     best, left, room = readable[0], list(readable), words

@@ -305,14 +305,6 @@ def test_warming_up_loads_the_model_and_says_nothing_of_an_unusable_library(
         Assistant(empty, None).warm_up()
 
 
-def test_a_short_answer_heads_the_reply_and_stands_in_a_citation(library: Library) -> None:
-    answer = ask(library, "How many submarine cables were cut in the Red Sea?")
-    assert answer.short == "Three"
-    assert any(answer.short in citation.quote for citation in answer.citations)
-    assert ask(library, "Who gave the opening speech of the forum in Kyoto?").short is None
-    assert ask(library, "How many moons does Jupiter have?").short is None
-
-
 @pytest.mark.parametrize(
     ("reply", "shown"),
     [

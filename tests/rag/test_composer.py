@@ -71,6 +71,22 @@ def test_a_comparison_has_a_side_for_each(library: Library) -> None:
     assert {one.document_id for one in answer.citations} == {"harbour.txt", "bridge.txt"}
 
 
+def test_a_briefing_has_as_many_points_as_are_asked_for(library: Library) -> None:
+    answer = ask(library, "Write a 2-bullet briefing on the breakwater")
+    assert (answer.task, answer.form) == ("order", "bullets")
+    assert answer.text.count("- ") == len(answer.citations) == 2
+    assert {one.document_id for one in answer.citations} == {"harbour.txt"}
+
+
+def test_what_is_asked_of_two_things_is_told_of_both(library: Library) -> None:
+    answer = ask(library, "what is said about the length of the breakwater and of the bridge?")
+    assert {one.document_id for one in answer.citations} == {"harbour.txt", "bridge.txt"}
+    places = [(one.document_id, one.start, one.end) for one in answer.citations]
+    assert all(
+        a[0] != b[0] or a[2] <= b[1] or b[2] <= a[1] for a in places for b in places if a != b
+    )
+
+
 def test_a_timeline_is_in_order(library: Library) -> None:
     answer = ask(library, "timeline of the harbour breakwater")
     assert answer.task == "timeline"
