@@ -72,7 +72,7 @@ def _make_assistant(library: Library, settings: Settings, quotes_only: bool) -> 
 
 
 def _serve(assistant: Assistant, library: Library, **options: Any) -> None:
-    from ui.page.app import serve
+    from ui.page.server import serve
 
     serve(assistant, library, **options)
 
@@ -429,7 +429,7 @@ def chat(
             session.parts.serve(
                 assistant,
                 library,
-                extras=PageOptions(
+                options=PageOptions(
                     quick=session.parts.make_assistant(library, settings, True),
                     samples=seeds.articles(),
                     notice=assistant.missing,

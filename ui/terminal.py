@@ -61,8 +61,8 @@ def to_json(value: Any) -> str:
     return _HARMFUL.sub(_escaped, text)
 
 
-def _escaped(found: re.Match[str]) -> str:
-    units = found[0].encode("utf-16-be", "surrogatepass").hex(" ", 2).split()
+def _escaped(match: re.Match[str]) -> str:
+    units = match[0].encode("utf-16-be", "surrogatepass").hex(" ", 2).split()
     return "".join(f"\\u{unit}" for unit in units)
 
 
@@ -177,17 +177,17 @@ def update_summary(report: UpdateReport, *, dry_run: bool) -> Iterator[str]:
         )
     kinds = ("added", "updated", "unchanged", "removed", "failed")
     counts = ", ".join(f"{len(getattr(report, kind))} {kind}" for kind in kinds)
-    kept = sum(len(one.documents) for one in report.unreachable)
+    kept = sum(len(place.documents) for place in report.unreachable)
     counts += f", {kept} unreachable" if kept else ""
     yield f"would be: {counts}" if dry_run else counts
 
 
-def unreachable_line(one: Unreachable) -> str:
+def unreachable_line(place: Unreachable) -> str:
     """Which documents are kept though their files cannot be seen, why, and the way out."""
-    few = ", ".join(one.documents[:_NAMED])
-    few += f" and {len(one.documents) - _NAMED} more" if len(one.documents) > _NAMED else ""
-    way = "pilcrow rebuild --forget" if one.lost else f"pilcrow forget {shlex.quote(one.path)}"
-    return f"unreachable, kept: {one.path}: {one.reason} ({few}). Gone for good? {way}"
+    few = ", ".join(place.documents[:_NAMED])
+    few += f" and {len(place.documents) - _NAMED} more" if len(place.documents) > _NAMED else ""
+    way = "pilcrow rebuild --forget" if place.lost else f"pilcrow forget {shlex.quote(place.path)}"
+    return f"unreachable, kept: {place.path}: {place.reason} ({few}). Gone for good? {way}"
 
 
 # --- Documents, hits, findings -----------------------------------------------------------------

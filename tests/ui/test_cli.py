@@ -366,7 +366,7 @@ def test_chat_serves_the_library_and_says_where(run: Run) -> None:
     assert "http://127.0.0.1:8123" in result.stderr
     assert (served[0]["password"], served[0]["open_browser"]) == ("open sesame", False)
     assert served[0]["trusted_proxy"] == "192.0.2.7/32"
-    assert served[0]["extras"].samples.is_dir()
+    assert served[0]["options"].samples.is_dir()
     assert "sesame" not in result.output
 
 

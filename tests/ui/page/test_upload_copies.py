@@ -33,7 +33,7 @@ LATER = "The falcon of another article breeds on towers.\n"
 
 
 class Page:
-    """Library, works and desk of one process, and a browser's uploads."""
+    """Library, works and api of one process, and a browser's uploads."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -46,7 +46,7 @@ class Page:
         self.library = Library.open(self.folder / "store", encoder=BagOfWordsEncoder(), threads=1)
         self.works = JobRunner(self.library)
         self.works.tidy()
-        self.desk = PageApi(
+        self.api = PageApi(
             self.library, Conversations(self.library.path), self.works,
             Suggester(self.library, None),
         )  # fmt: skip
@@ -74,7 +74,7 @@ class Page:
         return last
 
     def remove(self, document: str) -> dict[str, Any]:
-        return self.desk.ask({"name": "remove", "id": document})
+        return self.api.ask({"name": "remove", "id": document})
 
     @property
     def held(self) -> dict[str, str]:
@@ -119,7 +119,7 @@ def test_a_copy_goes_when_removing_can_no_longer_be_undone(page: Page) -> None:
     page.send(falcon=FALCON, heron=HERON, moon="The moon is far.\n")
     undo = page.remove("falcon.txt")["toast"]["undo"]
     assert page.kept == {"falcon.txt", "heron.txt", "moon.txt"}
-    assert "problem" not in page.desk.ask(undo)
+    assert "problem" not in page.api.ask(undo)
     page.remove("heron.txt")
     assert page.kept == {"falcon.txt", "heron.txt", "moon.txt"}
     page.remove("moon.txt")
@@ -225,7 +225,7 @@ def test_what_was_removed_may_be_uploaded_again(page: Page) -> None:
     undo = page.remove("falcon.txt")["toast"]["undo"]
     page.send(falcon=FALCON)
     assert page.held == {"falcon.txt": FALCON, "heron.txt": HERON}
-    assert "problem" not in page.desk.ask(undo)
+    assert "problem" not in page.api.ask(undo)
     page.remove("heron.txt")
     assert page.kept == {"falcon.txt", "heron.txt"}
     page.crash()
@@ -290,7 +290,7 @@ class CopiesMachine(RuleBasedStateMachine):
         assert self.undo is not None
         text, undo = self.undo
         self.undo = None
-        assert "problem" not in self.page.desk.ask(undo)
+        assert "problem" not in self.page.api.ask(undo)
         self.texts.add(text)
 
     @rule()

@@ -14,7 +14,17 @@ from jinja2 import nodes
 from jinja2.exceptions import TemplateAssertionError
 
 from index.types import Document, DocumentRecord, FailedFile, UpdateReport
-from rag.types import Answer, Citation, Group, PassageRead, Statement
+from rag.types import (
+    Answer,
+    CheckedDraft,
+    Citation,
+    Explanation,
+    Group,
+    HitScores,
+    PassageRead,
+    Statement,
+    Timings,
+)
 from ui.page import export
 from ui.page.conversations import Listed
 from ui.page.views import answers, jobs, panes
@@ -63,8 +73,8 @@ def every_view(text: str) -> list[str]:
     """Everything the page draws, with a text wherever one can stand."""
     said, meta = answer(text), answers.TurnMeta(text, text, text, text, "up")
     record = DocumentRecord(text, text, text, text, text, 1, 1, 1, 1, text, text, text)
-    hit = {"document_id": text, "paragraph": text, **dict.fromkeys(panes.SCORES, 0.5)}
-    explained = {"forms": [text, text], "hits": [hit], "drafts": [{"outcome": text}]}
+    hits = (HitScores(text, 1, 1, 0.5, 0.5, 0.5, 0.5),)
+    explained = Explanation((text, text), hits=hits, drafts=(CheckedDraft((1,), text, text),))
     contexts = {1: answers.Context(text, text, text, "changed")}
     rows = (jobs.JobRow(text, text, text),)
     return [
@@ -87,7 +97,7 @@ def every_view(text: str) -> list[str]:
         panes.library([record], {text: "gone"}),
         panes.library([record], {text: "away"}),
         panes.reader(Document(text, text, text, text, text, text), [(0, len(text), 1)], 0),
-        panes.why(explained, {}, {text: text}, 0.5),
+        panes.why(explained, Timings(), {text: text}, 0.5),
     ]
 
 

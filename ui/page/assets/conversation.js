@@ -16,7 +16,7 @@ let editing = ""; // the key of the turn whose question is being edited
 let finishedTurn = null; // with its sources, while the next one is on its way
 
 /** Called by Gradio the moment a question leaves; the answer to it will take #current's place. */
-function wishes() {
+function askRequest() {
   const turn = document.querySelector("#current .turn:not([data-running])");
   const section = document.querySelector("#current-sources .turn-sources");
   finishedTurn = turn && { turn: turn.cloneNode(true), section: section?.cloneNode(true) };
@@ -30,7 +30,7 @@ function wishes() {
   return JSON.stringify(sent);
 }
 
-window.pilcrow = { wishes };
+window.pilcrow = { askRequest };
 
 export const hasPending = () => Boolean(pending.question || pending.again);
 

@@ -180,8 +180,10 @@ def _is_repeated(headline: Citation, statements: Iterable[Statement]) -> bool:
     return any(" ".join(s.text.split()) == quote for s in statements)
 
 
-def _is_same_place(one: Citation, other: Citation) -> bool:
-    return (one.document_id, one.start, one.end) == (other.document_id, other.start, other.end)
+def _is_same_place(first: Citation, second: Citation) -> bool:
+    return (first.document_id, first.start, first.end) == (
+        second.document_id, second.start, second.end
+    )  # fmt: skip
 
 
 # --- sources --------------------------------------------------------------------------------------
