@@ -36,6 +36,9 @@ from ui.page.views.html import name_of, plural
 
 log = logging.getLogger(__name__)
 
+_TO_BEGIN_WITH = 3
+"""Questions under a reply that quotes nothing, such as a greeting."""
+
 Reply = dict[str, Any]
 Given = dict[str, Any]
 
@@ -201,7 +204,7 @@ class PageApi:
     def _drawn(self, turn: Turn, number: int, meta: answers.TurnMeta) -> str:
         if self._live(turn.key):
             return answers.underway(turn.question, number, meta)
-        return chat.drawn(turn, number, meta)
+        return chat.drawn(turn, number, meta, self._library)
 
     def _meta(self, turn: Turn, conversation: str) -> answers.TurnMeta:
         where = chat.scope_in_words(turn.scope, self._library)
@@ -265,11 +268,18 @@ class PageApi:
         return panes.suggestions(self._suggester.opening(), "For example")
 
     def _follow(self, given: Given) -> Reply:
+        """What to ask next: to begin with after a reply that quotes nothing, else going on."""
         turn = self._turn(given)
-        if turn.answer is None or turn.phase != "done" or not turn.answer.citations:
+        answer = turn.answer
+        if answer is None or turn.phase != "done" or answer.state == "not_found":
+            return {"html": ""}
+        if not answer.citations and not answer.options:
+            questions = self._suggester.opening()[:_TO_BEGIN_WITH]
+            return {"html": panes.suggestions(questions, "Things to ask")}
+        if not answer.citations:
             return {"html": ""}
         asked = {t.question for t in self._conversations.turns(str(given.get("conversation")))}
-        questions = self._suggester.following(turn.answer, asked | {turn.question})
+        questions = self._suggester.following(answer, asked | {turn.question})
         return {"html": panes.suggestions(questions, "Ask next")}
 
     # --- small things -------------------------------------------------------------------------

@@ -47,6 +47,8 @@ class AskRequest:
     """The key of the turn that gives way to this one."""
     again: str = ""
     """The key of a turn that is to be answered again, where it was asked."""
+    option: int = 0
+    """Which of that turn's options is meant, from 1; 0 for none."""
     scope: Scope = field(default_factory=Scope)
 
     @classmethod
@@ -65,6 +67,7 @@ class AskRequest:
             conversation=_fitting(_KEY, given.get("conversation")),
             replaces=_fitting(_KEY, given.get("replaces")),
             again=_fitting(_KEY, given.get("again")),
+            option=given["option"] if type(given.get("option")) is int else 0,
             scope=Scope(
                 tuple(dict.fromkeys(id_ for id_ in chosen if isinstance(id_, str))),
                 _fitting(_DATE, given.get("since")),
@@ -134,7 +137,7 @@ class Chat:
         conversation = request.conversation or new_key()
         scope, repeated = request.scope, self._conversations.turn(request.again)
         if repeated:
-            question, scope = repeated.question, repeated.scope
+            question, scope = self._as_meant(repeated, request.option)
         self._conversations.restore(conversation)  # another tab may have deleted it
         before = self._conversations.turns(conversation)
         number = len(before) + 1
@@ -163,6 +166,20 @@ class Chat:
         drawn = answers.waiting(run.question, run.number, run.meta)
         return drawn, answers.no_sources(), run
 
+    def _as_meant(self, turn: Turn, option: int) -> tuple[str, Scope]:
+        """The question of a turn and where it may look, when one of its options is meant.
+
+        An option that names documents is where to look; any other says it in the question.
+        """
+        options = turn.answer.options if turn.answer else ()
+        if not 1 <= option <= len(options):
+            return turn.question, turn.scope
+        meant = options[option - 1]
+        ids = tuple(r.id for r in self._library.documents() if meant in (name_of(r), r.id))
+        if ids:
+            return turn.question, replace(turn.scope, documents=ids)
+        return f"{turn.question} ({meant})", turn.scope
+
     def answer(self, run: Run | None) -> Iterator[tuple[str, str | None]]:
         """Streams the turn: its HTML, and its sources' HTML or None where they have not changed.
 
@@ -173,7 +190,7 @@ class Chat:
         if not self._seats.acquire(blocking=False):
             run.over.set()
             turn = self._keep(run, None, "failed", _FULL)
-            yield drawn(turn, run.number, run.meta), None
+            yield drawn(turn, run.number, run.meta, self._library), None
             return
         try:
             yield from self._answer(run)
@@ -204,7 +221,7 @@ class Chat:
             run.over.set()
         turn = self._keep(run, latest, phase, problem)
         self._live.discard(run.meta.key)
-        yield drawn(turn, run.number, run.meta), None
+        yield drawn(turn, run.number, run.meta, self._library), None
 
     def _keep(
         self, run: Run, answer: Answer | None, phase: Phase, problem: str = "", replaces: str = ""
@@ -238,12 +255,15 @@ class Chat:
             yield new, sources(self._library, new, run.number, run.meta.key) if fresh else None
 
 
-def drawn(turn: Turn, number: int, meta: answers.TurnMeta) -> str:
-    """A finished turn."""
+def drawn(turn: Turn, number: int, meta: answers.TurnMeta, library: Library) -> str:
+    """A finished turn as HTML."""
     if turn.phase == "failed" or turn.answer is None:
         problem = turn.problem or "It was stopped before there was anything to show."
         return answers.failure(turn.question, number, problem, meta)
-    return answers.answer(turn.answer, number, turn.phase, turn.seconds, meta)
+    documents = {}
+    if not turn.answer.statements:  # a reply about the library may list some of its documents
+        documents = {name_of(record): record.id for record in library.documents()}
+    return answers.answer(turn.answer, number, turn.phase, turn.seconds, meta, documents)
 
 
 def sources(library: Library, answer: Answer, number: int, key: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import threading
@@ -267,6 +268,37 @@ def test_names_and_filters_look_at_every_document(room: Room) -> None:
     slots = room.api.ask({"name": "library", "words": "kyoto"})["slots"]
     assert slots["library"].count("<li") == 1
     assert "3 documents" in slots["count"]
+
+
+def asked_back(room: Room, *options: str) -> str:
+    """The key of a turn that was answered with a question back."""
+    room.assistant.prepared["Who?"] = Answer(
+        "Who?", "partial", "What do you mean?", complete=True, stage="done", options=options
+    )
+    return room.ask("Who?", conversation=CONVERSATION)
+
+
+def test_an_option_is_where_the_question_is_asked_again(room: Room) -> None:
+    key = asked_back(room, "Cables under the sea", "kyoto.txt")
+    for option, document in ((1, "cables.md"), (2, "kyoto.txt")):
+        _, _, run = room.chat.begin("", AskRequest(again=key, option=option))
+        assert (run.question, run.scope.documents) == ("Who?", (document,))
+
+
+def test_an_option_that_is_no_document_is_said_in_the_question(room: Room) -> None:
+    key = asked_back(room, HOSTILE)
+    _, _, run = room.chat.begin("", AskRequest(again=key, option=1))
+    assert (run.question, run.scope.documents) == (f"Who? ({HOSTILE})", ())
+
+
+@pytest.mark.parametrize("option", [-1, 0, 2, 10**30, True, "1", None, [1]])
+def test_an_option_that_there_is_not_asks_the_question_as_it_was(
+    room: Room, option: object
+) -> None:
+    key = asked_back(room, "Cables under the sea")
+    request = AskRequest.read(json.dumps({"again": key, "option": option}))
+    _, _, run = room.chat.begin("", request)
+    assert (run.question, run.scope.documents) == ("Who?", ())
 
 
 def test_a_hostile_title_stays_text_in_every_list(room: Room) -> None:

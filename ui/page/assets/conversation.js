@@ -213,6 +213,12 @@ function again(button) {
   send({ again: key, replaces: key });
 }
 
+/** One of the options that a question was asked back with is meant. */
+function mean(button) {
+  const { key } = turnOf(button).dataset;
+  send({ again: key, replaces: key, option: Number(button.dataset.option) });
+}
+
 function editQuestion(button) {
   const turn = turnOf(button);
   write(turn.querySelector(".question").textContent);
@@ -327,6 +333,6 @@ function take(item) {
 }
 
 export const actions = {
-  again, rate, copy, widen, edit: editQuestion, export: save, choose: take,
+  again, mean, rate, copy, widen, edit: editQuestion, export: save, choose: take,
   "any-date": anyDate, ask: (button) => send({ question: button.textContent }),
 };
