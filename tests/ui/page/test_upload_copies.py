@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 from index import Library
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.nobody import open_library
-from ui.cli import Parts, app
+from ui.cli import app
+from ui.commands.session import Parts
 from ui.page import upload_copies
 from ui.page.api import PageApi
 from ui.page.conversations import Conversations
