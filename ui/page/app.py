@@ -77,12 +77,7 @@ def build_app(
         clock: Seconds, for those who have to wait after wrong passwords.
     """
     stay_offline()  # before gradio is imported, and with it the hub library
-    incoming = library.path / "incoming"
-    with suppress(OSError):  # where nothing may be written nothing can be uploaded
-        make_folder(incoming)
-    uploads.clear(incoming)
-    # What people upload must not lie in the machine-wide temporary folder.
-    os.environ["GRADIO_TEMP_DIR"] = str(incoming)
+    incoming = _folder_for_uploads(library)
     import gradio as gr
     from fastapi import FastAPI
     from fastapi.responses import FileResponse
@@ -121,15 +116,26 @@ def build_app(
         theme=_theme(gr),
         head=panes.head(files),
     )
-    app.add_middleware(uploads.UploadLimit, folder=incoming)
-    app.add_middleware(FileDataGate, folder=incoming)
-    app.add_middleware(CallGate, calls=calls_of(gr, page))
-    app.add_middleware(LoginThrottle, clock=clock)
-    app.add_middleware(BodyLimit)
+    guarded: FastAPI = app
+    guarded.add_middleware(uploads.UploadLimit, folder=incoming)
+    guarded.add_middleware(FileDataGate, folder=incoming)
+    guarded.add_middleware(CallGate, calls=calls_of(gr, page))
+    guarded.add_middleware(LoginThrottle, clock=clock)
+    guarded.add_middleware(BodyLimit)
     policy = PagePolicy(_template(gr), panes.first_script(f"{files}/reload.js"))
-    app.add_middleware(SecurityHeaders, any_host=bool(password), files=files, policy=policy)
-    mounted: FastAPI = app
-    return mounted
+    guarded.add_middleware(SecurityHeaders, any_host=bool(password), files=files, policy=policy)
+    return guarded
+
+
+def _folder_for_uploads(library: Library) -> Path:
+    """The folder that Gradio is told to put uploads in; what is stale in it has gone."""
+    incoming = library.path / "incoming"
+    with suppress(OSError):  # where nothing may be written nothing can be uploaded
+        make_folder(incoming)
+    uploads.clear(incoming)
+    # What people upload must not lie in the machine-wide temporary folder.
+    os.environ["GRADIO_TEMP_DIR"] = str(incoming)
+    return incoming
 
 
 def build_services(assistant: Assistant, library: Library, options: PageOptions) -> Services:

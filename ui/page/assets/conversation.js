@@ -287,8 +287,8 @@ export const offer = debounce(async () => {
   const words = AT.exec(input.value.slice(0, input.selectionStart))?.[1];
   if (words === undefined) return hideChoices();
   const reply = await ask("names", { words });
-  const found = reply?.names ?? [];
-  choices().replaceChildren(...found.map(([id, name], i) => {
+  const documents = reply?.names ?? [];
+  choices().replaceChildren(...documents.map(([id, name], i) => {
     const item = document.createElement("li");
     item.id = `choice-${i}`;
     item.setAttribute("role", "option");
@@ -299,9 +299,9 @@ export const offer = debounce(async () => {
     item.dir = "auto";
     return item;
   }));
-  choices().hidden = found.length === 0;
+  choices().hidden = documents.length === 0;
   input.setAttribute("aria-controls", "choices");
-  input.setAttribute("aria-activedescendant", found.length ? "choice-0" : "");
+  input.setAttribute("aria-activedescendant", documents.length ? "choice-0" : "");
 });
 
 export function hideChoices() {
