@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,11 +27,13 @@ from rag.assistant import Assistant
 from rag.grounding import sealing
 from rag.grounding.bundle import make_bundle
 from rag.settings import Settings
-from rag.types import Answer, Citation, PassageRead, Statement
+from rag.types import Answer, Citation, Group, PassageRead, Statement
 from tests.support.fakes import BagOfWordsEncoder
-from ui.cli import Parts, app
+from ui.cli import app
+from ui.commands.session import Parts
 from ui.page import export
-from ui.terminal import clean, open_console, progress_bar, show_answer, to_json
+from ui.terminal import clean, open_console, progress_bar, to_json
+from ui.terminal_answer import show_answer
 
 KYOTO = """Forum in Kyoto
 
@@ -260,6 +263,36 @@ def test_ask_as_json_is_the_answer_itself(shelf: Run) -> None:
     assert KYOTO[citation["start"] : citation["end"]] == citation["quote"]
 
 
+class Prepared:
+    """An assistant that says the same whatever it is asked."""
+
+    def __init__(self, said: Answer) -> None:
+        self._said = said
+
+    def answer(self, question: str) -> Answer:
+        return self._said
+
+
+def test_json_carries_every_part_of_an_answer(shelf: Run) -> None:
+    said = in_parts(
+        "columns", "Oslo", "Rome", task="compare", missing=("Nothing about Bonn.",), options=("A",)
+    )
+
+    def prepared(library: Library, settings: Settings, quotes_only: bool) -> Any:
+        return Prepared(said)
+
+    result = shelf("ask", "--json", "q", parts=replace(PARTS, make_assistant=prepared))
+    answer = json.loads(result.stdout)
+    assert (answer["task"], answer["form"]) == ("compare", "columns")
+    assert answer["groups"] == [
+        {"label": "Oslo", "statements": [1]}, {"label": "Rome", "statements": [2]}
+    ]  # fmt: skip
+    assert (answer["missing"], answer["options"]) == (["Nothing about Bonn."], ["A"])
+    assert set(answer) == {field.name for field in fields(Answer)} - {
+        "complete", "stage", "ahead", "headline", "explain",
+    }  # fmt: skip
+
+
 class Unknowing:
     """An assistant whose documents never hold the answer."""
 
@@ -366,7 +399,7 @@ def test_chat_serves_the_library_and_says_where(run: Run) -> None:
     assert "http://127.0.0.1:8123" in result.stderr
     assert (served[0]["password"], served[0]["open_browser"]) == ("open sesame", False)
     assert served[0]["trusted_proxy"] == "192.0.2.7/32"
-    assert served[0]["extras"].samples.is_dir()
+    assert served[0]["options"].samples.is_dir()
     assert "sesame" not in result.output
 
 
@@ -556,6 +589,63 @@ def test_nothing_found_shows_the_closest_passages() -> None:
     show_answer([answer], console)
     assert "Not in your documents." in written(console)
     assert "A cable lasts 25 years." in written(console)
+
+
+def in_parts(form: str, *labels: str, **more: Any) -> Answer:
+    """An answer with a quoted sentence under each label."""
+    numbers = range(1, len(labels) + 1)
+    cited = tuple(replace(CITATION, number=n, quote=f"Sentence {n}.") for n in numbers)
+    said = tuple(Statement(f"Sentence {n}.", "supported", (n,), True) for n in numbers)
+    groups = tuple(Group(label, (n,)) for n, label in zip(numbers, labels, strict=True) if label)
+    return Answer(
+        "q", "answered", "as text", said, cited, complete=True, form=form, groups=groups, **more
+    )
+
+
+def shown_of(answer: Answer, width: int = 120) -> list[str]:
+    """The lines of the answer itself on a terminal."""
+    console = terminal()
+    console.width = width
+    show_answer([answer], console)
+    text = written(console).rpartition("\x1b[2K")[2].partition("\n[1]")[0]
+    return [line.rstrip() for line in text.splitlines() if line.strip()]
+
+
+def test_a_terminal_shows_a_comparison_side_by_side_where_there_is_room() -> None:
+    answer = in_parts("columns", "Oslo \x1b[2J", "Rome")
+    wide = shown_of(answer)
+    assert any("Oslo" in line and "Rome" in line for line in wide)
+    assert any("Sentence 1. [1]" in line and "Sentence 2. [2]" in line for line in wide)
+    narrow = shown_of(answer, width=60)
+    assert [line.split()[0] for line in narrow[-4:]] == ["Oslo", "Sentence", "Rome", "Sentence"]
+    assert "\x1b[2J" not in "".join(wide + narrow)
+
+
+def test_a_terminal_shows_dates_beside_what_happened() -> None:
+    lines = shown_of(in_parts("bullets", "2023-12", "2024-03-13"))
+    assert any(re.search(r"^December 2023 +Sentence 1\. \[1\]$", line) for line in lines)
+    assert any(re.search(r"^13 March 2024 +Sentence 2\. \[2\]$", line) for line in lines)
+
+
+def test_a_terminal_shows_a_list_and_a_table() -> None:
+    assert [line[:1] for line in shown_of(in_parts("bullets", "", ""))[-2:]] == ["•", "•"]
+    table = "\n".join(shown_of(in_parts("table", "Oslo", "Rome")))
+    assert re.search(r"What the source says +Source", table)
+    assert re.search(r"Rome +Sentence 2\. \[2\] +Forum in", table)
+
+
+def test_a_terminal_shows_what_may_be_meant_and_what_is_missing() -> None:
+    text = "What do you mean by “it”: “A” or “B”?"
+    lines = shown_of(Answer("q", "partial", text, complete=True, options=("A", "B")))
+    assert lines[-3:] == ["What do you mean by “it”?", "  • A", "  • B"]
+    lines = shown_of(in_parts("columns", "Oslo", "Rome", missing=("Nothing about Bonn.",)))
+    assert lines[-1] == "Nothing about Bonn."
+
+
+def test_a_pipe_gets_the_text_of_an_answer_in_parts() -> None:
+    console = Console(file=io.StringIO(), markup=False, highlight=False, soft_wrap=True)
+    show_answer([in_parts("columns", "Oslo", "Rome")], console)
+    assert written(console).startswith("as text\n")
 
 
 @pytest.mark.fault("C3", "C13")

@@ -209,7 +209,7 @@ def test_evidence_comes_to_all_while_one_answer_is_written(
 
     visitor = Visitor(address)
     for one in leave:  # the page notices that they have gone, and keeps what they had seen
-        while visitor.desk("open", id=one.visitor.conversation)["slots"]["past"].count("running"):
+        while visitor.api("open", id=one.visitor.conversation)["slots"]["past"].count("running"):
             pass
     assert builder(0) in visitor.answer(question(0)).text
     visitor.close()
