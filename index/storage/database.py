@@ -346,10 +346,10 @@ def _lay_out(connection: sqlite3.Connection, version: int = FORMAT) -> None:
 
 
 def _layout(connection: sqlite3.Connection) -> list[object]:
-    found: list[object] = connection.execute(
+    layout: list[object] = connection.execute(
         "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
     ).fetchall()
-    return found
+    return layout
 
 
 @cache

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from index.embedding.encoder import PassageVectors, Vector
 from index.embedding.projection import Packed
-from index.types import Document, Passage, Span
+from index.types import Document, Passage, Sentence, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,14 @@ class StoredPassage:
     """Word pieces of each sentence."""
     tokens: Packed
     """Their packed vectors, sentence after sentence, shape (pieces, width)."""
+
+    def as_passage(self) -> Passage:
+        """The passage as its readers know it."""
+        parts = tuple(
+            Sentence(s.start, s.end, self.text[s.start - self.start : s.end - self.start])
+            for s in self.sentences
+        )
+        return Passage(self.paragraph, self.start, self.end, self.text, parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,21 +123,21 @@ class Snapshot:
 
     def integrity(self) -> str:
         """What SQLite finds wrong with its file; empty when nothing."""
-        (found,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
-        return "" if found == "ok" else str(found)
+        (fault,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
+        return "" if fault == "ok" else str(fault)
 
     def orphans(self) -> int:
         """Contents that no document stands for, and documents without one."""
-        (found,) = self._db.execute(
+        (count,) = self._db.execute(
             "SELECT (SELECT count(*) FROM contents WHERE id NOT IN (SELECT content FROM documents))"
             " + (SELECT count(*) FROM documents WHERE content NOT IN (SELECT id FROM contents))"
             " + (SELECT count(*) FROM passages WHERE content NOT IN (SELECT id FROM contents))"
         ).fetchone()
         if self._sealed:
-            found += self._db.execute(
+            count += self._db.execute(
                 "SELECT count(*) FROM seals WHERE document NOT IN (SELECT id FROM documents)"
             ).fetchone()[0]
-        return int(found)
+        return int(count)
 
     def bad_contents(self) -> list[int]:
         """The contents that are not what was written."""
@@ -226,31 +226,31 @@ class Snapshot:
             f"{SEAL_JOIN} {which}",
             values,
         )
-        found = []
+        locations = []
         for typed, *row in rows:
             require_checksum(row, f"what is noted of {row[1]!r}", bool(typed))
             id_, content, place, path, _, hash_ = row[1:7]
-            found.append(
+            locations.append(
                 DocumentLocation(id_, os.fsdecode(place), os.fsdecode(path), content, hash_)
             )
-        return found
+        return locations
 
     def _every(self) -> list[DocumentLocation]:
         """Every document, and there are as many as there are seals."""
         # by the table itself: an index on it may be damaged, and hide one
-        found = self._sound("WHERE d.id >= '' ORDER BY d.id")
+        locations = self._sound("WHERE d.id >= '' ORDER BY d.id")
         if self._sealed:
             (sealed,) = self._db.execute("SELECT count(*) FROM seals").fetchone()
-            if sealed != len(found):
+            if sealed != len(locations):
                 raise damaged_row("the list of documents")
-        return found
+        return locations
 
     @property
     def _sealed(self) -> bool:
         """Whether documents have seals; in libraries made before they have none."""
         if self._has_seals is None:
-            found = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'seals'").fetchone()
-            self._has_seals = found is not None
+            row = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'seals'").fetchone()
+            self._has_seals = row is not None
         return self._has_seals
 
     def records(self) -> list[DocumentRecord]:
@@ -276,7 +276,7 @@ class Snapshot:
         ).fetchone()
         if row is None:
             # what is listed and not found: the order of the rows is damaged
-            if any(one.id == document_id for one in self._every()):
+            if any(location.id == document_id for location in self._every()):
                 raise damaged_row(f"what is noted of {document_id!r}")
             return None
         require_checksum(row, f"the stored text of {document_id!r}")
@@ -292,20 +292,21 @@ class Snapshot:
             "WHERE d.id = ? ORDER BY p.start",
             (storable_id(document_id),),
         ).fetchall()
-        found = self.passages([int(row[0]) for row in rows])
-        return sorted(found, key=lambda p: p.start)
+        passages = self.passages([int(row[0]) for row in rows])
+        return sorted(passages, key=lambda p: p.start)
 
     def passages(self, ids: Sequence[int]) -> list[StoredPassage]:
         """The passages with these ids, as far as they are in the library, in no set order."""
         rows = self._db.execute(
             f"SELECT p.id, p.seal, {PASSAGE_COLUMNS} FROM passages p "
             "JOIN contents c ON c.id = p.content WHERE p.id IN (SELECT value FROM json_each(?))",
-            (json.dumps([int(one) for one in ids]),),
+            (json.dumps([int(id_) for id_ in ids]),),
         ).fetchall()
         names: dict[int, list[str]] = defaultdict(list)
         contents = json.dumps(sorted({row[2] for row in rows}))
-        for one in self._sound("WHERE d.content IN (SELECT value FROM json_each(?))", contents):
-            names[one.content].append(one.id)
+        stored = self._sound("WHERE d.content IN (SELECT value FROM json_each(?))", contents)
+        for location in stored:
+            names[location.content].append(location.id)
         return [decode_passage(row, sorted(names[row[2]])) for row in rows]
 
     def matches(
@@ -371,11 +372,11 @@ class Snapshot:
             (passage_id, 4 * dimension),
         ).fetchall()
         ids = np.array([row[0] for row in rows], np.int64)
-        found = stack_vectors((row[1] for row in rows), dimension)
-        lengths = np.einsum("nd,nd->n", found, found)
+        vectors = stack_vectors((row[1] for row in rows), dimension)
+        lengths = np.einsum("nd,nd->n", vectors, vectors)
         if not np.all(np.abs(lengths - 1) < _ROUNDING):  # one that is no number would hide the rest
             raise damaged_row("a vector")
-        return ids, found
+        return ids, vectors
 
     def changed_after(self, passage_id: int, generation: int) -> int:
         """How many passages have a greater id or were removed after that generation."""
@@ -410,7 +411,7 @@ class Snapshot:
 
     def known_digests(self, digests: Collection[bytes], *, drafts_only: bool = False) -> set[bytes]:
         """Which of these digests have sound vectors already, in drafts or passages."""
-        return {one for one in digests if self._vectors_of(one, drafts_only) is not None}
+        return {digest for digest in digests if self._vectors_of(digest, drafts_only) is not None}
 
     def known_vectors(
         self, digests: Collection[bytes], dimension: int

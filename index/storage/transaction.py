@@ -87,7 +87,7 @@ class Transaction(Snapshot):
         self._db.execute("DELETE FROM places WHERE path = ?", (stored_path(path),))
 
     def add_content(self, new: NewContent) -> int:
-        """Store an article with its passages, vectors and words; returns its content id."""
+        """The content id of an article, stored with its passages, vectors and words."""
         document = new.document
         boilerplate = json.dumps([[s.start, s.end] for s in document.boilerplate])
         row = (new.hash, document.title, document.source, document.author, document.date,
@@ -101,7 +101,7 @@ class Transaction(Snapshot):
         title = index_form(document.name)
         for passage, digest, vectors in zip(new.passages, new.digests, new.vectors, strict=True):
             self._add_passage(content, document, passage, digest, vectors, title)
-        self._count_more(len(new.passages), sum(len(one.sentences) for one in new.passages))
+        self._count_more(len(new.passages), sum(len(part.sentences) for part in new.passages))
         return content
 
     def _add_passage(
@@ -177,7 +177,7 @@ class Transaction(Snapshot):
         rows = [(row, seal) for row, seal in rows if row[1] in known]  # the others have no text
         lay_out_documents(self._db)  # rows of damaged indexes could not be deleted
         for row, seal in rows:
-            texts = [text_or_bytes(one) if isinstance(one, bytes) else one for one in row]
+            texts = [text_or_bytes(value) if isinstance(value, bytes) else value for value in row]
             self._db.execute("INSERT OR IGNORE INTO documents VALUES (?, ?, ?, ?, ?)", texts)
             self._db.execute("INSERT OR IGNORE INTO seals VALUES (?, ?)", (texts[0], seal))
 
@@ -226,7 +226,7 @@ class Transaction(Snapshot):
             "FROM passages p JOIN contents c ON c.id = p.content ORDER BY p.id"
         )
         for id_, *texts in rows:
-            title, text, name = (str(one, "utf-8", "replace") for one in texts)
+            title, text, name = (str(value, "utf-8", "replace") for value in texts)
             self._db.execute(
                 "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)",
                 (id_, index_form(title or title_from_id(name)), index_form(text)),
@@ -257,8 +257,8 @@ class Transaction(Snapshot):
         self._db.execute("DELETE FROM documents WHERE content = ?", (content,))
         self._drop_unused(content)
         made = self.content_of(new.hash) or self.add_content(new)
-        for one in placed:
-            self.place_document(one.id, made, one.root, one.path)
+        for location in placed:
+            self.place_document(location.id, made, location.root, location.path)
 
     def clear(self) -> None:
         """Take everything out but the roots; passage ids go on counting, never return."""
