@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,14 @@ class StoredPassage:
             for s in self.sentences
         )
         return Passage(self.paragraph, self.start, self.end, self.text, parts)
+
+
+class Labels(NamedTuple):
+    """What an article's front matter says of it beside title, source, author and date."""
+
+    tags: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,12 @@ from index.storage.codec import (
     FIRST_VECTOR,
     PASSAGE_COLUMNS,
     SENTENCE_COUNT,
+    UNLABELLED_COLUMNS,
     VECTOR_COLUMNS,
     checksum,
     damaged_meta,
     damaged_row,
+    decode_labels,
     decode_passage,
     decode_vectors,
     require_checksum,
@@ -31,6 +34,7 @@ from index.storage.codec import (
     storable_id,
     stored_path,
 )
+from index.storage.database import UNLABELLED, UNSEALED
 from index.storage.document_seals import DOCUMENT_COLUMNS, DOCUMENT_TABLES, SEAL_JOIN, TYPE_CHECK
 from index.storage.records import DocumentLocation, StoredPassage
 from index.types import Document, DocumentRecord, Ids, Span, title_from_id
@@ -49,7 +53,6 @@ class Snapshot:
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Read through a connection that is inside a transaction."""
         self._db = connection
-        self._has_seals: bool | None = None
 
     @property
     def generation(self) -> int:
@@ -141,7 +144,7 @@ class Snapshot:
 
     def bad_contents(self) -> list[int]:
         """The contents that are not what was written."""
-        rows = self._raw(f"SELECT c.id, c.seal, {CONTENT_COLUMNS} FROM contents c")
+        rows = self._raw(f"SELECT c.id, c.seal, {self._content_columns} FROM contents c")
         return [int(row[0]) for row in rows if checksum(row[2:]) != row[1]]
 
     def bad_documents(self) -> list[str]:
@@ -245,32 +248,38 @@ class Snapshot:
                 raise damaged_row("the list of documents")
         return locations
 
+    @cached_property
+    def _format(self) -> int:
+        """The layout of the file: an earlier one is read as it is."""
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        return int(version)
+
     @property
     def _sealed(self) -> bool:
         """Whether documents have seals; in libraries made before they have none."""
-        if self._has_seals is None:
-            row = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'seals'").fetchone()
-            self._has_seals = row is not None
-        return self._has_seals
+        return self._format > UNSEALED
+
+    @property
+    def _content_columns(self) -> str:
+        """What a content's seal is made over, as this file has it."""
+        return CONTENT_COLUMNS if self._format > UNLABELLED else UNLABELLED_COLUMNS
 
     def records(self) -> list[DocumentRecord]:
         """Every document as a library lists it, by id."""
         self._every()
+        labels = "c.labels" if self._format > UNLABELLED else "''"
         rows = self._db.execute(
             "SELECT d.id, c.title, c.source, c.author, c.date, count(DISTINCT p.paragraph), "
             f"count(p.id), coalesce(sum({SENTENCE_COUNT}), 0), length(c.text), c.hash, "
-            "d.path, d.added_at FROM documents d JOIN contents c ON c.id = d.content "
+            f"d.path, d.added_at, {labels} FROM documents d JOIN contents c ON c.id = d.content "
             "LEFT JOIN passages p ON p.content = c.id WHERE d.id >= '' GROUP BY d.id ORDER BY d.id"
         )
-        return [
-            DocumentRecord(*(id_, title or title_from_id(id_), *more, os.fsdecode(path), added))
-            for id_, title, *more, path, added in rows
-        ]
+        return [_record(row) for row in rows]
 
     def document(self, document_id: str) -> Document | None:
         """One document, whole."""
         row = self._db.execute(
-            f"SELECT c.seal, {CONTENT_COLUMNS} FROM documents d "
+            f"SELECT c.seal, {self._content_columns} FROM documents d "
             "JOIN contents c ON c.id = d.content WHERE d.id = ?",
             (storable_id(document_id),),
         ).fetchone()
@@ -281,9 +290,10 @@ class Snapshot:
             return None
         require_checksum(row, f"the stored text of {document_id!r}")
         self._sound("WHERE d.id = ?", document_id)
-        (_, _, title, source, author, date, text, boilerplate) = row
+        (_, _, title, source, author, date, text, boilerplate, labels) = row
         parts = tuple(Span(*span) for span in json.loads(boilerplate))
-        return Document(document_id, title, text, source, author, date, parts)
+        stated = decode_labels(labels)
+        return Document(document_id, title, text, source, author, date, parts, *stated)
 
     def passages_of(self, document_id: str) -> list[StoredPassage]:
         """A document's passages in order."""
@@ -437,6 +447,13 @@ class Snapshot:
         )
         sound = (row[1:] for row in rows if checksum(row[1:]) == row[0])
         return next((row[FIRST_VECTOR : FIRST_VECTOR + 4] for row in sound), None)
+
+
+def _record(row: Sequence[Any]) -> DocumentRecord:
+    """A document as a library lists it, from a row with its path, date and labels last."""
+    id_, title, *more, path, added, labels = row
+    name = title or title_from_id(id_)
+    return DocumentRecord(*(id_, name, *more, os.fsdecode(path), added, *decode_labels(labels)))
 
 
 def _among(contents: Collection[int] | None) -> tuple[str, tuple[str, ...]]:
