@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
@@ -41,7 +40,7 @@ from index.storage.transaction import Transaction
 from index.system import files, roots
 from index.system.cpu import one_core, usable_cores
 from index.system.priority import QueryPriority
-from index.tokenization import match_query, sound, words
+from index.tokenization import match_query, sound
 from index.types import (
     CheckReport,
     Document,
@@ -62,8 +61,6 @@ _DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
 # Questions whose vectors are kept: searching, reading and asking again share one forward pass.
 _REMEMBERED = 64
 _T = TypeVar("_T")
-_COUNTED_PASSAGES = 20_000
-"""About two million words: a second's counting."""
 
 
 class Library:
@@ -87,6 +84,7 @@ class Library:
         self._encoder_lock = threading.Lock()
         self._questions: dict[str, QuestionVectors] = {}
         self._vocabulary: tuple[int, Mapping[str, int]] | None = None
+        self._vocabulary_lock = threading.Lock()
         self._questions_lock = threading.Lock()
         self._store = Store(path / FILE)
         self._vector_cache = VectorCache(self._store, path, self._threads, exact_up_to)
@@ -437,20 +435,13 @@ class Library:
     def vocabulary(self) -> Mapping[str, int]:
         """Every word of the documents, lower case, and how often it occurs; kept until a change.
 
-        Empty in a library of more than `_COUNTED_PASSAGES`, where counting would keep a question.
+        Of a large library a share of the words, and whether it has any other: `Vocabulary`.
         """
-        change = self.change
-        with self._store.reading() as reader:
-            if reader.counts()["passages"] > _COUNTED_PASSAGES:
-                return {}
-        if self._vocabulary is None or self._vocabulary[0] != change:
-            counts: Counter[str] = Counter()
-            for record in self.documents():
-                document = self.document(record.id)
-                counts.update(words(document.text))
-                counts.update(words(document.title))
-            self._vocabulary = change, counts
-        return self._vocabulary[1]
+        with self._vocabulary_lock:
+            change = self.change
+            if self._vocabulary is None or self._vocabulary[0] != change:
+                self._vocabulary = change, term_statistics.Vocabulary(self._store)
+            return self._vocabulary[1]
 
     def embedded_passages(self, document_id: str) -> list[tuple[Passage, NDArray[np.float32]]]:
         """A document's passages in order, each with its sentences' vectors, shape (n, dim)."""

@@ -352,6 +352,16 @@ class Snapshot:
         ).fetchone()
         return int(row[0])
 
+    def article_texts(self, every: int = 1) -> Iterator[str]:
+        """The text of every so many-th article, none compared with its checksum: to be counted."""
+        rows = self._raw("SELECT text FROM contents WHERE id % ? = 0", every)
+        return (str(text, "utf-8", "replace") for (text,) in rows)
+
+    def article_names(self) -> Iterator[str]:
+        """What articles are called and who published them, as one text each."""
+        rows = self._db.execute("SELECT title, source, author FROM contents")
+        return (" ".join(row) for row in rows)
+
     def contents(
         self, documents: Collection[str] | None, dates: tuple[str, str] | None
     ) -> set[int]:
