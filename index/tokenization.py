@@ -68,10 +68,15 @@ def words(text: str) -> tuple[str, ...]:
 
     A question compares its words with those of the same few passages over and over.
     """
-    found = [word.lower() for word in _WORD.findall(text)]
+    return tuple(words_once(text))
+
+
+def words_once(text: str) -> list[str]:
+    """The same, of a text that nobody asks for again: a whole article is not worth keeping."""
+    whole = [word.lower() for word in _WORD.findall(text)]
     if not has_cjk(text):
-        return tuple(found)
-    return tuple(part for word in found for part in _pairs(word))
+        return whole
+    return [part for word in whole for part in _pairs(word)]
 
 
 def _pairs(word: str) -> Iterator[str]:

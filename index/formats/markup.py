@@ -6,7 +6,8 @@ Pure. The marks stay in the text, so that offsets equal the file's; they are fur
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 from yaml import BaseLoader, YAMLError
@@ -77,30 +78,65 @@ _YAML_LINE = re.compile(r"[\w-]+\s*:(?:\s.*)?|\s+\S.*|-\s.*|#.*|\s*")
 _YAML_LIMIT = 8_000
 """Characters of a block that is handed to the YAML parser."""
 _MOST_VALUES, _DEEPEST = 50, 3
+_NOTHING = ("null", "~")
+"""YAML for a value that is left empty."""
 _KEYS = {
     "title": {"title", "headline"},
     "author": {"author", "authors", "byline"},
     "date": {"date", "published", "pubdate", "publishdate"},
     "source": {"source", "publisher", "publication", "outlet"},
+    "tags": {"tags", "tag", "keywords"},
+    "aliases": {"aliases", "alias"},
+    "description": {"description", "summary", "abstract"},
 }
+_DESCRIPTION_LIMIT = 2_000
 
 
-def yaml(text: str) -> tuple[dict[str, str], int]:
-    """Title, author, date and source of a YAML block in the first line, and where it ends.
+@dataclass(frozen=True, slots=True)
+class YamlBlock:
+    """What a YAML block in the first line states, and where it ends."""
+
+    facts: Mapping[str, str]
+    """Title, author, date and source, as far as stated."""
+    tags: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    description: str = ""
+    end: int = 0
+
+
+NO_YAML = YamlBlock({})
+
+
+def yaml(text: str) -> YamlBlock:
+    """What a YAML block in the first line states; `NO_YAML` without one.
 
     What no YAML parser takes, such as a colon in a title, is read line by line: `key: value` and
-    simple lists. Without a block: `({}, 0)`.
+    simple lists.
     """
     block = _YAML.match(text)
     lines = block[1].split("\n") if block else []
     if block is None or not all(_YAML_LINE.fullmatch(line) for line in lines):
-        return {}, 0
-    found = _loaded(block[1])
-    if found is None:
-        found = _by_lines(lines)
-    stated = {key: clean(", ".join(values)) for key, values in found.items() if values}
-    stated["date"] = parse_date(stated.get("date", ""))
-    return {key: value for key, value in stated.items() if value}, block.end()
+        return NO_YAML
+    stated = _loaded(block[1])
+    if stated is None:
+        stated = _by_lines(lines)
+    tags = (tag.strip().lstrip("#") for value in stated.pop("tags", ()) for tag in value.split(","))
+    aliases = stated.pop("aliases", ())
+    description = " ".join(stated.pop("description", ()))
+    facts = {key: clean(", ".join(values)) for key, values in stated.items() if values}
+    facts["date"] = parse_date(facts.get("date", ""))
+    return YamlBlock(
+        {key: value for key, value in facts.items() if value},
+        _distinct(tags),
+        _distinct(aliases),
+        clean(description, _DESCRIPTION_LIMIT),
+        block.end(),
+    )
+
+
+def _distinct(values: Iterable[str]) -> tuple[str, ...]:
+    """Cleaned values, each once, at most `_MOST_VALUES` of them."""
+    return tuple(islice(dict.fromkeys(filter(None, map(clean, values))), _MOST_VALUES))
 
 
 def _loaded(block: str) -> dict[str, list[str]] | None:
@@ -119,7 +155,8 @@ def _loaded(block: str) -> dict[str, list[str]] | None:
     found: dict[str, list[str]] = {}
     for name, value in mapping.items():
         if key := _key_of(str(name)):
-            found.setdefault(key, []).extend(islice(_texts(value), _MOST_VALUES))
+            texts = (text for text in _texts(value) if key == "title" or text not in _NOTHING)
+            found.setdefault(key, []).extend(islice(texts, _MOST_VALUES))
     return found
 
 

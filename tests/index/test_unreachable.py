@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from index import InputError, Library, LibraryUnwritable
 from index.formats.registry import visible
-from index.ingest import IngestRun
+from index.ingest.run import IngestRun
 from index.storage.store import Store
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.nobody import open_library

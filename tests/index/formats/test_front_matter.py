@@ -364,6 +364,32 @@ def test_nested_front_matter_names_its_authors(block: str, author: str) -> None:
     assert front.author == author or (not author and "[" in front.author)
 
 
+@pytest.mark.parametrize(
+    ("block", "labels"),
+    [
+        (
+            "tags: [cables, '#sea', {name: ships}, cables]\naliases:\n  - Big, Long & Co\n"
+            "description: >\n  Two\n  lines.",
+            (("cables", "sea", "ships"), ("Big, Long & Co",), "Two lines."),
+        ),
+        (
+            "keywords: cables, sea\nalias: Other\nabstract: Of ships.",
+            (("cables", "sea"), ("Other",), "Of ships."),
+        ),
+        ("tags:\naliases: null\ndescription: ~", ((), (), "")),
+        ("note: a: b: c\ntags:\n  - cables\nsummary: 'Of ships'", (("cables",), (), "Of ships")),
+        ("tags: [" + "x, " * 40 + "y]\ndescription: " + "z" * 5_000, (("x", "y"), (), "z" * 2_000)),
+    ],
+)
+def test_front_matter_files_an_article(
+    block: str, labels: tuple[tuple[str, ...], tuple[str, ...], str]
+) -> None:
+    front = front_matter.read(f"---\ntitle: No\n{block}\n---\n{PROSE[0]}\n", markdown=True)
+    assert front.title == "No"
+    assert (front.tags, front.aliases, front.description) == labels
+    assert front_matter.read(f"---\n{block}\n---\n{PROSE[0]}\n").tags == ()
+
+
 def test_wiki_headings() -> None:
     one = f" = Cut off = \n {PROSE[0]}\n = = Repair = = \n {PROSE[1]}\n The sum a = b = c holds.\n"
     assert front_matter.read(one).title == "Cut off"
