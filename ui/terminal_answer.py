@@ -126,9 +126,11 @@ def _list(sections: Sequence[Section]) -> Table:
 def _table(sections: Sequence[Section]) -> Table:
     """A row for each statement: its label, if there are any, what is said, and where."""
     labelled = any(section.label for section in sections)
-    table = Table(box=box.SIMPLE_HEAD, show_lines=False, padding=(0, 2, 0, 0))
-    for name in ([""] if labelled else []) + ["What the source says", "Source"]:
-        table.add_column(name)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), expand=True)
+    if labelled:
+        table.add_column("", max_width=24)
+    table.add_column("What the source says", ratio=2)
+    table.add_column("Source", ratio=1)
     for section in sections:
         for line in section.lines:
             source = line.citations[0] if line.citations else None

@@ -105,7 +105,7 @@ def articles(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def shelf(run: Run, articles: Path) -> Run:
+def stocked(run: Run, articles: Path) -> Run:
     """Runs a command on a library that holds the two articles."""
     assert run("add", articles).exit_code == 0
     return run
@@ -146,14 +146,14 @@ def test_memory_that_is_not_there_is_one_line(run: Run) -> None:
 
 
 @pytest.mark.fault("G41", "G42")
-def test_check_looks_at_the_conversations_and_mends_them(shelf: Run, store: Path) -> None:
-    assert "none are kept" in shelf("check").stdout
+def test_check_looks_at_the_conversations_and_mends_them(stocked: Run, store: Path) -> None:
+    assert "none are kept" in stocked("check").stdout
     (store / "conversations.sqlite").write_bytes(b"junk" * 500)
-    told = shelf("check", "--json")
+    told = stocked("check", "--json")
     assert told.exit_code == 1
     assert [line["name"] for line in json.loads(told.stdout) if not line["ok"]] == ["conversations"]
-    assert shelf("check", "--repair").exit_code == 0
-    assert shelf("check").exit_code == 0
+    assert stocked("check", "--repair").exit_code == 0
+    assert stocked("check").exit_code == 0
 
 
 # --- articles in, articles out -------------------------------------------------------------------
@@ -190,72 +190,72 @@ def test_one_missing_path_is_exit_code_4(run: Run, tmp_path: Path) -> None:
     assert len([line for line in result.stderr.splitlines() if line.startswith("failed: ")]) == 1
 
 
-def test_list_names_documents_and_counts(shelf: Run) -> None:
-    result = shelf("list")
+def test_list_names_documents_and_counts(stocked: Run) -> None:
+    result = stocked("list")
     assert [line.split()[0] for line in result.stdout.splitlines()] == ["cables.txt", "kyoto.txt"]
     assert result.stderr.startswith("2 documents, ")
 
 
-def test_list_as_json_says_how_vectors_are_kept(shelf: Run) -> None:
-    listed = json.loads(shelf("list", "--json").stdout)
+def test_list_as_json_says_how_vectors_are_kept(stocked: Run) -> None:
+    listed = json.loads(stocked("list", "--json").stdout)
     assert [document["id"] for document in listed["documents"]] == ["cables.txt", "kyoto.txt"]
     assert listed["stats"]["vectors"] == "flat"
     assert listed["stats"]["documents"] == 2
 
 
-def test_remove_takes_out_only_what_is_named(shelf: Run) -> None:
-    result = shelf("remove", "kyoto.txt")
+def test_remove_takes_out_only_what_is_named(stocked: Run) -> None:
+    result = stocked("remove", "kyoto.txt")
     assert result.exit_code == 0
     assert "removed kyoto.txt" in result.stderr
-    assert [line.split()[0] for line in shelf("list").stdout.splitlines()] == ["cables.txt"]
+    assert [line.split()[0] for line in stocked("list").stdout.splitlines()] == ["cables.txt"]
 
 
-def test_removing_what_is_not_there_changes_nothing(shelf: Run) -> None:
-    result = shelf("remove", "kyoto.txt", "atlantis.txt")
+def test_removing_what_is_not_there_changes_nothing(stocked: Run) -> None:
+    result = stocked("remove", "kyoto.txt", "atlantis.txt")
     assert result.exit_code == 2
     assert "atlantis.txt" in result.stderr
-    assert len(shelf("list").stdout.splitlines()) == 2
+    assert len(stocked("list").stdout.splitlines()) == 2
 
 
-def test_rebuild_sees_a_changed_file(shelf: Run, articles: Path) -> None:
+def test_rebuild_sees_a_changed_file(stocked: Run, articles: Path) -> None:
     (articles / "cables.txt").write_text(CABLES + "\nSharks do not matter.\n", encoding="utf-8")
-    assert "would be: 0 added, 1 updated" in shelf("rebuild", "--dry-run").stderr
-    assert json.loads(shelf("rebuild", "--json").stdout)["updated"] == ["cables.txt"]
-    assert json.loads(shelf("rebuild", "--json").stdout)["updated"] == []
+    assert "would be: 0 added, 1 updated" in stocked("rebuild", "--dry-run").stderr
+    assert json.loads(stocked("rebuild", "--json").stdout)["updated"] == ["cables.txt"]
+    assert json.loads(stocked("rebuild", "--json").stdout)["updated"] == []
 
 
-def test_rebuild_full_embeds_everything_again(shelf: Run) -> None:
-    assert json.loads(shelf("rebuild", "--json").stdout)["embedded"] == 0
-    assert json.loads(shelf("rebuild", "--full", "--json").stdout)["embedded"] > 0
+def test_rebuild_full_embeds_everything_again(stocked: Run) -> None:
+    assert json.loads(stocked("rebuild", "--json").stdout)["embedded"] == 0
+    assert json.loads(stocked("rebuild", "--full", "--json").stdout)["embedded"] > 0
 
 
 # --- questions -----------------------------------------------------------------------------------
 
 
-def test_search_shows_passages_with_their_place(shelf: Run) -> None:
-    result = shelf("search", "How many people took part in Kyoto?", "-k", "1")
+def test_search_shows_passages_with_their_place(stocked: Run) -> None:
+    result = stocked("search", "How many people took part in Kyoto?", "-k", "1")
     assert result.exit_code == 0
     assert result.stdout.startswith("1. Forum in Kyoto")
     assert "More than 6,000 people took part." in result.stdout
 
 
-def test_search_as_json_gives_offsets_into_the_document(shelf: Run, store: Path) -> None:
-    found = json.loads(shelf("search", "submarine cables", "--json").stdout)
+def test_search_as_json_gives_offsets_into_the_document(stocked: Run, store: Path) -> None:
+    found = json.loads(stocked("search", "submarine cables", "--json").stdout)
     hit = found["hits"][0]
     with Library.open(store, encoder=BagOfWordsEncoder(), create=False) as library:
         text = library.document(hit["document_id"]).text
     assert text[hit["start"] : hit["end"]] == hit["text"]
 
 
-def test_ask_cites_what_it_says(shelf: Run) -> None:
-    result = shelf("ask", "How many people took part in the forum in Kyoto?")
+def test_ask_cites_what_it_says(stocked: Run) -> None:
+    result = stocked("ask", "How many people took part in the forum in Kyoto?")
     assert result.exit_code == 0
     assert "6,000" in result.stdout
     assert "[1] Forum in Kyoto" in result.stdout
 
 
-def test_ask_as_json_is_the_answer_itself(shelf: Run) -> None:
-    result = shelf("ask", "--json", "How many people took part in the forum in Kyoto?")
+def test_ask_as_json_is_the_answer_itself(stocked: Run) -> None:
+    result = stocked("ask", "--json", "How many people took part in the forum in Kyoto?")
     answer = json.loads(result.stdout)
     assert result.exit_code == 0
     assert answer["state"] in ("answered", "partial")
@@ -273,7 +273,7 @@ class Prepared:
         return self._said
 
 
-def test_json_carries_every_part_of_an_answer(shelf: Run) -> None:
+def test_json_carries_every_part_of_an_answer(stocked: Run) -> None:
     said = in_parts(
         "columns", "Oslo", "Rome", task="compare", missing=("Nothing about Bonn.",), options=("A",)
     )
@@ -281,7 +281,7 @@ def test_json_carries_every_part_of_an_answer(shelf: Run) -> None:
     def prepared(library: Library, settings: Settings, quotes_only: bool) -> Any:
         return Prepared(said)
 
-    result = shelf("ask", "--json", "q", parts=replace(PARTS, make_assistant=prepared))
+    result = stocked("ask", "--json", "q", parts=replace(PARTS, make_assistant=prepared))
     answer = json.loads(result.stdout)
     assert (answer["task"], answer["form"]) == ("compare", "columns")
     assert answer["groups"] == [
@@ -306,15 +306,15 @@ class Unknowing:
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
-def test_what_is_not_in_the_documents_is_exit_code_3(shelf: Run, form: tuple[str, ...]) -> None:
+def test_what_is_not_in_the_documents_is_exit_code_3(stocked: Run, form: tuple[str, ...]) -> None:
     parts = replace(PARTS, make_assistant=lambda *_: cast(Assistant, Unknowing()))
-    result = shelf("ask", *form, "Which enzyme splits lactose?", parts=parts)
+    result = stocked("ask", *form, "Which enzyme splits lactose?", parts=parts)
     assert result.exit_code == 3
     assert "Not in your documents." in result.stdout
     assert result.stderr == "No language model: quotes only.\n"
 
 
-def test_the_model_is_chosen_by_flag_before_the_environment(shelf: Run) -> None:
+def test_the_model_is_chosen_by_flag_before_the_environment(stocked: Run) -> None:
     asked: list[tuple[str | None, bool]] = []
 
     def note_choice(library: Library, settings: Settings, quotes_only: bool) -> Assistant:
@@ -323,14 +323,14 @@ def test_the_model_is_chosen_by_flag_before_the_environment(shelf: Run) -> None:
 
     parts = replace(PARTS, make_assistant=note_choice)
     env = {"PILCROW_MODEL": "environment.gguf"}
-    shelf("ask", "Why?", "--model", "flag.gguf", parts=parts, env=env)
-    shelf("ask", "Why?", "--no-model", parts=parts, env=env)
+    stocked("ask", "Why?", "--model", "flag.gguf", parts=parts, env=env)
+    stocked("ask", "Why?", "--no-model", parts=parts, env=env)
     assert asked == [("flag.gguf", False), ("environment.gguf", True)]
 
 
 @pytest.mark.parametrize("question", ["", "   ", "why " * 25_000])
-def test_a_question_that_cannot_be_asked_is_one_line(shelf: Run, question: str) -> None:
-    result = shelf("ask", question)
+def test_a_question_that_cannot_be_asked_is_one_line(stocked: Run, question: str) -> None:
+    result = stocked("ask", question)
     assert (result.exit_code, result.stdout) == (2, "")
     assert len(result.stderr.splitlines()) == 1
     assert result.stderr.startswith("pilcrow: ")
@@ -349,14 +349,14 @@ def test_without_a_library_every_command_names_the_one_that_makes_it(
     assert not store.exists()
 
 
-def test_asking_an_empty_library_names_the_command_that_fills_it(shelf: Run) -> None:
-    shelf("remove", "kyoto.txt", "cables.txt")
-    result = shelf("ask", "why?")
+def test_asking_an_empty_library_names_the_command_that_fills_it(stocked: Run) -> None:
+    stocked("remove", "kyoto.txt", "cables.txt")
+    result = stocked("ask", "why?")
     assert result.exit_code == 1
     assert "add ARTICLES" in result.stderr
 
 
-def test_eval_scores_a_file_of_questions(shelf: Run, tmp_path: Path) -> None:
+def test_eval_scores_a_file_of_questions(stocked: Run, tmp_path: Path) -> None:
     start = KYOTO.index("More than")
     gold = {"document": "kyoto.txt", "start": start, "end": start + 34}
     question = {
@@ -368,16 +368,16 @@ def test_eval_scores_a_file_of_questions(shelf: Run, tmp_path: Path) -> None:
     }
     file = tmp_path / "questions.jsonl"
     file.write_text(json.dumps(question) + "\n", encoding="utf-8")
-    result = shelf("eval", file, "--json")
+    result = stocked("eval", file, "--json")
     assert json.loads(result.stdout)["questions"]["answerable"] == 1
     (tmp_path / "earlier.json").write_text(result.stdout, encoding="utf-8")
-    shown = shelf("eval", file, "--against", tmp_path / "earlier.json").stdout
+    shown = stocked("eval", file, "--against", tmp_path / "earlier.json").stdout
     assert "retrieval" in shown
     assert "against earlier" in shown
 
 
-def test_eval_of_a_missing_file_is_one_line(shelf: Run, tmp_path: Path) -> None:
-    result = shelf("eval", tmp_path / "nowhere.jsonl")
+def test_eval_of_a_missing_file_is_one_line(stocked: Run, tmp_path: Path) -> None:
+    result = stocked("eval", tmp_path / "nowhere.jsonl")
     assert result.exit_code == 2
     assert len(result.stderr.splitlines()) == 1
 
@@ -403,17 +403,17 @@ def test_chat_serves_the_library_and_says_where(run: Run) -> None:
     assert "sesame" not in result.output
 
 
-def test_check_tells_a_whole_library_from_a_damaged_one(shelf: Run, store: Path) -> None:
-    assert shelf("check").exit_code == 0
+def test_check_tells_a_whole_library_from_a_damaged_one(stocked: Run, store: Path) -> None:
+    assert stocked("check").exit_code == 0
     with sqlite3.connect(store / "library.sqlite") as database:
         database.execute('UPDATE passages SET start = start + 9000, "end" = "end" + 9000')
     database.close()
-    result = shelf("check", "--json")
+    result = stocked("check", "--json")
     assert result.exit_code == 1
     assert [line for line in json.loads(result.stdout) if not line["ok"]]
 
 
-def test_verify_checks_an_exported_answer(shelf: Run, store: Path, tmp_path: Path) -> None:
+def test_verify_checks_an_exported_answer(stocked: Run, store: Path, tmp_path: Path) -> None:
     with open_library(store, False, 1) as library:
         answer = Assistant(library, generator=None).answer(
             "How many people took part in the Internet Governance Forum?"
@@ -422,31 +422,31 @@ def test_verify_checks_an_exported_answer(shelf: Run, store: Path, tmp_path: Pat
         unsealed = make_bundle(answer, library)
     file = tmp_path / "answer.html"
     file.write_text(export.as_page(saved), encoding="utf-8")
-    fine = shelf("verify", file)
+    fine = stocked("verify", file)
     assert fine.exit_code == 0, fine.output
     assert "everything it claims holds" in fine.stderr
     assert "statement 1" in fine.stdout and "passage 1" in fine.stdout
     file.write_text(export.as_page(saved).replace("<h1 ", "<h1 hidden ", 1), encoding="utf-8")
-    assert shelf("verify", file).exit_code == 1
+    assert stocked("verify", file).exit_code == 1
     file.write_text(export.as_page(unsealed), encoding="utf-8")
-    partly = shelf("verify", file)
+    partly = stocked("verify", file)
     assert partly.exit_code == 0
     assert "nobody vouches for its question" in partly.stderr
     saved["answer"]["citations"][0]["quote"] = "Nobody came."
     file.with_suffix(".json").write_text(export.as_json(saved), encoding="utf-8")
-    broken = shelf("verify", file.with_suffix(".json"), "--json")
+    broken = stocked("verify", file.with_suffix(".json"), "--json")
     assert broken.exit_code == 1
     assert {one["what"] for one in json.loads(broken.stdout) if not one["ok"]} >= {"quote 1"}
 
 
-def test_verify_refuses_what_is_no_export(shelf: Run, articles: Path) -> None:
-    refused = shelf("verify", articles / "kyoto.txt")
+def test_verify_refuses_what_is_no_export(stocked: Run, articles: Path) -> None:
+    refused = stocked("verify", articles / "kyoto.txt")
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert refused.stderr.count("\n") == 1
 
 
-def test_doctor_says_for_each_part_whether_it_is_fine(shelf: Run) -> None:
-    result = shelf("doctor", "--json")
+def test_doctor_says_for_each_part_whether_it_is_fine(stocked: Run) -> None:
+    result = stocked("doctor", "--json")
     lines = {line["name"]: line for line in json.loads(result.stdout)}
     assert {"Python", "processor", "memory", "disk", "packages", "library"} <= set(lines)
     assert lines["library"]["detail"].startswith("2 documents")
@@ -475,11 +475,11 @@ def test_the_store_may_come_from_the_environment(tmp_path: Path, articles: Path)
 
 
 def test_a_library_that_is_being_written_is_exit_code_75(
-    shelf: Run, store: Path, articles: Path
+    stocked: Run, store: Path, articles: Path
 ) -> None:
     with FileLock(store / "write.lock"):
-        result = shelf("add", articles)
-        assert shelf("search", "cables").exit_code == 0
+        result = stocked("add", articles)
+        assert stocked("search", "cables").exit_code == 0
     assert (result.exit_code, len(result.stderr.splitlines())) == (75, 1)
 
 
@@ -708,9 +708,9 @@ def test_what_a_library_prints_while_the_chat_runs_cannot_steer_the_terminal(run
     assert result.stderr.count("PWNED") == 3
 
 
-def test_colours_are_left_out_when_asked(shelf: Run) -> None:
-    coloured = shelf("check", env={"FORCE_COLOR": "1", "TERM": "xterm"}).stdout
-    plain = shelf("check", env={"FORCE_COLOR": "1", "TERM": "xterm", "NO_COLOR": "1"}).stdout
+def test_colours_are_left_out_when_asked(stocked: Run) -> None:
+    coloured = stocked("check", env={"FORCE_COLOR": "1", "TERM": "xterm"}).stdout
+    plain = stocked("check", env={"FORCE_COLOR": "1", "TERM": "xterm", "NO_COLOR": "1"}).stdout
     assert "\x1b[32m" in coloured
     assert "\x1b[32m" not in plain
 
