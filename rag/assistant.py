@@ -214,7 +214,7 @@ class Assistant:
 
         # 5. cut a short answer out of it; it is on screen already and does not wait for this. Of
         # values that contradict each other none heads the reply, nor half of what is asked
-        reranker, whole = self._retriever.reranker, len(state.question.request.parts) < 2
+        reranker, whole = self._retriever.reranker, state.question.request.wants_one_thing
         if reranker and state.state == "answered" and whole and not retrieved.conflicts:
             threshold = reranker.short_answer_threshold
             state.short = short_answer(retrieved.variant, best.sentence, threshold)

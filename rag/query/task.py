@@ -49,6 +49,11 @@ class Request:
     """The questions that it asks, where it asks several things."""
 
     @property
+    def wants_one_thing(self) -> bool:
+        """Whether a few words can be the whole answer."""
+        return self.task in ("fact", "explain") and len(self.parts) < 2
+
+    @property
     def wants_value(self) -> bool:
         """Whether it asks for a name, a date, a place or a number: a few words answer it."""
         return self.task == "fact" and _VALUE.search(self.question) is not None
@@ -92,7 +97,8 @@ _TIMELINE = re.compile(
     r"|\bwith (?:the )?dates\b"
     r"|\bdates?,? please\b|\bwhat happened when\b|\bwhen did which\b|\bsequence of events\b"
     r"|\bhow did .{3,80} (?:come about|unfold|develop over)\b|\bhistory of\b|\bstep by step\b"
-    r"|\b(?:key|important|main|all(?: the)?) dates\b|\bmilestones\b|\bdeadlines\b",
+    r"|\b(?:key|important|main|all(?: the)?) dates\b|\bmilestones\b|\bdeadlines\b"
+    r"|\bdates (?:of|for|when)\b",
     re.IGNORECASE,
 )
 _COMPARISONS = tuple(
@@ -147,6 +153,8 @@ _QUOTE = re.compile(
     r"|\bexact words\b|\bin (?:his|her|their) own words\b|\bverbatim\b",
     re.IGNORECASE,
 )
+_HEADLINE = re.compile(r"\b(?:headline|tag ?line|title)\b", re.IGNORECASE)
+"""What one sentence of the document stands for, until somebody words it."""
 _BULLETS = re.compile(
     r"\bbullet(?:s|ed|[- ]?points?)?\b|\bpros and cons\b|\bas (?:a )?list\b", re.I
 )
@@ -291,7 +299,7 @@ def understand(question: str, *, follow_up: bool = False) -> Request:
         topic or plain,
         question=plain,
         form=form,
-        count=_count_of(plain),
+        count=1 if ordered and _HEADLINE.search(plain) else _count_of(plain),
         subjects=compared(plain) if task == "compare" else (),
         parts=parts(plain) if task in ("fact", "explain", "yes_no") else (),
     )
@@ -309,6 +317,7 @@ def _task_of(plain: str, follow_up: bool, ordered: bool, form: Form) -> tuple[Ta
         (about is not None, "summarise", about["topic"].strip(" \"“”'") if about else ""),
         (_OVERVIEW.search(plain) is not None, "overview", overview_topic(plain)),
         (_SUMMARY.search(plain) is not None, "summarise", summary_topic(plain)),
+        (ordered and _HEADLINE.search(plain) is not None, "summarise", summary_topic(topic)),
         (_TIMELINE.search(plain) is not None, "timeline", timeline_topic(plain)),
         (_QUOTE.search(plain) is not None, "quote", topic),
         (asks_for_list(plain), "list", topic if ordered else plain),
@@ -444,7 +453,8 @@ def timeline_topic(question: str) -> str:
     """The topic of a timeline."""
     bare = _TIMELINE.sub(" ", _FORM_WORDS.sub(" ", question))
     bare = re.sub(
-        r"^\W*(?:please|give|make|create|draw|put|show|write|list)?(?: me)?(?: an?)?(?: the)?\b"
+        r"^\W*(?:please|give|make|create|draw|put|show|write|list)?(?: me)?(?: an?)?(?: the)?"
+        r"(?: ?table(?: of)?)?\b"
         r"|\b(?:please|pls)\b",
         " ",
         bare,
