@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from index.embedding.encoder import QuestionVectors
 from index.embedding.projection import unpack
 from index.storage.records import StoredPassage
-from index.tokenization import has_cjk, words
+from index.tokenization import facts, has_cjk, words
 from index.types import Hit, ScoredSentence, title_from_id
 
 
@@ -277,7 +277,11 @@ def _spread(hits: Sequence[Hit], k: int) -> list[Hit]:
 
 
 def _folded(hits: Sequence[Hit]) -> list[Hit]:
-    """The hits in order; one that repeats a better one only lends it its documents."""
+    """The hits in order; one that repeats a better one only lends it its documents.
+
+    One that differs in a number, a name or a denial repeats nothing: it may be the other side of a
+    contradiction, or the next state of things.
+    """
     kept: list[Hit] = []
     told: list[frozenset[str]] = []
     for hit in hits:
@@ -285,7 +289,14 @@ def _folded(hits: Sequence[Hit]) -> list[Hit]:
         # mostly the lengths alone tell them apart
         least, most = _WEIGHTS.same * len(mine), len(mine) / _WEIGHTS.same
         twin = next(
-            (i for i, o in enumerate(told) if least <= len(o) <= most and _same(mine, o)), None
+            (
+                i
+                for i, o in enumerate(told)
+                if least <= len(o) <= most
+                and _same(mine, o)
+                and facts(hit.text) == facts(kept[i].text)
+            ),
+            None,
         )
         if twin is None:
             kept.append(hit)
