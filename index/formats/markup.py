@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from functools import cache
+from itertools import accumulate, islice
+from typing import TYPE_CHECKING
 
 from yaml import BaseLoader, YAMLError
 from yaml import load as load_yaml
@@ -16,6 +18,9 @@ from yaml import load as load_yaml
 from index.formats.bylines import clean, ends_sentence
 from index.formats.dates import parse_date
 from index.types import Span
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
 
 _WIKI = re.compile(r"^[^\S\n]*(=(?: ?=){0,5}) ([^=\n]{1,200}) \1[^\S\n]*$", re.MULTILINE)
 
@@ -32,15 +37,14 @@ def wiki(text: str) -> tuple[str, list[Span]]:
     return first[0][2] if alone else "", [trimmed(text, *match.span()) for match in found]
 
 
-_MARKS = re.compile(
-    r"""^(?:[ ]{0,3}(?P<fence>`{3,}|~{3,})[^\n]*
-    |[ ]{0,3}\#{1,6}[^\S\n]+(?P<heading>[^\s\#][^\n]*)
-    |(?P<over>[ ]{0,3}\S[^\n]{0,120})\n[ ]{0,3}(?:=+|-{2,})[^\S\n]*
-    |[^\S\n]*\[?!\[[^\]\n]*\]\([^)\n]*\)(?:\]\([^)\n]*\))?[^\S\n]*
-    |[^\S\n]*<!--[^\n]*-->[^\S\n]*
-    |[ ]{0,3}(?:(?:-[ ]*){3,}|(?:\*[ ]*){3,}|(?:_[ ]*){3,}))$""",
-    re.MULTILINE | re.VERBOSE,
-)
+# CommonMark alone; a block's inner text is not looked at, so a heading keeps its `*emphasis*`.
+_BLOCKS = ("blockquote", "code", "fence", "heading", "hr", "html_block", "lheading", "list")
+_MAY_MARK = re.compile(r"^(?:[^\S\n]|>)*[-#`~<!\[*_=+\d]", re.MULTILINE)
+"""Where a mark may begin. Without one nothing is parsed: 27 microseconds a block add up."""
+_IMAGE_LINE = re.compile(r"[>\s]*\[?!\[[^\]\n]*\]\([^)\n]*\)(?:\]\([^)\n]*\))?\s*")
+_COMMENT = re.compile(r"[>\s]*<!--.*-->\s*", re.DOTALL)
+_UNDERLINED = 120
+"""Characters of a line that `---` below makes a heading; below a paragraph it is a separator."""
 
 
 def markdown(text: str, start: int) -> tuple[str, list[Span]]:
@@ -50,27 +54,65 @@ def markdown(text: str, start: int) -> tuple[str, list[Span]]:
     the first heading, if no prose stands above it.
     """
     title, spans = "", []
-    fence, end, above = "", start, False
-    for match in _MARKS.finditer(text, start):
-        mark = match["fence"] or ""
-        if fence and not mark.startswith(fence):
-            continue  # inside a code block a `#` is no heading
-        fence = "" if fence else mark
-        if match["over"] and not _is_underlined(text, start, match):
-            continue
-        above = above or bool(text[end : match.start()].strip())
-        heading = match["heading"] or match["over"] or ""
+    end, above = start, False
+    for span, heading in _marks(text, start):
+        above = above or bool(text[end : span.start].strip("> \t\n"))
         if heading and not title and not above:
-            title = re.sub(r"\s+#+\s*$", "", heading).strip(" *_")
-        spans.append(trimmed(text, *match.span()))
-        end = match.end()
+            title = heading.strip(" *_")
+        spans.append(span)
+        end = span.end
     return title, spans
 
 
-def _is_underlined(text: str, start: int, match: re.Match[str]) -> bool:
-    """Whether a line above `---` is a heading, not the end of a paragraph above a rule."""
-    before = text[max(start, match.start() - 2) : match.start()]
-    return not ends_sentence(match["over"]) and (not before.strip("\n ") and before != " \n")
+def _marks(text: str, start: int) -> Iterator[tuple[Span, str]]:
+    """Each mark in order, with the text of a heading."""
+    if not _MAY_MARK.search(text, start):
+        return
+    lines = text[start:].split("\n")
+    begins = list(accumulate((len(line) + 1 for line in lines), initial=start))
+
+    def mark(first: int, after: int, heading: str = "") -> tuple[Span, str]:
+        return trimmed(text, begins[first], begins[after] - 1), heading
+
+    def images(first: int, after: int) -> Iterator[tuple[Span, str]]:
+        return (mark(n, n + 1) for n in range(first, after) if _IMAGE_LINE.fullmatch(lines[n]))
+
+    tokens = _block_parser().parse(text[start:])
+    for token, inner in zip(tokens, [*tokens[1:], *tokens[-1:]], strict=True):
+        if token.map is None:
+            continue
+        first, after = token.map
+        if token.type == "paragraph_open":
+            yield from images(first, after)
+        elif token.type == "heading_open":
+            if token.markup.startswith("#") or _is_headline(inner.content):
+                yield mark(first, after, inner.content)
+            else:
+                yield from images(first, after - 1)
+                yield mark(after - 1, after)
+        elif token.type == "fence":
+            yield mark(first, first + 1)
+            if first < after - 1 and lines[after - 1].lstrip("> \t").startswith(token.markup):
+                yield mark(after - 1, after)
+        elif token.type == "hr" or (
+            token.type == "html_block" and _COMMENT.fullmatch("\n".join(lines[first:after]))
+        ):
+            yield mark(first, after)
+
+
+def _is_headline(above: str) -> bool:
+    """Whether what stands above `---` or `===` is a headline: a short line, and no sentence."""
+    short = len(above) <= _UNDERLINED and "\n" not in above
+    return short and not ends_sentence(above) and not _IMAGE_LINE.fullmatch(above)
+
+
+@cache
+def _block_parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("zero", {"html": True}).enable(_BLOCKS)
+    parser.core.ruler.enableOnly(["block"])
+    return parser
 
 
 _YAML = re.compile(r"---[^\S\n]*\n((?:[^\n]*\n){0,200}?)(?:---|\.\.\.)[^\S\n]*(?:\n|\Z)")
