@@ -54,7 +54,7 @@ BY_TOPIC = frozenset(
     {"summarise", "overview", "compare", "timeline", "list", "keyword", "quote", "order"}
 )
 """Tasks that name a topic rather than ask: whether it is there is told by its words."""
-WHOLE = frozenset({"summarise", "overview", "compare", "timeline"})
+WHOLE = frozenset({"summarise", "overview", "compare", "timeline", "order"})
 """Tasks that gather for themselves and wait for no reranker."""
 _FRAME = frozenset(
     "article articles document documents file files text texts everything know say mention".split()
@@ -273,6 +273,10 @@ class Composer:
         for subject, ranked in fit.items():
             own = [one for one in ranked if best[one.hit.key][1] == subject]
             runs = composition.runs(own, LIMITS.compare // len(subjects), share=0.6, most=2)
+            # as its article tells it, the best article first
+            order = list(dict.fromkeys(one.document_id for one in runs))
+            runs.sort(key=lambda one: one.start)
+            runs.sort(key=lambda one: order.index(one.document_id))
             made += [replace(one, label=subject) for one in runs]
         return made
 
