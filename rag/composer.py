@@ -312,7 +312,8 @@ class Composer:
         ranking = self.anchored(topic, self._read(topic, scope, SCOPE.list_hits), scope)
         made = composition.runs(ranking.sentences, LIMITS.explain, share=0.5, most=2)
         for item in list_items(QueryVariant.of(topic), ranking.sentences):
-            if not any(one.holds(item) for one in made):
+            belongs = item.score >= LIMITS.listed * ranking.sentences[0].score
+            if belongs and not any(one.holds(item) for one in made):
                 made.append(
                     composition.quotation(item.hit, item.position, item.position, item.score)
                 )

@@ -64,6 +64,8 @@ class CompositionLimits:
     summary_heard: float = 0.5
     """Times the gain of a sentence whose paragraph was heard, other than the first one."""
     listing: int = 190
+    listed: float = 0.02
+    """Share of the best sentence's score from which on another one belongs to its list."""
     timeline: int = 260
     sentence: int = 28
     """Where a number of sentences is asked for: words of one of them."""
