@@ -80,8 +80,8 @@ def test_a_timeline_is_in_order(library: Library) -> None:
 def test_what_is_nowhere_is_named(library: Library) -> None:
     answer = ask(library, "what do my documents say about Starlink?")
     assert answer.state == "not_found"
-    assert answer.missing == ("Your documents do not mention “starlink”.",)
-    assert answer.text == "Not in your documents. Your documents do not mention “starlink”."
+    assert answer.missing == ("Your documents do not mention “Starlink”.",)
+    assert answer.text == "Not in your documents. Your documents do not mention “Starlink”."
     assert not answer.citations
 
 
