@@ -13,7 +13,7 @@ from index.tokenization import STOP_WORDS, words
 from index.types import DocumentRecord, SearchScope, title_from_id
 from rag.grounding import composition
 from rag.grounding.composition import LIMITS, weighted_coverage
-from rag.grounding.coverage import missing_form, not_mentioned, reason
+from rag.grounding.coverage import missing_form, near_miss, not_mentioned, reason
 from rag.grounding.presentation import list_items
 from rag.query.event_dates import event_dates
 from rag.query.question import QueryVariant
@@ -144,8 +144,10 @@ class Composer:
             return f"Your documents do not mention “{name}”."
         if request.task in ("fact", "explain") and ranking.sentences:
             best = ranking.sentences[0].hit
+            title = best.title or title_from_id(best.document_id)
             if what := missing_form(request.question, best.text):
-                return f"The closest passage, in “{best.title}”, does not give the {what}."
+                told = near_miss(request.question, title, _stems_around(best), f"give the {what}")
+                return told or f"The closest passage, in “{title}”, does not give the {what}."
         return ""
 
     def reason(self, wording: str, ranking: Ranking, scope: SearchScope) -> str:

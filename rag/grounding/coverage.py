@@ -145,19 +145,30 @@ def reason(
     if name := not_mentioned(question, rarity, everyday):
         return f"Your documents do not mention “{name}”."
 
-    def there(word: _Word) -> bool:
-        return all(stem(part) in held for part in words(word.text))
-
-    subject = _longest(question, there)
-    if not subject:
-        return ""
-    missing = _longest(question, lambda word: not there(word))
+    missing = _longest(question, lambda word: not _held(word, held))
     wanted = _WANTED.search(question)
     lacks = f"mention “{missing}”" if missing else f"say {wanted[0].lower()}" if wanted else ""
+    return near_miss(question, title, held, lacks)
+
+
+def near_miss(question: str, title: str, held: Set[str], lacks: str) -> str:
+    """What the closest passage is about and lacks; empty when it is about nothing asked.
+
+    Args:
+        question: as typed.
+        title: of the closest passage's document.
+        held: the stems of that passage and its title.
+        lacks: what it does not do: "say when"; empty when nobody can tell.
+    """
+    subject = _longest(question, lambda word: _held(word, held))
     closest = f"The closest passage is in “{title}”."
-    if not lacks:
-        return closest
+    if not subject or not lacks:
+        return closest if subject else ""
     return f"They speak of “{subject}”, but the closest passages do not {lacks}. {closest}"
+
+
+def _held(word: _Word, held: Set[str]) -> bool:
+    return all(stem(part) in held for part in words(word.text))
 
 
 def _naming(question: str) -> list[_Word]:
