@@ -14,7 +14,7 @@ from index.tokenization import STOP_WORDS, words
 from index.types import DocumentRecord, SearchScope, title_from_id
 from rag.grounding import composition
 from rag.grounding.composition import LIMITS, weighted_coverage
-from rag.grounding.coverage import missing_form
+from rag.grounding.coverage import missing_form, near_miss, not_mentioned, reason
 from rag.grounding.presentation import list_items
 from rag.query.event_dates import event_dates
 from rag.query.question import QueryVariant
@@ -112,6 +112,25 @@ class Composer:
             (weighted_coverage(weights, _stems_around(hit)) for hit in hits[:6]), default=0.0
         )
 
+    def has_topic(self, request: Request, hits: Sequence[Hit], scope: SearchScope) -> bool:
+        """Whether passages hold enough of what a task is about; each side of a comparison counts.
+
+        Args:
+            request: what is asked, of a task that names a topic.
+            hits: what was found for the topic.
+            scope: where to look.
+        """
+        enough = SCOPE.covered_widely if request.task in WHOLE else SCOPE.covered
+        if not request.subjects:
+            return self.covered(request.topic, hits, scope) >= enough
+        return all(
+            self.covered(subject, self._search(subject, scope), scope) >= enough
+            for subject in request.subjects
+        )
+
+    def _search(self, topic: str, scope: SearchScope) -> list[Hit]:
+        return self._library.search(topic, SCOPE.hits, documents=scope.documents, dates=scope.dates)
+
     def missing(self, request: Request, ranking: Ranking, scope: SearchScope) -> str:
         """What is asked for and not there, in a sentence; empty when nothing is missing.
 
@@ -120,16 +139,54 @@ class Composer:
             ranking: anchored.
             scope: where it was looked for.
         """
-        content = [w for w in words(request.topic) if w not in STOP_WORDS and w not in _FRAME]
+        topic = request.topic
+        content = [w for w in words(topic) if w not in STOP_WORDS and w not in _FRAME]
         idf = self._library.idf(content, documents=scope.documents, dates=scope.dates)
-        unknown = [word for word in content if idf[word] >= 1.0]
-        if request.task in ("overview", "keyword") and unknown and len(unknown) == len(content):
-            return f"Your documents do not mention “{' '.join(unknown)}”."
+        if request.task in ("overview", "keyword") and content and min(idf.values()) >= 1.0:
+            name = not_mentioned(topic, idf, frozenset()) or topic
+            return f"Your documents do not mention “{name}”."
         if request.task in ("fact", "explain") and ranking.sentences:
             best = ranking.sentences[0].hit
+            title = best.title or title_from_id(best.document_id)
             if what := missing_form(request.question, best.text):
-                return f"The closest passage, in “{best.title}”, does not give the {what}."
+                told = near_miss(request.question, title, _stems_around(best), f"give the {what}")
+                return told or f"The closest passage, in “{title}”, does not give the {what}."
         return ""
+
+    def reason(self, wording: str, ranking: Ranking, scope: SearchScope) -> str:
+        """Why a question that was refused is not answered, in a sentence or two; may be empty.
+
+        Args:
+            wording: in which the question was searched for.
+            ranking: anchored.
+            scope: where it was looked for.
+        """
+        if not ranking.sentences:
+            return ""
+        best = ranking.sentences[0].hit
+        idf = self._library.idf(words(wording), documents=scope.documents, dates=scope.dates)
+        title = best.title or title_from_id(best.document_id)
+        return reason(wording, idf, self._everyday(wording), title, _stems_around(best))
+
+    def lacks_asked(self, wording: str, ranking: Ranking, scope: SearchScope) -> bool:
+        """Whether a name that is asked about is nowhere, or a number not in the closest passage.
+
+        Names are told by their capitals. This decides what is in doubt.
+
+        Args:
+            wording: in which the question was searched for.
+            ranking: anchored, of at least one sentence.
+            scope: where to look.
+        """
+        best = ranking.sentences[0].hit
+        held = TextFeatures(f"{best.text}\n{best.title}").numbers | {best.date[:4]}
+        idf = self._library.idf(words(wording), documents=scope.documents, dates=scope.dates)
+        name = not_mentioned(wording, idf, self._everyday(wording))
+        return any(c.isupper() for c in name) or not TextFeatures(wording).numbers <= held
+
+    def _everyday(self, wording: str) -> frozenset[str]:
+        """The words that the encoder has whole; rare names are in pieces."""
+        return frozenset(self._library.encode_query(wording).pieces)
 
     def anchored(self, topic: str, ranking: Ranking, scope: SearchScope) -> Ranking:
         """The ranking with sentences moved back whose passage lacks what the question names."""
