@@ -15,6 +15,7 @@ from rag.grounding import composition
 from rag.grounding.composition import LIMITS, weighted_coverage
 from rag.grounding.coverage import missing_form
 from rag.grounding.presentation import list_items
+from rag.grounding.stretch import stretched
 from rag.query.event_dates import event_dates
 from rag.query.question import QueryVariant
 from rag.query.task import Request, leans_on_other_part
@@ -98,7 +99,7 @@ class Composer:
         if len(request.parts) > 1:
             return self._several(request.parts, scope)
         made = _runs(request, self.anchored(wording, ranking, scope).sentences)
-        return self._continued(made) if request.wants_reason else made
+        return self._stretched(made) if request.task == "explain" else made
 
     # --- is it there? -----------------------------------------------------------------------------
 
@@ -278,26 +279,16 @@ class Composer:
                 )
         return composition.distinct(made, LIMITS.listing)
 
-    def _continued(self, made: list[Quotation]) -> list[Quotation]:
-        """An explanation that ends where its passage ends, with the beginning of the next one."""
+    def _stretched(self, made: Sequence[Quotation]) -> list[Quotation]:
+        """An explanation that is short, with what stands around it in its document."""
         room = LIMITS.explain - sum(one.length for one in made)
-        if len(made) != 1 or room < LIMITS.sentence:
-            return made
-        passages = self._library.passages(made[0].document_id)
-        following = [p for p in passages if p.start >= made[0].end][:1]
-        ended = [p for p in passages if p.sentences and p.sentences[-1].end == made[0].end]
-        if not following or not ended:
-            return made
-        sentences = following[0].sentences
-        last = 0
-        while last + 1 < len(sentences) and (
-            len(following[0].text[: sentences[last + 1].end - following[0].start].split()) <= room
-        ):
-            last += 1
-        start, end = sentences[0].start, sentences[last].end
-        text = following[0].text[start - following[0].start : end - following[0].start]
-        more = replace(made[0], paragraph=following[0].paragraph, start=start, end=end, text=text)
-        return [*made, more] if more.length <= room * LIMITS.overrun else made
+        if not made or room < LIMITS.sentence:
+            return list(made)
+        best = made[0]
+        document = self._library.document(best.document_id)
+        passages = self._library.passages(best.document_id)
+        longer = stretched(best, document, passages, best.length + room)
+        return [longer, *(one for one in made[1:] if not _overlap(longer, one))]
 
     def _several(self, parts: Sequence[str], scope: SearchScope) -> list[Quotation]:
         """A run for each part of a question that asks several things."""
@@ -325,6 +316,10 @@ def _runs(request: Request, sentences: Sequence[RankedSentence]) -> list[Quotati
         return made
     budget = LIMITS.sentence * request.count if request.count else LIMITS.explain
     return composition.runs(sentences, min(budget, LIMITS.explain), share=LIMITS.explain_share)
+
+
+def _overlap(a: Quotation, b: Quotation) -> bool:
+    return a.document_id == b.document_id and a.start < b.end and b.start < a.end
 
 
 def _likeness(wanted: str, record: DocumentRecord) -> float:
