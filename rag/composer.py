@@ -99,7 +99,7 @@ class Composer:
         if len(request.parts) > 1:
             return self._several(request.parts, scope)
         made = _runs(request, self.anchored(wording, ranking, scope).sentences)
-        return self._stretched(made) if request.task == "explain" else made
+        return self._stretched(made) if request.wants_paragraph else made
 
     # --- is it there? -----------------------------------------------------------------------------
 
@@ -307,7 +307,7 @@ class Composer:
 
 def _runs(request: Request, sentences: Sequence[RankedSentence]) -> list[Quotation]:
     """The run that answers a plain question, and what else answers it nearly as well."""
-    if request.task in ("fact", "yes_no") and not request.count:
+    if request.task in ("fact", "yes_no") and not (request.count or request.wants_paragraph):
         made = composition.runs(sentences, LIMITS.fact, most=1)
         rest = [one for one in sentences if not any(q.holds(one) for q in made)]
         share = LIMITS.yes_no_share if request.task == "yes_no" else LIMITS.beside_share

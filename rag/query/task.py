@@ -47,6 +47,20 @@ class Request:
     """The things to be compared."""
     parts: tuple[str, ...] = ()
     """The questions that it asks, where it asks several things."""
+    follow_up: bool = False
+    """Whether there are turns before it."""
+
+    @property
+    def wants_paragraph(self) -> bool:
+        """Whether it is open: an explanation, a bare topic, or a whole question in a talk.
+
+        "And when?" asks for a value; what is asked in full, in a talk, is answered in full.
+        """
+        if self.task in ("explain", "keyword"):
+            return True
+        content = [word for word in words(self.question) if word not in STOP_WORDS]
+        asks_value = len(content) < _WHOLE_QUESTION and _VALUE.search(self.question)
+        return self.follow_up and self.task in ("fact", "yes_no") and not asks_value
 
     @property
     def wants_reason(self) -> bool:
@@ -251,6 +265,8 @@ _VERB = re.compile(
 )
 _ASKING = frozenset("who what when where why which how whom whose".split())
 _MOST_KEYWORDS = 5
+_WHOLE_QUESTION = 3
+"""Content words from which on a question in a talk says what it is about."""
 SmallTalk = Literal["greeting", "thanks", "goodbye", "reaction"]
 
 
@@ -289,6 +305,7 @@ def understand(question: str, *, follow_up: bool = False) -> Request:
         count=_count_of(plain),
         subjects=compared(plain) if task == "compare" else (),
         parts=parts(plain) if task in ("fact", "explain", "yes_no") else (),
+        follow_up=follow_up,
     )
 
 
