@@ -24,12 +24,12 @@ from rag.grounding.short_answer import has_asked_type, in_dateline, short_answer
 from rag.llm import prompt
 from rag.llm.generator import Generator, PrefixReuse, QueuePosition
 from rag.query.follow_ups import History
-from rag.query.question import QueryVariant, Question, analyze, check_history, checked_question
+from rag.query.question import QueryVariant, analyze, check_history, checked_question
 from rag.query.spelling import correct, spelled_out
-from rag.query.task import small_talk, unclear_pointer, understand
-from rag.reader import gate
+from rag.query.task import ASKED_BACK, only_points, small_talk, understand
+from rag.reader import clarity, gate
 from rag.reader.rerankers import OWN, Reranker, load_reranker
-from rag.retrieval import LIMITS, FirstPass, Retrieved, Retriever
+from rag.retrieval import FirstPass, Retrieved, Retriever
 from rag.snapshots import AnswerState, notes_on
 from rag.types import Answer, Draft, Evidence, Rejection, State
 
@@ -133,12 +133,12 @@ class Assistant:
         check_scope(documents, dates)
         history = [(sound(asked), sound(said)) for asked, said in history]
         began = time.perf_counter()
-        read, changes = self._read_as_meant(question)
+        read, changes = self.read_as_meant(question)
         state = AnswerState(analyze(read, history), began, self._generator, explain, question)
         state.notes += changes
         return self._with_priority(state, SearchScope(documents, dates), stop or _never)
 
-    def _read_as_meant(self, question: str) -> tuple[str, list[str]]:
+    def read_as_meant(self, question: str) -> tuple[str, list[str]]:
         """The question without typing mistakes, and what to say of those."""
         if small_talk(question) or has_cjk(question):
             return question, []
@@ -171,9 +171,6 @@ class Assistant:
             state.notes.append("From the library's own list, not from a document.")
             yield state.reply(said)
             return
-        if options := self._readings(state.question, scope):
-            yield state.ask_back(*options)
-            return
 
         # 2. search for every variant of the question and rank the sentences of what is found
         first = self._retriever.retrieve(state.question, scope)
@@ -188,6 +185,9 @@ class Assistant:
         # 3. decide: do the documents answer at all, and what of it is missing?
         state.answerable = first.ranking.answerable
         state.state = self._decide(state, first, scope)
+        if options := self._readings(state, first):
+            yield state.ask_back(*options)
+            return
         state.evidence_ms = state.elapsed_ms()
         if state.state == "not_found":
             state.explain_retrieval(first)
@@ -263,19 +263,27 @@ class Assistant:
         small = state.generator is None or state.generator.small
         return state.generator is None or (small and state.question.request.task != "fact")
 
-    def _readings(self, question: Question, scope: SearchScope) -> tuple[str, list[str]] | None:
+    def _readings(self, state: AnswerState, first: FirstPass) -> tuple[str, list[str]] | None:
         """The question back and what this one may mean, when it does not say what it is about."""
-        pointer = unclear_pointer(question.request) if not question.previous else ""
-        if not pointer:
+        question, refused = state.question, state.state == "not_found"
+        if question.request.task not in ASKED_BACK or state.missing:
             return None
-        hits = self.library.search(
-            question.text, LIMITS.hits, documents=scope.documents, dates=scope.dates
-        )
-        titles = list(dict.fromkeys(hit.title or hit.document_id for hit in hits))[:3]
+        unclear = not question.previous and only_points(question.request)
+        if refused and (question.previous or not clarity.pointer_of(question.text)):
+            return None
+        if not unclear:
+            unclear = clarity.is_unclear(
+                self.library, question, first.hits, first.ranking, first.scope
+            )
+        if not unclear:
+            return None
+        titles = list(dict.fromkeys(hit.title or hit.document_id for hit in first.hits))[:3]
         if len(titles) < 2:
             return None
         *others, last = [f"“{title}”" for title in titles]
-        return f"What do you mean by “{pointer}”: {', '.join(others)} or {last}?", titles
+        pointer = clarity.pointer_of(question.text)
+        asked = f"What do you mean by “{pointer}”" if pointer else "Which do you mean"
+        return f"{asked}: {', '.join(others)} or {last}?", titles
 
     def _notes_on(self, retrieved: Retrieved) -> list[str]:
         missing = self._retriever.reranker_missing

@@ -41,6 +41,8 @@ class ComposerLimits:
     """Share of the rarest word's rarity from which on a word has to be there."""
     anchor: float = 2.0
     """Power of a passage's coverage of the question by which its sentences' scores shrink."""
+    certain: float = 0.7
+    """The best sentence's score from which on a value asked for in a talk is as good as found."""
     covered: float = 0.75
     """Share of a topic that one passage holds from which on it is answered."""
     covered_widely: float = 0.6
@@ -98,8 +100,9 @@ class Composer:
                 return self._listing(request.topic, scope)
         if len(request.parts) > 1:
             return self._several(request.parts, scope)
-        made = _runs(request, self.anchored(wording, ranking, scope).sentences)
-        return self._stretched(made) if request.wants_paragraph else made
+        sentences = self.anchored(wording, ranking, scope).sentences
+        made = _runs(request, sentences)
+        return self._stretched(made) if _is_open(request, sentences) else made
 
     # --- is it there? -----------------------------------------------------------------------------
 
@@ -307,7 +310,7 @@ class Composer:
 
 def _runs(request: Request, sentences: Sequence[RankedSentence]) -> list[Quotation]:
     """The run that answers a plain question, and what else answers it nearly as well."""
-    if request.task in ("fact", "yes_no") and not (request.count or request.wants_paragraph):
+    if request.task in ("fact", "yes_no") and not (request.count or _is_open(request, sentences)):
         made = composition.runs(sentences, LIMITS.fact, most=1)
         rest = [one for one in sentences if not any(q.holds(one) for q in made)]
         share = LIMITS.yes_no_share if request.task == "yes_no" else LIMITS.beside_share
@@ -316,6 +319,12 @@ def _runs(request: Request, sentences: Sequence[RankedSentence]) -> list[Quotati
         return made
     budget = LIMITS.sentence * request.count if request.count else LIMITS.explain
     return composition.runs(sentences, min(budget, LIMITS.explain), share=LIMITS.explain_share)
+
+
+def _is_open(request: Request, sentences: Sequence[RankedSentence]) -> bool:
+    """Whether a paragraph answers better than a sentence: not where a value is as good as found."""
+    certain = bool(sentences) and sentences[0].score >= SCOPE.certain
+    return request.wants_paragraph and not (request.asks_value and certain)
 
 
 def _overlap(a: Quotation, b: Quotation) -> bool:

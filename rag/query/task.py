@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from index.tokenization import STOP_WORDS, words
-from rag.query.answer_type import asks_for_list
+from rag.query.answer_type import answer_type, asks_for_list
 from rag.query.text_features import names
+from rag.query.word_lists import REFERRING_WORDS, any_of
 
 Task = Literal[
     "fact", "explain", "compare", "summarise", "overview", "list", "timeline", "yes_no", "quote",
@@ -22,6 +23,9 @@ Form = Literal["prose", "bullets", "table"]
 
 TOPIC_TASKS = frozenset({"summarise", "overview", "timeline", "list", "quote", "order"})
 """Tasks that say what to do with a topic; the topic alone is searched for."""
+
+ASKED_BACK: frozenset[Task] = frozenset({"fact", "explain", "yes_no", "order", "keyword"})
+"""Tasks that need one reading; the others gather whatever there is."""
 
 _NUMBERS = {"one": 1, "a": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7,
             "eight": 8, "nine": 9, "ten": 10}  # fmt: skip
@@ -52,15 +56,14 @@ class Request:
 
     @property
     def wants_paragraph(self) -> bool:
-        """Whether it is open: an explanation, a bare topic, or a whole question in a talk.
+        """Whether it is open: an explanation, a bare topic, or a question in a talk."""
+        open_ = self.task in ("explain", "keyword")
+        return open_ or (self.follow_up and self.task in ("fact", "yes_no"))
 
-        "And when?" asks for a value; what is asked in full, in a talk, is answered in full.
-        """
-        if self.task in ("explain", "keyword"):
-            return True
-        content = [word for word in words(self.question) if word not in STOP_WORDS]
-        asks_value = len(content) < _WHOLE_QUESTION and _VALUE.search(self.question)
-        return self.follow_up and self.task in ("fact", "yes_no") and not asks_value
+    @property
+    def asks_value(self) -> bool:
+        """Whether a number, a time, a person or a place is asked for."""
+        return answer_type(self.question) in ("number", "when", "who", "where")
 
     @property
     def wants_reason(self) -> bool:
@@ -265,8 +268,6 @@ _VERB = re.compile(
 )
 _ASKING = frozenset("who what when where why which how whom whose".split())
 _MOST_KEYWORDS = 5
-_WHOLE_QUESTION = 3
-"""Content words from which on a question in a talk says what it is about."""
 SmallTalk = Literal["greeting", "thanks", "goodbye", "reaction"]
 
 
@@ -362,32 +363,18 @@ def parts(question: str) -> tuple[str, ...]:
     return tuple(cut[:3])
 
 
-_VAGUE = frozenset(
-    "summit meeting minister president treaty convention law act deadline group company country"
-    " report agreement conference forum panel body vote talks event article author director chief"
-    " committee commission council statement declaration decision plan project".split()
-)
-
-
-def unclear_pointer(request: Request) -> str:
-    """The word by which a question points at something it does not name; empty when it is clear."""
-    if request.task not in ("fact", "explain", "yes_no", "order"):
-        return ""
+def only_points(request: Request) -> bool:
+    """Whether a question points at something by a pronoun and names nothing."""
     text = request.question
     content = [word for word in words(request.topic) if word not in STOP_WORDS]
-    if names(text) or any(c.isdigit() for c in text) or len(content) > 2:
-        return ""
-    if pointing := _POINTING.search(text):
-        return pointing.group()
-    definite = [m for m in re.finditer(r"\bthe (\w+)\b", text) if m[1].lower() in _VAGUE]
-    if definite and all(word in _VAGUE or word == "say" for word in content):
-        return definite[0].group()
-    return ""
+    if names(text) or any(c.isdigit() for c in text) or len(content) > _ONLY_POINTS:
+        return False
+    return _POINTING.search(text) is not None
 
 
-_POINTING = re.compile(
-    r"\b(?:it|he|she|they|this|that|these|those|him|her|them|its|their|his)\b", re.IGNORECASE
-)
+_POINTING = re.compile(rf"\b(?:{any_of(REFERRING_WORDS)}|him|them)\b", re.IGNORECASE)
+_ONLY_POINTS = 2
+"""Content words up to which a question with a pronoun names nothing."""
 
 
 def leans_on_other_part(part: str) -> bool:
