@@ -19,6 +19,7 @@ from index.tokenization import has_cjk, sound
 from index.types import EVERYWHERE, SearchScope
 from rag import replies
 from rag.composer import BY_TOPIC, SCOPE, WHOLE, Composer
+from rag.conversation import Conversation
 from rag.grounding import citations, evidence, presentation, support
 from rag.grounding.short_answer import has_asked_type, in_dateline, short_answer
 from rag.llm import prompt
@@ -26,7 +27,7 @@ from rag.llm.generator import Generator, PrefixReuse, QueuePosition
 from rag.query.follow_ups import History
 from rag.query.question import QueryVariant, analyze, check_history, checked_question
 from rag.query.spelling import correct, spelled_out
-from rag.query.task import ASKED_BACK, only_points, small_talk, understand
+from rag.query.task import ABOUT_LAST_ANSWER, ASKED_BACK, only_points, small_talk, understand
 from rag.reader import clarity, gate
 from rag.reader.rerankers import OWN, Reranker, load_reranker
 from rag.retrieval import FirstPass, Retrieved, Retriever
@@ -65,6 +66,7 @@ class Assistant:
             reader = load_reranker(reader, library.encoder, threads or usable_cores())
         self._retriever = Retriever(library, reader)
         self._composer = Composer(library)
+        self._conversation = Conversation(library)
         self._missing = ""
         if generator == "default":
             from rag.llm.client import default_client
@@ -167,7 +169,13 @@ class Assistant:
         if said := replies.small_talk(state.question.text, self.library):
             yield state.reply(said)
             return
-        if said := replies.about_library(state.question.text, self.library):
+        if self._about_last_answer(state, scope):
+            yield state.composed()
+            return
+        # "How does it work?", in a talk, is about what was talked of
+        points_back = bool(state.question.previous) and only_points(state.question.request)
+        said = "" if points_back else replies.about_library(state.question.text, self.library)
+        if said:
             state.notes.append("From the library's own list, not from a document.")
             yield state.reply(said)
             return
@@ -228,6 +236,23 @@ class Assistant:
             yield state.snapshot(stage)
         yield state.finished()
 
+    def _about_last_answer(self, state: AnswerState, scope: SearchScope) -> bool:
+        """Compose what is asked about the last answer; says whether there is something to quote."""
+        question = state.question
+        large = state.generator is not None and not state.generator.small
+        if question.request.task not in ABOUT_LAST_ANSWER or not question.history or large:
+            return False
+        state.quotations = self._conversation.compose(question.request, question.history, scope)
+        if not state.quotations:
+            return False
+        state.state, state.evidence_ms = "answered", state.elapsed_ms()
+        if wanted := question.request.beyond_quotes:
+            state.notes.append(
+                f"Your documents are quoted as they are written: {wanted} would take a larger "
+                "language model."
+            )
+        return True
+
     def _decide(self, state: AnswerState, first: FirstPass, scope: SearchScope) -> State:
         """Whether the documents answer; a topic is there when a passage holds its words."""
         request = state.question.request
@@ -265,13 +290,11 @@ class Assistant:
 
     def _readings(self, state: AnswerState, first: FirstPass) -> tuple[str, list[str]] | None:
         """The question back and what this one may mean, when it does not say what it is about."""
-        question, refused = state.question, state.state == "not_found"
+        question = state.question
         if question.request.task not in ASKED_BACK or state.missing:
             return None
         unclear = not question.previous and only_points(question.request)
-        if refused and (question.previous or not clarity.pointer_of(question.text)):
-            return None
-        if not unclear:
+        if not unclear and state.state != "not_found":
             unclear = clarity.is_unclear(
                 self.library, question, first.hits, first.ranking, first.scope
             )

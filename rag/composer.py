@@ -43,6 +43,8 @@ class ComposerLimits:
     """Power of a passage's coverage of the question by which its sentences' scores shrink."""
     certain: float = 0.7
     """The best sentence's score from which on a value asked for in a talk is as good as found."""
+    paragraph: int = 125
+    """Words of an open question's answer, which is filled up from around its best run."""
     covered: float = 0.75
     """Share of a topic that one passage holds from which on it is answered."""
     covered_widely: float = 0.6
@@ -284,7 +286,7 @@ class Composer:
 
     def _stretched(self, made: Sequence[Quotation]) -> list[Quotation]:
         """An explanation that is short, with what stands around it in its document."""
-        room = LIMITS.explain - sum(one.length for one in made)
+        room = SCOPE.paragraph - sum(one.length for one in made)
         if not made or room < LIMITS.sentence:
             return list(made)
         best = made[0]

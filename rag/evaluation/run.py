@@ -238,10 +238,7 @@ def _ranking(
         listed = [documents[at] in gold for at in metrics.first_of_each(documents)]
         hits, total = listed, len(gold)
     else:
-        hits = [
-            metrics.is_hit(place, question.gold, question.paragraph, question.need)
-            for place in found
-        ]
+        hits = [_hits_gold(question, place) for place in found]
         good = hits
         if question.paragraph is not None:
             good = [metrics.belongs(place, question.paragraph) for place in found]
@@ -387,13 +384,18 @@ def _is_gold(question: Question, place: Place, articles: _Articles) -> bool:
 
     Where a question names no gold, any document will do.
     """
-    if metrics.is_hit(place, question.gold, question.paragraph, question.need):
+    if _hits_gold(question, place):
         return True
-    if question.history is not None:
-        return any(metrics.overlap(place, gold) for gold in question.gold)
     home = {gold.document for gold in question.gold}
     in_home = not home or place.document in home
     return in_home and metrics.contains(articles.quote(place), question.answers)
+
+
+def _hits_gold(question: Question, place: Place) -> bool:
+    """Does a place hit gold? In a conversation gold is whole passages: anywhere in one will do."""
+    if question.history is not None and any(metrics.overlap(place, g) for g in question.gold):
+        return True
+    return metrics.is_hit(place, question.gold, question.paragraph, question.need)
 
 
 def _gold_cited(question: Question, cited: Sequence[Place], articles: _Articles) -> float:

@@ -24,7 +24,7 @@ def stretched(
         passages: all of them, in order.
         budget: words for the whole run.
     """
-    sentences = [sentence for passage in passages for sentence in passage.sentences]
+    sentences = _section(run, passages)
     inside = [i for i, s in enumerate(sentences) if s.start < run.end and run.start < s.end]
     if not inside:
         return run
@@ -35,6 +35,20 @@ def stretched(
     end = sentences[last + grown_last].end if grown_last else run.end
     paragraph = next(p.paragraph for p in passages if p.start <= start < p.end)
     return replace(run, start=start, end=end, text=document.text[start:end], paragraph=paragraph)
+
+
+def _section(run: Quotation, passages: Sequence[Passage]) -> list[Sentence]:
+    """The sentences of the section that a run stands in, which headings of Markdown bound."""
+    section: list[Sentence] = []
+    for passage in passages:
+        if passage.text.startswith("#"):
+            if passage.start >= run.end:
+                break
+            if passage.end <= run.start:
+                section = []
+                continue
+        section += passage.sentences
+    return section
 
 
 def _grown(sentences: Sequence[Sentence], room: int) -> tuple[int, int]:

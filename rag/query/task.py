@@ -17,7 +17,7 @@ from rag.query.word_lists import REFERRING_WORDS, any_of
 
 Task = Literal[
     "fact", "explain", "compare", "summarise", "overview", "list", "timeline", "yes_no", "quote",
-    "keyword", "order", "more", "rephrase", "small_talk", "library",
+    "keyword", "order", "more", "rephrase", "which_first", "small_talk", "library",
 ]  # fmt: skip
 Form = Literal["prose", "bullets", "table"]
 
@@ -26,6 +26,9 @@ TOPIC_TASKS = frozenset({"summarise", "overview", "timeline", "list", "quote", "
 
 ASKED_BACK: frozenset[Task] = frozenset({"fact", "explain", "yes_no", "order", "keyword"})
 """Tasks that need one reading; the others gather whatever there is."""
+
+ABOUT_LAST_ANSWER: frozenset[Task] = frozenset({"more", "rephrase", "which_first"})
+"""Tasks that are done with the answer before."""
 
 _NUMBERS = {"one": 1, "a": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7,
             "eight": 8, "nine": 9, "ten": 10}  # fmt: skip
@@ -64,6 +67,13 @@ class Request:
     def asks_value(self) -> bool:
         """Whether a number, a time, a person or a place is asked for."""
         return answer_type(self.question) in ("number", "when", "who", "where")
+
+    @property
+    def beyond_quotes(self) -> str:
+        """What it asks for that no quote can give, as a noun; empty when quotes are enough."""
+        if self.task != "rephrase" or self.form != "prose" or self.count:
+            return ""
+        return "a translation" if _TRANSLATE.search(self.question) else "simpler words"
 
     @property
     def wants_reason(self) -> bool:
@@ -209,11 +219,25 @@ _REPHRASE = re.compile(
     r"\b(?:explain|say|put|rephrase|reword|repeat)\b[^?]{0,30}\b(?:simpl\w*|easier|plain\w*"
     r"|shorter|other words|differently)\b"
     r"|^\s*(?:shorter|simpler|in short|in (?:simple|plain|other) (?:words|terms|english)"
-    r"|make (?:it|that) (?:shorter|simpler)"
-    r"|translate\b.*|as a (?:table|list)|eli5)\s*(?:please)?[.?!]*\s*$"
+    r"|(?:please )?(?:make|put|show|give me)? ?(?:it|that|this|them|those)?"
+    r" ?(?:shorter|simpler|briefer|briefly|(?:as|in|into) (?:a |an )?(?:table|list|bullets?"
+    r"|bullet[- ]points?|one sentence|a sentence|a nutshell))|tl;?dr"
+    r"|translate\b.*|eli5)\s*(?:please)?[.?!]*\s*$"
     r"|\b(?:in|into) (?:french|german|spanish|italian|chinese|arabic|russian|portuguese|dutch"
     r"|japanese|korean)\s*[.?!]*$"
     r"|\bi don['’]t (?:understand|get it)\b|\bexplain simply\b",
+    re.IGNORECASE,
+)
+_SHORTER = re.compile(r"\b(?:short|shorter|brief\w*|nutshell|tl;?dr|one sentence)\b", re.IGNORECASE)
+_TRANSLATE = re.compile(
+    r"\btranslate\b|\b(?:in|into) (?:french|german|spanish|italian|chinese|arabic|russian"
+    r"|portuguese|dutch|japanese|korean)\b",
+    re.IGNORECASE,
+)
+_WHICH_FIRST = re.compile(
+    r"^\W*(?:and |so |but )?(?:which|who|what)(?: one)?(?: of (?:these|those|them|the two|both))?"
+    r" (?:was|is|were|came|happened|took place)(?: the)? (?:first|earlier|earliest|before|later"
+    r"|last|latest|oldest|newest)\W*$",
     re.IGNORECASE,
 )
 _GREETING = re.compile(
@@ -298,12 +322,16 @@ def understand(question: str, *, follow_up: bool = False) -> Request:
     elif _BULLETS.search(plain):
         form = "bullets"
     task, topic = _task_of(plain, follow_up, ordered, form)
+    count = _count_of(plain)
+    if task == "rephrase":
+        form = "table" if _TABLE.search(plain) else form
+        count = 1 if _SHORTER.search(plain) and form == "prose" else count
     return Request(
         task,
         topic or plain,
         question=plain,
         form=form,
-        count=_count_of(plain),
+        count=count,
         subjects=compared(plain) if task == "compare" else (),
         parts=parts(plain) if task in ("fact", "explain", "yes_no") else (),
         follow_up=follow_up,
@@ -317,7 +345,8 @@ def _task_of(plain: str, follow_up: bool, ordered: bool, form: Form) -> tuple[Ta
     rules: tuple[tuple[bool, Task, str], ...] = (
         (small_talk(plain) is not None, "small_talk", plain),
         (follow_up and _MORE.match(plain) is not None, "more", plain),
-        (follow_up and _REPHRASE.search(plain) is not None, "rephrase", plain),
+        (follow_up and _WHICH_FIRST.match(plain) is not None, "which_first", plain),
+        (follow_up and _rephrases(plain), "rephrase", plain),
         (bool(compared(plain)), "compare", plain),
         (about is not None, "summarise", about["topic"].strip(" \"“”'") if about else ""),
         (_OVERVIEW.search(plain) is not None, "overview", overview_topic(plain)),
@@ -332,6 +361,12 @@ def _task_of(plain: str, follow_up: bool, ordered: bool, form: Form) -> tuple[Ta
         (_EXPLAIN.search(plain) is not None, "explain", plain),
     )
     return next(((task, topic) for holds, task, topic in rules if holds), ("fact", plain))
+
+
+def _rephrases(question: str) -> bool:
+    """Whether a message only asks for the last answer in another form."""
+    asks_more = "?" in question.rstrip(" ?.!")
+    return _REPHRASE.search(question) is not None and not asks_more
 
 
 def compared(question: str) -> tuple[str, ...]:
