@@ -17,9 +17,7 @@ from index.library import Library, check_scope
 from index.system.cpu import usable_cores
 from index.tokenization import has_cjk, sound
 from index.types import EVERYWHERE, SearchScope
-from rag import replies
 from rag.composer import BY_TOPIC, SCOPE, WHOLE, Composer
-from rag.conversation import Conversation
 from rag.grounding import citations, evidence, presentation, support
 from rag.grounding.short_answer import has_asked_type, in_dateline, short_answer
 from rag.llm import prompt
@@ -30,6 +28,8 @@ from rag.query.spelling import correct, spelled_out
 from rag.query.task import ABOUT_LAST_ANSWER, ASKED_BACK, only_points, small_talk, understand
 from rag.reader import clarity, gate
 from rag.reader.rerankers import OWN, Reranker, load_reranker
+from rag.replies import fixed as replies
+from rag.replies.conversation import Conversation
 from rag.retrieval import FirstPass, Retrieved, Retriever
 from rag.snapshots import AnswerState, notes_on
 from rag.types import Answer, Draft, Evidence, Rejection, State

@@ -15,12 +15,12 @@ from rag.grounding import composition
 from rag.grounding.composition import LIMITS, weighted_coverage
 from rag.grounding.coverage import missing_form
 from rag.grounding.presentation import list_items
-from rag.grounding.stretch import stretched
 from rag.query.event_dates import event_dates
 from rag.query.question import QueryVariant
 from rag.query.task import Request, leans_on_other_part
 from rag.query.text_features import TextFeatures, content_stems, stem
 from rag.reader.ranker import Ranker
+from rag.replies.stretch import stretched
 from rag.types import Quotation, RankedSentence, Ranking
 
 

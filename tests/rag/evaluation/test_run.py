@@ -764,7 +764,7 @@ def explained(question: str, belief: float, outcome: str) -> Answer:
 @pytest.mark.parametrize(("outcome", "shown", "lost"), [("kept", 1, 0), ("beside the point", 0, 1)])
 def test_what_checking_did_to_the_drafts_is_counted(outcome: str, shown: int, lost: int) -> None:
     report = run([LENGTH], explained("", 0.9, outcome))
-    assert report.evidence == {"evidence_gold": 1, "prompt_tokens": 200, "words": 6}
+    assert report.evidence == {"evidence_gold": 1, "prompt_tokens": 200, "words": 5}
     assert report.drafts == {"supported": 1, "shown": shown, "false_removals": lost}
     assert run([BUILT], explained("", 0.9, outcome)).evidence["evidence_gold"] == 0
 
