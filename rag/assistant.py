@@ -17,19 +17,20 @@ from index.library import Library, check_scope
 from index.system.cpu import usable_cores
 from index.tokenization import has_cjk, sound
 from index.types import EVERYWHERE, SearchScope
-from rag import replies
 from rag.composer import BY_TOPIC, WHOLE, Composer
 from rag.grounding import citations, evidence, presentation, support
 from rag.grounding.short_answer import short_answer
 from rag.llm import prompt
 from rag.llm.generator import Generator, PrefixReuse, QueuePosition
 from rag.query.follow_ups import History
-from rag.query.question import QueryVariant, Question, analyze, check_history, checked_question
+from rag.query.question import QueryVariant, analyze, check_history, checked_question
 from rag.query.short_forms import full_name, shortened, unknown_short_forms
 from rag.query.spelling import correct, spelled_out
-from rag.query.task import small_talk, unclear_pointer, understand
-from rag.reader import gate
+from rag.query.task import ABOUT_LAST_ANSWER, ASKED_BACK, only_points, small_talk, understand
+from rag.reader import clarity, gate
 from rag.reader.rerankers import OWN, Reranker, load_reranker
+from rag.replies import fixed as replies
+from rag.replies.conversation import Conversation
 from rag.retrieval import LIMITS, FirstPass, Retrieved, Retriever
 from rag.snapshots import AnswerState, notes_on
 from rag.types import Answer, Draft, Evidence, Rejection, State
@@ -66,6 +67,7 @@ class Assistant:
             reader = load_reranker(reader, library.encoder, threads or usable_cores())
         self._retriever = Retriever(library, reader)
         self._composer = Composer(library)
+        self._conversation = Conversation(library)
         self._missing = ""
         if generator == "default":
             from rag.llm.client import default_client
@@ -134,12 +136,12 @@ class Assistant:
         check_scope(documents, dates)
         history = [(sound(asked), sound(said)) for asked, said in history]
         began = time.perf_counter()
-        read, changes = self._read_as_meant(question)
+        read, changes = self.read_as_meant(question)
         state = AnswerState(analyze(read, history), began, self._generator, explain, question)
         state.notes += changes
         return self._with_priority(state, SearchScope(documents, dates), stop or _never)
 
-    def _read_as_meant(self, question: str) -> tuple[str, list[str]]:
+    def read_as_meant(self, question: str) -> tuple[str, list[str]]:
         """The question without typing mistakes, and what to say of those."""
         if small_talk(question) or has_cjk(question):
             return question, []
@@ -183,12 +185,15 @@ class Assistant:
         if said := replies.small_talk(state.question.text, self.library):
             yield state.reply(said)
             return
-        if said := replies.about_library(state.question.text, self.library):
+        if self._about_last_answer(state, scope):
+            yield state.composed()
+            return
+        # "How does it work?", in a talk, is about what was talked of
+        points_back = bool(state.question.previous) and only_points(state.question.request)
+        said = "" if points_back else replies.about_library(state.question.text, self.library)
+        if said:
             state.notes.append("From the library's own list, not from a document.")
             yield state.reply(said)
-            return
-        if options := self._readings(state.question, scope):
-            yield state.ask_back(*options)
             return
 
         # 2. search for every variant of the question and rank the sentences of what is found
@@ -204,6 +209,9 @@ class Assistant:
         # 3. decide: do the documents answer at all, and what of it is missing?
         state.answerable = first.ranking.answerable
         state.state = self._decide(state, first, scope)
+        if options := self._readings(state, first):
+            yield state.ask_back(*options)
+            return
         state.evidence_ms = state.elapsed_ms()
         if state.state == "not_found":
             state.explain_retrieval(first)
@@ -246,6 +254,23 @@ class Assistant:
             yield state.snapshot(stage)
         yield state.finished()
 
+    def _about_last_answer(self, state: AnswerState, scope: SearchScope) -> bool:
+        """Compose what is asked about the last answer; says whether there is something to quote."""
+        question = state.question
+        large = state.generator is not None and not state.generator.small
+        if question.request.task not in ABOUT_LAST_ANSWER or not question.history or large:
+            return False
+        state.quotations = self._conversation.compose(question.request, question.history, scope)
+        if not state.quotations:
+            return False
+        state.state, state.evidence_ms = "answered", state.elapsed_ms()
+        if wanted := question.request.beyond_quotes:
+            state.notes.append(
+                f"Your documents are quoted as they are written: {wanted} would take a larger "
+                "language model."
+            )
+        return True
+
     def _decide(self, state: AnswerState, first: FirstPass, scope: SearchScope) -> State:
         """Whether the documents answer; a topic is there when a passage holds its words."""
         request = state.question.request
@@ -287,19 +312,25 @@ class Assistant:
         small = state.generator is None or state.generator.small
         return state.generator is None or (small and state.question.request.task != "fact")
 
-    def _readings(self, question: Question, scope: SearchScope) -> tuple[str, list[str]] | None:
+    def _readings(self, state: AnswerState, first: FirstPass) -> tuple[str, list[str]] | None:
         """The question back and what this one may mean, when it does not say what it is about."""
-        pointer = unclear_pointer(question.request) if not question.previous else ""
-        if not pointer:
+        question = state.question
+        if question.request.task not in ASKED_BACK or state.missing:
             return None
-        hits = self.library.search(
-            question.text, LIMITS.hits, documents=scope.documents, dates=scope.dates
-        )
-        titles = list(dict.fromkeys(hit.title or hit.document_id for hit in hits))[:3]
+        unclear = not question.previous and only_points(question.request)
+        if not unclear and state.state != "not_found":
+            unclear = clarity.is_unclear(
+                self.library, question, first.hits, first.ranking, first.scope
+            )
+        if not unclear:
+            return None
+        titles = list(dict.fromkeys(hit.title or hit.document_id for hit in first.hits))[:3]
         if len(titles) < 2:
             return None
         *others, last = [f"“{title}”" for title in titles]
-        return f"What do you mean by “{pointer}”: {', '.join(others)} or {last}?", titles
+        pointer = clarity.pointer_of(question.text)
+        asked = f"What do you mean by “{pointer}”" if pointer else "Which do you mean"
+        return f"{asked}: {', '.join(others)} or {last}?", titles
 
     def _notes_on(self, retrieved: Retrieved) -> list[str]:
         missing = self._retriever.reranker_missing

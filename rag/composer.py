@@ -21,6 +21,7 @@ from rag.query.question import QueryVariant
 from rag.query.task import Request, leans_on_other_part
 from rag.query.text_features import TextFeatures, content_stems, stem
 from rag.reader.ranker import Ranker
+from rag.replies.stretch import stretched
 from rag.types import Quotation, RankedSentence, Ranking
 
 
@@ -43,6 +44,10 @@ class ComposerLimits:
     """Share of the best sentence's relevance from which on another one belongs to a topic."""
     anchor: float = 2.0
     """Power of a passage's coverage of the question by which its sentences' scores shrink."""
+    certain: float = 0.7
+    """The best sentence's score from which on a value asked for in a talk is as good as found."""
+    paragraph: int = 125
+    """Words of an open question's answer, which is filled up from around its best run."""
     covered: float = 0.75
     """Share of a topic that one passage holds from which on it is answered."""
     covered_widely: float = 0.6
@@ -101,7 +106,7 @@ class Composer:
         if len(request.parts) > 1:
             return self._several(request.parts, scope)
         made = _runs(request, ranking.sentences)
-        return self._continued(made) if request.wants_reason else made
+        return self._stretched(made) if _is_open(request, ranking.sentences) else made
 
     # --- is it there? -----------------------------------------------------------------------------
 
@@ -376,26 +381,16 @@ class Composer:
                 )
         return composition.distinct(made, LIMITS.listing)
 
-    def _continued(self, made: list[Quotation]) -> list[Quotation]:
-        """An explanation that ends where its passage ends, with the beginning of the next one."""
-        room = LIMITS.explain - sum(one.length for one in made)
-        if len(made) != 1 or room < LIMITS.sentence:
-            return made
-        passages = self._library.passages(made[0].document_id)
-        following = [p for p in passages if p.start >= made[0].end][:1]
-        ended = [p for p in passages if p.sentences and p.sentences[-1].end == made[0].end]
-        if not following or not ended:
-            return made
-        sentences = following[0].sentences
-        last = 0
-        while last + 1 < len(sentences) and (
-            len(following[0].text[: sentences[last + 1].end - following[0].start].split()) <= room
-        ):
-            last += 1
-        start, end = sentences[0].start, sentences[last].end
-        text = following[0].text[start - following[0].start : end - following[0].start]
-        more = replace(made[0], paragraph=following[0].paragraph, start=start, end=end, text=text)
-        return [*made, more] if more.length <= room * LIMITS.overrun else made
+    def _stretched(self, made: Sequence[Quotation]) -> list[Quotation]:
+        """An explanation that is short, with what stands around it in its document."""
+        room = SCOPE.paragraph - sum(one.length for one in made)
+        if not made or room < LIMITS.sentence:
+            return list(made)
+        best = made[0]
+        document = self._library.document(best.document_id)
+        passages = self._library.passages(best.document_id)
+        longer = stretched(best, document, passages, best.length + room)
+        return [longer, *(one for one in made[1:] if not _overlap(longer, one))]
 
     def _several(self, parts: Sequence[str], scope: SearchScope) -> list[Quotation]:
         """A run for each part of a question that asks several things."""
@@ -427,6 +422,8 @@ def _runs(request: Request, sentences: Sequence[RankedSentence]) -> list[Quotati
     if request.count:
         budget = min(LIMITS.sentence * request.count, LIMITS.explain)
         return composition.runs(sentences, budget, most=1)
+    if _is_open(request, sentences):
+        return _with_beside(sentences, LIMITS.explain, LIMITS.beside, LIMITS.beside_share)
     if request.task == "fact" and best >= LIMITS.certain:
         return composition.runs(sentences, LIMITS.fact, most=1)
     if request.task == "yes_no":  # what speaks for a claim and what denies it stand apart
@@ -481,6 +478,16 @@ def _fitting(
 
 def _cites(quotations: Sequence[Quotation], document_id: str) -> bool:
     return any(one.document_id == document_id for one in quotations)
+
+
+def _is_open(request: Request, sentences: Sequence[RankedSentence]) -> bool:
+    """Whether a paragraph answers better than a sentence: not where a value is as good as found."""
+    certain = bool(sentences) and sentences[0].score >= SCOPE.certain
+    return request.wants_paragraph and not (request.asks_value and certain)
+
+
+def _overlap(a: Quotation, b: Quotation) -> bool:
+    return a.document_id == b.document_id and a.start < b.end and b.start < a.end
 
 
 def _likeness(wanted: str, record: DocumentRecord) -> float:

@@ -29,6 +29,8 @@ _LABELS = {
     "gold_recall": "gold rec.",
     "answer_p50": "answer p50",
     "answer_p95": "answer p95",
+    "unclear_met": "unclear met",
+    "asked_back": "asked back",
     "search_p50": "search p50",
     "search_p95": "search p95",
 }

@@ -2,7 +2,8 @@
 
 `id`, `question`, `answerable`, and where they are known `answers` (alternatives), `gold` (places:
 `document`, `start`, `end`), `need` (`any`: one gold place is enough, `all`: each is evidence of its
-own), `paragraph` (the gold paragraph's place) and `kind` (`near_unanswerable`, …).
+own), `paragraph` (the gold paragraph's place) and `kind` (`near_unanswerable`, …). A question that
+belongs to a conversation has `history`, the (question, answer) pairs before it, maybe none.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from index.errors import InputError
 from rag.evaluation.metrics import Need, Place
+from rag.query.follow_ups import History
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +31,21 @@ class Question:
     need: Need = "any"
     paragraph: Place | None = None
     kind: str = "answerable"
+    history: History | None = None
+    """The turns before it, oldest first; None where the set has no conversations. A turn's
+    reference is one wording of a whole answer: half of its content words are right, and a citation
+    anywhere in a gold passage is a hit."""
 
     @property
     def group(self) -> str:
-        """`answerable`, or the sort of unanswerable: `near`, `far`, `null` or `other`."""
+        """`answerable`, or the sort of unanswerable: `near`, `far`, `null`, `unclear` or `other`.
+
+        What is unclear is rightly met by a refusal or by a question back.
+        """
         if self.answerable:
             return "answerable"
+        if self.kind == "underspecified":
+            return "unclear"
         sort = self.kind.removesuffix("_unanswerable")
         return sort if sort in ("near", "far", "null") else "other"
 
@@ -102,7 +113,16 @@ def _question(entry: object) -> Question:
         need="all" if need == "all" else "any",
         paragraph=None if paragraph is None else _place(paragraph, "paragraph"),
         kind="answerable" if answerable else _text(entry.get("kind", "near_unanswerable"), "kind"),
+        history=_history(entry.get("history")),
     )
+
+
+def _history(value: object) -> History | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(isinstance(t, list) and len(t) == 2 for t in value):
+        raise ValueError(f"history must be [question, answer] pairs, not {reprlib.repr(value)}")
+    return tuple((_text(asked, "a turn"), _text(said, "a turn")) for asked, said in value)
 
 
 def _text(value: object, name: str) -> str:

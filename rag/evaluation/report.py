@@ -42,7 +42,8 @@ class Report:
     citations: Figures
     refusals: Figures
     evidence: Figures
-    """How often the sentences handed to the model hold gold, and the tokens of the whole prompt."""
+    """How often the sentences handed to the model hold gold, the tokens of the whole prompt, and
+    the words of an answer to an answerable question."""
     drafts: Figures
     """What checking did to the model's statements: see `_drafts`."""
     curve: tuple[Figures, ...]
@@ -144,8 +145,11 @@ def summarise(rows: Sequence[Row], notes: tuple[str, ...] = ()) -> Report:
         refusals={
             **{group: refused[group] for group in groups if group != "answerable"},
             "false": refused["answerable"],
+        }
+        | _asked_back(rows),
+        evidence={
+            name: _mean(values, name) for name in ("evidence_gold", "prompt_tokens", "words")
         },
-        evidence={name: _mean(values, name) for name in ("evidence_gold", "prompt_tokens")},
         drafts=_drafts(values),
         curve=_curve(rows),
         arms={arm: _arm(rows, arm) for arm in ("bm25", "nearest")},
@@ -157,6 +161,22 @@ def summarise(rows: Sequence[Row], notes: tuple[str, ...] = ()) -> Report:
         notes=notes,
         rows=tuple(rows),
     )
+
+
+def _asked_back(rows: Sequence[Row]) -> Figures:
+    """Where unclear questions were asked: how many were met, and what it cost the others.
+
+    `unclear_met`: refused or asked back; `asked_back`: of answerable questions, those whose answer
+    ends in a question.
+    """
+    unclear = [row.values for row in rows if row.kind == "unclear"]
+    answerable = [row.values for row in rows if row.kind == "answerable"]
+    if not unclear:
+        return {}
+    return {
+        "unclear_met": _mean(unclear, "credit"),
+        "asked_back": _mean(answerable, "asked_back"),
+    }
 
 
 def _drafts(values: Sequence[Mapping[str, float]]) -> Figures:

@@ -238,10 +238,7 @@ def _ranking(
         listed = [documents[at] in gold for at in metrics.first_of_each(documents)]
         hits, total = listed, len(gold)
     else:
-        hits = [
-            metrics.is_hit(place, question.gold, question.paragraph, question.need)
-            for place in found
-        ]
+        hits = [_hits_gold(question, place) for place in found]
         good = hits
         if question.paragraph is not None:
             good = [metrics.belongs(place, question.paragraph) for place in found]
@@ -267,10 +264,13 @@ def _answer(
     documents: frozenset[str] | None,
 ) -> dict[str, float]:
     began = time.perf_counter()
-    answer = assistant.answer(question.question, documents=documents, explain=True)
+    answer = assistant.answer(
+        question.question, question.history or (), documents=documents, explain=True
+    )
     values = {"seconds": time.perf_counter() - began}
     refused = answer.state == "not_found"
-    values["refused"] = float(refused)
+    asks_back = not refused and _spoken(answer).endswith("?")
+    values |= {"refused": float(refused), "asked_back": float(asks_back)}
     if answer.answerable is not None:
         values["answerable"] = answer.answerable
     values |= _made(question, answer, articles)
@@ -281,6 +281,7 @@ def _answer(
     text = "" if refused else _spoken(answer)
     values |= _outcome(question, text, [] if refused else cited, articles)
     if question.answerable and not refused:
+        values["words"] = float(len(text.split()))
         values["cited"] = float(len(cited))
         values["cited_gold"] = float(sum(_is_gold(question, place, articles) for place in cited))
         values["gold_cited"] = _gold_cited(question, cited, articles)
@@ -290,7 +291,7 @@ def _answer(
         values["f1"] = metrics.f1(text, golds)
         values["contains"] = float(metrics.contains(text, golds))
     if not question.answerable:
-        values["credit"] = float(refused)
+        values["credit"] = float(refused or (asks_back and question.group == "unclear"))
     return values
 
 
@@ -365,8 +366,9 @@ def _outcome(
     if not question.answerable or not question.answers:
         return {}
     golds = question.answers if text else ()
-    right = metrics.is_right(text, golds, question.need)
-    brief = right and metrics.is_right(metrics.first_words(text), golds, question.need)
+    wording: metrics.Need = question.need if question.history is None else "all"
+    right = metrics.is_right(text, golds, wording)
+    brief = right and metrics.is_right(metrics.first_words(text), golds, wording)
     enough = 0.5 if question.need == "all" else 1.0
     cites = _gold_cited(question, cited, articles) >= enough
     return {
@@ -382,11 +384,18 @@ def _is_gold(question: Question, place: Place, articles: _Articles) -> bool:
 
     Where a question names no gold, any document will do.
     """
-    if metrics.is_hit(place, question.gold, question.paragraph, question.need):
+    if _hits_gold(question, place):
         return True
     home = {gold.document for gold in question.gold}
     in_home = not home or place.document in home
     return in_home and metrics.contains(articles.quote(place), question.answers)
+
+
+def _hits_gold(question: Question, place: Place) -> bool:
+    """Does a place hit gold? In a conversation gold is whole passages: anywhere in one will do."""
+    if question.history is not None and any(metrics.overlap(place, g) for g in question.gold):
+        return True
+    return metrics.is_hit(place, question.gold, question.paragraph, question.need)
 
 
 def _gold_cited(question: Question, cited: Sequence[Place], articles: _Articles) -> float:

@@ -17,7 +17,9 @@ def form_of(request: Request, groups: Sequence[Group]) -> str:
     """How the answer to a request is laid out."""
     if request.form != "prose":
         return request.form
-    if request.task in ("list", "timeline") or (request.task == "overview" and groups):
+    if request.task in ("list", "timeline", "which_first") or (
+        request.task == "overview" and groups
+    ):
         return "bullets"
     return "columns" if groups else "prose"
 

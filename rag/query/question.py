@@ -72,6 +72,8 @@ class Question:
     """The question of the turn before, empty at the beginning."""
     last_answer: str
     """The answer of the turn before, empty at the beginning."""
+    history: History
+    """The turns before it, oldest first."""
     topic: str
     """What a follow-up's conversation is about: the last question that stood alone; else empty."""
 
@@ -103,6 +105,7 @@ def analyze(text: str, history: History = ()) -> Question:
         is_follow_up=is_follow_up,
         previous=previous,
         last_answer=last_answer,
+        history=tuple(history),
         topic=topic_question(history) if is_follow_up else "",
     )
 

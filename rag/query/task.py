@@ -11,17 +11,24 @@ from dataclasses import dataclass
 from typing import Literal
 
 from index.tokenization import STOP_WORDS, words
-from rag.query.answer_type import asks_for_list
+from rag.query.answer_type import answer_type, asks_for_list
 from rag.query.text_features import names
+from rag.query.word_lists import REFERRING_WORDS, any_of
 
 Task = Literal[
     "fact", "explain", "compare", "summarise", "overview", "list", "timeline", "yes_no", "quote",
-    "keyword", "order", "more", "rephrase", "small_talk", "library",
+    "keyword", "order", "more", "rephrase", "which_first", "small_talk", "library",
 ]  # fmt: skip
 Form = Literal["prose", "bullets", "table"]
 
 TOPIC_TASKS = frozenset({"summarise", "overview", "timeline", "list", "quote", "order"})
 """Tasks that say what to do with a topic; the topic alone is searched for."""
+
+ASKED_BACK: frozenset[Task] = frozenset({"fact", "explain", "yes_no", "order", "keyword"})
+"""Tasks that need one reading; the others gather whatever there is."""
+
+ABOUT_LAST_ANSWER: frozenset[Task] = frozenset({"more", "rephrase", "which_first"})
+"""Tasks that are done with the answer before."""
 
 _NUMBERS = {"one": 1, "a": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7,
             "eight": 8, "nine": 9, "ten": 10}  # fmt: skip
@@ -47,6 +54,26 @@ class Request:
     """The things to be compared."""
     parts: tuple[str, ...] = ()
     """The questions that it asks, where it asks several things."""
+    follow_up: bool = False
+    """Whether there are turns before it."""
+
+    @property
+    def wants_paragraph(self) -> bool:
+        """Whether it is open: an explanation, a bare topic, or a question in a talk."""
+        open_ = self.task in ("explain", "keyword")
+        return open_ or (self.follow_up and self.task in ("fact", "yes_no"))
+
+    @property
+    def asks_value(self) -> bool:
+        """Whether a number, a time, a person or a place is asked for."""
+        return answer_type(self.question) in ("number", "when", "who", "where")
+
+    @property
+    def beyond_quotes(self) -> str:
+        """What it asks for that no quote can give, as a noun; empty when quotes are enough."""
+        if self.task != "rephrase" or self.form != "prose" or self.count:
+            return ""
+        return "a translation" if _TRANSLATE.search(self.question) else "simpler words"
 
     @property
     def wants_one_thing(self) -> bool:
@@ -57,11 +84,6 @@ class Request:
     def wants_value(self) -> bool:
         """Whether it asks for a name, a date, a place or a number: a few words answer it."""
         return self.task == "fact" and _VALUE.search(self.question) is not None
-
-    @property
-    def wants_reason(self) -> bool:
-        """Whether it asks why: reasons often follow what they are the reasons of."""
-        return _REASON.search(self.question) is not None
 
 
 _ABOUT = r"(?:about|on|of|for|regarding|concerning|covering|to)"
@@ -191,7 +213,6 @@ _FORM_WORDS = re.compile(
     r"|chronological order|order with dates|order|dates)\b(?: please)?\s*[:,]?\s*",
     re.IGNORECASE,
 )
-_REASON = re.compile(r"\b(?:why|how come|reasons?)\b", re.IGNORECASE)
 _MORE = re.compile(
     r"^\s*(?:and |ok(?:ay)?,? |please |can you |could you )*(?:tell me (?:a (?:bit|little) )?more"
     r"|(?:say|give me|show me) more"
@@ -205,11 +226,25 @@ _REPHRASE = re.compile(
     r"\b(?:explain|say|put|rephrase|reword|repeat)\b[^?]{0,30}\b(?:simpl\w*|easier|plain\w*"
     r"|shorter|other words|differently)\b"
     r"|^\s*(?:shorter|simpler|in short|in (?:simple|plain|other) (?:words|terms|english)"
-    r"|make (?:it|that) (?:shorter|simpler)"
-    r"|translate\b.*|as a (?:table|list)|eli5)\s*(?:please)?[.?!]*\s*$"
+    r"|(?:please )?(?:make|put|show|give me)? ?(?:it|that|this|them|those)?"
+    r" ?(?:shorter|simpler|briefer|briefly|(?:as|in|into) (?:a |an )?(?:table|list|bullets?"
+    r"|bullet[- ]points?|one sentence|a sentence|a nutshell))|tl;?dr"
+    r"|translate\b.*|eli5)\s*(?:please)?[.?!]*\s*$"
     r"|\b(?:in|into) (?:french|german|spanish|italian|chinese|arabic|russian|portuguese|dutch"
     r"|japanese|korean)\s*[.?!]*$"
     r"|\bi don['’]t (?:understand|get it)\b|\bexplain simply\b",
+    re.IGNORECASE,
+)
+_SHORTER = re.compile(r"\b(?:short|shorter|brief\w*|nutshell|tl;?dr|one sentence)\b", re.IGNORECASE)
+_TRANSLATE = re.compile(
+    r"\btranslate\b|\b(?:in|into) (?:french|german|spanish|italian|chinese|arabic|russian"
+    r"|portuguese|dutch|japanese|korean)\b",
+    re.IGNORECASE,
+)
+_WHICH_FIRST = re.compile(
+    r"^\W*(?:and |so |but )?(?:which|who|what)(?: one)?(?: of (?:these|those|them|the two|both))?"
+    r" (?:was|is|were|came|happened|took place)(?: the)? (?:first|earlier|earliest|before|later"
+    r"|last|latest|oldest|newest)\W*$",
     re.IGNORECASE,
 )
 _GREETING = re.compile(
@@ -294,14 +329,19 @@ def understand(question: str, *, follow_up: bool = False) -> Request:
     elif _BULLETS.search(plain):
         form = "bullets"
     task, topic = _task_of(plain, follow_up, ordered, form)
+    count = _count_of(plain)
+    if task == "rephrase":
+        form = "table" if _TABLE.search(plain) else form
+        count = 1 if _SHORTER.search(plain) and form == "prose" else count
     return Request(
         task,
         topic or plain,
         question=plain,
         form=form,
-        count=1 if ordered and _HEADLINE.search(plain) else _count_of(plain),
+        count=1 if ordered and _HEADLINE.search(plain) else count,
         subjects=compared(plain) if task == "compare" else (),
         parts=parts(plain) if task in ("fact", "explain", "yes_no") else (),
+        follow_up=follow_up,
     )
 
 
@@ -312,7 +352,8 @@ def _task_of(plain: str, follow_up: bool, ordered: bool, form: Form) -> tuple[Ta
     rules: tuple[tuple[bool, Task, str], ...] = (
         (small_talk(plain) is not None, "small_talk", plain),
         (follow_up and _MORE.match(plain) is not None, "more", plain),
-        (follow_up and _REPHRASE.search(plain) is not None, "rephrase", plain),
+        (follow_up and _WHICH_FIRST.match(plain) is not None, "which_first", plain),
+        (follow_up and _rephrases(plain), "rephrase", plain),
         (bool(compared(plain)), "compare", plain),
         (about is not None, "summarise", about["topic"].strip(" \"“”'") if about else ""),
         (_OVERVIEW.search(plain) is not None, "overview", overview_topic(plain)),
@@ -328,6 +369,12 @@ def _task_of(plain: str, follow_up: bool, ordered: bool, form: Form) -> tuple[Ta
         (_EXPLAIN.search(plain) is not None, "explain", plain),
     )
     return next(((task, topic) for holds, task, topic in rules if holds), ("fact", plain))
+
+
+def _rephrases(question: str) -> bool:
+    """Whether a message only asks for the last answer in another form."""
+    asks_more = "?" in question.rstrip(" ?.!")
+    return _REPHRASE.search(question) is not None and not asks_more
 
 
 def compared(question: str) -> tuple[str, ...]:
@@ -375,32 +422,20 @@ _YEARS = re.compile(
     re.IGNORECASE,
 )
 """What is said to change from one year to another."""
-_VAGUE = frozenset(
-    "summit meeting minister president treaty convention law act deadline group company country"
-    " report agreement conference forum panel body vote talks event article author director chief"
-    " committee commission council statement declaration decision plan project".split()
-)
 
 
-def unclear_pointer(request: Request) -> str:
-    """The word by which a question points at something it does not name; empty when it is clear."""
-    if request.task not in ("fact", "explain", "yes_no", "order"):
-        return ""
+def only_points(request: Request) -> bool:
+    """Whether a question points at something by a pronoun and names nothing."""
     text = request.question
     content = [word for word in words(request.topic) if word not in STOP_WORDS]
-    if names(text) or any(c.isdigit() for c in text) or len(content) > 2:
-        return ""
-    if pointing := _POINTING.search(text):
-        return pointing.group()
-    definite = [m for m in re.finditer(r"\bthe (\w+)\b", text) if m[1].lower() in _VAGUE]
-    if definite and all(word in _VAGUE or word == "say" for word in content):
-        return definite[0].group()
-    return ""
+    if names(text) or any(c.isdigit() for c in text) or len(content) > _ONLY_POINTS:
+        return False
+    return _POINTING.search(text) is not None
 
 
-_POINTING = re.compile(
-    r"\b(?:it|he|she|they|this|that|these|those|him|her|them|its|their|his)\b", re.IGNORECASE
-)
+_POINTING = re.compile(rf"\b(?:{any_of(REFERRING_WORDS)}|him|them)\b", re.IGNORECASE)
+_ONLY_POINTS = 2
+"""Content words up to which a question with a pronoun names nothing."""
 
 
 def leans_on_other_part(part: str) -> bool:

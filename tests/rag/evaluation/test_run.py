@@ -239,6 +239,17 @@ def test_a_line_of_the_shared_shape_is_read_whole(tmp_path: Path) -> None:
     ]
 
 
+def test_a_turn_of_a_conversation_brings_the_turns_before_it(tmp_path: Path) -> None:
+    turn = FULL | {"history": [["What is it?", "A river."]]}
+    unclear = FULL | {"id": "q2", "answerable": False, "kind": "underspecified", "history": []}
+    first, second = load_questions(write(tmp_path / "q.jsonl", turn, unclear))
+    assert first.history == (("What is it?", "A river."),)
+    assert (second.history, second.group) == ((), "unclear")
+    bad = write(tmp_path / "bad.jsonl", FULL | {"history": ["What is it?"]})
+    with pytest.raises(InputError, match="pairs"):
+        load_questions(bad)
+
+
 def test_a_persons_own_line_needs_little(tmp_path: Path) -> None:
     mine = {"id": "1", "question": "Wo\u2028liegt es?", "answerable": True, "answers": ["x"]}
     none = {"id": "2", "question": "Who?", "answerable": False, "kind": "odd\x1b[2J"}
@@ -517,6 +528,45 @@ class RankedLibrary(SmallLibrary):
         ]
 
 
+def test_a_turn_is_right_with_half_of_its_reference_and_a_citation_anywhere_in_gold() -> None:
+    reference = "The Sel runs through the north for 310 kilometres until the sea"
+    turn = replace(
+        LENGTH, answers=(reference,), history=(), paragraph=None, gold=(at("river.txt", RIVER),)
+    )
+    quote = "The Sel is a river in the north. It is 310 kilometres long."
+    answer = quoting("", "river.txt", 0, quote)
+    report = run([turn], answer)
+    assert report.rows[0].values["credit"] == 1.0
+    assert report.evidence["words"] == 13
+    alone = run([replace(turn, history=None)], answer)
+    assert alone.rows[0].values["right"] == alone.rows[0].values["cites_gold"] == 0.0
+
+
+def test_the_conversation_is_told_to_the_assistant() -> None:
+    told: list[History] = []
+
+    class Listening(FixedAssistant):
+        def answer(self, question: str, history: History = (), **options: Any) -> Answer:
+            told.append(history)
+            return super().answer(question, history, **options)
+
+    listening = Listening(Answer("", "not_found", "", complete=True))
+    evaluate(small(), listening, [replace(LENGTH, history=(("Hello?", "Yes."),)), BUILT])
+    assert told == [(("Hello?", "Yes."),), ()]
+
+
+def test_an_unclear_question_is_met_by_a_refusal_or_a_question() -> None:
+    unclear = asks_in_vain("How long is it?", "underspecified")
+    back = Answer("", "partial", "Which river do you mean?", complete=True)
+    report = run([unclear, NEAR, LENGTH], back)
+    assert report.refusals["unclear"] == 0.0
+    assert (report.refusals["unclear_met"], report.refusals["asked_back"]) == (1.0, 1.0)
+    assert report.refusals["near"] == 0.0
+    refused = run([unclear, LENGTH], Answer("", "not_found", "Is it?", complete=True))
+    assert (refused.refusals["unclear_met"], refused.refusals["asked_back"]) == (1.0, 0.0)
+    assert run([unclear], quoting("", "river.txt", 0, "It.")).rows[0].values["credit"] == 0.0
+
+
 def test_pieces_of_one_paragraph_count_once_in_ndcg() -> None:
     # three pieces of the other paragraph, then the gold one: third hit place 4, second paragraph
     found = [Place("river.txt", a, a + 10) for a in (0, 10, 20)] + [
@@ -714,7 +764,7 @@ def explained(question: str, belief: float, outcome: str) -> Answer:
 @pytest.mark.parametrize(("outcome", "shown", "lost"), [("kept", 1, 0), ("beside the point", 0, 1)])
 def test_what_checking_did_to_the_drafts_is_counted(outcome: str, shown: int, lost: int) -> None:
     report = run([LENGTH], explained("", 0.9, outcome))
-    assert report.evidence == {"evidence_gold": 1, "prompt_tokens": 200}
+    assert report.evidence == {"evidence_gold": 1, "prompt_tokens": 200, "words": 5}
     assert report.drafts == {"supported": 1, "shown": shown, "false_removals": lost}
     assert run([BUILT], explained("", 0.9, outcome)).evidence["evidence_gold"] == 0
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.query.task import compared, parts, small_talk, unclear_pointer, understand
+from rag.query.task import compared, only_points, parts, small_talk, understand
 
 
 @pytest.mark.parametrize(
@@ -86,16 +86,31 @@ def test_a_question_is_no_small_talk(asked: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("question", "pointer"),
+    ("question", "points"),
     [
-        ("when was it adopted?", "it"),
-        ("what did the minister say?", "the minister"),
-        ("When was the Malabo Convention adopted?", ""),
-        ("how many people were offline in 2023?", ""),
+        ("when was it adopted?", True),
+        ("what did he say", True),
+        ("When was the Malabo Convention adopted?", False),
+        ("how many people were offline in 2023?", False),
     ],
 )
-def test_a_question_that_names_nothing_is_unclear(question: str, pointer: str) -> None:
-    assert unclear_pointer(understand(question)) == pointer
+def test_a_pronoun_alone_names_nothing(question: str, points: bool) -> None:
+    assert only_points(understand(question)) is points
+
+
+@pytest.mark.parametrize(
+    ("question", "follow_up", "paragraph"),
+    [
+        ("Why did they vote against it?", False, True),
+        ("emergency kit", True, True),
+        ("Can I have the filing fees waived?", True, True),
+        ("What sports programs does it offer?", True, True),
+        ("And in 2024?", True, True),
+        ("How many ratifications are needed?", False, False),
+    ],
+)
+def test_what_is_open_deserves_a_paragraph(question: str, follow_up: bool, paragraph: bool) -> None:
+    assert understand(question, follow_up=follow_up).wants_paragraph is paragraph
 
 
 @given(st.text(max_size=300), st.booleans())

@@ -1,0 +1,1 @@
+"""What is replied without reading anew: fixed sentences, and the answer before in another form."""
