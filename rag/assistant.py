@@ -147,7 +147,8 @@ class Assistant:
             return question, []
         known = self.library.vocabulary()
         question, changes = self._by_other_name(spelled_out(question), known)
-        read = correct(question, known, understand(question).topic)
+        topic = understand(question).topic
+        read = correct(question, known, topic, self.library.encoder.is_word)
         if not (changes := [*changes, *read.changes]):
             return question, []
         said = ", ".join(f"“{meant}” for “{typed}”" for typed, meant in changes)
@@ -289,6 +290,8 @@ class Assistant:
         doubtful = decided == "partial" and first_turn and not has_cjk(wording)
         if doubtful and self._composer.lacks_asked(wording, anchored, scope):
             decided = "not_found"
+        if decided == "not_found" and self._composer.answers_part(request, scope):
+            return "partial"  # no passage has to speak of everything
         if decided == "not_found" and not has_cjk(wording):
             missing = self._composer.reason(wording, anchored, scope)
             state.missing = (missing,) if missing else ()

@@ -20,6 +20,7 @@ from rag.query.event_dates import event_dates
 from rag.query.question import QueryVariant
 from rag.query.task import Request, leans_on_other_part
 from rag.query.text_features import TextFeatures, content_stems, stem
+from rag.reader import gate
 from rag.reader.ranker import Ranker
 from rag.replies.stretch import stretched
 from rag.types import Quotation, RankedSentence, Ranking
@@ -132,6 +133,12 @@ class Composer:
             self.covered(subject, self._search(subject, scope), scope) >= enough
             for subject in request.subjects
         )
+
+    def answers_part(self, request: Request, scope: SearchScope) -> bool:
+        """Whether one of several things that a question asks is answered, by itself."""
+        queries = _part_queries(request.parts) if len(request.parts) > 1 else ()
+        readings = (self._read(query, scope, SCOPE.hits) for query in queries)
+        return any(gate.decide(reading.answerable) != "not_found" for reading in readings)
 
     def _search(self, topic: str, scope: SearchScope) -> list[Hit]:
         return self._library.search(topic, SCOPE.hits, documents=scope.documents, dates=scope.dates)
@@ -396,11 +403,7 @@ class Composer:
         """A run for each part of a question that asks several things."""
         made: list[Quotation] = []
         room = LIMITS.several // len(parts)
-        carried = [w for w in words(parts[0]) if w not in STOP_WORDS and not w.isdigit()]
-        for number, part in enumerate(parts):
-            query = part
-            if number and leans_on_other_part(part):
-                query = " ".join([part, *(w for w in carried if w not in words(part))])
+        for query in _part_queries(parts):
             ranked = [
                 one
                 for one in self._read(query, scope, SCOPE.hits).sentences
@@ -409,6 +412,17 @@ class Composer:
             if ranked:
                 made += _with_beside(ranked, room * 2 // 3, room // 3, LIMITS.beside_share)
         return made
+
+
+def _part_queries(parts: Sequence[str]) -> list[str]:
+    """What to search for, for each part; one that leans on the first takes its words along."""
+    carried = [w for w in words(parts[0]) if w not in STOP_WORDS and not w.isdigit()]
+    return [
+        " ".join([part, *(w for w in carried if w not in words(part))])
+        if number and leans_on_other_part(part)
+        else part
+        for number, part in enumerate(parts)
+    ]
 
 
 def _runs(request: Request, sentences: Sequence[RankedSentence]) -> list[Quotation]:

@@ -114,6 +114,10 @@ class Encoder(Protocol):
         """Word pieces of a text, without special tokens."""
         ...
 
+    def is_word(self, word: str) -> bool:
+        """Whether the vocabulary has a word whole: then it is no slip of the keys."""
+        ...
+
     def pieces(self, text: str) -> WordPieces:
         """The word pieces of a text, without special tokens."""
         ...
@@ -183,6 +187,10 @@ class SentenceTransformerEncoder:
     def count(self, text: str) -> int:
         """Word pieces of a text, without special tokens."""
         return len(self._tokenizer.encode(sound(text), add_special_tokens=False).ids)
+
+    def is_word(self, word: str) -> bool:
+        """Whether the vocabulary has a word whole: then it is no slip of the keys."""
+        return self.count(word) == 1
 
     def pieces(self, text: str) -> WordPieces:
         """The word pieces of a text, without special tokens."""

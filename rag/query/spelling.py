@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from rapidfuzz import process
@@ -28,13 +28,18 @@ class Corrected:
     """Each word as typed, and as it was read."""
 
 
-def correct(question: str, known: Mapping[str, int], topic: str) -> Corrected:
+def correct(
+    question: str, known: Mapping[str, int], topic: str, is_word: Callable[[str], bool]
+) -> Corrected:
     """The question with each word the library does not know read as the nearest one it does.
+
+    A word that everybody writes is no mistake, though the library may lack it: "Who fixed it?".
 
     Args:
         question: as typed.
         known: the library's words, lower case, with how often they occur.
         topic: the part that is about the documents; the words around it ask, and stay.
+        is_word: whether a word, in lower case, is one of the language, as `Encoder.is_word`.
     """
     told = {word.lower() for word in _WORD.findall(topic)}
     changes: list[tuple[str, str]] = []
@@ -43,6 +48,8 @@ def correct(question: str, known: Mapping[str, int], topic: str) -> Corrected:
         typed = match.group()
         word = typed.lower()
         if word in known or word in STOP_WORDS or word not in told:
+            return typed
+        if len(word) >= _SHORTEST and is_word(word):
             return typed
         meant = _nearest(word, known, proper=typed[0].isupper() and match.start() > 0)
         if meant is None or meant == word:

@@ -396,19 +396,22 @@ def parts(question: str) -> tuple[str, ...]:
     if found := _BOTH.match(plain) or _YEARS.match(plain):
         word = found["word"] if found.re is _BOTH else "in"
         return tuple(f"{found['head']} {word} {found[member]}{found['tail']}" for member in "ab")
-    cut = re.split(
-        r"(?:,|;)?\s+and\s+(?=(?:in )?(?:how|what|who|when|where|why|which|whose|did|does|is|are"
-        r"|was|were)\b)"
-        r"|\?\s+(?:and\s+)?(?=\w)|;\s+",
-        plain,
-        flags=re.IGNORECASE,
-    )
-    cut = [one.strip(" ,;?") for one in cut if one and one.strip(" ,;?")]
+    cut = [
+        part.strip(" ,;?") for part in _NEXT_QUESTION.split(plain) if part and part.strip(" ,;?")
+    ]
+    cut = [part for part in cut if not _REPHRASE.search(part)]
     if len(cut) < 2 or any(len(words(one)) < 2 for one in cut):
         return (question,)
     return tuple(cut[:3])
 
 
+_ASKS = (
+    r"(?:in )?(?:how|what|who|when|where|why|which|whose|did|do|does|is|are|was|were|has|have|had"
+    r"|can|could|will|would|should)\b"
+)
+_NEXT_QUESTION = re.compile(
+    rf"(?:,|;)?\s+and\s+(?={_ASKS})|\?\s+(?:and\s+)?(?={_ASKS})|;\s+", re.IGNORECASE
+)
 _BOTH = re.compile(
     r"(?P<head>.{8,}?) (?P<word>in|for|of|by|with|at|on|from|about) (?P<a>[^,;?]{3,60}?),? and"
     r" (?P=word) (?P<b>[^,;?]{3,60})(?P<tail>)$",

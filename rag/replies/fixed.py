@@ -92,17 +92,19 @@ def about_library(question: str, library: Library) -> str:
         )
     if topic := meta_questions.topic_of(plain):
         return meta_questions.reply(topic, library)
-    records = library.documents()
-    if not records:
-        return ""
     newest = _NEWEST.search(plain) is not None
-    if (newest or _OLDEST.search(plain)) and _A_DOCUMENT.search(plain) and not _content(plain):
+    extreme = (
+        (newest or _OLDEST.search(plain)) and _A_DOCUMENT.search(plain) and not _content(plain)
+    )
+    counted, which = _COUNT.match(plain), _WHICH.match(plain)
+    if not (extreme or counted or which):
+        return ""  # a library of many documents is not listed for every question
+    records = library.documents()
+    if extreme and records:
         return _extreme(records, newest=newest)
-    if found := _COUNT.match(plain):
-        return _counted(found["rest"], records, library)
-    if found := _WHICH.match(plain):
-        return _about(found["topic"], records, library)
-    return ""
+    if counted and records:
+        return _counted(counted["rest"], records, library)
+    return _about(which["topic"], records, library) if which and records else ""
 
 
 def _content(text: str) -> list[str]:

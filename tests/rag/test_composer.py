@@ -84,7 +84,7 @@ def test_a_briefing_has_as_many_points_as_are_asked_for(library: Library) -> Non
 
 
 def test_what_is_asked_of_two_things_is_told_of_both(library: Library) -> None:
-    answer = ask(library, "what is said about the length of the breakwater and of the bridge?")
+    answer = ask(library, "how long will the breakwater be and when will the bridge open?")
     assert {one.document_id for one in answer.citations} == {"harbour.txt", "bridge.txt"}
     places = [(one.document_id, one.start, one.end) for one in answer.citations]
     assert all(

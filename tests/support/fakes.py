@@ -27,6 +27,9 @@ from rag.query.text_features import stem
 from rag.reader.span_inputs import Pair
 from rag.reader.span_reader import TokenLogits
 
+VOCABULARY = frozenset({"boats", "ferries", "fixed", "macro", "moons", "pride", "react"})
+"""Words that the encoder below has whole, whatever a library holds."""
+
 
 class BagOfWordsEncoder:
     """Texts that share words are near: each stem is hashed to one of a few hundred directions."""
@@ -43,6 +46,9 @@ class BagOfWordsEncoder:
 
     def count(self, text: str) -> int:
         return len(text.split())
+
+    def is_word(self, word: str) -> bool:
+        return word in VOCABULARY
 
     def pieces(self, text: str) -> WordPieces:
         found = [m for m in re.finditer(r"[^\W_]+", text) if words(m.group())]

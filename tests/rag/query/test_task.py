@@ -73,6 +73,14 @@ def test_several_questions_are_parted() -> None:
     asked = "who steered the talks, and who steered the review?"
     assert parts(asked) == ("who steered the talks", "who steered the review")
     assert parts("Who met Ann and Bob?") == ("Who met Ann and Bob?",)
+    assert parts("What was built in Oslo and in Rome?") == (
+        "What was built in Oslo", "What was built in Rome"
+    )  # fmt: skip
+    assert parts("How did prices change from 2019 to 2021 in Oslo?") == (
+        "How did prices change in 2019 in Oslo", "How did prices change in 2021 in Oslo"
+    )  # fmt: skip
+    asked = "Were there 8 or 9 boats? My sources disagree"
+    assert parts(asked) == (asked,)
 
 
 @pytest.mark.parametrize("said", ["hi", "Good morning, how are you?", "ok bye", "thanks a lot!"])
