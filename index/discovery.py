@@ -34,7 +34,7 @@ class SourceFile:
 class Survey:
     """What lies at some roots now, compared with what the library holds of them."""
 
-    found: tuple[SourceFile, ...] = ()
+    files: tuple[SourceFile, ...] = ()
     vanished: tuple[str, ...] = ()
     """Ids of documents to let go of."""
     unreachable: tuple[Unreachable, ...] = ()
@@ -81,17 +81,17 @@ def survey(
     vanished, unreachable = walk.missing(forget)
     names = DocumentIds(walk.held, vanished)
     found = tuple(
-        names.identify(one.name, Path(one.root), one.path) for one in walk.sighted.values()
+        names.identify(file.name, Path(file.root), file.path) for file in walk.sighted.values()
     )
-    hung = {one.path for one in unreachable}
+    hung = {cause.path for cause in unreachable}
     failed = [
         FailedFile(str(path), reason)
         for path, reason in walk.closed.items()
         if str(path) not in hung
     ]
     return Survey(
-        found=found,
-        vanished=tuple(one for one in vanished if one not in names.given),
+        files=found,
+        vanished=tuple(id_ for id_ in vanished if id_ not in names.given),
         unreachable=unreachable,
         failed=(*walk.failed, *failed),
         left_out=tuple(walk.left_out),
@@ -103,16 +103,16 @@ def survey(
 def unreachable(held: Iterable[DocumentLocation]) -> tuple[Unreachable, ...]:
     """The documents whose files cannot be seen now and were not deleted, by what they hang on."""
     causes, kept = roots.Causes(), _Kept()
-    for one in held:
-        if cause := causes.of(Path(one.path), Path(one.root)):
-            kept.add(cause.path, cause.reason, one.id, cause.empty)
+    for location in held:
+        if cause := causes.of(Path(location.path), Path(location.root)):
+            kept.add(cause.path, cause.reason, location.id, cause.empty)
     return kept.all()
 
 
 def names_of(known: Iterable[str], path: Path) -> tuple[Path, ...]:
     """A path as it was given and as roots that are known lead to it."""
     real = roots.real(path)
-    links = ((Path(one), roots.real(Path(one))) for one in known)
+    links = ((Path(root), roots.real(Path(root))) for root in known)
     inside = ((link, at) for link, at in links if real.is_relative_to(at))
     return (path, real, *(link / real.relative_to(at) for link, at in inside))
 
@@ -128,7 +128,7 @@ class _Walk:
     def __init__(
         self, reader: Snapshot, implied: bool, folder: Path | None, lister: registry.Lister
     ) -> None:
-        self.held = {one.path: one for one in reader.locations()}
+        self.held = {location.path: location for location in reader.locations()}
         self.sighted: dict[str, _Sighted] = {}
         """Files by the path they are held under, else by their real one."""
         self.closed: dict[Path, str] = {}
@@ -141,13 +141,13 @@ class _Walk:
         self._of_root: dict[str, list[DocumentLocation]] = {}
         self._singly = Counter[Path]()
         """How many files of a folder were added one by one."""
-        for one in self.held.values():
-            self._of_root.setdefault(one.root, []).append(one)
-            self._singly[Path(one.path).parent] += one.root == one.path
+        for location in self.held.values():
+            self._of_root.setdefault(location.root, []).append(location)
+            self._singly[Path(location.path).parent] += location.root == location.path
         self._implied, self._folder, self._lister = implied, folder, lister
         self._excluded = reader.excluded()
         self._known = dict.fromkeys(reader.roots())
-        self._real = {roots.real(Path(one)): Path(one) for one in reversed(self._known)}
+        self._real = {roots.real(Path(root)): Path(root) for root in reversed(self._known)}
         self._links = [(real, path) for real, path in self._real.items() if real != path]
         self._causes = roots.Causes()
 
@@ -219,7 +219,7 @@ class _Walk:
     def _sight(
         self, root: Path, inside: Path | None, real: Path, *, named: bool
     ) -> DocumentLocation | None:
-        """Note a file, unless a person removed its document; returns what it is held as.
+        """What a file is held as, if it is; it is noted, unless a person removed its document.
 
         Args:
             root: what it is found with.
@@ -229,8 +229,8 @@ class _Walk:
         """
         path = root / inside if inside else root
         known_as = dict.fromkeys(map(str, (path, real, *self._otherwise(real))))
-        removed = next((one for one in known_as if one in self._excluded), None)
-        known = next((self.held[one] for one in known_as if one in self.held), None)
+        removed = next((alias for alias in known_as if alias in self._excluded), None)
+        known = next((self.held[alias] for alias in known_as if alias in self.held), None)
         if known is not None:
             self.sighted[known.path] = _Sighted(known.id, known.root, Path(known.path), known)
         elif removed is not None and not named:
@@ -257,21 +257,21 @@ class _Walk:
     def missing(self, forget: bool) -> tuple[list[str], tuple[Unreachable, ...]]:
         """Ids of documents to let go of, and what is kept unseen."""
         kept, losses = _Kept(), dict[_Group, _Loss]()
-        for one in self._unseen():
-            path, root = Path(one.path), Path(one.root)
+        for location in self._unseen():
+            path, root = Path(location.path), Path(location.root)
             if closed := next((up for up in (path, *path.parents) if up in self.closed), None):
-                kept.add(closed, self.closed[closed], one.id)
+                kept.add(closed, self.closed[closed], location.id)
                 continue
             cause = self._causes.of(path, root)
             if cause and not cause.empty:
-                kept.add(cause.path, cause.reason, one.id)
+                kept.add(cause.path, cause.reason, location.id)
                 continue
             group = _Group(path.parent, True) if path == root else _Group(root, False)
             loss = losses.setdefault(group, _Loss())
             if cause:
-                loss.emptied.append((one, cause))
+                loss.emptied.append((location, cause))
             else:
-                loss.gone.append(one)
+                loss.gone.append(location)
         vanished: list[str] = []
         for group, loss in losses.items():
             vanished += self._let_go(group, loss, kept, forget)
@@ -279,27 +279,30 @@ class _Walk:
 
     def _unseen(self) -> Iterable[DocumentLocation]:
         for root in self._visited:
-            for one in self._of_root.get(root, ()):
-                if one.path not in self.sighted:
-                    yield one
+            for location in self._of_root.get(root, ()):
+                if location.path not in self.sighted:
+                    yield location
 
     def _let_go(self, group: _Group, loss: _Loss, kept: _Kept, forget: bool) -> Iterable[str]:
         """Ids of the documents that go, of those whose files are not there."""
-        lost = [*loss.gone, *(one for one, _ in loss.emptied)]
+        lost = [*loss.gone, *(location for location, _ in loss.emptied)]
         if forget or not (loss.emptied or self._at_once(group, len(lost))):
-            return [one.id for one in lost]
+            return [location.id for location in lost]
         moved = self._moved_to  # what stands elsewhere now is not lost
-        at_once = self._at_once(group, sum(one.hash not in moved for one in lost))
-        for one, cause in loss.emptied:
-            if one.hash not in moved:
-                kept.add(cause.path, cause.reason, one.id, lost=True)
-        staying = [one.id for one in loss.gone if at_once and one.hash not in moved]
+        at_once = self._at_once(group, sum(location.hash not in moved for location in lost))
+        for location, cause in loss.emptied:
+            if location.hash not in moved:
+                kept.add(cause.path, cause.reason, location.id, lost=True)
+        staying = [location.id for location in loss.gone if at_once and location.hash not in moved]
         total = self._held_in(group)
         for document_id in staying:
             reason = f"{len(staying)} of {total} documents are gone at once"
             kept.add(group.folder, reason, document_id, lost=True)
-        held = {*staying, *(one.id for one, _ in loss.emptied if one.hash not in moved)}
-        return [one.id for one in lost if one.id not in held]
+        held = {
+            *staying,
+            *(location.id for location, _ in loss.emptied if location.hash not in moved),
+        }
+        return [location.id for location in lost if location.id not in held]
 
     def _at_once(self, group: _Group, lost: int) -> bool:
         """Whether so many go that a person should say so first: more than half of a place."""
@@ -314,8 +317,8 @@ class _Walk:
     @cached_property
     def _moved_to(self) -> set[str]:
         """The hashes of files that no document stands for yet: articles that have moved."""
-        new = (hash_of(one.path) for one in self.sighted.values() if one.known is None)
-        return {one for one in new if one}
+        new = (hash_of(file.path) for file in self.sighted.values() if file.known is None)
+        return {hash_ for hash_ in new if hash_}
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,7 +362,7 @@ class DocumentIds:
     ) -> None:
         """Name files beside the documents that are held, by path; vanished ones give way."""
         self._held = held
-        self._by_id = {one.id: one for one in held.values()}
+        self._by_id = {location.id: location for location in held.values()}
         self._vanished = set(vanished)
         self.given: dict[str, str] = {}
         """Paths by the ids given so far."""
@@ -384,9 +387,9 @@ class DocumentIds:
         return holder is None or document_id in self._vanished or _is_moved(holder, path)
 
 
-def _is_moved(one: DocumentLocation, path: Path) -> bool:
+def _is_moved(location: DocumentLocation, path: Path) -> bool:
     """Whether a new file is an old one that is no longer where it was, since it says the same."""
-    return roots.look(Path(one.path)).kind == "missing" and hash_of(path) == one.hash
+    return roots.look(Path(location.path)).kind == "missing" and hash_of(path) == location.hash
 
 
 def hash_of(path: Path) -> str:

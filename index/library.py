@@ -6,15 +6,12 @@ writes at a time; readers never wait and see whole changes only.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import threading
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
-from math import log
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,29 +19,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index import discovery
-from index.discovery import content_hash
 from index.embedding.encoder import Encoder, QuestionVectors
 from index.errors import (
     InputError,
     LibraryBusy,
-    LibraryDamaged,
     LibraryMissing,
     LibraryUnwritable,
 )
-from index.formats.registry import Unreadable, read_bytes
-from index.ingest import IngestRun
-from index.integrity import check_library, damage
-from index.search import ranking, vectors
+from index.ingest.run import IngestRun
+from index.integrity.check import check_library
+from index.integrity.repair import repair as repair_library
+from index.search import ranking, term_statistics, vectors
 from index.search.vector_cache import VectorCache
-from index.storage import database
-from index.storage.records import DocumentLocation, StoredPassage
+from index.storage.database import FILE
+from index.storage.folder import folder_size, make_library, write_lock
+from index.storage.records import DocumentLocation
 from index.storage.snapshot import Snapshot, require_match
 from index.storage.store import Store
 from index.storage.transaction import Transaction
 from index.system import files, roots
 from index.system.cpu import one_core, usable_cores
 from index.system.priority import QueryPriority
-from index.tokenization import match_query, sound, words
+from index.tokenization import match_query, sound
 from index.types import (
     CheckReport,
     Document,
@@ -55,20 +51,16 @@ from index.types import (
     Passage,
     Progress,
     Receipt,
-    Sentence,
     Unreachable,
     UpdateReport,
 )
 
-_FILE, _LOCK, _HOLDER = database.FILE, "write.lock", "writer.json"
 # Candidates that each leg hands to the joint ranking; on the visible sets more changed nothing.
 _CANDIDATES = 50
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
 # Questions whose vectors are kept: searching, reading and asking again share one forward pass.
 _REMEMBERED = 64
 _T = TypeVar("_T")
-_COUNTED_PASSAGES = 20_000
-"""About two million words: a second's counting."""
 
 
 class Library:
@@ -92,8 +84,9 @@ class Library:
         self._encoder_lock = threading.Lock()
         self._questions: dict[str, QuestionVectors] = {}
         self._vocabulary: tuple[int, Mapping[str, int]] | None = None
+        self._vocabulary_lock = threading.Lock()
         self._questions_lock = threading.Lock()
-        self._store = Store(path / _FILE)
+        self._store = Store(path / FILE)
         self._vector_cache = VectorCache(self._store, path, self._threads, exact_up_to)
 
     @classmethod
@@ -124,20 +117,20 @@ class Library:
         """
         roots.settled(path)  # refuses what is no path
         folder = Path(path).absolute()
-        there = roots.look(folder / _FILE)
-        if there.kind == "closed":
+        file = roots.look(folder / FILE)
+        if file.kind == "closed":
             raise LibraryUnwritable(
-                f"no library can be looked for in {str(path)!r} ({there.reason}). Make the folder "
+                f"no library can be looked for in {str(path)!r} ({file.reason}). Make the folder "
                 "readable for you, or choose another with --store"
             )
-        if there.kind == "missing":
+        if file.kind == "missing":
             if not create:
                 raise LibraryMissing(
                     f"no library at {str(path)!r}. Make one: pilcrow --store {path} add ARTICLES"
                 )
             if roots.look(folder).kind == "file":
                 raise InputError(f"{str(path)!r} is a file; a library is a folder")
-            _make(folder)
+            make_library(folder)
         files.make_private(folder)
         return cls(folder, encoder, threads, exact_up_to)
 
@@ -164,7 +157,7 @@ class Library:
         cancelled: Callable[[], bool] | None = None,
         dry_run: bool = False,
     ) -> UpdateReport:
-        """Bring files and folders into the library; only what changed is read again and embedded.
+        """What became of files and folders; only what changed is read again and embedded.
 
         A folder stands for its files: new ones are added, changed ones updated, vanished ones
         removed. Files that cannot be read are listed as failed, and what was stored of them stays.
@@ -187,7 +180,7 @@ class Library:
             LibraryMismatch: when the library was made with another encoder or chunker.
         """
         within = None if folder is None else roots.settled(folder)
-        wanted = [roots.settled(one) for one in _several(paths, "paths")]
+        wanted = [roots.settled(path) for path in _several(paths, "paths")]
         with self._writing(dry_run):
             work = IngestRun(self._store, self.encoder, progress, self._yield_to_queries(cancelled))
             report = work.run(wanted, dry_run=dry_run, folder=within)
@@ -204,7 +197,7 @@ class Library:
         cancelled: Callable[[], bool] | None = None,
         dry_run: bool = False,
     ) -> UpdateReport:
-        """Look again at every place that was ever added; what was removed by hand stays out.
+        """What a new look at every place that was ever added brought; what was removed stays out.
 
         Args:
             full: read and embed everything anew, with today's encoder and rules; readers go on
@@ -225,7 +218,7 @@ class Library:
         return report
 
     def remove(self, document_ids: Iterable[str]) -> Receipt:
-        """Take documents out, and count what is left of them: nothing.
+        """The receipt for documents taken out, with a count of what is left of them: nothing.
 
         Raises:
             InputError: when an id is not in the library; then nothing is removed.
@@ -234,17 +227,17 @@ class Library:
         wanted = tuple(dict.fromkeys(_several(document_ids, "document ids")))
         with self._writing():
             with self._store.writing() as writer:
-                found = [_placed(writer, one) for one in wanted]
-                for one in found:
-                    writer.exclude(one.path)
+                locations = [_placed(writer, document_id) for document_id in wanted]
+                for location in locations:
+                    writer.exclude(location.path)
                     # a file that was added by itself is not looked for again
-                    if one.root == one.path:
-                        writer.drop_root(one.root)
-                self._take_out(writer, found)
-            return self._receipt(writer, found)
+                    if location.root == location.path:
+                        writer.drop_root(location.root)
+                self._take_out(writer, locations)
+            return self._receipt(writer, locations)
 
     def forget(self, path: str | Path) -> Receipt:
-        """Let go of a place for good: it is not looked at again, and its documents go.
+        """The receipt for a place let go of for good: not looked at again, its documents gone.
 
         Args:
             path: a file or folder that was added, or one below; it need not be there any more.
@@ -257,25 +250,30 @@ class Library:
         with self._writing():
             with self._store.writing() as writer:
                 names = discovery.names_of(writer.roots(), given)
-                found = [one for one in writer.locations() if discovery.is_under(one.path, names)]
-                known = [one for one in writer.roots() if discovery.is_under(one, names)]
-                if not found and not known:
+                locations = [
+                    location
+                    for location in writer.locations()
+                    if discovery.is_under(location.path, names)
+                ]
+                known = [root for root in writer.roots() if discovery.is_under(root, names)]
+                if not locations and not known:
                     raise InputError(
                         f"nothing under {str(path)!r} was ever added. See: pilcrow list"
                     )
-                for place in known:
-                    writer.drop_root(place)
-                writer.include(one for one in writer.excluded() if discovery.is_under(one, names))
-                self._take_out(writer, found)
-            return self._receipt(writer, found)
+                for root in known:
+                    writer.drop_root(root)
+                excluded = writer.excluded()
+                writer.include(path for path in excluded if discovery.is_under(path, names))
+                self._take_out(writer, locations)
+            return self._receipt(writer, locations)
 
-    def _take_out(self, writer: Transaction, found: Iterable[DocumentLocation]) -> None:
-        for one in found:
-            writer.remove_document(one.id)
+    def _take_out(self, writer: Transaction, locations: Iterable[DocumentLocation]) -> None:
+        for location in locations:
+            writer.remove_document(location.id)
         writer.finish()
         writer.purge_text_index()
 
-    def _receipt(self, writer: Transaction, found: Sequence[DocumentLocation]) -> Receipt:
+    def _receipt(self, writer: Transaction, locations: Sequence[DocumentLocation]) -> Receipt:
         """What a removal took out, once it is written, and what is left of it."""
         gone = dict(writer.dropped)
         self._vector_cache.refresh(clean=True)
@@ -283,11 +281,11 @@ class Library:
             self._store.checkpoint()
         with self._store.reading() as reader:
             left = reader.rows_left(gone)
-            left += sum(reader.by_id(one.id) is not None for one in found)
+            left += sum(reader.by_id(location.id) is not None for location in locations)
         sentences = sum(gone.values())
         vectors_gone = len(gone) + sentences
-        origins = tuple(Origin(one.id, one.root, one.path) for one in found)
-        names = tuple(one.id for one in found)
+        origins = tuple(Origin(at.id, at.root, at.path) for at in locations)
+        names = tuple(location.id for location in locations)
         return Receipt(names, len(gone), sentences, vectors_gone, left, origins)
 
     def removed_files(self) -> set[str]:
@@ -307,7 +305,7 @@ class Library:
         return discovery.unreachable(held)
 
     def restore(self, receipt: Receipt) -> UpdateReport:
-        """Take back what was removed: each document from its file, under the id it had.
+        """What came back of what was removed: each document from its file, under its old id.
 
         Args:
             receipt: what `remove` returned.
@@ -399,21 +397,12 @@ class Library:
         Inverse document frequency over passages, divided by that of a word never seen.
 
         Args:
-            terms: words as `lexical.words` makes them.
+            terms: words as `tokenization.words` makes them.
             documents: count only in these documents, as if there were no others.
             dates: count only in documents dated within these ISO dates.
         """
         with self._store.reading() as reader:
-            total, contents = reader.counts()["passages"], None
-            if documents is not None or dates is not None:
-                contents = reader.contents(documents, dates)
-                total = len(reader.passage_ids(contents))
-            unseen = log(1 + (total + 0.5) / 0.5)
-            return {
-                term: log(1 + (total - n + 0.5) / (n + 0.5)) / unseen
-                for term in dict.fromkeys(terms)
-                for n in [reader.passages_with(term, contents)]
-            }
+            return term_statistics.idf(reader, terms, documents, dates)
 
     @property
     def change(self) -> int:
@@ -433,39 +422,32 @@ class Library:
             InputError: when it is not in the library.
         """
         with self._store.reading() as reader:
-            found = reader.document(document_id)
-        if found is None:
+            document = reader.document(document_id)
+        if document is None:
             raise InputError(f"no document {document_id!r} in the library. See: pilcrow list")
-        return found
+        return document
 
     def passages(self, document_id: str) -> list[Passage]:
         """A document's passages in order; empty when it is not in the library."""
         with self._store.reading() as reader:
-            return [_passage(stored) for stored in reader.passages_of(document_id)]
+            return [stored.as_passage() for stored in reader.passages_of(document_id)]
 
     def vocabulary(self) -> Mapping[str, int]:
         """Every word of the documents, lower case, and how often it occurs; kept until a change.
 
-        Empty in a library of more than `_COUNTED_PASSAGES`, where counting would keep a question.
+        Of a large library a share of the words, and whether it has any other: `Vocabulary`.
         """
-        change = self.change
-        with self._store.reading() as reader:
-            if reader.counts()["passages"] > _COUNTED_PASSAGES:
-                return {}
-        if self._vocabulary is None or self._vocabulary[0] != change:
-            counts: Counter[str] = Counter()
-            for record in self.documents():
-                document = self.document(record.id)
-                counts.update(words(document.text))
-                counts.update(words(document.title))
-            self._vocabulary = change, counts
-        return self._vocabulary[1]
+        with self._vocabulary_lock:
+            change = self.change
+            if self._vocabulary is None or self._vocabulary[0] != change:
+                self._vocabulary = change, term_statistics.Vocabulary(self._store)
+            return self._vocabulary[1]
 
     def embedded_passages(self, document_id: str) -> list[tuple[Passage, NDArray[np.float32]]]:
         """A document's passages in order, each with its sentences' vectors, shape (n, dim)."""
         with self._store.reading() as reader:
             return [
-                (_passage(stored), np.asarray(stored.sentence_vectors, np.float32))
+                (stored.as_passage(), np.asarray(stored.sentence_vectors, np.float32))
                 for stored in reader.passages_of(document_id)
             ]
 
@@ -474,7 +456,7 @@ class Library:
         with self._store.reading() as reader:
             counts, change, encoder = reader.counts(), reader.generation, reader.encoder
             header = self._vector_cache.header(reader)
-        size = _size(self.path)
+        size = folder_size(self.path)
         name = f"{encoder.name}@{encoder.revision}" if encoder else ""
         kind = self._vector_cache.kind or (header.kind if header else "flat")
         return LibraryStats(change=change, vectors=kind, encoder=name, bytes=size, **counts)
@@ -492,7 +474,8 @@ class Library:
         with self._writing():
             mended: dict[str, str] = {}
             for _ in range(2):  # what can be seen only when the file itself is whole again
-                mended |= self._repair({line.name for line in report.lines if not line.ok})
+                bad = {line.name for line in report.lines if not line.ok}
+                mended |= repair_library(self._store, self._vector_cache, bad, lambda: self.encoder)
                 report = check_library(self._store, self._vector_cache.path)
                 if report.ok:
                     break
@@ -532,59 +515,9 @@ class Library:
         depth = max(_CANDIDATES, 2 * k)
         near, _ = index.search(question.vector, depth, allowed)
         matched = reader.matches(match_query(query), depth, contents)
-        found = reader.passages(sorted({*map(int, near), *matched}))
+        candidates = reader.passages(sorted({*map(int, near), *matched}))
         with one_core():
-            return ranking.rank(query, question, found, matched, k, documents)
-
-    def _repair(self, bad: set[str]) -> dict[str, str]:
-        """Make anew what is damaged; says what was done, by name of the check."""
-        done: dict[str, str] = {}
-        if "database" in bad:
-            with suppress(LibraryDamaged), self._store.writing() as writer:
-                writer.mend_documents(all_or_none=True)
-                done["database"] = "the list of documents was written anew"
-            return done
-        if "text index" in bad:
-            with self._store.writing() as writer:
-                writer.rebuild_words()
-            done["text index"] = "made anew"
-        if "documents" in bad:
-            with self._store.writing() as writer:
-                hurt_names, lost = writer.bad_documents(), writer.orphans()
-                writer.mend_documents()
-                writer.drop_orphans()
-            told = []
-            if lost:
-                told.append("what had lost its document is gone; pilcrow rebuild reads it again")
-            if hurt_names:
-                told.append(f"what is noted of {', '.join(hurt_names)} was looked at")
-            done["documents"] = "; ".join(told) or "written anew"
-        if bad & {"contents", "vectors", "offsets"}:
-            with self._store.reading() as reader:
-                contents, hurt = damage(reader)
-            report = IngestRun(self._store, self.encoder, None, None).repair(contents, hurt)
-            done["contents"] = f"{len(contents) - len(report.failed)} files read again"
-            done["vectors"] = f"{report.embedded} passages embedded again"
-        with self._store.writing() as writer:
-            self._confirm(writer)
-            writer.recount()  # whatever was mended
-        if "counts" in bad:
-            done["counts"] = "counted again"
-        if "vector cache" in bad:
-            done["vector cache"] = "made anew"
-        self._vector_cache.drop()
-        self._vector_cache.refresh(anew="vector cache" in bad)
-        return done
-
-    def _confirm(self, writer: Transaction) -> None:
-        """Seal anew what is noted of documents where their files bear it out, if it is damaged."""
-        for one in map(writer.by_id, writer.bad_documents()):
-            if one is None or not one.path.endswith(one.id):
-                continue
-            path = Path(one.path)
-            with suppress(Unreadable):
-                if content_hash(read_bytes(path), path.suffix) == one.hash:
-                    writer.seal_documents("WHERE d.id = ?", one.id)
+            return ranking.rank(query, question, candidates, matched, k, documents)
 
     def _yield_to_queries(self, cancelled: Callable[[], bool] | None) -> Callable[[], bool]:
         """As `cancelled`, asked between two steps; before that, questions have their turn."""
@@ -601,7 +534,7 @@ class Library:
         if dry_run:
             yield
             return
-        with _lock(self.path):
+        with write_lock(self.path):
             files.sweep(self.path)
             yield
 
@@ -613,81 +546,20 @@ def check_scope(documents: Any, dates: Any) -> None:
         InputError: when it is not, naming it.
     """
     named = isinstance(documents, Collection) and not isinstance(documents, str)
-    if documents is not None and not (named and all(isinstance(one, str) for one in documents)):
+    if documents is not None and not (named and all(isinstance(id_, str) for id_ in documents)):
         raise InputError(f"documents are a list of ids, not {documents!r:.80}")
     pair = isinstance(dates, tuple | list) and len(dates) == 2
     if dates is not None and not (
-        pair and all(isinstance(one, str) and _DATE.fullmatch(one) for one in dates)
+        pair and all(isinstance(date, str) and _DATE.fullmatch(date) for date in dates)
     ):
         raise InputError(f"dates are two ISO dates, the first and the last, not {dates!r:.80}")
 
 
-def _make(folder: Path) -> None:
-    """Make an empty library, unless somebody else does."""
-    try:
-        files.make_folder(folder)
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-    with _lock(folder, wait=10):
-        if not (folder / _FILE).exists():
-            try:
-                database.create(folder / _FILE)
-            except OSError as error:
-                raise _unwritable(folder, error) from error
-
-
-@contextmanager
-def _lock(folder: Path, wait: float = 0.2) -> Iterator[None]:
-    """The right to write in a library's folder; the system takes it back from a dead process."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(folder / _LOCK, wait, mode=files.FILE_MODE, thread_local=False)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise LibraryBusy(
-            f"{_holder(folder / _HOLDER)} is changing this library. Try again when it is done"
-        ) from None
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-    try:
-        with suppress(OSError):  # it only serves the message above
-            files.open_private(folder / _HOLDER)
-            (folder / _HOLDER).write_text(json.dumps({"pid": os.getpid()}), encoding="utf-8")
-        yield
-    finally:
-        lock.release()
-
-
-def _unwritable(folder: Path, error: OSError) -> LibraryUnwritable:
-    return LibraryUnwritable(
-        f"{str(folder)!r} cannot be written ({error.strerror}). Make the folder writable for you, "
-        "free some space, or choose another with --store"
-    )
-
-
-def _holder(path: Path) -> str:
-    try:
-        return f"process {int(json.loads(path.read_text(encoding='utf-8'))['pid'])}"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
-
-
-def _size(folder: Path) -> int:
-    """Bytes of a folder's own files, as far as they can be seen."""
-    total = 0
-    with suppress(OSError):
-        for path in folder.iterdir():
-            with suppress(OSError):  # it is being replaced just now
-                total += path.stat().st_size if path.is_file() else 0
-    return total
-
-
 def _placed(reader: Snapshot, document_id: str) -> DocumentLocation:
-    found = reader.by_id(document_id)
-    if found is None:
+    location = reader.by_id(document_id)
+    if location is None:
         raise InputError(f"no document {document_id!r} in the library. See: pilcrow list")
-    return found
+    return location
 
 
 def _several(given: Iterable[_T], what: str) -> list[_T]:
@@ -699,11 +571,3 @@ def _several(given: Iterable[_T], what: str) -> list[_T]:
     if isinstance(given, str | bytes | os.PathLike) or not isinstance(given, Iterable):
         raise InputError(f"{what} come in a list, like [{given!r}]")
     return list(given)
-
-
-def _passage(stored: StoredPassage) -> Passage:
-    parts = tuple(
-        Sentence(s.start, s.end, stored.text[s.start - stored.start : s.end - stored.start])
-        for s in stored.sentences
-    )
-    return Passage(stored.paragraph, stored.start, stored.end, stored.text, parts)

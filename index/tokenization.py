@@ -30,6 +30,17 @@ STOP_WORDS = frozenset(
     "many much say says said please tell give explain describe according".split()
 )
 
+NUMBER_WORDS: dict[str, int] = {
+    word: value
+    for value, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+        "fifteen sixteen seventeen eighteen nineteen twenty".split()
+    )
+} | dict(
+    zip("thirty forty fifty sixty seventy eighty ninety".split(), range(30, 100, 10), strict=True)
+)
+"""`zero` to `twenty` and the tens up to `ninety`, with what they are worth."""
+_DENYING = frozenset("not no never none nobody nothing neither nor without cannot".split())
 
 # What nobody sees, while a model, a terminal or a browser acts on it. The joiners U+200C and U+200D
 # stay: emoji and the scripts of Persia and India are written with them.
@@ -68,10 +79,15 @@ def words(text: str) -> tuple[str, ...]:
 
     A question compares its words with those of the same few passages over and over.
     """
-    found = [word.lower() for word in _WORD.findall(text)]
+    return tuple(words_once(text))
+
+
+def words_once(text: str) -> list[str]:
+    """The same, of a text that nobody asks for again: a whole article is not worth keeping."""
+    whole = [word.lower() for word in _WORD.findall(text)]
     if not has_cjk(text):
-        return tuple(found)
-    return tuple(part for word in found for part in _pairs(word))
+        return whole
+    return [part for word in whole for part in _pairs(word)]
 
 
 def _pairs(word: str) -> Iterator[str]:
@@ -80,6 +96,18 @@ def _pairs(word: str) -> Iterator[str]:
         yield word
     else:
         yield from (word[i : i + 2] for i in range(len(word) - 1))
+
+
+def facts(text: str) -> frozenset[str]:
+    """What tells a text from a near copy of it: its numbers, its names and what it denies."""
+    return frozenset(
+        word.lower()
+        for word in _WORD.findall(text)
+        if word[0].isdigit()
+        or (word[0].isupper() and word.lower() not in STOP_WORDS)
+        or word.lower() in NUMBER_WORDS
+        or word.lower() in _DENYING
+    )
 
 
 def index_form(text: str) -> str:

@@ -41,6 +41,12 @@ class Document:
     boilerplate: tuple[Span, ...] = ()
     """Parts of `text` that are not prose: headline, byline, dateline, photo captions, boilerplate.
     Sorted, not overlapping. They never become part of a paragraph."""
+    tags: tuple[str, ...] = ()
+    """What its front matter files it under."""
+    aliases: tuple[str, ...] = ()
+    """Other names its front matter gives it; words of theirs find it as words of the title do."""
+    description: str = ""
+    """What its front matter says it is about, as one line."""
 
     @property
     def name(self) -> str:
@@ -219,6 +225,10 @@ class DocumentRecord:
     path: str
     added_at: str
     """When it was last added or updated, ISO 8601 in UTC."""
+    tags: tuple[str, ...] = ()
+    """As in `Document`, with the next two."""
+    aliases: tuple[str, ...] = ()
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)

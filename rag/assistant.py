@@ -8,7 +8,7 @@ drains it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from typing import Literal
 
@@ -17,20 +17,21 @@ from index.library import Library, check_scope
 from index.system.cpu import usable_cores
 from index.tokenization import has_cjk, sound
 from index.types import EVERYWHERE, SearchScope
-from rag.composer import BY_TOPIC, SCOPE, WHOLE, Composer
+from rag.composer import BY_TOPIC, WHOLE, Composer
 from rag.grounding import citations, evidence, presentation, support
-from rag.grounding.short_answer import has_asked_type, in_dateline, short_answer
+from rag.grounding.short_answer import short_answer
 from rag.llm import prompt
 from rag.llm.generator import Generator, PrefixReuse, QueuePosition
 from rag.query.follow_ups import History
 from rag.query.question import QueryVariant, analyze, check_history, checked_question
+from rag.query.short_forms import full_name, shortened, unknown_short_forms
 from rag.query.spelling import correct, spelled_out
 from rag.query.task import ABOUT_LAST_ANSWER, ASKED_BACK, only_points, small_talk, understand
 from rag.reader import clarity, gate
 from rag.reader.rerankers import OWN, Reranker, load_reranker
 from rag.replies import fixed as replies
 from rag.replies.conversation import Conversation
-from rag.retrieval import FirstPass, Retrieved, Retriever
+from rag.retrieval import LIMITS, FirstPass, Retrieved, Retriever
 from rag.snapshots import AnswerState, notes_on
 from rag.types import Answer, Draft, Evidence, Rejection, State
 
@@ -144,11 +145,26 @@ class Assistant:
         """The question without typing mistakes, and what to say of those."""
         if small_talk(question) or has_cjk(question):
             return question, []
-        read = correct(question, self.library.vocabulary(), understand(question).topic)
-        if not read.changes:
-            return spelled_out(question), []
-        said = ", ".join(f"“{meant}” for “{typed}”" for typed, meant in read.changes)
-        return spelled_out(read.text), [f"Searched for {said}."]
+        known = self.library.vocabulary()
+        question, changes = self._by_other_name(spelled_out(question), known)
+        read = correct(question, known, understand(question).topic)
+        if not (changes := [*changes, *read.changes]):
+            return question, []
+        said = ", ".join(f"“{meant}” for “{typed}”" for typed, meant in changes)
+        return read.text, [f"Searched for {said}."]
+
+    def _by_other_name(
+        self, question: str, known: Mapping[str, int]
+    ) -> tuple[str, list[tuple[str, str]]]:
+        """The question with names as the library has them, in full or short, and the changes."""
+        question, change = shortened(question, known)
+        changes = [change] if change else []
+        for short in unknown_short_forms(question, known):
+            texts = [hit.text for hit in self.library.search(question, LIMITS.closest)]
+            if name := full_name(short, texts):
+                question = question.replace(short, name)
+                changes.append((short, name))
+        return question, changes
 
     def _with_priority(
         self, state: AnswerState, scope: SearchScope, stop: Callable[[], bool]
@@ -221,9 +237,11 @@ class Assistant:
         yield state.snapshot("reading")
 
         # 5. cut a short answer out of it; it is on screen already and does not wait for this. Of
-        # values that contradict each other none heads the reply
-        if state.state == "answered" and not retrieved.conflicts:
-            state.short = self._short_answer(retrieved.variant, best)
+        # values that contradict each other none heads the reply, nor half of what is asked
+        reranker, whole = self._retriever.reranker, state.question.request.wants_one_thing
+        if reranker and state.state == "answered" and whole and not retrieved.conflicts:
+            threshold = reranker.short_answer_threshold
+            state.short = short_answer(retrieved.variant, best.sentence, threshold)
 
         # 6. compose the answer of the sources' own sentences where no model would add to it
         if self._writes_itself(state, retrieved) and self._compose(state, retrieved, scope):
@@ -257,17 +275,23 @@ class Assistant:
         """Whether the documents answer; a topic is there when a passage holds its words."""
         request = state.question.request
         decided = gate.decide(first.ranking.answerable)
-        if not state.question.previous:
-            anchored = self._composer.anchored(first.variant.text, first.ranking, scope)
-            if missing := self._composer.missing(request, anchored, scope):
-                state.missing = (missing,)
-                return "not_found"
+        anchored = self._composer.anchored(first.variant.text, first.ranking, scope)
+        first_turn = not state.question.previous
+        if first_turn and (missing := self._composer.missing(request, anchored, scope)):
+            state.missing = (missing,)
+            return "not_found"
         if request.task == "summarise" and self._composer.document_named(request.topic, scope):
             return "answered"
-        if decided == "not_found" and request.task in BY_TOPIC:
-            enough = SCOPE.covered_widely if request.task in WHOLE else SCOPE.covered
-            if self._composer.covered(request.topic, first.hits, scope) >= enough:
-                return "answered"
+        by_topic = decided == "not_found" and request.task in BY_TOPIC
+        if by_topic and self._composer.has_topic(request, first.hits, scope):
+            return "answered"
+        wording = first.variant.text
+        doubtful = decided == "partial" and first_turn and not has_cjk(wording)
+        if doubtful and self._composer.lacks_asked(wording, anchored, scope):
+            decided = "not_found"
+        if decided == "not_found" and not has_cjk(wording):
+            missing = self._composer.reason(wording, anchored, scope)
+            state.missing = (missing,) if missing else ()
         return decided
 
     def _compose(
@@ -292,6 +316,8 @@ class Assistant:
         """The question back and what this one may mean, when it does not say what it is about."""
         question = state.question
         if question.request.task not in ASKED_BACK or state.missing:
+            return None
+        if len(question.request.parts) > 1:  # what asks several things is answered piece by piece
             return None
         unclear = not question.previous and only_points(question.request)
         if not unclear and state.state != "not_found":
@@ -330,15 +356,6 @@ class Assistant:
             return chosen  # somebody else asked meanwhile, or what was read may be gone
         most = budget.room(retrieved.variant.text, prompts=prompt.LIMITS.continued_prompts)
         return evidence.reuse_prefix(read, chosen, budget.count, most)
-
-    def _short_answer(self, question: QueryVariant, best: Evidence) -> str | None:
-        """The few words of the best sentence that answer, if that is nearly certain."""
-        reranker, sentence = self._retriever.reranker, best.sentence
-        if reranker and sentence.score * sentence.likely >= reranker.short_answer_threshold:
-            words = sentence.short
-            if has_asked_type(question, words) and not in_dateline(words, sentence.text):
-                return words
-        return short_answer(question, best.text)
 
     def _write(
         self,

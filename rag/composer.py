@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from rapidfuzz import fuzz
@@ -13,7 +14,7 @@ from index.tokenization import STOP_WORDS, words
 from index.types import DocumentRecord, SearchScope, title_from_id
 from rag.grounding import composition
 from rag.grounding.composition import LIMITS, weighted_coverage
-from rag.grounding.coverage import missing_form
+from rag.grounding.coverage import missing_form, near_miss, not_mentioned, reason
 from rag.grounding.presentation import list_items
 from rag.query.event_dates import event_dates
 from rag.query.question import QueryVariant
@@ -39,11 +40,13 @@ class ComposerLimits:
     """Share of the best document's votes from which on a search names a document."""
     telling: float = 0.75
     """Share of the rarest word's rarity from which on a word has to be there."""
+    on_topic: float = 0.75
+    """Share of the best sentence's relevance from which on another one belongs to a topic."""
     anchor: float = 2.0
     """Power of a passage's coverage of the question by which its sentences' scores shrink."""
     certain: float = 0.7
     """The best sentence's score from which on a value asked for in a talk is as good as found."""
-    paragraph: int = 125
+    paragraph: int = 140
     """Words of an open question's answer, which is filled up from around its best run."""
     covered: float = 0.75
     """Share of a topic that one passage holds from which on it is answered."""
@@ -56,7 +59,7 @@ BY_TOPIC = frozenset(
     {"summarise", "overview", "compare", "timeline", "list", "keyword", "quote", "order"}
 )
 """Tasks that name a topic rather than ask: whether it is there is told by its words."""
-WHOLE = frozenset({"summarise", "overview", "compare", "timeline"})
+WHOLE = frozenset({"summarise", "overview", "compare", "timeline", "order"})
 """Tasks that gather for themselves and wait for no reranker."""
 _FRAME = frozenset(
     "article articles document documents file files text texts everything know say mention".split()
@@ -84,7 +87,7 @@ class Composer:
         """
         match request.task:
             case "compare":
-                return self._comparison(request.subjects, scope)
+                return self._comparison(request, scope)
             case "overview":
                 return self._overview(request.topic, scope)
             case "summarise":
@@ -97,14 +100,14 @@ class Composer:
                 if len(found) > 1:
                     return found
             case "list":
-                return self._listing(request.topic, scope)
-            case "order" if request.form != "prose":
-                return self._listing(request.topic, scope)
+                return self._listing(request.question, scope)
+            case "order":
+                return self._briefing(request, scope)
         if len(request.parts) > 1:
             return self._several(request.parts, scope)
-        sentences = self.anchored(wording, ranking, scope).sentences
-        made = _runs(request, sentences)
-        return self._stretched(made) if _is_open(request, sentences) else made
+        made = _runs(request, ranking.sentences)
+        sentences = ranking.sentences
+        return self._stretched(made, sentences) if _is_open(request, sentences) else made
 
     # --- is it there? -----------------------------------------------------------------------------
 
@@ -115,6 +118,25 @@ class Composer:
             (weighted_coverage(weights, _stems_around(hit)) for hit in hits[:6]), default=0.0
         )
 
+    def has_topic(self, request: Request, hits: Sequence[Hit], scope: SearchScope) -> bool:
+        """Whether passages hold enough of what a task is about; each side of a comparison counts.
+
+        Args:
+            request: what is asked, of a task that names a topic.
+            hits: what was found for the topic.
+            scope: where to look.
+        """
+        enough = SCOPE.covered_widely if request.task in WHOLE else SCOPE.covered
+        if not request.subjects:
+            return self.covered(request.topic, hits, scope) >= enough
+        return all(
+            self.covered(subject, self._search(subject, scope), scope) >= enough
+            for subject in request.subjects
+        )
+
+    def _search(self, topic: str, scope: SearchScope) -> list[Hit]:
+        return self._library.search(topic, SCOPE.hits, documents=scope.documents, dates=scope.dates)
+
     def missing(self, request: Request, ranking: Ranking, scope: SearchScope) -> str:
         """What is asked for and not there, in a sentence; empty when nothing is missing.
 
@@ -123,16 +145,54 @@ class Composer:
             ranking: anchored.
             scope: where it was looked for.
         """
-        content = [w for w in words(request.topic) if w not in STOP_WORDS and w not in _FRAME]
+        topic = request.topic
+        content = [w for w in words(topic) if w not in STOP_WORDS and w not in _FRAME]
         idf = self._library.idf(content, documents=scope.documents, dates=scope.dates)
-        unknown = [word for word in content if idf[word] >= 1.0]
-        if request.task in ("overview", "keyword") and unknown and len(unknown) == len(content):
-            return f"Your documents do not mention “{' '.join(unknown)}”."
+        if request.task in ("overview", "keyword") and content and min(idf.values()) >= 1.0:
+            name = not_mentioned(topic, idf, frozenset()) or topic
+            return f"Your documents do not mention “{name}”."
         if request.task in ("fact", "explain") and ranking.sentences:
             best = ranking.sentences[0].hit
+            title = best.title or title_from_id(best.document_id)
             if what := missing_form(request.question, best.text):
-                return f"The closest passage, in “{best.title}”, does not give the {what}."
+                told = near_miss(request.question, title, _stems_around(best), f"give the {what}")
+                return told or f"The closest passage, in “{title}”, does not give the {what}."
         return ""
+
+    def reason(self, wording: str, ranking: Ranking, scope: SearchScope) -> str:
+        """Why a question that was refused is not answered, in a sentence or two; may be empty.
+
+        Args:
+            wording: in which the question was searched for.
+            ranking: anchored.
+            scope: where it was looked for.
+        """
+        if not ranking.sentences:
+            return ""
+        best = ranking.sentences[0].hit
+        idf = self._library.idf(words(wording), documents=scope.documents, dates=scope.dates)
+        title = best.title or title_from_id(best.document_id)
+        return reason(wording, idf, self._everyday(wording), title, _stems_around(best))
+
+    def lacks_asked(self, wording: str, ranking: Ranking, scope: SearchScope) -> bool:
+        """Whether a name that is asked about is nowhere, or a number not in the closest passage.
+
+        Names are told by their capitals. This decides what is in doubt.
+
+        Args:
+            wording: in which the question was searched for.
+            ranking: anchored, of at least one sentence.
+            scope: where to look.
+        """
+        best = ranking.sentences[0].hit
+        held = TextFeatures(f"{best.text}\n{best.title}").numbers | {best.date[:4]}
+        idf = self._library.idf(words(wording), documents=scope.documents, dates=scope.dates)
+        name = not_mentioned(wording, idf, self._everyday(wording))
+        return any(c.isupper() for c in name) or not TextFeatures(wording).numbers <= held
+
+    def _everyday(self, wording: str) -> frozenset[str]:
+        """The words that the encoder has whole; rare names are in pieces."""
+        return frozenset(self._library.encode_query(wording).pieces)
 
     def anchored(self, topic: str, ranking: Ranking, scope: SearchScope) -> Ranking:
         """The ranking with sentences moved back whose passage lacks what the question names."""
@@ -179,13 +239,28 @@ class Composer:
         found = self._library.search(query, hits, documents=scope.documents, dates=scope.dates)
         return self._ranker.rank(variant, found, scope, wide=True)
 
+    def _topical(self, topic: str, scope: SearchScope, hits: int) -> list[RankedSentence]:
+        """Every sentence of the best passages by how much it is about a topic, most first.
+
+        A topic asks nothing, so the ranking fitted on questions has nothing to say of it: the
+        search's own relevance of the passage and the sentence's cosine have.
+        """
+        found = self._library.search(topic, hits, documents=scope.documents, dates=scope.dates)
+        sentences = [
+            RankedSentence(hit, position, TextFeatures(sentence.text), 0.0)
+            for hit in found
+            for position, sentence in enumerate(hit.sentences)
+        ]
+        ranked = (replace(one, score=one.relevance) for one in sentences)
+        return sorted(ranked, key=lambda one: -one.score)
+
+    def _records(self, scope: SearchScope) -> list[DocumentRecord]:
+        chosen = scope.documents
+        return [one for one in self._library.documents() if chosen is None or one.id in chosen]
+
     def document_named(self, topic: str, scope: SearchScope) -> DocumentRecord | None:
         """The document that words name by its title, its file's name or its subject."""
-        records = [
-            record
-            for record in self._library.documents()
-            if scope.documents is None or record.id in scope.documents
-        ]
+        records = self._records(scope)
         if len(records) == 1:
             return records[0]
         if not topic.strip() or not records:
@@ -214,36 +289,58 @@ class Composer:
 
     def _overview(self, topic: str, scope: SearchScope) -> list[Quotation]:
         """What each document that speaks of a topic says of it."""
-        telling, asked = self._telling(topic, scope), frozenset(content_stems(topic))
+        sentences = self._topical(topic, scope, SCOPE.wide_hits)
+        most = sentences[0].score if sentences else 0.0
+        only = self._weights(topic, scope, unknown=False)
         near = [
-            sentence
-            for sentence in self._read(topic, scope, SCOPE.wide_hits).sentences
-            if not telling or telling & _stems_around(sentence.hit)
+            one
+            for one in sentences
+            if one.score >= SCOPE.on_topic * most
+            and (len(only) != 1 or only.keys() & _stems_around(one.hit))
         ]
-        # a sentence that names the topic itself says more of it than one beside it
-        near.sort(key=lambda one: -(one.score + _share_of(asked, one.features.stems)))
-        return composition.per_document(near)
+        made = composition.per_document(near)
+        named = max(self._records(scope), key=partial(_likeness, topic), default=None)
+        if named and _likeness(topic, named) >= SCOPE.named and not _cites(made, named.id):
+            lead = [replace(one, label=named.title) for one in self._summary(named, LIMITS.lead)]
+            made = composition.distinct([*lead, *made], LIMITS.overview)
+        return made
 
-    def _comparison(self, subjects: Sequence[str], scope: SearchScope) -> list[Quotation]:
-        """A run or two for each of the things compared, under its name."""
+    def _briefing(self, request: Request, scope: SearchScope) -> list[Quotation]:
+        """What the passages that are most about a topic say of it, as long as is asked for."""
+        sentences = self._topical(request.topic, scope, SCOPE.hits)
+        count = request.count or LIMITS.points
+        if request.form == "prose":
+            words = min(
+                LIMITS.sentence * count if request.count else LIMITS.explain, LIMITS.listing
+            )
+            return composition.runs(sentences, words, share=SCOPE.on_topic)
+        words = min(LIMITS.point * count, LIMITS.listing)
+        made = composition.runs(sentences, words, share=SCOPE.on_topic)
+        return composition.in_sentences(made, sentences)[:count]
+
+    def _comparison(self, request: Request, scope: SearchScope) -> list[Quotation]:
+        """A run or two for each of the things compared, under its name.
+
+        A passage belongs to the side that it is more about: no side is told what another one was.
+        """
+        subjects = request.subjects
+        fit = {
+            subject: _fitting(subject, subjects, self._topical(subject, scope, SCOPE.hits))
+            for subject in subjects
+        }
+        best: dict[tuple[str, int, int], tuple[float, str]] = {}
+        for subject, ranked in fit.items():
+            for one in ranked:
+                best[one.hit.key] = max(best.get(one.hit.key, (0.0, "")), (one.score, subject))
         made: list[Quotation] = []
-        for subject in subjects:
-            others = {s for other in subjects if other != subject for s in content_stems(other)}
-            stems = frozenset(content_stems(subject))
-            own = stems - others or stems
-
-            def fit(one: RankedSentence, own: frozenset[str] = own) -> float:
-                title = frozenset(content_stems(one.hit.title))
-                around = _share_of(own, one.features.stems | title)
-                return one.score + _share_of(own, one.features.stems) + 0.5 * around
-
-            ranked = self._read(subject, scope, SCOPE.hits).sentences
-            fresh = [one for one in ranked if not any(q.holds(one) for q in made)]
-            fitting = [replace(one, score=fit(one)) for one in fresh]
-            fitting.sort(key=lambda one: -one.score)
-            budget = LIMITS.compare // len(subjects)
-            found = composition.runs(fitting, budget, share=0.6, most=2)
-            made += [replace(one, label=subject) for one in found]
+        for subject, ranked in fit.items():
+            own = [one for one in ranked if best[one.hit.key][1] == subject]
+            runs = composition.runs(own, LIMITS.compare // len(subjects), share=0.6, most=2)
+            # as its article tells it, the best article first
+            order = list(dict.fromkeys(one.document_id for one in runs))
+            runs.sort(key=lambda one: one.start)
+            runs.sort(key=lambda one: order.index(one.document_id))
+            made += [replace(one, label=subject) for one in runs]
         return made
 
     def _timeline(self, topic: str, scope: SearchScope) -> list[Quotation]:
@@ -278,14 +375,17 @@ class Composer:
         ranking = self.anchored(topic, self._read(topic, scope, SCOPE.list_hits), scope)
         made = composition.runs(ranking.sentences, LIMITS.explain, share=0.5, most=2)
         for item in list_items(QueryVariant.of(topic), ranking.sentences):
-            if not any(one.holds(item) for one in made):
+            belongs = item.score >= LIMITS.listed * ranking.sentences[0].score
+            if belongs and not any(one.holds(item) for one in made):
                 made.append(
                     composition.quotation(item.hit, item.position, item.position, item.score)
                 )
         return composition.distinct(made, LIMITS.listing)
 
-    def _stretched(self, made: Sequence[Quotation]) -> list[Quotation]:
-        """An explanation that is short, with what stands around it in its document."""
+    def _stretched(
+        self, made: Sequence[Quotation], sentences: Sequence[RankedSentence]
+    ) -> list[Quotation]:
+        """An open question's short answer, with what stands around it, then with what is next."""
         room = SCOPE.paragraph - sum(one.length for one in made)
         if not made or room < LIMITS.sentence:
             return list(made)
@@ -293,34 +393,99 @@ class Composer:
         document = self._library.document(best.document_id)
         passages = self._library.passages(best.document_id)
         longer = stretched(best, document, passages, best.length + room)
-        return [longer, *(one for one in made[1:] if not _overlap(longer, one))]
+        told = [longer, *(one for one in made[1:] if not _overlap(longer, one))]
+        room = SCOPE.paragraph - sum(one.length for one in told)
+        if room < SCOPE.paragraph / 2:
+            return told
+        rest = [one for one in sentences if not any(run.holds(one) for run in told)]
+        return told + composition.runs(rest, room, most=1, told=told)
 
     def _several(self, parts: Sequence[str], scope: SearchScope) -> list[Quotation]:
         """A run for each part of a question that asks several things."""
         made: list[Quotation] = []
+        room = LIMITS.several // len(parts)
         carried = [w for w in words(parts[0]) if w not in STOP_WORDS and not w.isdigit()]
         for number, part in enumerate(parts):
             query = part
             if number and leans_on_other_part(part):
                 query = " ".join([part, *(w for w in carried if w not in words(part))])
-            ranking = self.anchored(query, self._read(query, scope, SCOPE.hits), scope)
-            found = composition.runs(ranking.sentences, LIMITS.several, share=0.6, most=2)
-            told = {(one.document_id, one.start) for one in made}
-            made += [one for one in found if (one.document_id, one.start) not in told]
+            ranked = [
+                one
+                for one in self._read(query, scope, SCOPE.hits).sentences
+                if not any(run.holds(one) for run in made)
+            ]
+            if ranked:
+                made += _with_beside(ranked, room * 2 // 3, room // 3, LIMITS.beside_share)
         return made
 
 
 def _runs(request: Request, sentences: Sequence[RankedSentence]) -> list[Quotation]:
-    """The run that answers a plain question, and what else answers it nearly as well."""
-    if request.task in ("fact", "yes_no") and not (request.count or _is_open(request, sentences)):
-        made = composition.runs(sentences, LIMITS.fact, most=1)
-        rest = [one for one in sentences if not any(q.holds(one) for q in made)]
-        share = LIMITS.yes_no_share if request.task == "yes_no" else LIMITS.beside_share
-        if rest and rest[0].score >= share * sentences[0].score:
-            made += composition.runs(rest, LIMITS.beside, most=1)
-        return made
-    budget = LIMITS.sentence * request.count if request.count else LIMITS.explain
-    return composition.runs(sentences, min(budget, LIMITS.explain), share=LIMITS.explain_share)
+    """The run that answers a plain question, and the best of what stands elsewhere beside it.
+
+    A value is told in few words, the more certain the fewer; an explanation in a paragraph.
+    """
+    if not sentences:
+        return []
+    best = sentences[0].score
+    if request.count:
+        budget = min(LIMITS.sentence * request.count, LIMITS.explain)
+        return composition.runs(sentences, budget, most=1)
+    if _is_open(request, sentences):
+        return _with_beside(sentences, LIMITS.explain, LIMITS.beside, LIMITS.beside_share)
+    if request.task == "fact" and best >= LIMITS.certain:
+        return composition.runs(sentences, LIMITS.fact, most=1)
+    if request.task == "yes_no":  # what speaks for a claim and what denies it stand apart
+        return _with_beside(sentences, LIMITS.claim, LIMITS.claim, 0.0)
+    if request.wants_value and best < LIMITS.undecided:
+        return _with_beside(sentences, LIMITS.fact, LIMITS.beside_value, LIMITS.beside_share)
+    if request.wants_value:
+        return composition.runs(sentences, LIMITS.value, most=1)
+    return _with_beside(sentences, LIMITS.explain, LIMITS.beside, LIMITS.beside_share)
+
+
+def _with_beside(
+    sentences: Sequence[RankedSentence], budget: int, beside: int, share: float
+) -> list[Quotation]:
+    """The run around the best sentence, and the one around the best of the others.
+
+    Which one that is, is told by the answer's probability and by the search's relevance together:
+    what the ranking has overlooked, the search may have seen.
+    """
+    made = composition.runs(sentences, budget, most=1)
+    rest = [
+        replace(one, score=one.score**0.5 * one.relevance)
+        for one in sentences
+        if one.score >= share * sentences[0].score and not any(run.holds(one) for run in made)
+    ]
+    rest.sort(key=lambda one: -one.score)
+    return made + composition.runs(rest, beside, most=1, told=made)
+
+
+def _fitting(
+    subject: str, subjects: Sequence[str], ranked: Sequence[RankedSentence]
+) -> list[RankedSentence]:
+    """Sentences by how much they are about one of the things compared: relevance, and its name."""
+    name = subject.casefold()
+    others = [other.casefold() for other in subjects if other != subject]
+    longer = [other for other in others if name in other]
+    stems = frozenset(content_stems(subject))
+    own = stems - frozenset(content_stems(" ".join(others))) or stems
+
+    def fit(one: RankedSentence) -> float:
+        text = one.text.casefold()
+        title = frozenset(content_stems(one.hit.title))
+        named = name in text and not any(other in text for other in longer)
+        said, around = (
+            _share_of(own, one.features.stems),
+            _share_of(own, one.features.stems | title),
+        )
+        return one.score + 0.3 * said + 0.2 * around + 0.2 * named
+
+    return sorted((replace(one, score=fit(one)) for one in ranked), key=lambda one: -one.score)
+
+
+def _cites(quotations: Sequence[Quotation], document_id: str) -> bool:
+    return any(one.document_id == document_id for one in quotations)
 
 
 def _is_open(request: Request, sentences: Sequence[RankedSentence]) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from index.types import Hit
+from index.types import Document, Hit, Sentence
 from rag.query.text_features import TextFeatures
 
 if TYPE_CHECKING:
@@ -60,6 +60,14 @@ class RankedSentence:
     def key(self) -> tuple[str, int]:
         """What tells this sentence from all others: its document and where it begins there."""
         return self.hit.document_id, self.start
+
+    @property
+    def relevance(self) -> float:
+        """How much it is about what was searched for, in [0, 1], whether it answers or not.
+
+        The mean of its passage's relevance and its own cosine.
+        """
+        return (self.hit.score + self.hit.sentences[self.position].score) / 2
 
 
 NEAR_BEST_SHARE = 0.25
@@ -139,6 +147,22 @@ class Quotation:
     label: str = ""
     """What it stands for in its answer: a date, a side of a comparison, a document's title."""
 
+    @classmethod
+    def of_sentence(
+        cls,
+        document: Document,
+        paragraph: int,
+        sentence: Sentence,
+        skip: int = 0,
+        score: float = 0.0,
+    ) -> Quotation:
+        """The quotation of a sentence of a document, without its first `skip` characters."""
+        start = sentence.start + skip
+        return cls(
+            document.id, document.title, document.source, document.date, paragraph, start,
+            sentence.end, document.text[start : sentence.end], score,
+        )  # fmt: skip
+
     @property
     def length(self) -> int:
         """In words."""
@@ -146,7 +170,12 @@ class Quotation:
 
     def holds(self, sentence: RankedSentence) -> bool:
         """Whether a sentence is part of it."""
-        same = self.document_id == sentence.hit.document_id
+        return self.has(sentence.hit, sentence.position)
+
+    def has(self, hit: Hit, position: int) -> bool:
+        """Whether the sentence of a hit at this position is part of it."""
+        sentence = hit.sentences[position]
+        same = self.document_id == hit.document_id
         return same and self.start < sentence.end and sentence.start < self.end
 
 

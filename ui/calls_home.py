@@ -54,12 +54,12 @@ def heard(parts: Sequence[str] = REPORTERS, environment: Mapping[str, str] | Non
             __name__, parts, environment=variables, inherited=("PATH", *LOCALE_AND_LOADER)
         )
         try:
-            told = _listen(child, parts)
+            outcome = _listen(child, parts)
         finally:
             child.end()
         if any(Path(home).rglob("Microsoft*")):
-            return replace(told, wrong="onnxruntime prepares reports to its maker")
-        return told
+            return replace(outcome, wrong="onnxruntime prepares reports to its maker")
+        return outcome
 
 
 def _listen(child: WorkerProcess, parts: Sequence[str]) -> Heard:

@@ -92,7 +92,7 @@ def _memory() -> CheckLine:
 
 
 def _disk(store: Path) -> CheckLine:
-    place = next(one for one in (store, *store.parents) if look(one).kind in ("file", "folder"))
+    place = next(path for path in (store, *store.parents) if look(path).kind in ("file", "folder"))
     free = shutil.disk_usage(place).free
     if not os.access(place, os.W_OK):
         return CheckLine("disk", False, f"{place} cannot be written; choose another with --store")
@@ -112,9 +112,9 @@ def _packages() -> CheckLine:
 
 def _compiler() -> CheckLine:
     """What compiles llama.cpp; of no use once that is installed."""
-    found = next(filter(None, map(shutil.which, _COMPILERS)), None)
-    if found or _version("llama-cpp-python"):
-        return CheckLine("compiler", True, found or "none, and none is needed any more")
+    compiler = next(filter(None, map(shutil.which, _COMPILERS)), None)
+    if compiler or _version("llama-cpp-python"):
+        return CheckLine("compiler", True, compiler or "none, and none is needed any more")
     remedy = "install one (Debian: apt install build-essential) so that llama.cpp can be installed"
     return CheckLine("compiler", False, f"none; {remedy}")
 
@@ -168,14 +168,14 @@ def _network(settings: Settings) -> CheckLine:
 def _silence(reporters: Sequence[str]) -> CheckLine:
     """What of ours has reports to its maker, loaded with the switches set; says what was tried."""
     try:
-        found = calls_home.heard(reporters)
+        heard = calls_home.heard(reporters)
     except OSError as error:
         return CheckLine("calling home", False, f"nothing could be tried: {error.strerror}")
-    if found.wrong:
+    if heard.wrong:
         remedy = "do not go on while your articles are secret, and report this"
-        return CheckLine("calling home", False, f"{found.wrong}; {remedy}")
-    calls = "called nobody" if found.watched else "calls cannot be watched on this system"
-    detail = f"{', '.join(found.loaded)}: loaded, prepared no report; {calls}"
+        return CheckLine("calling home", False, f"{heard.wrong}; {remedy}")
+    calls = "called nobody" if heard.watched else "calls cannot be watched on this system"
+    detail = f"{', '.join(heard.loaded)}: loaded, prepared no report; {calls}"
     return CheckLine("calling home", True, detail)
 
 

@@ -1,4 +1,4 @@
-"""What the command line shows: answers, hits, findings and progress on a rich console.
+"""What the command line shows: hits, findings and progress on a rich console.
 
 Everything shown may come from a hostile document, title or file name, so nothing reaches the
 terminal before `clean` has taken the means to steer it, and `harmless_output` sees to what others
@@ -11,13 +11,11 @@ import json
 import re
 import shlex
 import sys
-import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from rich.console import Console
-from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -35,9 +33,7 @@ from index.types import title_from_id
 
 if TYPE_CHECKING:
     from index.types import CheckLine, DocumentRecord, Hit, Progress, Unreachable, UpdateReport
-    from rag.types import Answer, Citation, PassageRead
 
-CLOSEST_SHOWN = 3
 _NAMED = 3
 
 # Lone surrogates (file names that are not UTF-8) cannot be printed at all.
@@ -61,8 +57,8 @@ def to_json(value: Any) -> str:
     return _HARMFUL.sub(_escaped, text)
 
 
-def _escaped(found: re.Match[str]) -> str:
-    units = found[0].encode("utf-16-be", "surrogatepass").hex(" ", 2).split()
+def _escaped(match: re.Match[str]) -> str:
+    units = match[0].encode("utf-16-be", "surrogatepass").hex(" ", 2).split()
     return "".join(f"\\u{unit}" for unit in units)
 
 
@@ -177,17 +173,17 @@ def update_summary(report: UpdateReport, *, dry_run: bool) -> Iterator[str]:
         )
     kinds = ("added", "updated", "unchanged", "removed", "failed")
     counts = ", ".join(f"{len(getattr(report, kind))} {kind}" for kind in kinds)
-    kept = sum(len(one.documents) for one in report.unreachable)
+    kept = sum(len(place.documents) for place in report.unreachable)
     counts += f", {kept} unreachable" if kept else ""
     yield f"would be: {counts}" if dry_run else counts
 
 
-def unreachable_line(one: Unreachable) -> str:
+def unreachable_line(place: Unreachable) -> str:
     """Which documents are kept though their files cannot be seen, why, and the way out."""
-    few = ", ".join(one.documents[:_NAMED])
-    few += f" and {len(one.documents) - _NAMED} more" if len(one.documents) > _NAMED else ""
-    way = "pilcrow rebuild --forget" if one.lost else f"pilcrow forget {shlex.quote(one.path)}"
-    return f"unreachable, kept: {one.path}: {one.reason} ({few}). Gone for good? {way}"
+    few = ", ".join(place.documents[:_NAMED])
+    few += f" and {len(place.documents) - _NAMED} more" if len(place.documents) > _NAMED else ""
+    way = "pilcrow rebuild --forget" if place.lost else f"pilcrow forget {shlex.quote(place.path)}"
+    return f"unreachable, kept: {place.path}: {place.reason} ({few}). Gone for good? {way}"
 
 
 # --- Documents, hits, findings -----------------------------------------------------------------
@@ -214,7 +210,7 @@ def show_hits(hits: Iterable[Hit], console: Console) -> None:
     for hit in hits:
         where = about(hit.document_id, hit.title, hit.source, hit.date, hit.paragraph)
         console.print(Text(f"{hit.rank}. {where}", style="bold"), Text(f"{hit.score:.2f}", "dim"))
-        console.print(_indented(hit.text))
+        console.print(indented(hit.text))
 
 
 def show_lines(lines: Iterable[CheckLine], console: Console) -> None:
@@ -224,61 +220,6 @@ def show_lines(lines: Iterable[CheckLine], console: Console) -> None:
         console.print(mark + Text(f"{clean(line.name)}: {clean(line.detail)}", style="none"))
 
 
-# --- Answers -----------------------------------------------------------------------------------
-
-
-def show_answer(snapshots: Iterable[Answer], console: Console) -> Answer:
-    """Shows an answer and returns its last snapshot.
-
-    A terminal sees the best sentence first, then each statement as it comes; the finished text
-    takes their place, for checking may have changed them. A pipe or file gets the finished text
-    only. Both end with the numbered sources.
-    """
-    answer = None
-    with Live(console=console, transient=True, auto_refresh=False) as live:
-        for answer in snapshots:
-            if console.is_terminal:
-                live.update(_growing(answer), refresh=True)
-    if answer is None:
-        raise ValueError("a stream of answers has at least one snapshot")
-    if answer.short:
-        console.print(Text(clean(answer.short), style="bold"))
-    for line in answer.text.splitlines():
-        console.print(clean(line))
-    _show_sources(answer, console)
-    return answer
-
-
-def _growing(answer: Answer) -> Text:
-    """A snapshot: the best sentence, then the statements so far."""
-    shown = Text(no_wrap=False, overflow="fold")  # the console itself leaves lines long, for pipes
-    if answer.short:
-        shown.append(f"{clean(answer.short)}\n", style="bold")
-    if answer.headline:
-        shown.append(f"“{clean(answer.headline.quote)}”\n", style="dim")
-        shown.append(f"{_place(answer.headline)}\n\n", style="bold")
-    for statement in answer.statements:
-        markers = "".join(f" [{number}]" for number in statement.citations)
-        shown.append(f"{clean(statement.text)}{markers}\n")
-    return shown.append(f"{clean(answer.stage)} …" if answer.stage else "", style="dim")
-
-
-def _show_sources(answer: Answer, console: Console) -> None:
-    """The numbered citations, or the closest passages when nothing was found."""
-    for citation in answer.citations:
-        console.print(Text(f"\n[{citation.number}] {_place(citation)}", style="bold"))
-        console.print(_indented(f"“{citation.quote}”"))
-    if answer.state != "not_found" or not answer.passages:
-        return
-    console.print("\nClosest in your documents:")
-    for passage in answer.passages[:CLOSEST_SHOWN]:
-        console.print(Text(f"· {_place(passage)}", style="bold"))
-        console.print(_indented(textwrap.shorten(clean(passage.text), 300, placeholder=" …")))
-
-
-def _place(at: Citation | PassageRead) -> str:
-    return about(at.document_id, at.title, at.source, at.date, at.paragraph)
-
-
-def _indented(text: str) -> Text:
+def indented(text: str) -> Text:
+    """A text that stands back behind the line above it."""
     return Text("    " + clean(text), style="dim")

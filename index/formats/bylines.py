@@ -22,10 +22,15 @@ _LOST_IN_LINE = re.compile(r"(?<=[^\s?])\?(?=[^\W_]|\()|(?<=\))\?$")
 _EMPHASIS = re.compile(r"\*\*|__|^[*_>\s]+|[*_\s]+$")
 
 
-def clean(value: str) -> str:
-    """A metadata value as one line: entities read, control characters gone, lost spaces back."""
+def clean(value: str, most: int = TITLE_LIMIT) -> str:
+    """A metadata value as one line: entities read, control characters gone, lost spaces back.
+
+    Args:
+        value: as it was stated.
+        most: characters that are kept of it.
+    """
     value = strip_invisible(_CONTROL.sub(" ", html.unescape(value)))
-    return " ".join(_LOST_SPACE.sub(" ", value).split())[:TITLE_LIMIT].strip()
+    return " ".join(_LOST_SPACE.sub(" ", value).split())[:most].strip()
 
 
 def normalize(line: str) -> str:

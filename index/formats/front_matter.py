@@ -40,6 +40,9 @@ class FrontMatter:
     author: str = ""
     date: str = ""
     boilerplate: tuple[Span, ...] = ()
+    tags: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    description: str = ""
 
 
 def read(
@@ -59,10 +62,10 @@ def read(
     """
     spans = list(boilerplate)
     facts: dict[str, str] = {"title": title} if title else {}
-    start = 0
+    block = markup.yaml(text) if markdown else markup.NO_YAML
+    start = block.end
     if markdown:
-        found, start = markup.yaml(text)
-        facts = found | facts
+        facts = {**block.facts, **facts}
         heading, marks = markup.markdown(text, start)
         spans += [markup.trimmed(text, 0, start)] if start else []
     else:
@@ -84,6 +87,9 @@ def read(
         author=clean(facts.get("author", "")).strip("?,; "),
         date=facts.get("date", ""),
         boilerplate=merged,
+        tags=block.tags,
+        aliases=block.aliases,
+        description=block.description,
     )
 
 

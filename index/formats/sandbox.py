@@ -190,8 +190,9 @@ def packed(document: Document) -> dict[str, Any]:
 
 
 def _document(values: dict[str, Any]) -> Document:
-    boilerplate = tuple(Span(one["start"], one["end"]) for one in values.pop("boilerplate"))
-    return Document(**values, boilerplate=boilerplate)
+    boilerplate = tuple(Span(span["start"], span["end"]) for span in values.pop("boilerplate"))
+    tags, aliases = tuple(values.pop("tags")), tuple(values.pop("aliases"))
+    return Document(**values, boilerplate=boilerplate, tags=tags, aliases=aliases)
 
 
 def _never() -> bool:

@@ -25,5 +25,14 @@ def _text(document_id: str, data: bytes, *, markdown: bool) -> Document:
     text = decode(data)
     front = front_matter.read(text, markdown=markdown)
     return Document(
-        document_id, front.title, text, front.source, front.author, front.date, front.boilerplate
+        document_id,
+        front.title,
+        text,
+        front.source,
+        front.author,
+        front.date,
+        front.boilerplate,
+        front.tags,
+        front.aliases,
+        front.description,
     )

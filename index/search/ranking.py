@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from index.embedding.encoder import QuestionVectors
 from index.embedding.projection import unpack
 from index.storage.records import StoredPassage
-from index.tokenization import has_cjk, words
+from index.tokenization import facts, has_cjk, words
 from index.types import Hit, ScoredSentence, title_from_id
 
 
@@ -78,7 +78,7 @@ class _Compared:
 def rank(
     query: str,
     question: QuestionVectors,
-    found: Sequence[StoredPassage],
+    candidates: Sequence[StoredPassage],
     matched: Mapping[int, float],
     k: int,
     documents: Collection[str] | None = None,
@@ -88,40 +88,42 @@ def rank(
     Args:
         query: the question as typed.
         question: its vectors.
-        found: the candidates.
+        candidates: the passages to compare.
         matched: BM25 by passage id, for those that matched a word.
         k: how many at most.
         documents: the documents asked for, so that a text at two paths is named by the right one.
     """
-    if not found:
+    if not candidates:
         return []
-    bm25 = np.array([matched.get(one.id, 0.0) for one in found])
+    bm25 = np.array([matched.get(passage.id, 0.0) for passage in candidates])
     compared = _compare(
-        found, question, bm25, _WEIGHTS.words_cjk if has_cjk(query) else _WEIGHTS.words
+        candidates, question, bm25, _WEIGHTS.words_cjk if has_cjk(query) else _WEIGHTS.words
     )
     order = sorted(
-        (-min(score + _WEIGHTS.named * _named(query, one), 1.0), one.id, i)
-        for i, (one, score) in enumerate(zip(found, compared.scores.tolist(), strict=True))
+        (-min(score + _WEIGHTS.named * _named(query, passage), 1.0), passage.id, i)
+        for i, (passage, score) in enumerate(zip(candidates, compared.scores.tolist(), strict=True))
     )
     hits = [
-        _hit(found[i], compared, i, -score, matched.get(id_, 0.0), documents)
+        _hit(candidates[i], compared, i, -score, matched.get(id_, 0.0), documents)
         for score, id_, i in order[: _WEIGHTS.pool * k]
     ]
     return [replace(hit, rank=i) for i, hit in enumerate(_spread(_folded(hits), k), start=1)]
 
 
 def _compare(
-    found: Sequence[StoredPassage],
+    candidates: Sequence[StoredPassage],
     question: QuestionVectors,
     bm25: NDArray[np.float64],
     weight: float,
 ) -> _Compared:
     """All candidates at once: a few large products instead of many small ones."""
-    first = np.cumsum([0, *(len(one.sentences) for one in found)])
-    dense = np.stack([one.vector for one in found]) @ question.vector
-    sentences = np.concatenate([one.sentence_vectors for one in found]).astype(np.float32)
+    first = np.cumsum([0, *(len(passage.sentences) for passage in candidates)])
+    dense = np.stack([passage.vector for passage in candidates]) @ question.vector
+    sentences = np.concatenate([passage.sentence_vectors for passage in candidates]).astype(
+        np.float32
+    )
     cosines = sentences @ question.vector
-    token_max_similarities = _token_max_similarities(found, question)
+    token_max_similarities = _token_max_similarities(candidates, question)
     late_interaction = (
         token_max_similarities.mean(axis=1)
         if token_max_similarities.size
@@ -142,24 +144,26 @@ def _compare(
 
 
 def _token_max_similarities(
-    found: Sequence[StoredPassage], question: QuestionVectors
+    candidates: Sequence[StoredPassage], question: QuestionVectors
 ) -> NDArray[np.float32]:
     """For each sentence and each piece asked the best cosine; shape (sentences, pieces asked)."""
-    counts = np.array([n for one in found for n in one.token_counts], np.int64)
+    counts = np.array([n for passage in candidates for n in passage.token_counts], np.int64)
     closest = np.zeros((len(counts), len(question.pieces)), np.float32)
     full = counts > 0
     if not full.any() or not len(question.pieces):
         return closest
-    tokens = unpack(np.concatenate([one.tokens for one in found if len(one.tokens)]))
+    tokens = unpack(
+        np.concatenate([passage.tokens for passage in candidates if len(passage.tokens)])
+    )
     begin = np.cumsum(counts) - counts
     closest[full] = np.maximum.reduceat(question.tokens @ tokens.T, begin[full], axis=1).T
     years = _spelled_years(question.pieces)
     row = 0
-    for one in found:
-        here = slice(row, row := row + len(one.sentences))
-        if dated := list(_dated(one, years)):  # these pieces are known here
-            known = np.where(full[here, None], _WEIGHTS.dated, 0.0)
-            closest[here, dated] = np.maximum(closest[here, dated], known)
+    for passage in candidates:
+        rows = slice(row, row := row + len(passage.sentences))
+        if dated := list(_dated(passage, years)):  # these pieces are known here
+            known = np.where(full[rows, None], _WEIGHTS.dated, 0.0)
+            closest[rows, dated] = np.maximum(closest[rows, dated], known)
     return closest
 
 
@@ -183,8 +187,8 @@ def _hit(
     documents: Collection[str] | None,
 ) -> Hit:
     """A candidate as a hit."""
-    asked = [one for one in passage.document_ids if documents is None or one in documents]
-    document_id, *also = asked or passage.document_ids
+    named = [id_ for id_ in passage.document_ids if documents is None or id_ in documents]
+    document_id, *also = named or passage.document_ids
     sentences = tuple(
         ScoredSentence(
             start=span.start,
@@ -219,8 +223,8 @@ def _hit(
         date=passage.date,
         dense=dense,
         lexical=bm25,
-        sentence=max((one.score for one in sentences), default=dense),
-        late=max((one.late for one in sentences), default=0.0),
+        sentence=max((sentence.score for sentence in sentences), default=dense),
+        late=max((sentence.late for sentence in sentences), default=0.0),
         sentences=sentences,
         also=tuple(also),
     )
@@ -228,14 +232,14 @@ def _hit(
 
 def _spelled_years(pieces: Sequence[str]) -> dict[str, list[int]]:
     """The years in a question, and which of its word pieces spell each (`202`, `##3`)."""
-    found: dict[str, list[int]] = {}
+    years: dict[str, list[int]] = {}
     for first in range(len(pieces)):
         spelled = ""
         for last in range(first, min(first + 4, len(pieces))):
             spelled += pieces[last].removeprefix("##")
             if _YEAR.fullmatch(spelled):
-                found.setdefault(spelled, []).extend(range(first, last + 1))
-    return found
+                years.setdefault(spelled, []).extend(range(first, last + 1))
+    return years
 
 
 def _dated(passage: StoredPassage, years: Mapping[str, Sequence[int]]) -> Sequence[int]:
@@ -273,7 +277,11 @@ def _spread(hits: Sequence[Hit], k: int) -> list[Hit]:
 
 
 def _folded(hits: Sequence[Hit]) -> list[Hit]:
-    """The hits in order; one that repeats a better one only lends it its documents."""
+    """The hits in order; one that repeats a better one only lends it its documents.
+
+    One that differs in a number, a name or a denial repeats nothing: it may be the other side of a
+    contradiction, or the next state of things.
+    """
     kept: list[Hit] = []
     told: list[frozenset[str]] = []
     for hit in hits:
@@ -281,7 +289,14 @@ def _folded(hits: Sequence[Hit]) -> list[Hit]:
         # mostly the lengths alone tell them apart
         least, most = _WEIGHTS.same * len(mine), len(mine) / _WEIGHTS.same
         twin = next(
-            (i for i, o in enumerate(told) if least <= len(o) <= most and _same(mine, o)), None
+            (
+                i
+                for i, o in enumerate(told)
+                if least <= len(o) <= most
+                and _same(mine, o)
+                and facts(hit.text) == facts(kept[i].text)
+            ),
+            None,
         )
         if twin is None:
             kept.append(hit)

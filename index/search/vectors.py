@@ -286,7 +286,7 @@ def peek(path: Path) -> Header | None:
 
 
 def load(path: Path, library: str, dimension: int) -> VectorIndex:
-    """Read a snapshot back.
+    """A snapshot, read back.
 
     Raises:
         CacheUnusable: when the file is missing, cut, altered, or another library's.

@@ -13,9 +13,9 @@ import numpy as np
 from index.embedding.encoder import PassageVectors, Vector
 from index.embedding.projection import Packed
 from index.errors import LibraryDamaged
-from index.storage.records import StoredPassage
-from index.tokenization import sound
-from index.types import Span
+from index.storage.records import Labels, StoredPassage
+from index.tokenization import index_form, sound
+from index.types import Document, Span
 
 # The sentences of a passage; a damaged one has none.
 SENTENCE_COUNT = "CASE WHEN json_valid(spans) THEN json_array_length(spans) ELSE 0 END"
@@ -25,7 +25,9 @@ VECTOR_COLUMNS = "vector, sentence_vectors, token_counts, tokens"
 
 
 # What a seal is made over: everything a content or a passage is shown or found by.
-CONTENT_COLUMNS = "c.hash, c.title, c.source, c.author, c.date, c.text, c.furniture"
+CONTENT_COLUMNS = "c.hash, c.title, c.source, c.author, c.date, c.text, c.furniture, c.labels"
+# In files from before there were labels. Empty ones do not change a seal.
+UNLABELLED_COLUMNS = CONTENT_COLUMNS.replace("c.labels", "''")
 
 
 PASSAGE_COLUMNS = (
@@ -65,6 +67,27 @@ def damaged_meta(key: str) -> LibraryDamaged:
         f"what is noted about the library ({key}) is damaged. Make it anew with: "
         "pilcrow rebuild --full"
     )
+
+
+def encode_labels(document: Document) -> str:
+    """Tags, aliases and description as JSON; empty when a document has none."""
+    labels = Labels(document.tags, document.aliases, document.description)
+    return json.dumps(labels._asdict()) if any(labels) else ""
+
+
+def decode_labels(stored: str) -> Labels:
+    """The labels in a stored text; none in a damaged one, which the content's seal gives away."""
+    try:
+        values = json.loads(stored) if stored else {}
+        tags, aliases = (tuple(map(str, values[key])) for key in ("tags", "aliases"))
+        return Labels(tags, aliases, str(values["description"]))
+    except (ValueError, TypeError, LookupError):
+        return Labels()
+
+
+def indexed_title(name: str, aliases: Sequence[str]) -> str:
+    """A document's names as the text index has them: its title or file's name, and its aliases."""
+    return index_form("\n".join((name, *aliases)))
 
 
 def stored_path(path: str) -> str | bytes:

@@ -27,10 +27,11 @@ from index.system import files
 
 FILE = files.LIBRARY_FILE
 """What the file is called in a library's folder."""
-FORMAT = 3
+FORMAT = 4
 """The file's layout, in SQLite's `user_version`; raised when older code could not read it."""
-_UNSEALED = 2
-"""The one before, without seals over documents: read as it is, brought up by the next writer."""
+UNSEALED, UNLABELLED = 2, 3
+"""Those before: without seals over documents; with them, without tags, aliases and descriptions.
+They are read as they are and brought up by the next writer."""
 _APPLICATION = files.LIBRARY_APPLICATION
 
 _SCHEMA = """
@@ -69,6 +70,9 @@ CREATE TABLE removed (passage INTEGER PRIMARY KEY, change INTEGER NOT NULL);
 CREATE INDEX removed_change ON removed (change);
 """
 _SEALS = "CREATE TABLE seals (document TEXT PRIMARY KEY, seal INTEGER NOT NULL) WITHOUT ROWID"
+_LABELS = "ALTER TABLE contents ADD COLUMN labels TEXT NOT NULL DEFAULT ''"
+_ADDED = {UNSEALED: _SEALS, UNLABELLED: _LABELS}
+"""What turns each earlier layout into the next."""
 WORDS = """CREATE VIRTUAL TABLE words USING fts5(
     title, text, tokenize = 'porter unicode61 remove_diacritics 2'
 )"""
@@ -101,15 +105,16 @@ def create(path: Path) -> None:
 
 
 def bring_up(connection: sqlite3.Connection) -> bool:
-    """Whether a file of the layout before ours was just given ours; inside a write transaction.
+    """Whether documents have no seals yet: a file of an earlier layout is given ours.
 
-    Its documents have no seals yet.
+    Inside a write transaction.
     """
-    if connection.execute("PRAGMA user_version").fetchone() == (FORMAT,):
-        return False
-    connection.execute(_SEALS)
-    connection.execute(f"PRAGMA user_version = {FORMAT}")
-    return True
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version != FORMAT:
+        for earlier in range(version, FORMAT):
+            connection.execute(_ADDED[earlier])
+        connection.execute(f"PRAGMA user_version = {FORMAT}")
+    return bool(version == UNSEALED)
 
 
 def lay_out_documents(connection: sqlite3.Connection) -> None:
@@ -329,7 +334,7 @@ def _require_ours(connection: sqlite3.Connection, path: Path) -> None:
             f"{str(path)!r} has format {version}, this Pilcrow reads format {FORMAT}. "
             "Upgrade it: pip install -U pilcrow"
         )
-    if version < _UNSEALED:
+    if version < UNSEALED:
         raise LibraryMismatch(
             f"{str(path)!r} has the older format {version}, this Pilcrow reads format {FORMAT}. "
             "Move the folder away and add your articles again: pilcrow add ARTICLES"
@@ -341,15 +346,15 @@ def _require_ours(connection: sqlite3.Connection, path: Path) -> None:
 def _lay_out(connection: sqlite3.Connection, version: int = FORMAT) -> None:
     for statement in (*_SCHEMA.split(";"), WORDS):
         connection.execute(statement)
-    if version > _UNSEALED:
-        connection.execute(_SEALS)
+    for earlier in range(UNSEALED, version):
+        connection.execute(_ADDED[earlier])
 
 
 def _layout(connection: sqlite3.Connection) -> list[object]:
-    found: list[object] = connection.execute(
+    layout: list[object] = connection.execute(
         "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
     ).fetchall()
-    return found
+    return layout
 
 
 @cache

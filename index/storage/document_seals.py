@@ -37,16 +37,16 @@ def mended_row(
         articles: what else is sealed, by content.
     """
 
-    def seal_of(one: tuple[Any, ...]) -> int:
-        return checksum((*one, *articles.get(one[1], ("",))))
+    def seal_of(candidate: tuple[Any, ...]) -> int:
+        return checksum((*candidate, *articles.get(candidate[1], ("",))))
 
     made, noted = seal_of(row), seals.get(row[0])
     # the seal itself may have the wrong bit, or the name that it is kept under
     if made == noted or made in values or (noted and (made ^ noted).bit_count() == 1):
         return row, made
-    for one in _near(row, seals, articles):
-        if seals.get(one[0]) == seal_of(one):
-            return one, seals[one[0]]
+    for candidate in _near(row, seals, articles):
+        if seals.get(candidate[0]) == seal_of(candidate):
+            return candidate, seals[candidate[0]]
     return row, -1 if noted is None else noted
 
 

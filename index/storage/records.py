@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index.embedding.encoder import PassageVectors, Vector
 from index.embedding.projection import Packed
-from index.types import Document, Passage, Span
+from index.types import Document, Passage, Sentence, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,22 @@ class StoredPassage:
     """Word pieces of each sentence."""
     tokens: Packed
     """Their packed vectors, sentence after sentence, shape (pieces, width)."""
+
+    def as_passage(self) -> Passage:
+        """The passage as its readers know it."""
+        parts = tuple(
+            Sentence(s.start, s.end, self.text[s.start - self.start : s.end - self.start])
+            for s in self.sentences
+        )
+        return Passage(self.paragraph, self.start, self.end, self.text, parts)
+
+
+class Labels(NamedTuple):
+    """What an article's front matter says of it beside title, source, author and date."""
+
+    tags: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,12 @@ from index.storage.codec import (
     FIRST_VECTOR,
     PASSAGE_COLUMNS,
     SENTENCE_COUNT,
+    UNLABELLED_COLUMNS,
     VECTOR_COLUMNS,
     checksum,
     damaged_meta,
     damaged_row,
+    decode_labels,
     decode_passage,
     decode_vectors,
     require_checksum,
@@ -31,6 +34,7 @@ from index.storage.codec import (
     storable_id,
     stored_path,
 )
+from index.storage.database import UNLABELLED, UNSEALED
 from index.storage.document_seals import DOCUMENT_COLUMNS, DOCUMENT_TABLES, SEAL_JOIN, TYPE_CHECK
 from index.storage.records import DocumentLocation, StoredPassage
 from index.types import Document, DocumentRecord, Ids, Span, title_from_id
@@ -49,7 +53,6 @@ class Snapshot:
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Read through a connection that is inside a transaction."""
         self._db = connection
-        self._has_seals: bool | None = None
 
     @property
     def generation(self) -> int:
@@ -123,25 +126,25 @@ class Snapshot:
 
     def integrity(self) -> str:
         """What SQLite finds wrong with its file; empty when nothing."""
-        (found,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
-        return "" if found == "ok" else str(found)
+        (fault,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
+        return "" if fault == "ok" else str(fault)
 
     def orphans(self) -> int:
         """Contents that no document stands for, and documents without one."""
-        (found,) = self._db.execute(
+        (count,) = self._db.execute(
             "SELECT (SELECT count(*) FROM contents WHERE id NOT IN (SELECT content FROM documents))"
             " + (SELECT count(*) FROM documents WHERE content NOT IN (SELECT id FROM contents))"
             " + (SELECT count(*) FROM passages WHERE content NOT IN (SELECT id FROM contents))"
         ).fetchone()
         if self._sealed:
-            found += self._db.execute(
+            count += self._db.execute(
                 "SELECT count(*) FROM seals WHERE document NOT IN (SELECT id FROM documents)"
             ).fetchone()[0]
-        return int(found)
+        return int(count)
 
     def bad_contents(self) -> list[int]:
         """The contents that are not what was written."""
-        rows = self._raw(f"SELECT c.id, c.seal, {CONTENT_COLUMNS} FROM contents c")
+        rows = self._raw(f"SELECT c.id, c.seal, {self._content_columns} FROM contents c")
         return [int(row[0]) for row in rows if checksum(row[2:]) != row[1]]
 
     def bad_documents(self) -> list[str]:
@@ -226,64 +229,71 @@ class Snapshot:
             f"{SEAL_JOIN} {which}",
             values,
         )
-        found = []
+        locations = []
         for typed, *row in rows:
             require_checksum(row, f"what is noted of {row[1]!r}", bool(typed))
             id_, content, place, path, _, hash_ = row[1:7]
-            found.append(
+            locations.append(
                 DocumentLocation(id_, os.fsdecode(place), os.fsdecode(path), content, hash_)
             )
-        return found
+        return locations
 
     def _every(self) -> list[DocumentLocation]:
         """Every document, and there are as many as there are seals."""
         # by the table itself: an index on it may be damaged, and hide one
-        found = self._sound("WHERE d.id >= '' ORDER BY d.id")
+        locations = self._sound("WHERE d.id >= '' ORDER BY d.id")
         if self._sealed:
             (sealed,) = self._db.execute("SELECT count(*) FROM seals").fetchone()
-            if sealed != len(found):
+            if sealed != len(locations):
                 raise damaged_row("the list of documents")
-        return found
+        return locations
+
+    @cached_property
+    def _format(self) -> int:
+        """The layout of the file: an earlier one is read as it is."""
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        return int(version)
 
     @property
     def _sealed(self) -> bool:
         """Whether documents have seals; in libraries made before they have none."""
-        if self._has_seals is None:
-            found = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'seals'").fetchone()
-            self._has_seals = found is not None
-        return self._has_seals
+        return self._format > UNSEALED
+
+    @property
+    def _content_columns(self) -> str:
+        """What a content's seal is made over, as this file has it."""
+        return CONTENT_COLUMNS if self._format > UNLABELLED else UNLABELLED_COLUMNS
 
     def records(self) -> list[DocumentRecord]:
         """Every document as a library lists it, by id."""
         self._every()
+        labels = "c.labels" if self._format > UNLABELLED else "''"
         rows = self._db.execute(
             "SELECT d.id, c.title, c.source, c.author, c.date, count(DISTINCT p.paragraph), "
             f"count(p.id), coalesce(sum({SENTENCE_COUNT}), 0), length(c.text), c.hash, "
-            "d.path, d.added_at FROM documents d JOIN contents c ON c.id = d.content "
+            f"d.path, d.added_at, {labels} FROM documents d JOIN contents c ON c.id = d.content "
             "LEFT JOIN passages p ON p.content = c.id WHERE d.id >= '' GROUP BY d.id ORDER BY d.id"
         )
-        return [
-            DocumentRecord(*(id_, title or title_from_id(id_), *more, os.fsdecode(path), added))
-            for id_, title, *more, path, added in rows
-        ]
+        return [_record(row) for row in rows]
 
     def document(self, document_id: str) -> Document | None:
         """One document, whole."""
         row = self._db.execute(
-            f"SELECT c.seal, {CONTENT_COLUMNS} FROM documents d "
+            f"SELECT c.seal, {self._content_columns} FROM documents d "
             "JOIN contents c ON c.id = d.content WHERE d.id = ?",
             (storable_id(document_id),),
         ).fetchone()
         if row is None:
             # what is listed and not found: the order of the rows is damaged
-            if any(one.id == document_id for one in self._every()):
+            if any(location.id == document_id for location in self._every()):
                 raise damaged_row(f"what is noted of {document_id!r}")
             return None
         require_checksum(row, f"the stored text of {document_id!r}")
         self._sound("WHERE d.id = ?", document_id)
-        (_, _, title, source, author, date, text, boilerplate) = row
+        (_, _, title, source, author, date, text, boilerplate, labels) = row
         parts = tuple(Span(*span) for span in json.loads(boilerplate))
-        return Document(document_id, title, text, source, author, date, parts)
+        stated = decode_labels(labels)
+        return Document(document_id, title, text, source, author, date, parts, *stated)
 
     def passages_of(self, document_id: str) -> list[StoredPassage]:
         """A document's passages in order."""
@@ -292,20 +302,21 @@ class Snapshot:
             "WHERE d.id = ? ORDER BY p.start",
             (storable_id(document_id),),
         ).fetchall()
-        found = self.passages([int(row[0]) for row in rows])
-        return sorted(found, key=lambda p: p.start)
+        passages = self.passages([int(row[0]) for row in rows])
+        return sorted(passages, key=lambda p: p.start)
 
     def passages(self, ids: Sequence[int]) -> list[StoredPassage]:
         """The passages with these ids, as far as they are in the library, in no set order."""
         rows = self._db.execute(
             f"SELECT p.id, p.seal, {PASSAGE_COLUMNS} FROM passages p "
             "JOIN contents c ON c.id = p.content WHERE p.id IN (SELECT value FROM json_each(?))",
-            (json.dumps([int(one) for one in ids]),),
+            (json.dumps([int(id_) for id_ in ids]),),
         ).fetchall()
         names: dict[int, list[str]] = defaultdict(list)
         contents = json.dumps(sorted({row[2] for row in rows}))
-        for one in self._sound("WHERE d.content IN (SELECT value FROM json_each(?))", contents):
-            names[one.content].append(one.id)
+        stored = self._sound("WHERE d.content IN (SELECT value FROM json_each(?))", contents)
+        for location in stored:
+            names[location.content].append(location.id)
         return [decode_passage(row, sorted(names[row[2]])) for row in rows]
 
     def matches(
@@ -341,6 +352,16 @@ class Snapshot:
         ).fetchone()
         return int(row[0])
 
+    def article_texts(self, every: int = 1) -> Iterator[str]:
+        """The text of every so many-th article, none compared with its checksum: to be counted."""
+        rows = self._raw("SELECT text FROM contents WHERE id % ? = 0", every)
+        return (str(text, "utf-8", "replace") for (text,) in rows)
+
+    def article_names(self) -> Iterator[str]:
+        """What articles are called and who published them, as one text each."""
+        rows = self._db.execute("SELECT title, source, author FROM contents")
+        return (" ".join(row) for row in rows)
+
     def contents(
         self, documents: Collection[str] | None, dates: tuple[str, str] | None
     ) -> set[int]:
@@ -371,11 +392,11 @@ class Snapshot:
             (passage_id, 4 * dimension),
         ).fetchall()
         ids = np.array([row[0] for row in rows], np.int64)
-        found = stack_vectors((row[1] for row in rows), dimension)
-        lengths = np.einsum("nd,nd->n", found, found)
+        vectors = stack_vectors((row[1] for row in rows), dimension)
+        lengths = np.einsum("nd,nd->n", vectors, vectors)
         if not np.all(np.abs(lengths - 1) < _ROUNDING):  # one that is no number would hide the rest
             raise damaged_row("a vector")
-        return ids, found
+        return ids, vectors
 
     def changed_after(self, passage_id: int, generation: int) -> int:
         """How many passages have a greater id or were removed after that generation."""
@@ -410,7 +431,7 @@ class Snapshot:
 
     def known_digests(self, digests: Collection[bytes], *, drafts_only: bool = False) -> set[bytes]:
         """Which of these digests have sound vectors already, in drafts or passages."""
-        return {one for one in digests if self._vectors_of(one, drafts_only) is not None}
+        return {digest for digest in digests if self._vectors_of(digest, drafts_only) is not None}
 
     def known_vectors(
         self, digests: Collection[bytes], dimension: int
@@ -436,6 +457,13 @@ class Snapshot:
         )
         sound = (row[1:] for row in rows if checksum(row[1:]) == row[0])
         return next((row[FIRST_VECTOR : FIRST_VECTOR + 4] for row in sound), None)
+
+
+def _record(row: Sequence[Any]) -> DocumentRecord:
+    """A document as a library lists it, from a row with its path, date and labels last."""
+    id_, title, *more, path, added, labels = row
+    name = title or title_from_id(id_)
+    return DocumentRecord(*(id_, name, *more, os.fsdecode(path), added, *decode_labels(labels)))
 
 
 def _among(contents: Collection[int] | None) -> tuple[str, tuple[str, ...]]:

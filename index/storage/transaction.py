@@ -15,7 +15,10 @@ from index.storage.codec import (
     VECTOR_COLUMNS,
     checksum,
     damaged_row,
+    decode_labels,
+    encode_labels,
     encode_vectors,
+    indexed_title,
     stored_path,
 )
 from index.storage.database import WORDS, lay_out_documents
@@ -87,21 +90,22 @@ class Transaction(Snapshot):
         self._db.execute("DELETE FROM places WHERE path = ?", (stored_path(path),))
 
     def add_content(self, new: NewContent) -> int:
-        """Store an article with its passages, vectors and words; returns its content id."""
+        """The content id of an article, stored with its passages, vectors and words."""
         document = new.document
         boilerplate = json.dumps([[s.start, s.end] for s in document.boilerplate])
         row = (new.hash, document.title, document.source, document.author, document.date,
-               document.text, boilerplate)  # fmt: skip
+               document.text, boilerplate, encode_labels(document))  # fmt: skip
         cursor = self._db.execute(
-            "INSERT INTO contents (hash, title, source, author, date, text, furniture, seal) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO contents "
+            "(hash, title, source, author, date, text, furniture, labels, seal) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (*row, checksum(row)),
         )
         content = int(cursor.lastrowid or 0)
-        title = index_form(document.name)
+        title = indexed_title(document.name, document.aliases)
         for passage, digest, vectors in zip(new.passages, new.digests, new.vectors, strict=True):
             self._add_passage(content, document, passage, digest, vectors, title)
-        self._count_more(len(new.passages), sum(len(one.sentences) for one in new.passages))
+        self._count_more(len(new.passages), sum(len(part.sentences) for part in new.passages))
         return content
 
     def _add_passage(
@@ -177,7 +181,7 @@ class Transaction(Snapshot):
         rows = [(row, seal) for row, seal in rows if row[1] in known]  # the others have no text
         lay_out_documents(self._db)  # rows of damaged indexes could not be deleted
         for row, seal in rows:
-            texts = [text_or_bytes(one) if isinstance(one, bytes) else one for one in row]
+            texts = [text_or_bytes(value) if isinstance(value, bytes) else value for value in row]
             self._db.execute("INSERT OR IGNORE INTO documents VALUES (?, ?, ?, ?, ?)", texts)
             self._db.execute("INSERT OR IGNORE INTO seals VALUES (?, ?)", (texts[0], seal))
 
@@ -222,14 +226,15 @@ class Transaction(Snapshot):
         self._db.execute(WORDS)
         rows = self._raw(
             'SELECT p.id, c.title, substr(c.text, p.start + 1, p."end" - p.start), '
-            "(SELECT min(id) FROM documents WHERE content = c.id) "
+            "(SELECT min(id) FROM documents WHERE content = c.id), c.labels "
             "FROM passages p JOIN contents c ON c.id = p.content ORDER BY p.id"
         )
         for id_, *texts in rows:
-            title, text, name = (str(one, "utf-8", "replace") for one in texts)
+            title, text, name, stored = (str(value, "utf-8", "replace") for value in texts)
+            names = indexed_title(title or title_from_id(name), decode_labels(stored).aliases)
             self._db.execute(
                 "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)",
-                (id_, index_form(title or title_from_id(name)), index_form(text)),
+                (id_, names, index_form(text)),
             )
 
     def purge_text_index(self) -> None:
@@ -257,8 +262,8 @@ class Transaction(Snapshot):
         self._db.execute("DELETE FROM documents WHERE content = ?", (content,))
         self._drop_unused(content)
         made = self.content_of(new.hash) or self.add_content(new)
-        for one in placed:
-            self.place_document(one.id, made, one.root, one.path)
+        for location in placed:
+            self.place_document(location.id, made, location.root, location.path)
 
     def clear(self) -> None:
         """Take everything out but the roots; passage ids go on counting, never return."""
@@ -292,12 +297,15 @@ class Transaction(Snapshot):
     def _refresh_title(self, content: int) -> None:
         """An article without a title of its own is found by its file's name: the present one."""
         row = self._db.execute(
-            "SELECT (SELECT min(id) FROM documents WHERE content = c.id), w.title "
+            "SELECT (SELECT min(id) FROM documents WHERE content = c.id), w.title, c.labels "
             "FROM contents c JOIN words w ON w.rowid = "
             "(SELECT min(id) FROM passages WHERE content = c.id) WHERE c.id = ? AND c.title = ''",
             (content,),
         ).fetchone()
-        if row is not None and (name := index_form(title_from_id(row[0]))) != row[1]:
+        if row is None:
+            return
+        name = indexed_title(title_from_id(row[0]), decode_labels(row[2]).aliases)
+        if name != row[1]:
             self._db.execute(
                 "UPDATE words SET title = ? WHERE rowid IN "
                 "(SELECT id FROM passages WHERE content = ?)",

@@ -8,7 +8,8 @@ fetched is fetched by `rag.composer`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from index.types import Document, Hit, Passage
 from rag.grounding.evidence import says_the_same
-from rag.query.text_features import TextFeatures
+from rag.query.text_features import TextFeatures, content_stems
 from rag.types import Quotation, RankedSentence
 
 
@@ -25,29 +26,53 @@ class CompositionLimits:
     """How long a composed answer is, in words, by its task; chosen on the everyday set."""
 
     fact: int = 45
-    """The run around the best sentence; `beside` comes on top."""
-    beside: int = 32
-    """A second run, where a sentence elsewhere answers nearly as well."""
-    beside_share: float = 0.5
-    """Of the best sentence's score, for that."""
-    yes_no_share: float = 0.3
-    """The same where a yes or a no is asked for: the claim and its denial stand apart."""
+    """The run around the best sentence, where it is as good as certain to answer."""
+    certain: float = 0.95
+    """Share of the scores of all sentences from which on the best one is that."""
+    value: int = 72
+    """Where a name, a date, a place or a number is asked for and no sentence is certain."""
+    undecided: float = 0.3
+    """Share of the scores below which two runs are told instead, of `fact` and `beside_value`."""
+    beside_value: int = 32
+    claim: int = 36
+    """What speaks for a claim; what denies it may be as long again."""
     explain: int = 110
-    explain_share: float = 0.7
-    """Of the best sentence's score, for another passage to be quoted as well."""
-    several: int = 75
-    """For each part of a question that asks several things."""
+    beside: int = 45
+    """A second run, where one elsewhere answers nearly as well."""
+    beside_share: float = 0.3
+    """Of the best sentence's score, for that."""
+    several: int = 190
+    """For all parts of a question that asks several things; of each, a third may stand beside."""
     compare: int = 190
     """For all sides together."""
     overview: int = 270
     overview_each: int = 55
     """For one document of an overview."""
     overview_documents: int = 7
-    summary: int = 215
+    lead: int = 2
+    """Sentences of the document that has a topic for its name."""
+    summary: int = 235
+    summary_sentence: int = 40
+    """Where a number of sentences is asked for: words for one of them."""
+    summary_shortest: int = 8
+    """Words of a sentence that says something by itself."""
+    summary_longest: int = 48
+    summary_title: float = 4.0
+    """What a word of the title weighs more, in times that a word is said."""
+    summary_lead: float = 2.0
+    """Times the gain of a paragraph's first sentence, which says what it is about."""
+    summary_heard: float = 0.5
+    """Times the gain of a sentence whose paragraph was heard, other than the first one."""
     listing: int = 190
+    listed: float = 0.02
+    """Share of the best sentence's score from which on another one belongs to its list."""
     timeline: int = 260
     sentence: int = 28
     """Where a number of sentences is asked for: words of one of them."""
+    points: int = 5
+    """Bullets, where no number is asked for."""
+    point: int = 34
+    """Words for one of them."""
     overrun: float = 1.25
     """Times the budget, to take along the sentence that the best one leans on."""
 
@@ -88,17 +113,24 @@ def quotation(hit: Hit, first: int, last: int, score: float, label: str = "") ->
     )  # fmt: skip
 
 
-def window(hit: Hit, best: int, scores: Sequence[float], budget: int) -> tuple[int, int]:
+def window(
+    hit: Hit,
+    best: int,
+    scores: Sequence[float],
+    budget: int,
+    told: Collection[int] = (),
+) -> tuple[int, int]:
     """The first and last sentence of the run around `best` that has at most so many words.
 
     It grows towards the neighbour that answers better; a sentence that leans on the one before it
-    takes that one along, even a little over the budget.
+    takes that one along, even a little over the budget. It stops at sentences that are told.
     """
     lengths = [len(sentence.text.split()) for sentence in hit.sentences]
     first = last = best
     total = lengths[best]
     while (
         first > 0
+        and first - 1 not in told
         and leans_on_previous(hit.sentences[first].text)
         and total + lengths[first - 1] <= budget * LIMITS.overrun
     ):
@@ -111,7 +143,11 @@ def window(hit: Hit, best: int, scores: Sequence[float], budget: int) -> tuple[i
             options.append((scores[last + 1] + (0.5 if leaning else 0.1), last + 1))
         if first > 0:
             options.append((scores[first - 1], first - 1))
-        options = [option for option in options if total + lengths[option[1]] <= budget]
+        options = [
+            option
+            for option in options
+            if option[1] not in told and total + lengths[option[1]] <= budget
+        ]
         if not options:
             return first, last
         _, position = max(options)
@@ -129,7 +165,12 @@ def by_passage(sentences: Sequence[RankedSentence]) -> list[tuple[Hit, dict[int,
 
 
 def runs(
-    sentences: Sequence[RankedSentence], budget: int, *, share: float = 1.0, most: int = 3
+    sentences: Sequence[RankedSentence],
+    budget: int,
+    *,
+    share: float = 1.0,
+    most: int = 3,
+    told: Sequence[Quotation] = (),
 ) -> list[Quotation]:
     """The run around the best sentence, then those around the best of other passages.
 
@@ -138,6 +179,7 @@ def runs(
         budget: words for all of them.
         share: of the best score, that another passage's best sentence needs.
         most: how many runs.
+        told: what stands in the answer already and is not said again.
     """
     if not sentences:
         return []
@@ -149,12 +191,31 @@ def runs(
         if len(made) == most or (made and (score < share * best or room < 15)):
             break
         relative = [scores.get(i, 0.0) / max(best, 1e-9) for i in range(len(hit.sentences))]
-        run = quotation(hit, *window(hit, position, relative, room), score)
+        closed = {i for i in range(len(hit.sentences)) if any(run.has(hit, i) for run in told)}
+        run = quotation(hit, *window(hit, position, relative, room, closed), score)
         if made and (run.length > room * LIMITS.overrun or _is_told(run, made)):
             continue
         made.append(run)
         room -= run.length
     return made
+
+
+def in_sentences(
+    quotations: Sequence[Quotation], sentences: Iterable[RankedSentence]
+) -> list[Quotation]:
+    """The sentences of the quotations, each by itself, in their order.
+
+    Args:
+        quotations: runs.
+        sentences: all that they were made of.
+    """
+    known = sorted(sentences, key=lambda one: one.start)
+    return [
+        quotation(one.hit, one.position, one.position, one.score)
+        for run in quotations
+        for one in known
+        if run.holds(one)
+    ]
 
 
 def _is_told(run: Quotation, made: Sequence[Quotation]) -> bool:
@@ -170,10 +231,11 @@ def summary(
     vectors: NDArray[np.float32],
     most: int | None,
 ) -> list[Quotation]:
-    """The sentences that stand for a whole document, in its order.
+    """The sentences that together stand for a whole document, in its order.
 
-    Of each paragraph the most central one that can be read alone; where there is no room for every
-    paragraph, those are left out whose sentence is least central. The first paragraph stays.
+    The greedy choice by covered concepts (Filatova and Hatzivassiloglou 2004): each next sentence
+    adds most of the document's repeated words, weighed by how central the sentence is. The first
+    one that can be read alone is always there, since articles begin with what they are about.
 
     Args:
         document: what is summed up.
@@ -181,40 +243,71 @@ def summary(
         vectors: of all its sentences, in order, shape (n, dimension).
         most: sentences; as many as fit when None.
     """
-    scores = iter(_centrality(vectors))
-    best: dict[int, Quotation] = {}
-    for passage in passages:
-        for position, sentence in enumerate(passage.sentences):
-            score = next(scores) + _readable_alone(sentence.text, position)
-            length = len(sentence.text.split())
-            skip = dateline_length(sentence.text)
-            made = Quotation(
-                document.id, document.title, document.source, document.date, passage.paragraph,
-                sentence.start + skip, sentence.end, sentence.text[skip:], score,
-            )  # fmt: skip
-            known = best.get(passage.paragraph)
-            if 6 <= length <= 60 and (known is None or score > known.score):
-                best[passage.paragraph] = made
-    opening, others = list(best.values())[:1], list(best.values())[1:]
-    ranked = [*opening, *sorted(others, key=lambda one: -one.score)]
-    return sorted(_fitting(ranked, LIMITS.summary, most), key=lambda one: one.start)
+    quotations = [
+        Quotation.of_sentence(document, passage.paragraph, sentence, dateline_length(sentence.text))
+        for passage in passages
+        for sentence in passage.sentences
+    ]
+    readable = [
+        number
+        for number, one in enumerate(quotations)
+        if not (number and leans_on_previous(one.text))
+        and LIMITS.summary_shortest <= one.length <= LIMITS.summary_longest
+    ]
+    words = LIMITS.summary if most is None else most * LIMITS.summary_sentence
+    chosen = _covering(
+        document.title, quotations, readable or list(range(len(quotations))), _centrality(vectors),
+        words,
+    )  # fmt: skip
+    return sorted(chosen[:most], key=lambda one: one.start)
+
+
+def _covering(
+    title: str,
+    quotations: Sequence[Quotation],
+    readable: Sequence[int],
+    central: NDArray[np.float64],
+    words: int,
+) -> list[Quotation]:
+    """The readable sentences that cover most, the best first, as many as fit into so many words."""
+    concepts = [frozenset(content_stems(one.text)) for one in quotations]
+    count = Counter(concept for stems in concepts for concept in stems)
+    named = frozenset(content_stems(title))
+    weights = {
+        c: (n if n > 1 else 0.5) + LIMITS.summary_title * (c in named) for c, n in count.items()
+    }
+    leads = {number for number, one in enumerate(quotations)
+             if not number or one.paragraph != quotations[number - 1].paragraph}  # fmt: skip
+    opening = quotations[0].paragraph
+    told: set[str] = set()
+    heard: set[int] = set()
+
+    def gain(number: int) -> float:
+        one = quotations[number]
+        fresh = sum(weights[concept] for concept in concepts[number] - told)
+        place = (LIMITS.summary_lead if number in leads else 1.0) * (
+            LIMITS.summary_heard if one.paragraph in heard - {opening} else 1.0
+        )
+        weight = max(float(central[number]), 0.05)
+        return float(place * fresh * weight / np.sqrt(one.length))
+
+    chosen: list[Quotation] = []
+    best, left, room = readable[0], list(readable), words
+    while True:
+        chosen.append(quotations[best])
+        told |= concepts[best]
+        heard.add(quotations[best].paragraph)
+        room -= quotations[best].length
+        left = [n for n in left if n != best and quotations[n].length <= room]
+        if not left:
+            return chosen
+        best = max(left, key=gain)
 
 
 def _centrality(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     """Each sentence's mean cosine to all the others, shape (n,)."""
-    if not len(vectors):
-        return np.zeros(0)
     unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     return np.asarray(unit @ unit.mean(axis=0), np.float64)
-
-
-def _readable_alone(sentence: str, position: int) -> float:
-    """What a sentence's place and form add to its centrality."""
-    if position == 0:
-        return 0.12
-    if leans_on_previous(sentence):
-        return -0.25
-    return 0.04 if re.search(r"\d", sentence) else 0.0
 
 
 def _fitting(
@@ -240,11 +333,12 @@ def per_document(sentences: Sequence[RankedSentence]) -> list[Quotation]:
     for hit, scores in list(best.values())[: LIMITS.overview_documents]:
         position, score = max(scores.items(), key=lambda item: item[1])
         relative = [scores.get(i, 0.0) for i in range(len(hit.sentences))]
-        ends = window(hit, position, relative, min(LIMITS.overview_each, room))
+        left = room - len(hit.title.split())
+        ends = window(hit, position, relative, min(LIMITS.overview_each, left))
         run = quotation(hit, *ends, score, hit.title)
-        if run.length <= room:
+        if run.length <= left:
             made.append(run)
-            room -= run.length
+            room = left - run.length
     return made
 
 

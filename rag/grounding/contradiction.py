@@ -1,7 +1,8 @@
 """How a statement can say something else in its source's own words. Pure text, English.
 
-Three ways that can be told from words alone: a word of the source turned into its opposite, two
-numbers that have changed places, and words that stand beside others than there. All are rather
+Five ways that can be told from words alone: a word of the source turned into its opposite, two
+numbers that have changed places, words that stand beside others than there, what should or may be
+told as what will be or is, and words said over and over. All are rather
 suspected too often than too seldom: a statement that is suspected gives way to its source's own
 sentence, which is right in any case. How many they tell: tests/benchmarks/RESULTS.md, Statements.
 """
@@ -22,9 +23,23 @@ from rag.grounding.limits import LIMITS
 from rag.query.text_features import names, number_of, stem, years
 from rag.query.word_lists import NUMBER
 
-Contradiction = Literal["antonym", "swapped numbers", "reordered words"]
+Contradiction = Literal["antonym", "swapped numbers", "modality", "loop", "reordered words"]
 _BY = re.compile(r"\bby\b", re.IGNORECASE)
 _WORD = re.compile(rf"{NUMBER}|[^\W\d_]+")
+_KIND = {
+    **dict.fromkeys(("may", "might", "could"), "possible"),
+    **dict.fromkeys(("should", "ought to"), "wanted"),
+    **dict.fromkeys(("must", "has to", "have to", "had to"), "required"),
+    **dict.fromkeys(("will", "shall"), "coming"),
+    **dict.fromkeys(("can", "would"), "open"),
+}
+_HEDGED = frozenset({"possible", "wanted", "required"})
+"""Kinds of modal that cannot be left out, or come from nowhere."""
+_MODAL = re.compile(
+    rf"\b(?P<modal>{'|'.join(_KIND)})(?: (?:not|also|now|then|soon|only|never|be|have|been))*"
+    r" (?P<verb>[a-z]+)",
+    re.IGNORECASE,
+)
 
 
 def find_contradiction(statement: str, sources: Sequence[str]) -> Contradiction | None:
@@ -33,7 +48,49 @@ def find_contradiction(statement: str, sources: Sequence[str]) -> Contradiction 
         return "antonym"
     if find_swapped_numbers(statement, sources):
         return "swapped numbers"
+    if any(has_other_modality(statement, source) for source in sources):
+        return "modality"
+    if has_loop(statement) and not any(map(has_loop, sources)):
+        return "loop"
     return "reordered words" if has_reordered_words(statement, sources) else None
+
+
+def has_other_modality(statement: str, source: str) -> bool:
+    """Whether a statement claims of something the source's modal verb governs what that does not.
+
+    "It will open in May" of "It should open in May", "It opens" of "It may open", "It must open"
+    of "It can open". The modal that stands before the same verb counts, in either text; one told
+    in other verbs is not judged.
+    """
+    stated, sourced = _governed(statement), _governed(source)
+    elsewhere = Counter(map(stem, words(source)))
+    said = {stem(word) for word in words(statement)}
+    for verb, modality in sourced.items():
+        if verb in stated:
+            if stated[verb] != modality:
+                return True
+        elif verb in said and elsewhere[verb] == 1 and not stated and modality in _HEDGED:
+            return True
+    return any(
+        verb in elsewhere and verb not in sourced and modality in _HEDGED
+        for verb, modality in stated.items()
+    )
+
+
+def _governed(text: str) -> dict[str, str]:
+    """The stems of the verbs that follow a modal, with that modal's kind."""
+    return {stem(match["verb"].lower()): _KIND[match["modal"].lower()]
+            for match in _MODAL.finditer(text)}  # fmt: skip
+
+
+def has_loop(text: str) -> bool:
+    """Whether words are said over and over: the same run of three, one of them naming something."""
+    told = words(text)
+    runs = [tuple(told[at : at + LIMITS.loop]) for at in range(len(told) - LIMITS.loop + 1)]
+    return any(
+        runs[at] in runs[: max(0, at - LIMITS.loop + 1)] and not STOP_WORDS.issuperset(runs[at])
+        for at in range(len(runs))
+    )
 
 
 def find_antonym(statement: str, source: str) -> str | None:

@@ -1,14 +1,20 @@
-"""What a question asks for and the passage that is closest to it does not have. Pure text.
+"""What a question asks for and the documents do not have, in a sentence. Pure text, English.
 
 A near miss is about the right subject and lacks what is asked: an amount of money, an age, a
-length. Only what can be told by its form is looked for; chosen on the near misses of the everyday
-set, where an answer of another kind misleads most.
+length. Where that has a form of its own, the form decides (`missing_form`; chosen on the near
+misses of the everyday set, where an answer of another kind misleads most). What else is missing is
+told once the gate has refused: a name that is nowhere, or what of the question the closest passage
+does not have.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
+
+from index.tokenization import STOP_WORDS, words
+from rag.query.text_features import stem
 
 _UNIT = (
     r"(?:km|kilomet\w+|met(?:er|re)s?|miles?|feet|foot|inch(?:es)?|kg|kilograms?|tons?|tonnes?"
@@ -51,7 +57,7 @@ DEMANDS = (
     _demand(
         "age",
         r"\bhow old (?:is|was|are|were)\b|\bwhat age\b|\bage of\b",
-        r"\b(?:aged?|years?[- ]old|born|birthday|centur(?:y|ies)|since|founded|built"
+        r"\b(?:aged?|years?[- ]old|born|birthday|centur(?:y|ies)|founded|built"
         r"|\d+-year-old)\b",
     ),
     _demand(
@@ -76,3 +82,119 @@ def missing_form(question: str, passage: str) -> str:
         if demand.asked.search(question) and not demand.given.search(passage):
             return demand.name
     return ""
+
+
+_TOKEN = re.compile(r"[^\W_]+(?:[.'’-][^\W_]+)*")
+_WANTED = re.compile(
+    r"\b(?:how (?:much|many|old|long|tall|high|deep|wide|far|big|large|heavy|fast|often)|when|where"
+    r"|who|whose|why)\b",
+    re.IGNORECASE,
+)
+_ASIDE = re.compile(r"\w+ly", re.IGNORECASE)
+"""Words that only colour a question: "actually", "exactly"."""
+_POSSESSIVE = re.compile(r"['’]s$")
+_JOINED = 2
+"""Words that only join others which may stand inside a name: "Ursula von der Leyen"."""
+_LONGEST = 60
+"""Characters of a question's words told back."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """A word of a question that names something, and where it stands."""
+
+    text: str
+    start: int
+    end: int
+    place: int
+    """Which word of the question, from 0."""
+
+
+def not_mentioned(question: str, rarity: Mapping[str, float], everyday: Set[str]) -> str:
+    """The name, or the words in a row, that the library has nowhere; empty when it has all.
+
+    Args:
+        question: or its topic, as typed.
+        rarity: how rare each of its words is, 1 for one that is nowhere.
+        everyday: words of it, lower case, that say little when they are missing alone.
+    """
+    unknown = [
+        word
+        for word in _naming(question)
+        if not word.text.isdigit()
+        and any(rarity.get(part, 0.0) >= 1.0 for part in words(word.text))
+    ]
+    named = [i for i, word in enumerate(unknown) if word.text[0].isupper()]
+    names = unknown[named[0] : named[-1] + 1] if named else []
+    runs = [run for run in _runs(question, names or unknown) if run not in everyday]
+    return _POSSESSIVE.sub("", max(runs, key=len, default=""))
+
+
+def reason(
+    question: str, rarity: Mapping[str, float], everyday: Set[str], title: str, held: Set[str]
+) -> str:
+    """What is missing for an answer, in a sentence or two; empty when nobody can tell.
+
+    Args:
+        question: as typed.
+        rarity: how rare each of its words is in the library, 1 for one that is nowhere.
+        everyday: words of it, lower case, that say little when they are missing alone.
+        title: of the closest passage's document.
+        held: the stems of that passage and its title.
+    """
+    if name := not_mentioned(question, rarity, everyday):
+        return f"Your documents do not mention “{name}”."
+
+    missing = _longest(question, lambda word: not _held(word, held))
+    wanted = _WANTED.search(question)
+    lacks = f"mention “{missing}”" if missing else f"say {wanted[0].lower()}" if wanted else ""
+    return near_miss(question, title, held, lacks)
+
+
+def near_miss(question: str, title: str, held: Set[str], lacks: str) -> str:
+    """What the closest passage is about and lacks; empty when it is about nothing asked.
+
+    Args:
+        question: as typed.
+        title: of the closest passage's document.
+        held: the stems of that passage and its title.
+        lacks: what it does not do: "say when"; empty when nobody can tell.
+    """
+    subject = _longest(question, lambda word: _held(word, held))
+    closest = f"The closest passage is in “{title}”."
+    if not subject or not lacks:
+        return closest if subject else ""
+    return f"They speak of “{subject}”, but the closest passages do not {lacks}. {closest}"
+
+
+def _held(word: _Word, held: Set[str]) -> bool:
+    return all(stem(part) in held for part in words(word.text))
+
+
+def _naming(question: str) -> list[_Word]:
+    """The words of a question that name something, in order."""
+    return [
+        _Word(match[0], match.start(), match.end(), place)
+        for place, match in enumerate(_TOKEN.finditer(question))
+        if any(part not in STOP_WORDS for part in words(match[0]))
+        and not _WANTED.fullmatch(match[0])
+        and not _ASIDE.fullmatch(match[0])
+    ]
+
+
+def _longest(question: str, wanted: Callable[[_Word], bool]) -> str:
+    """The longest run of the wanted words of a question."""
+    return max(_runs(question, [w for w in _naming(question) if wanted(w)]), key=len, default="")
+
+
+def _runs(question: str, chosen: Sequence[_Word]) -> list[str]:
+    """The chosen words as they stand in a question, those that follow each other together."""
+    naming = {word.place for word in _naming(question)}
+    runs: list[list[_Word]] = []
+    for word in chosen:
+        between = range(runs[-1][-1].place + 1, word.place) if runs else range(0)
+        if runs and len(between) <= _JOINED and not naming.intersection(between):
+            runs[-1].append(word)
+        else:
+            runs.append([word])
+    return [question[run[0].start : run[-1].end][:_LONGEST] for run in runs]

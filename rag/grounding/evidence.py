@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from index.tokenization import facts
 from rag.query.text_features import TextFeatures
 from rag.query.word_lists import REFERRING_WORDS, any_of
 from rag.types import Evidence, RankedSentence
@@ -133,9 +134,10 @@ def as_evidence(sentence: RankedSentence) -> Evidence:
 
 
 def says_the_same(one: TextFeatures, other: TextFeatures) -> bool:
-    """Whether two sentences share nearly all of their stems."""
+    """Whether two sentences share nearly all of their stems, and every number, name and denial."""
     a, b = one.stems, other.stems
-    return bool(a) and len(a & b) >= LIMITS.duplicate * len(a | b)
+    alike = bool(a) and len(a & b) >= LIMITS.duplicate * len(a | b)
+    return alike and facts(one.text) == facts(other.text)
 
 
 def _is_repeated(sentence: TextFeatures, chosen: Sequence[TextFeatures]) -> bool:

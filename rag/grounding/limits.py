@@ -14,6 +14,8 @@ class GroundingLimits:
     wrong passage passes in under 1 of 20 cases then."""
     new_neighbours: int = 3
     """Pairs of neighbours that the source has not, from which on words count as reordered."""
+    loop: int = 3
+    """Words that are said twice in one statement, from which on it goes round in circles."""
 
     conflicts: int = 2
     """Sentences shown at most that give another value than the best one."""

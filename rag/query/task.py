@@ -76,6 +76,16 @@ class Request:
         return "a translation" if _TRANSLATE.search(self.question) else "simpler words"
 
     @property
+    def wants_one_thing(self) -> bool:
+        """Whether a few words can be the whole answer."""
+        return self.task in ("fact", "explain") and len(self.parts) < 2
+
+    @property
+    def wants_value(self) -> bool:
+        """Whether it asks for a name, a date, a place or a number: a few words answer it."""
+        return self.task == "fact" and _VALUE.search(self.question) is not None
+
+    @property
     def wants_reason(self) -> bool:
         """Whether it asks why: reasons often follow what they are the reasons of."""
         return _REASON.search(self.question) is not None
@@ -114,7 +124,8 @@ _TIMELINE = re.compile(
     r"|\bwith (?:the )?dates\b"
     r"|\bdates?,? please\b|\bwhat happened when\b|\bwhen did which\b|\bsequence of events\b"
     r"|\bhow did .{3,80} (?:come about|unfold|develop over)\b|\bhistory of\b|\bstep by step\b"
-    r"|\b(?:key|important|main|all(?: the)?) dates\b|\bmilestones\b",
+    r"|\b(?:key|important|main|all(?: the)?) dates\b|\bmilestones\b|\bdeadlines\b"
+    r"|\bdates (?:of|for|when)\b",
     re.IGNORECASE,
 )
 _COMPARISONS = tuple(
@@ -169,6 +180,8 @@ _QUOTE = re.compile(
     r"|\bexact words\b|\bin (?:his|her|their) own words\b|\bverbatim\b",
     re.IGNORECASE,
 )
+_HEADLINE = re.compile(r"\b(?:headline|tag ?line|title)\b", re.IGNORECASE)
+"""What one sentence of the document stands for, until somebody words it."""
 _BULLETS = re.compile(
     r"\bbullet(?:s|ed|[- ]?points?)?\b|\bpros and cons\b|\bas (?:a )?list\b", re.I
 )
@@ -331,7 +344,7 @@ def understand(question: str, *, follow_up: bool = False) -> Request:
         topic or plain,
         question=plain,
         form=form,
-        count=count,
+        count=1 if ordered and _HEADLINE.search(plain) else count,
         subjects=compared(plain) if task == "compare" else (),
         parts=parts(plain) if task in ("fact", "explain", "yes_no") else (),
         follow_up=follow_up,
@@ -351,6 +364,7 @@ def _task_of(plain: str, follow_up: bool, ordered: bool, form: Form) -> tuple[Ta
         (about is not None, "summarise", about["topic"].strip(" \"“”'") if about else ""),
         (_OVERVIEW.search(plain) is not None, "overview", overview_topic(plain)),
         (_SUMMARY.search(plain) is not None, "summarise", summary_topic(plain)),
+        (ordered and _HEADLINE.search(plain) is not None, "summarise", summary_topic(topic)),
         (_TIMELINE.search(plain) is not None, "timeline", timeline_topic(plain)),
         (_QUOTE.search(plain) is not None, "quote", topic),
         (asks_for_list(plain), "list", topic if ordered else plain),
@@ -385,6 +399,9 @@ def compared(question: str) -> tuple[str, ...]:
 def parts(question: str) -> tuple[str, ...]:
     """The questions that one question asks; itself alone when it asks one thing."""
     plain = " ".join(question.split()).rstrip("?!. ")
+    if found := _BOTH.match(plain) or _YEARS.match(plain):
+        word = found["word"] if found.re is _BOTH else "in"
+        return tuple(f"{found['head']} {word} {found[member]}{found['tail']}" for member in "ab")
     cut = re.split(
         r"(?:,|;)?\s+and\s+(?=(?:in )?(?:how|what|who|when|where|why|which|whose|did|does|is|are"
         r"|was|were)\b)"
@@ -396,6 +413,21 @@ def parts(question: str) -> tuple[str, ...]:
     if len(cut) < 2 or any(len(words(one)) < 2 for one in cut):
         return (question,)
     return tuple(cut[:3])
+
+
+_BOTH = re.compile(
+    r"(?P<head>.{8,}?) (?P<word>in|for|of|by|with|at|on|from|about) (?P<a>[^,;?]{3,60}?),? and"
+    r" (?P=word) (?P<b>[^,;?]{3,60})(?P<tail>)$",
+    re.IGNORECASE,
+)
+"""What is asked of two things: "the part of A in B and in C"."""
+_YEARS = re.compile(
+    r"(?P<head>(?=.*\b(?:chang|gr[eo]w|r[io]se|f[ae]ll|develop|increas|decreas|differ|evolv|shift"
+    r"|drop|mov)).{8,}?) (?P<word>from|between|in) (?P<a>(?:19|20)\d\d) (?:to|and|until)"
+    r" (?P<b>(?:19|20)\d\d)(?P<tail>[^?]{0,60})$",
+    re.IGNORECASE,
+)
+"""What is said to change from one year to another."""
 
 
 def only_points(request: Request) -> bool:
@@ -462,7 +494,8 @@ def timeline_topic(question: str) -> str:
     """The topic of a timeline."""
     bare = _TIMELINE.sub(" ", _FORM_WORDS.sub(" ", question))
     bare = re.sub(
-        r"^\W*(?:please|give|make|create|draw|put|show|write|list)?(?: me)?(?: an?)?(?: the)?\b"
+        r"^\W*(?:please|give|make|create|draw|put|show|write|list)?(?: me)?(?: an?)?(?: the)?"
+        r"(?: ?table(?: of)?)?\b"
         r"|\b(?:please|pls)\b",
         " ",
         bare,

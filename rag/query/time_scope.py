@@ -30,7 +30,7 @@ _FORMS = {
 }
 _NEWEST = re.compile(
     r"\b(?:latest|newest|most recent(?:ly)?|current(?:ly)?|nowadays|today|up[- ]to[- ]date"
-    r"|at the moment|right now)\b",
+    r"|at the moment|now)\b(?! that\b)",
     re.IGNORECASE,
 )
 _OLDEST = re.compile(r"\b(?:earliest|oldest|first ever)\b", re.IGNORECASE)

@@ -25,7 +25,7 @@ from rag.reader.features import (
     features,
     weigh,
 )
-from rag.reader.gate import GATE_NAMES, gate_features
+from rag.reader.gate import CERTAIN, certain, gate_coefficients, gate_features
 from rag.types import RankedSentence, Ranking
 
 
@@ -66,15 +66,11 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coefficients:
-    """The fitted numbers: a standardised linear ranking and a logistic gate."""
+    """The fitted numbers of a standardised linear ranking."""
 
     mean: NDArray[np.float64]
     scale: NDArray[np.float64]
     weights: NDArray[np.float64]
-    gate_mean: NDArray[np.float64]
-    gate_scale: NDArray[np.float64]
-    gate_weights: NDArray[np.float64]
-    gate_bias: float
 
 
 class Ranker:
@@ -106,7 +102,7 @@ class Ranker:
         if has_cjk(question.text):
             _, scores, logit = score_lexical(candidates)
         else:
-            _, scores, logit = score_linear(candidates)
+            _, scores, logit = score_linear(question, candidates)
             if not in_english(" ".join(hit.text for hit in hits[: LIMITS.passages])):
                 logit += LIMITS.other_language_logit
         order = np.argsort(-scores, kind="stable")
@@ -138,6 +134,7 @@ class Ranker:
 
 
 def score_linear(
+    question: QueryVariant,
     candidates: Candidates,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     """What the fitted numbers say of the candidates, of which there is at least one.
@@ -149,11 +146,25 @@ def score_linear(
     fitted = coefficients()
     standard = (candidates.matrix - fitted.mean) / fitted.scale
     scores = standard @ fitted.weights
+    logit = gate_coefficients().logit(gate_row(question, candidates, scores))
+    best = int(np.argmax(scores))
+    if certain(question, candidates.sentences[best], candidates.matrix[best]):
+        logit = max(logit, CERTAIN)
+    return standard, scores, logit
+
+
+def gate_row(
+    question: QueryVariant, candidates: Candidates, scores: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """What the gate sees of candidates with these scores; see `gate_features`."""
     order = np.argsort(-scores, kind="stable")
-    shares = softmax(scores)
-    gate = gate_features(candidates.weights, candidates.matrix[order], scores[order], shares[order])
-    logit = ((gate - fitted.gate_mean) / fitted.gate_scale) @ fitted.gate_weights
-    return standard, scores, float(logit + fitted.gate_bias)
+    return gate_features(
+        question,
+        candidates.weights,
+        [candidates.sentences[i] for i in order],
+        candidates.matrix[order],
+        float(softmax(scores).max()),
+    )
 
 
 def score_lexical(
@@ -196,7 +207,7 @@ def _candidates(hits: Sequence[Hit], most: int) -> list[Candidate]:
 def coefficients() -> Coefficients:
     """The fitted numbers of this package; ValueError when they are for other features."""
     data = json.loads(files("rag.reader").joinpath("coefficients.json").read_text("utf-8"))
-    if tuple(data["features"]) != NAMES or tuple(data["gate_features"]) != GATE_NAMES:
+    if tuple(data["features"]) != NAMES:
         raise ValueError(
             "coefficients.json is for other features: run python -m rag.training.train_ranker"
         )
@@ -204,8 +215,4 @@ def coefficients() -> Coefficients:
         mean=np.array(data["mean"]),
         scale=np.array(data["scale"]),
         weights=np.array(data["weights"]),
-        gate_mean=np.array(data["gate_mean"]),
-        gate_scale=np.array(data["gate_scale"]),
-        gate_weights=np.array(data["gate_weights"]),
-        gate_bias=float(data["gate_bias"]),
     )

@@ -38,6 +38,8 @@ _LARGER = 0.5
 """Share of the tuning questions asked of a library that holds the learnt articles as well."""
 _RIGHT = 0.9
 """Share of the short answers that should be right."""
+_NEAR_SHOWN = 0.02
+"""Share of the near misses that may be headed by a short answer, which then is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +106,14 @@ def fit(tuning: Sequence[Outcome], encoder: str, network: str) -> Calibration:
 
 
 def _certain(tuning: Sequence[Outcome], fitted: Calibration) -> float:
-    """What belief times likelihood must be for enough short answers to be right."""
-    asked = [outcome for outcome in tuning if outcome.kind == "answerable"]
-    shorts = sorted(_shorts(asked, fitted), reverse=True)
+    """What belief times likelihood must be: enough are right, and near misses show hardly any."""
+    asked = {k: [one for one in tuning if one.kind == k] for k in ("answerable", "near")}
+    shorts = sorted(_shorts(asked["answerable"], fitted), reverse=True)
+    wrong = np.sort([likely for likely, _, _ in _shorts(asked["near"], fitted)])
     right = np.cumsum([correct for _, correct, _ in shorts]) / np.arange(1, len(shorts) + 1)
-    enough = np.flatnonzero(right >= _RIGHT)
+    shown = [len(wrong) - np.searchsorted(wrong, likely) for likely, _, _ in shorts]
+    few = np.array(shown) <= _NEAR_SHOWN * len(asked["near"])
+    enough = np.flatnonzero((right >= _RIGHT) & few)
     return round(float(shorts[enough[-1]][0]), 3) if len(enough) else 1.0
 
 

@@ -221,13 +221,13 @@ def add_articles(library: Library, encoder: Asked, beside: Path) -> tuple[float,
 def embedded(encoder: Asked, path: Path) -> None:
     """Reading, splitting and embedding an article, without a library."""
     from index.formats.registry import parse, read_bytes
-    from index.ingest import _embeddable
+    from index.ingest.embed import embeddable
     from index.splitting import passages
 
     document = parse(path.name, read_bytes(path), path.suffix)
     room = encoder.identity.max_pieces - 2 - encoder.count(document.title)
     parts = passages(document, encoder.count, room)
-    encoder.encode([_embeddable(document.title, part) for part in parts])
+    encoder.encode([embeddable(document.title, part) for part in parts])
 
 
 def many_files(folder: Path, count: int = 10_000) -> str:

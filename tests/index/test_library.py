@@ -76,6 +76,55 @@ def test_the_title_is_found_though_it_is_no_paragraph(library: Library, shelf: P
     assert library.document("kyoto.txt").title == "Forum Meets in Kyoto"
 
 
+LABELLED = """---
+title: Cables of the Deep
+tags: [cables, sea]
+aliases:
+  - Telegraphy
+description: Who laid them, and why.
+---
+
+The first of them was laid in summer by two ships.
+"""
+
+
+@pytest.mark.parametrize("length", [1, 2_000], ids=["read here", "read in the sandbox"])
+def test_tags_aliases_and_description_are_kept_and_an_alias_finds_its_document(
+    library: Library, shelf: Path, length: int
+) -> None:
+    (shelf / "deep.md").write_text(
+        LABELLED + "It rained and rained on both of the ships.\n" * length
+    )
+    library.update([shelf])
+    with Library.open(library.path, encoder=library.encoder) as again:
+        record, plain = (r for r in again.documents() if r.id != "news/brussels.txt")
+        document = again.document("deep.md")
+        for labelled in (record, document):
+            assert labelled.tags == ("cables", "sea")
+            assert labelled.aliases == ("Telegraphy",)
+            assert labelled.description == "Who laid them, and why."
+        assert (plain.tags, plain.aliases, plain.description) == ((), (), "")
+        hit = again.search("telegraphy", 1)[0]
+        assert hit.document_id == "deep.md"
+        assert hit.lexical > 0
+        with again._store.writing() as writer:
+            writer.rebuild_words()
+        assert again.search("telegraphy", 1)[0].lexical == hit.lexical
+        again.remove(["deep.md"])
+        assert all(hit.lexical == 0 for hit in again.search("telegraphy", 5))
+
+
+def test_an_alias_finds_a_document_called_after_its_file(library: Library, shelf: Path) -> None:
+    text = LABELLED.replace("title: Cables of the Deep\n", "")
+    (shelf / "deep.md").write_text(text)
+    library.update([shelf])
+    (shelf / "deep.md").rename(shelf / "abyss.md")
+    library.rebuild()
+    for word in ("telegraphy", "abyss"):
+        assert [hit.document_id for hit in library.search(word, 9) if hit.lexical] == ["abyss.md"]
+    assert not any(hit.lexical for hit in library.search("deep", 9))
+
+
 def test_unchanged_files_are_not_embedded_again(
     library: Library, shelf: Path, encoder: BagOfWordsEncoder
 ) -> None:

@@ -134,6 +134,7 @@ def test_one_flipped_bit_anywhere_never_gives_a_wrong_answer(
         ("UPDATE contents SET text = replace(text, 'Cables', 'Kables')", "contents"),
         ("UPDATE contents SET text = CAST(x'ff' AS TEXT) WHERE id = 1", "contents"),
         ("UPDATE contents SET title = 'Other' WHERE id = 1", "contents"),
+        ("UPDATE contents SET labels = '{' WHERE id = 1", "contents"),
         ("DELETE FROM words WHERE rowid = 2", "text index"),
         ("UPDATE words_content SET c1 = 'other' WHERE id = 1", "text index"),
         ("DELETE FROM words_data WHERE id > 10", "text index"),
@@ -222,13 +223,22 @@ def test_a_name_beyond_mending_is_told_and_the_document_can_be_removed(
 
 
 @pytest.mark.fault("G49")
-def test_a_library_made_before_there_were_seals_is_read_and_sealed_by_the_next_writer(
-    home: Path, encoder: BagOfWordsEncoder
+@pytest.mark.parametrize(
+    ("version", "without"),
+    [
+        pytest.param(3, "ALTER TABLE contents DROP COLUMN labels", id="labels"),
+        pytest.param(
+            2, "ALTER TABLE contents DROP COLUMN labels; DROP TABLE seals", id="labels and seals"
+        ),
+    ],
+)
+def test_a_library_of_an_earlier_layout_is_read_and_brought_up_by_the_next_writer(
+    version: int, without: str, home: Path, encoder: BagOfWordsEncoder
 ) -> None:
     before = seen(home / "library", encoder)
     file = home / "library" / "library.sqlite"
     connection = sqlite3.connect(file)
-    connection.executescript(f"DROP TABLE seals; PRAGMA user_version = {FORMAT - 1};")
+    connection.executescript(f"{without}; PRAGMA user_version = {version};")
     connection.close()
     old = file.read_bytes()
     assert seen(home / "library", encoder) == before
@@ -241,10 +251,16 @@ def test_a_library_made_before_there_were_seals_is_read_and_sealed_by_the_next_w
         assert library.change == change, "for readers nothing has changed"
     assert seen(home / "library", encoder) == before
     assert encoder.encoded == embedded
+    (home / "articles" / "rice.txt").rename(home / "articles" / "rice.md")
+    (home / "articles" / "rice.md").write_text(f"---\ntags: [food]\n---\n{ARTICLES['rice.txt']}")
+    with Library.open(home / "library", encoder=encoder) as library:
+        library.rebuild()
+        assert [one.tags for one in library.documents()] == [(), (), ("food",)]
+        assert library.check().ok
     connection = sqlite3.connect(file)
     assert connection.execute("PRAGMA user_version").fetchone() == (FORMAT,)
     assert connection.execute("SELECT count(*) FROM seals").fetchone() == (3,)
-    connection.execute("UPDATE documents SET id = 'rico.txt' WHERE id = 'rice.txt'")
+    connection.execute("UPDATE documents SET id = 'rico.md' WHERE id = 'rice.md'")
     connection.commit()
     connection.close()
     assert bad_lines(home / "library", encoder)
@@ -453,7 +469,7 @@ def test_another_chunker_is_refused_and_a_full_rebuild_helps(
 
 
 @pytest.mark.parametrize(
-    ("version", "way_out"), [(FORMAT + 1, "pip install -U pilcrow"), (FORMAT - 2, "pilcrow add")]
+    ("version", "way_out"), [(FORMAT + 1, "pip install -U pilcrow"), (1, "pilcrow add")]
 )
 def test_another_format_is_refused_with_both_numbers(
     version: int, way_out: str, home: Path, encoder: BagOfWordsEncoder

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from index.formats.base import tidy
 from index.formats.bylines import clean
 from index.formats.registry import SUFFIXES, is_article, read_here
-from index.tokenization import strip_invisible
+from index.tokenization import facts, strip_invisible
 from ui import terminal
 from ui.cli import app
 from ui.page.conversations import shortened
@@ -70,3 +70,18 @@ def test_every_place_that_names_the_kinds_of_articles_names_all_of_them() -> Non
         assert suffix in " ".join(shown.split())
         assert suffix in _LEFT_OUT["kind"]
         assert is_article(Path(f"a{suffix.upper()}"))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("It is 840 metres long.", "It is 910 metres long.", False),
+        ("It has nine boats.", "It has ten boats.", False),
+        ("Boats sank off Oslo.", "Boats sank off Rome.", False),
+        ("It was agreed.", "It was not agreed.", False),
+        ("The boats sank off Oslo.", "The boats all sank, off Oslo.", True),
+        ("boats sank in the storm", "boats sank in that storm", True),
+    ],
+)
+def test_near_copies_differ_in_their_facts(one: str, other: str, same: bool) -> None:
+    assert (facts(one) == facts(other)) is same

@@ -18,11 +18,12 @@ from typer.testing import CliRunner
 
 from index import InputError, Library, LibraryUnwritable
 from index.formats.registry import visible
-from index.ingest import IngestRun
+from index.ingest.run import IngestRun
 from index.storage.store import Store
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.nobody import open_library
-from ui.cli import Parts, app
+from ui.cli import app
+from ui.commands.session import Parts
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = {
@@ -290,8 +291,9 @@ def test_more_than_half_of_a_place_is_not_forgotten_unasked(
 @pytest.mark.parametrize(("typed", "meant"), [(b"y\n", "True"), (b"\n", "False"), (b"", "False")])
 def test_who_sits_at_a_terminal_is_asked(typed: bytes, meant: str) -> None:
     ours, theirs = pty.openpty()
+    program = "from ui.commands.session import Parts; print(Parts().confirm('Forget?'))"
     child = subprocess.Popen(
-        [sys.executable, "-c", "from ui.cli import Parts; print(Parts().confirm('Forget?'))"],
+        [sys.executable, "-c", program],
         stdin=theirs if typed else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=theirs,

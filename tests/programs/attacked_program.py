@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from tests.support.page_fakes import ScriptedAssistant, make_library
-from ui.page import app
+from ui.page import server
 
 
 def main(folder: str, password: str = "") -> None:
@@ -22,7 +22,7 @@ def main(folder: str, password: str = "") -> None:
         print(address, flush=True)  # noqa: T201
 
     assistant = ScriptedAssistant(library)
-    app.serve(assistant, library, port=0, password=password or None, on_ready=ready)
+    server.serve(assistant, library, port=0, password=password or None, on_ready=ready)
 
 
 if __name__ == "__main__":

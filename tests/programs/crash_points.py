@@ -56,19 +56,19 @@ def _open(library: Path) -> Library:
     return Library.open(library, encoder=BagOfWordsEncoder(16), threads=1)
 
 
-def _make_shelf(shelf: Path) -> None:
-    shelf.mkdir()
-    (shelf / "kyoto.txt").write_text(_KYOTO)
-    (shelf / "brussels.txt").write_text(_BRUSSELS)
-    (shelf / "rice.txt").write_text(_RICE)
+def _make_articles(articles: Path) -> None:
+    articles.mkdir()
+    (articles / "kyoto.txt").write_text(_KYOTO)
+    (articles / "brussels.txt").write_text(_BRUSSELS)
+    (articles / "rice.txt").write_text(_RICE)
 
 
-def _change_shelf(shelf: Path) -> None:
+def _change_articles(articles: Path) -> None:
     """One file changes, one moves, one goes, one comes."""
-    (shelf / "kyoto.txt").write_text(_KYOTO.replace("under the sea", "below the ice"))
-    (shelf / "brussels.txt").rename(shelf / "moved.txt")
-    (shelf / "rice.txt").unlink()
-    (shelf / "new.txt").write_text("A new treaty was signed in Geneva.\n")
+    (articles / "kyoto.txt").write_text(_KYOTO.replace("under the sea", "below the ice"))
+    (articles / "brussels.txt").rename(articles / "moved.txt")
+    (articles / "rice.txt").unlink()
+    (articles / "new.txt").write_text("A new treaty was signed in Geneva.\n")
 
 
 def _harm(library: Path) -> None:
@@ -85,28 +85,28 @@ def _harm(library: Path) -> None:
     cache.write_bytes(cache.read_bytes()[:-9])
 
 
-def _add(library: Path, shelf: Path) -> None:
+def _add(library: Path, articles: Path) -> None:
     with _open(library) as opened:
-        opened.update([shelf])
+        opened.update([articles])
 
 
-def _rebuild(library: Path, shelf: Path) -> None:
+def _rebuild(library: Path, articles: Path) -> None:
     with _open(library) as opened:
         opened.rebuild()
 
 
-def _rebuild_full(library: Path, shelf: Path) -> None:
+def _rebuild_full(library: Path, articles: Path) -> None:
     with _open(library) as opened:
         opened.rebuild(full=True)
 
 
-def _remove(library: Path, shelf: Path) -> None:
+def _remove(library: Path, articles: Path) -> None:
     with _open(library) as opened:
         if any(one.id == "kyoto.txt" for one in opened.documents()):
             opened.remove(["kyoto.txt"])
 
 
-def _repair(library: Path, shelf: Path) -> None:
+def _repair(library: Path, articles: Path) -> None:
     with _open(library) as opened:
         if not opened.check(repair=True).ok:
             raise LibraryUnwritable("not all could be mended")
@@ -123,16 +123,16 @@ CHANGES: dict[str, Callable[[Path, Path], None]] = {
 
 def _prepare(change: str, folder: Path) -> tuple[Path, Path]:
     """A library and its articles as they are before the change."""
-    shelf, library = folder / "articles", folder / "library"
-    _make_shelf(shelf)
+    articles, library = folder / "articles", folder / "library"
+    _make_articles(articles)
     if change == "add":
-        return library, shelf
-    _add(library, shelf)
+        return library, articles
+    _add(library, articles)
     if change in ("update", "rebuild --full"):
-        _change_shelf(shelf)
+        _change_articles(articles)
     if change == "check --repair":
         _harm(library)
-    return library, shelf
+    return library, articles
 
 
 def _state(library: Path) -> Any:
@@ -166,7 +166,7 @@ class Trial:
         self._change = CHANGES[change]
         self._repairs = change == "check --repair"
         self._folder = folder
-        self._library, self._shelf = _prepare(change, folder)
+        self._library, self._articles = _prepare(change, folder)
         self._before = _state(self._copy("before"))
         after = self._copy("after")
         self.acts = self._count(after)
@@ -200,7 +200,7 @@ class Trial:
 
     def _count(self, library: Path) -> int:
         self._faults.disk_faults_begin(os.fsencode(library), COUNT, 0, 0)
-        self._change(library, self._shelf)
+        self._change(library, self._articles)
         return int(self._faults.disk_faults_end())
 
     def _disturbed(self, what: int, error: int, at: int, library: Path) -> str:
@@ -227,7 +227,7 @@ class Trial:
                 bad = [line for line in opened.check().lines if not line.ok]
                 if bad:
                     return f"check: {bad}"
-        self._change(library, self._shelf)
+        self._change(library, self._articles)
         left = [file.name for file in library.iterdir() if ".new" in file.name]
         with _open(library) as opened:
             if left:  # the next change will have been one that needs no writer
@@ -241,7 +241,7 @@ class Trial:
         """The change, disturbed; its exit code, when it lives to have one."""
         try:
             self._faults.disk_faults_begin(os.fsencode(library), what, at, error)
-            self._change(library, self._shelf)
+            self._change(library, self._articles)
             if what != REFUSE:
                 self._faults.disk_faults_pull_the_plug()
             return _DONE

@@ -20,12 +20,12 @@ QUESTION = "From how deep did the ship lift the broken end of the cable?"
 ANSWER = "ninety metres"
 
 
-def put_articles(shelf: Path) -> Path:
+def put_articles(articles: Path) -> Path:
     """The folder, with articles in it."""
-    shelf.mkdir()
+    articles.mkdir()
     for name, text in ARTICLES.items():
-        (shelf / name).write_text(text)
-    return shelf
+        (articles / name).write_text(text)
+    return articles
 
 
 def main(folder: Path) -> None:
@@ -33,9 +33,9 @@ def main(folder: Path) -> None:
     from rag import Assistant
     from ui.page.app import build_app
 
-    shelf = put_articles(folder / "articles")
+    articles = put_articles(folder / "articles")
     with Library.open(folder / "library") as library:
-        report = library.update([shelf])
+        report = library.update([articles])
         assert sorted(report.added) == ["bank.txt", "cable.html"]
         assistant = Assistant(library)
         answer = assistant.answer(QUESTION)

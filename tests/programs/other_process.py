@@ -24,9 +24,9 @@ PAIR = ("left.txt", "right.txt")
 """Two articles that always change together."""
 
 
-def write_pair(shelf: Path, generation: int) -> None:
+def write_pair(folder: Path, generation: int) -> None:
     for name in PAIR:
-        (shelf / name).write_text(f"The pair is in generation{generation}, says {name[:-4]}.\n")
+        (folder / name).write_text(f"The pair is in generation{generation}, says {name[:-4]}.\n")
 
 
 def _open(folder: Path) -> Library:

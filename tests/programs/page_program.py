@@ -17,7 +17,7 @@ import httpx
 
 from rag.types import Answer
 from tests.support.page_fakes import ScriptedAssistant, make_library
-from ui.page import app
+from ui.page import server
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -75,7 +75,7 @@ def main(folder: str, port: str, held: str = "") -> None:
     def ready(address: str) -> None:
         print(address, flush=True)  # noqa: T201
 
-    app.serve(assistant, library, port=int(port), on_ready=ready)
+    server.serve(assistant, library, port=int(port), on_ready=ready)
 
 
 if __name__ == "__main__":

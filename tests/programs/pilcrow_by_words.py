@@ -6,7 +6,8 @@ from pathlib import Path
 
 from index import Library
 from tests.support.fakes import BagOfWordsEncoder
-from ui.cli import Parts, app
+from ui.cli import app
+from ui.commands.session import Parts
 
 
 def open_library(path: Path, create: bool, threads: int) -> Library:

@@ -31,6 +31,12 @@ OFFLINE = "How many people were offline in 2023?"
 FORUM = "Where did the Internet Governance Forum meet for the first time?"
 PAINTING = "Who painted the Mona Lisa?"
 NEXT = "What will the next forum decide?"
+COMPARISON = "Compare the Bletchley and Paris AI summits"
+TIMELINE = "Give me a timeline of AI regulation"
+SUMMARY = "Summarise the article about submarine cables"
+TABLE = "Make a table of the AI summits"
+UNCLEAR = "What did they decide?"
+COST = "How much did the Kyoto forum cost?"
 VISITORS = "How many visitors came to the exhibition?"
 COUNTS = {
     "exhibition-opening.txt": ("Cable Exhibition Opens in Orrin Bay", "Jun 3, 2024", "4,200"),
@@ -132,6 +138,44 @@ def partial(opened: Tab, _: Replay) -> None:
     opened.finish()
 
 
+def _asked(opened: Tab, question: str) -> None:
+    opened.ask(question)
+    opened.finish()
+
+
+def comparison(opened: Tab, _: Replay) -> None:
+    _asked(opened, COMPARISON)
+
+
+def timeline(opened: Tab, _: Replay) -> None:
+    _asked(opened, TIMELINE)
+
+
+def summary(opened: Tab, _: Replay) -> None:
+    _asked(opened, SUMMARY)
+
+
+def table(opened: Tab, _: Replay) -> None:
+    _asked(opened, TABLE)
+
+
+def asked_back(opened: Tab, _: Replay) -> None:
+    _asked(opened, UNCLEAR)
+
+
+def missing(opened: Tab, _: Replay) -> None:
+    _asked(opened, COST)
+
+
+def greeting(opened: Tab, _: Replay) -> None:
+    _asked(opened, "hello")
+    opened.page.wait_for_selector("#current .follow-ups .suggestion")
+
+
+def documents(opened: Tab, _: Replay) -> None:
+    _asked(opened, "Which documents do you have?")
+
+
 def conflict(opened: Tab, _: Replay) -> None:
     opened.ask(VISITORS)
     assert "disagree" in opened.finish()
@@ -220,7 +264,8 @@ WIDE = (
     empty_chat, answering, answer, citation, reader, card, not_found, partial, why,
     follow_up, problem, scope, library_pane, failed_file, conversations, dropping, rebuild,
 )  # fmt: skip
-NARROW = (empty_chat, answer, sheet, reader, not_found, menu)
+IN_PARTS = (comparison, timeline, summary, table, asked_back, missing, greeting, documents)
+NARROW = (empty_chat, answer, sheet, reader, not_found, menu, *IN_PARTS)
 
 
 # --- taking them ----------------------------------------------------------------------------------
@@ -299,7 +344,7 @@ def shoot(folder: Path, only: Sequence[str]) -> None:
         camera = Camera(browser, folder, only)
         with served(full, library, app.PageOptions(quick=without)) as address:
             camera.take(address, full, NARROW, "narrow-", (420, 860))
-            camera.take(address, full, WIDE)
+            camera.take(address, full, (*WIDE, *IN_PARTS))
             camera.take(address, full, (citation, library_pane), "small-", (1100, 700))
             library.update([own])
             camera.take(address, full, (conflict,))

@@ -108,9 +108,9 @@ def test_states_differ_in_documents_hits_and_scores() -> None:
 @pytest.mark.fault("G59")
 @pytest.mark.parametrize("blocks", [1, 8, 64, 200])
 def test_a_disk_that_takes_no_more_of_a_file_costs_one_line(tmp_path: Path, blocks: int) -> None:
-    (shelf := tmp_path / "articles").mkdir()
+    (articles := tmp_path / "articles").mkdir()
     for number in range(20):
-        (shelf / f"{number}.txt").write_text(f"Cable {number} lies under the sea.\n" * 40)
+        (articles / f"{number}.txt").write_text(f"Cable {number} lies under the sea.\n" * 40)
     store = tmp_path / "library"
     add = [
         sys.executable,
@@ -119,7 +119,7 @@ def test_a_disk_that_takes_no_more_of_a_file_costs_one_line(tmp_path: Path, bloc
         "--store",
         str(store),
         "add",
-        str(shelf),
+        str(articles),
     ]
     limited = ["sh", "-c", f'ulimit -f {blocks}; exec "$@"', "sh", *add]
     done = subprocess.run(limited, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -67,20 +67,20 @@ def write_article(path: Path, rng: random.Random, paragraphs: int) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def fill(shelf: Path, rng: random.Random) -> None:
+def fill(articles: Path, rng: random.Random) -> None:
     """A handful of articles, sometimes a long one or more than are written in one transaction."""
-    shelf.mkdir()
+    articles.mkdir()
     many = rng.random() < 1 / 6
     for number in range(rng.randint(260, 300) if many else rng.randint(3, 9)):
         long = not many and rng.random() < 1 / 6
         paragraphs = 1 if many else rng.randint(40, 60) if long else rng.randint(1, 6)
         suffix = ".txt" if many else rng.choice([".txt", ".md", ".html"])
-        write_article(shelf / f"article{number}{suffix}", rng, paragraphs)
+        write_article(articles / f"article{number}{suffix}", rng, paragraphs)
 
 
-def change(shelf: Path, rng: random.Random) -> None:
+def change(articles: Path, rng: random.Random) -> None:
     """Some articles change, move or go, and some come."""
-    for path in sorted(shelf.iterdir()):
+    for path in sorted(articles.iterdir()):
         what = rng.choice(["stay", "stay", "change", "move", "go"])
         if what == "change":
             write_article(path, rng, rng.randint(1, 8))
@@ -89,7 +89,7 @@ def change(shelf: Path, rng: random.Random) -> None:
         elif what == "go":
             path.unlink()
     for number in range(rng.randint(1, 4)):
-        write_article(shelf / f"new{number}.txt", rng, rng.randint(1, 6))
+        write_article(articles / f"new{number}.txt", rng, rng.randint(1, 6))
 
 
 # --- What a library holds ------------------------------------------------------------------------
@@ -268,11 +268,11 @@ class Scenario:
         self._shop, self._folder, self._rng, self._tally = shop, folder, rng, tally
         self.name = name
         self._atomic = self.name in ("rebuild --full", "remove")
-        shelf, self._start = folder / "articles", folder / "before" / "library"
+        articles, self._start = folder / "articles", folder / "before" / "library"
         self._start.parent.mkdir(parents=True)
-        fill(shelf, rng)
+        fill(articles, rng)
         if self.name != "fresh add":
-            shop.run(self._start, ["add", str(shelf)])
+            shop.run(self._start, ["add", str(articles)])
         self._before = shop.state(self._start)
         if self.name == "remove":
             ids = sorted(self._before.documents)
@@ -281,9 +281,9 @@ class Scenario:
         else:
             self._gone = []
             if self.name != "fresh add":
-                change(shelf, rng)
+                change(articles, rng)
             adds = self.name.endswith("add")
-            self._arguments = ["add", str(shelf)] if adds else self.name.split()
+            self._arguments = ["add", str(articles)] if adds else self.name.split()
         end = self._copy("after")
         run = shop.start(end, self._arguments)
         began = time.monotonic()

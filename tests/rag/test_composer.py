@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from index import Library
+from index.types import EVERYWHERE
 from rag import Answer, Assistant
+from rag.composer import Composer
+from rag.query.question import QueryVariant
+from rag.query.task import understand
+from rag.reader.ranker import Ranker
 from tests.support.fakes import BagOfWordsEncoder
 
 HARBOUR = """Harbour Gets a Breakwater
@@ -71,6 +76,22 @@ def test_a_comparison_has_a_side_for_each(library: Library) -> None:
     assert {one.document_id for one in answer.citations} == {"harbour.txt", "bridge.txt"}
 
 
+def test_a_briefing_has_as_many_points_as_are_asked_for(library: Library) -> None:
+    answer = ask(library, "Write a 2-bullet briefing on the breakwater")
+    assert (answer.task, answer.form) == ("order", "bullets")
+    assert answer.text.count("- ") == len(answer.citations) == 2
+    assert {one.document_id for one in answer.citations} == {"harbour.txt"}
+
+
+def test_what_is_asked_of_two_things_is_told_of_both(library: Library) -> None:
+    answer = ask(library, "what is said about the length of the breakwater and of the bridge?")
+    assert {one.document_id for one in answer.citations} == {"harbour.txt", "bridge.txt"}
+    places = [(one.document_id, one.start, one.end) for one in answer.citations]
+    assert all(
+        a[0] != b[0] or a[2] <= b[1] or b[2] <= a[1] for a in places for b in places if a != b
+    )
+
+
 def test_a_timeline_is_in_order(library: Library) -> None:
     answer = ask(library, "timeline of the harbour breakwater")
     assert answer.task == "timeline"
@@ -80,9 +101,37 @@ def test_a_timeline_is_in_order(library: Library) -> None:
 def test_what_is_nowhere_is_named(library: Library) -> None:
     answer = ask(library, "what do my documents say about Starlink?")
     assert answer.state == "not_found"
-    assert answer.missing == ("Your documents do not mention “starlink”.",)
-    assert answer.text == "Not in your documents. Your documents do not mention “starlink”."
+    assert answer.missing == ("Your documents do not mention “Starlink”.",)
+    assert answer.text == "Not in your documents. Your documents do not mention “Starlink”."
     assert not answer.citations
+
+
+def test_what_has_another_form_than_asked_for_is_told(library: Library) -> None:
+    answer = ask(library, "How old is the bridge over the sound?")
+    assert answer.state == "not_found"
+    assert answer.missing == (
+        "They speak of “bridge over the sound”, but the closest passages do not give the age. "
+        "The closest passage is in “A Bridge for Solnes”.",
+    )
+
+
+def test_a_comparison_is_there_when_both_of_its_sides_are(library: Library) -> None:
+    composer = Composer(library)
+    told = understand("compare the breakwater with the bridge")
+    assert composer.has_topic(told, [], EVERYWHERE)
+    untold = understand("compare the breakwater with the lighthouse keeper")
+    assert not composer.has_topic(untold, [], EVERYWHERE)
+
+
+def test_in_doubt_a_number_that_is_not_there_decides(library: Library) -> None:
+    composer, ranker = Composer(library), Ranker(library)
+
+    def lacks(question: str) -> bool:
+        ranking = ranker.rank(QueryVariant.of(question), library.search(question))
+        return composer.lacks_asked(question, ranking, EVERYWHERE)
+
+    assert not lacks("Will the bridge open in 2026?")
+    assert lacks("Will the bridge open in 2031?")
 
 
 def test_a_question_that_names_nothing_is_asked_back(library: Library) -> None:

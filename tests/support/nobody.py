@@ -20,7 +20,8 @@ from typer.testing import CliRunner
 from index.library import Library
 from tests.support.fakes import BagOfWordsEncoder
 from ui import doctor  # noqa: F401  (nobody may not be allowed to read them later)
-from ui.cli import Parts, app
+from ui.cli import app
+from ui.commands.session import Parts
 from ui.page import app as page_app  # noqa: F401
 
 NOBODY = 65534

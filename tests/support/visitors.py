@@ -78,8 +78,8 @@ class Visitor:
 
     def ask(self, question: str) -> Seen:
         """Sends a question; returns what is on screen before anything is known."""
-        wishes = json.dumps({"conversation": self.conversation})
-        data = self._run("question", "submit", [question, wishes, None])
+        request = json.dumps({"conversation": self.conversation})
+        data = self._run("question", "submit", [question, request, None])
         seen = Seen(data[1], data[2])
         self.conversation = seen.conversation
         return seen
@@ -123,10 +123,10 @@ class Visitor:
         """Presses Stop."""
         self._run("stop", "click", [None])
 
-    def desk(self, name: str, **given: Any) -> dict[str, Any]:
-        """What the page's desk replies to a small request."""
+    def api(self, name: str, **given: Any) -> dict[str, Any]:
+        """What the page's API replies to a small request."""
         body = {
-            "session_hash": self.session, "component_id": self._id("desk"), "fn_name": "ask",
+            "session_hash": self.session, "component_id": self._id("api"), "fn_name": "ask",
             "data": {"name": name, **given},
         }  # fmt: skip
         reply: dict[str, Any] = self.http.post("gradio_api/component_server", json=body).json()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,11 +27,13 @@ from rag.assistant import Assistant
 from rag.grounding import sealing
 from rag.grounding.bundle import make_bundle
 from rag.settings import Settings
-from rag.types import Answer, Citation, PassageRead, Statement
+from rag.types import Answer, Citation, Group, PassageRead, Statement
 from tests.support.fakes import BagOfWordsEncoder
-from ui.cli import Parts, app
+from ui.cli import app
+from ui.commands.session import Parts
 from ui.page import export
-from ui.terminal import clean, open_console, progress_bar, show_answer, to_json
+from ui.terminal import clean, open_console, progress_bar, to_json
+from ui.terminal_answer import show_answer
 
 KYOTO = """Forum in Kyoto
 
@@ -102,7 +105,7 @@ def articles(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def shelf(run: Run, articles: Path) -> Run:
+def stocked(run: Run, articles: Path) -> Run:
     """Runs a command on a library that holds the two articles."""
     assert run("add", articles).exit_code == 0
     return run
@@ -143,14 +146,14 @@ def test_memory_that_is_not_there_is_one_line(run: Run) -> None:
 
 
 @pytest.mark.fault("G41", "G42")
-def test_check_looks_at_the_conversations_and_mends_them(shelf: Run, store: Path) -> None:
-    assert "none are kept" in shelf("check").stdout
+def test_check_looks_at_the_conversations_and_mends_them(stocked: Run, store: Path) -> None:
+    assert "none are kept" in stocked("check").stdout
     (store / "conversations.sqlite").write_bytes(b"junk" * 500)
-    told = shelf("check", "--json")
+    told = stocked("check", "--json")
     assert told.exit_code == 1
     assert [line["name"] for line in json.loads(told.stdout) if not line["ok"]] == ["conversations"]
-    assert shelf("check", "--repair").exit_code == 0
-    assert shelf("check").exit_code == 0
+    assert stocked("check", "--repair").exit_code == 0
+    assert stocked("check").exit_code == 0
 
 
 # --- articles in, articles out -------------------------------------------------------------------
@@ -187,77 +190,107 @@ def test_one_missing_path_is_exit_code_4(run: Run, tmp_path: Path) -> None:
     assert len([line for line in result.stderr.splitlines() if line.startswith("failed: ")]) == 1
 
 
-def test_list_names_documents_and_counts(shelf: Run) -> None:
-    result = shelf("list")
+def test_list_names_documents_and_counts(stocked: Run) -> None:
+    result = stocked("list")
     assert [line.split()[0] for line in result.stdout.splitlines()] == ["cables.txt", "kyoto.txt"]
     assert result.stderr.startswith("2 documents, ")
 
 
-def test_list_as_json_says_how_vectors_are_kept(shelf: Run) -> None:
-    listed = json.loads(shelf("list", "--json").stdout)
+def test_list_as_json_says_how_vectors_are_kept(stocked: Run) -> None:
+    listed = json.loads(stocked("list", "--json").stdout)
     assert [document["id"] for document in listed["documents"]] == ["cables.txt", "kyoto.txt"]
     assert listed["stats"]["vectors"] == "flat"
     assert listed["stats"]["documents"] == 2
 
 
-def test_remove_takes_out_only_what_is_named(shelf: Run) -> None:
-    result = shelf("remove", "kyoto.txt")
+def test_remove_takes_out_only_what_is_named(stocked: Run) -> None:
+    result = stocked("remove", "kyoto.txt")
     assert result.exit_code == 0
     assert "removed kyoto.txt" in result.stderr
-    assert [line.split()[0] for line in shelf("list").stdout.splitlines()] == ["cables.txt"]
+    assert [line.split()[0] for line in stocked("list").stdout.splitlines()] == ["cables.txt"]
 
 
-def test_removing_what_is_not_there_changes_nothing(shelf: Run) -> None:
-    result = shelf("remove", "kyoto.txt", "atlantis.txt")
+def test_removing_what_is_not_there_changes_nothing(stocked: Run) -> None:
+    result = stocked("remove", "kyoto.txt", "atlantis.txt")
     assert result.exit_code == 2
     assert "atlantis.txt" in result.stderr
-    assert len(shelf("list").stdout.splitlines()) == 2
+    assert len(stocked("list").stdout.splitlines()) == 2
 
 
-def test_rebuild_sees_a_changed_file(shelf: Run, articles: Path) -> None:
+def test_rebuild_sees_a_changed_file(stocked: Run, articles: Path) -> None:
     (articles / "cables.txt").write_text(CABLES + "\nSharks do not matter.\n", encoding="utf-8")
-    assert "would be: 0 added, 1 updated" in shelf("rebuild", "--dry-run").stderr
-    assert json.loads(shelf("rebuild", "--json").stdout)["updated"] == ["cables.txt"]
-    assert json.loads(shelf("rebuild", "--json").stdout)["updated"] == []
+    assert "would be: 0 added, 1 updated" in stocked("rebuild", "--dry-run").stderr
+    assert json.loads(stocked("rebuild", "--json").stdout)["updated"] == ["cables.txt"]
+    assert json.loads(stocked("rebuild", "--json").stdout)["updated"] == []
 
 
-def test_rebuild_full_embeds_everything_again(shelf: Run) -> None:
-    assert json.loads(shelf("rebuild", "--json").stdout)["embedded"] == 0
-    assert json.loads(shelf("rebuild", "--full", "--json").stdout)["embedded"] > 0
+def test_rebuild_full_embeds_everything_again(stocked: Run) -> None:
+    assert json.loads(stocked("rebuild", "--json").stdout)["embedded"] == 0
+    assert json.loads(stocked("rebuild", "--full", "--json").stdout)["embedded"] > 0
 
 
 # --- questions -----------------------------------------------------------------------------------
 
 
-def test_search_shows_passages_with_their_place(shelf: Run) -> None:
-    result = shelf("search", "How many people took part in Kyoto?", "-k", "1")
+def test_search_shows_passages_with_their_place(stocked: Run) -> None:
+    result = stocked("search", "How many people took part in Kyoto?", "-k", "1")
     assert result.exit_code == 0
     assert result.stdout.startswith("1. Forum in Kyoto")
     assert "More than 6,000 people took part." in result.stdout
 
 
-def test_search_as_json_gives_offsets_into_the_document(shelf: Run, store: Path) -> None:
-    found = json.loads(shelf("search", "submarine cables", "--json").stdout)
+def test_search_as_json_gives_offsets_into_the_document(stocked: Run, store: Path) -> None:
+    found = json.loads(stocked("search", "submarine cables", "--json").stdout)
     hit = found["hits"][0]
     with Library.open(store, encoder=BagOfWordsEncoder(), create=False) as library:
         text = library.document(hit["document_id"]).text
     assert text[hit["start"] : hit["end"]] == hit["text"]
 
 
-def test_ask_cites_what_it_says(shelf: Run) -> None:
-    result = shelf("ask", "How many people took part in the forum in Kyoto?")
+def test_ask_cites_what_it_says(stocked: Run) -> None:
+    result = stocked("ask", "How many people took part in the forum in Kyoto?")
     assert result.exit_code == 0
     assert "6,000" in result.stdout
     assert "[1] Forum in Kyoto" in result.stdout
 
 
-def test_ask_as_json_is_the_answer_itself(shelf: Run) -> None:
-    result = shelf("ask", "--json", "How many people took part in the forum in Kyoto?")
+def test_ask_as_json_is_the_answer_itself(stocked: Run) -> None:
+    result = stocked("ask", "--json", "How many people took part in the forum in Kyoto?")
     answer = json.loads(result.stdout)
     assert result.exit_code == 0
     assert answer["state"] in ("answered", "partial")
     (citation, *_) = answer["citations"]
     assert KYOTO[citation["start"] : citation["end"]] == citation["quote"]
+
+
+class Prepared:
+    """An assistant that says the same whatever it is asked."""
+
+    def __init__(self, said: Answer) -> None:
+        self._said = said
+
+    def answer(self, question: str) -> Answer:
+        return self._said
+
+
+def test_json_carries_every_part_of_an_answer(stocked: Run) -> None:
+    said = in_parts(
+        "columns", "Oslo", "Rome", task="compare", missing=("Nothing about Bonn.",), options=("A",)
+    )
+
+    def prepared(library: Library, settings: Settings, quotes_only: bool) -> Any:
+        return Prepared(said)
+
+    result = stocked("ask", "--json", "q", parts=replace(PARTS, make_assistant=prepared))
+    answer = json.loads(result.stdout)
+    assert (answer["task"], answer["form"]) == ("compare", "columns")
+    assert answer["groups"] == [
+        {"label": "Oslo", "statements": [1]}, {"label": "Rome", "statements": [2]}
+    ]  # fmt: skip
+    assert (answer["missing"], answer["options"]) == (["Nothing about Bonn."], ["A"])
+    assert set(answer) == {field.name for field in fields(Answer)} - {
+        "complete", "stage", "ahead", "headline", "explain",
+    }  # fmt: skip
 
 
 class Unknowing:
@@ -273,15 +306,15 @@ class Unknowing:
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
-def test_what_is_not_in_the_documents_is_exit_code_3(shelf: Run, form: tuple[str, ...]) -> None:
+def test_what_is_not_in_the_documents_is_exit_code_3(stocked: Run, form: tuple[str, ...]) -> None:
     parts = replace(PARTS, make_assistant=lambda *_: cast(Assistant, Unknowing()))
-    result = shelf("ask", *form, "Which enzyme splits lactose?", parts=parts)
+    result = stocked("ask", *form, "Which enzyme splits lactose?", parts=parts)
     assert result.exit_code == 3
     assert "Not in your documents." in result.stdout
     assert result.stderr == "No language model: quotes only.\n"
 
 
-def test_the_model_is_chosen_by_flag_before_the_environment(shelf: Run) -> None:
+def test_the_model_is_chosen_by_flag_before_the_environment(stocked: Run) -> None:
     asked: list[tuple[str | None, bool]] = []
 
     def note_choice(library: Library, settings: Settings, quotes_only: bool) -> Assistant:
@@ -290,14 +323,14 @@ def test_the_model_is_chosen_by_flag_before_the_environment(shelf: Run) -> None:
 
     parts = replace(PARTS, make_assistant=note_choice)
     env = {"PILCROW_MODEL": "environment.gguf"}
-    shelf("ask", "Why?", "--model", "flag.gguf", parts=parts, env=env)
-    shelf("ask", "Why?", "--no-model", parts=parts, env=env)
+    stocked("ask", "Why?", "--model", "flag.gguf", parts=parts, env=env)
+    stocked("ask", "Why?", "--no-model", parts=parts, env=env)
     assert asked == [("flag.gguf", False), ("environment.gguf", True)]
 
 
 @pytest.mark.parametrize("question", ["", "   ", "why " * 25_000])
-def test_a_question_that_cannot_be_asked_is_one_line(shelf: Run, question: str) -> None:
-    result = shelf("ask", question)
+def test_a_question_that_cannot_be_asked_is_one_line(stocked: Run, question: str) -> None:
+    result = stocked("ask", question)
     assert (result.exit_code, result.stdout) == (2, "")
     assert len(result.stderr.splitlines()) == 1
     assert result.stderr.startswith("pilcrow: ")
@@ -316,14 +349,14 @@ def test_without_a_library_every_command_names_the_one_that_makes_it(
     assert not store.exists()
 
 
-def test_asking_an_empty_library_names_the_command_that_fills_it(shelf: Run) -> None:
-    shelf("remove", "kyoto.txt", "cables.txt")
-    result = shelf("ask", "why?")
+def test_asking_an_empty_library_names_the_command_that_fills_it(stocked: Run) -> None:
+    stocked("remove", "kyoto.txt", "cables.txt")
+    result = stocked("ask", "why?")
     assert result.exit_code == 1
     assert "add ARTICLES" in result.stderr
 
 
-def test_eval_scores_a_file_of_questions(shelf: Run, tmp_path: Path) -> None:
+def test_eval_scores_a_file_of_questions(stocked: Run, tmp_path: Path) -> None:
     start = KYOTO.index("More than")
     gold = {"document": "kyoto.txt", "start": start, "end": start + 34}
     question = {
@@ -335,16 +368,16 @@ def test_eval_scores_a_file_of_questions(shelf: Run, tmp_path: Path) -> None:
     }
     file = tmp_path / "questions.jsonl"
     file.write_text(json.dumps(question) + "\n", encoding="utf-8")
-    result = shelf("eval", file, "--json")
+    result = stocked("eval", file, "--json")
     assert json.loads(result.stdout)["questions"]["answerable"] == 1
     (tmp_path / "earlier.json").write_text(result.stdout, encoding="utf-8")
-    shown = shelf("eval", file, "--against", tmp_path / "earlier.json").stdout
+    shown = stocked("eval", file, "--against", tmp_path / "earlier.json").stdout
     assert "retrieval" in shown
     assert "against earlier" in shown
 
 
-def test_eval_of_a_missing_file_is_one_line(shelf: Run, tmp_path: Path) -> None:
-    result = shelf("eval", tmp_path / "nowhere.jsonl")
+def test_eval_of_a_missing_file_is_one_line(stocked: Run, tmp_path: Path) -> None:
+    result = stocked("eval", tmp_path / "nowhere.jsonl")
     assert result.exit_code == 2
     assert len(result.stderr.splitlines()) == 1
 
@@ -366,21 +399,21 @@ def test_chat_serves_the_library_and_says_where(run: Run) -> None:
     assert "http://127.0.0.1:8123" in result.stderr
     assert (served[0]["password"], served[0]["open_browser"]) == ("open sesame", False)
     assert served[0]["trusted_proxy"] == "192.0.2.7/32"
-    assert served[0]["extras"].samples.is_dir()
+    assert served[0]["options"].samples.is_dir()
     assert "sesame" not in result.output
 
 
-def test_check_tells_a_whole_library_from_a_damaged_one(shelf: Run, store: Path) -> None:
-    assert shelf("check").exit_code == 0
+def test_check_tells_a_whole_library_from_a_damaged_one(stocked: Run, store: Path) -> None:
+    assert stocked("check").exit_code == 0
     with sqlite3.connect(store / "library.sqlite") as database:
         database.execute('UPDATE passages SET start = start + 9000, "end" = "end" + 9000')
     database.close()
-    result = shelf("check", "--json")
+    result = stocked("check", "--json")
     assert result.exit_code == 1
     assert [line for line in json.loads(result.stdout) if not line["ok"]]
 
 
-def test_verify_checks_an_exported_answer(shelf: Run, store: Path, tmp_path: Path) -> None:
+def test_verify_checks_an_exported_answer(stocked: Run, store: Path, tmp_path: Path) -> None:
     with open_library(store, False, 1) as library:
         answer = Assistant(library, generator=None).answer(
             "How many people took part in the Internet Governance Forum?"
@@ -389,31 +422,31 @@ def test_verify_checks_an_exported_answer(shelf: Run, store: Path, tmp_path: Pat
         unsealed = make_bundle(answer, library)
     file = tmp_path / "answer.html"
     file.write_text(export.as_page(saved), encoding="utf-8")
-    fine = shelf("verify", file)
+    fine = stocked("verify", file)
     assert fine.exit_code == 0, fine.output
     assert "everything it claims holds" in fine.stderr
     assert "statement 1" in fine.stdout and "passage 1" in fine.stdout
     file.write_text(export.as_page(saved).replace("<h1 ", "<h1 hidden ", 1), encoding="utf-8")
-    assert shelf("verify", file).exit_code == 1
+    assert stocked("verify", file).exit_code == 1
     file.write_text(export.as_page(unsealed), encoding="utf-8")
-    partly = shelf("verify", file)
+    partly = stocked("verify", file)
     assert partly.exit_code == 0
     assert "nobody vouches for its question" in partly.stderr
     saved["answer"]["citations"][0]["quote"] = "Nobody came."
     file.with_suffix(".json").write_text(export.as_json(saved), encoding="utf-8")
-    broken = shelf("verify", file.with_suffix(".json"), "--json")
+    broken = stocked("verify", file.with_suffix(".json"), "--json")
     assert broken.exit_code == 1
     assert {one["what"] for one in json.loads(broken.stdout) if not one["ok"]} >= {"quote 1"}
 
 
-def test_verify_refuses_what_is_no_export(shelf: Run, articles: Path) -> None:
-    refused = shelf("verify", articles / "kyoto.txt")
+def test_verify_refuses_what_is_no_export(stocked: Run, articles: Path) -> None:
+    refused = stocked("verify", articles / "kyoto.txt")
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert refused.stderr.count("\n") == 1
 
 
-def test_doctor_says_for_each_part_whether_it_is_fine(shelf: Run) -> None:
-    result = shelf("doctor", "--json")
+def test_doctor_says_for_each_part_whether_it_is_fine(stocked: Run) -> None:
+    result = stocked("doctor", "--json")
     lines = {line["name"]: line for line in json.loads(result.stdout)}
     assert {"Python", "processor", "memory", "disk", "packages", "library"} <= set(lines)
     assert lines["library"]["detail"].startswith("2 documents")
@@ -442,11 +475,11 @@ def test_the_store_may_come_from_the_environment(tmp_path: Path, articles: Path)
 
 
 def test_a_library_that_is_being_written_is_exit_code_75(
-    shelf: Run, store: Path, articles: Path
+    stocked: Run, store: Path, articles: Path
 ) -> None:
     with FileLock(store / "write.lock"):
-        result = shelf("add", articles)
-        assert shelf("search", "cables").exit_code == 0
+        result = stocked("add", articles)
+        assert stocked("search", "cables").exit_code == 0
     assert (result.exit_code, len(result.stderr.splitlines())) == (75, 1)
 
 
@@ -558,6 +591,63 @@ def test_nothing_found_shows_the_closest_passages() -> None:
     assert "A cable lasts 25 years." in written(console)
 
 
+def in_parts(form: str, *labels: str, **more: Any) -> Answer:
+    """An answer with a quoted sentence under each label."""
+    numbers = range(1, len(labels) + 1)
+    cited = tuple(replace(CITATION, number=n, quote=f"Sentence {n}.") for n in numbers)
+    said = tuple(Statement(f"Sentence {n}.", "supported", (n,), True) for n in numbers)
+    groups = tuple(Group(label, (n,)) for n, label in zip(numbers, labels, strict=True) if label)
+    return Answer(
+        "q", "answered", "as text", said, cited, complete=True, form=form, groups=groups, **more
+    )
+
+
+def shown_of(answer: Answer, width: int = 120) -> list[str]:
+    """The lines of the answer itself on a terminal."""
+    console = terminal()
+    console.width = width
+    show_answer([answer], console)
+    text = written(console).rpartition("\x1b[2K")[2].partition("\n[1]")[0]
+    return [line.rstrip() for line in text.splitlines() if line.strip()]
+
+
+def test_a_terminal_shows_a_comparison_side_by_side_where_there_is_room() -> None:
+    answer = in_parts("columns", "Oslo \x1b[2J", "Rome")
+    wide = shown_of(answer)
+    assert any("Oslo" in line and "Rome" in line for line in wide)
+    assert any("Sentence 1. [1]" in line and "Sentence 2. [2]" in line for line in wide)
+    narrow = shown_of(answer, width=60)
+    assert [line.split()[0] for line in narrow[-4:]] == ["Oslo", "Sentence", "Rome", "Sentence"]
+    assert "\x1b[2J" not in "".join(wide + narrow)
+
+
+def test_a_terminal_shows_dates_beside_what_happened() -> None:
+    lines = shown_of(in_parts("bullets", "2023-12", "2024-03-13"))
+    assert any(re.search(r"^December 2023 +Sentence 1\. \[1\]$", line) for line in lines)
+    assert any(re.search(r"^13 March 2024 +Sentence 2\. \[2\]$", line) for line in lines)
+
+
+def test_a_terminal_shows_a_list_and_a_table() -> None:
+    assert [line[:1] for line in shown_of(in_parts("bullets", "", ""))[-2:]] == ["•", "•"]
+    table = "\n".join(shown_of(in_parts("table", "Oslo", "Rome")))
+    assert re.search(r"What the source says +Source", table)
+    assert re.search(r"Rome +Sentence 2\. \[2\] +Forum in", table)
+
+
+def test_a_terminal_shows_what_may_be_meant_and_what_is_missing() -> None:
+    text = "What do you mean by “it”: “A” or “B”?"
+    lines = shown_of(Answer("q", "partial", text, complete=True, options=("A", "B")))
+    assert lines[-3:] == ["What do you mean by “it”?", "  • A", "  • B"]
+    lines = shown_of(in_parts("columns", "Oslo", "Rome", missing=("Nothing about Bonn.",)))
+    assert lines[-1] == "Nothing about Bonn."
+
+
+def test_a_pipe_gets_the_text_of_an_answer_in_parts() -> None:
+    console = Console(file=io.StringIO(), markup=False, highlight=False, soft_wrap=True)
+    show_answer([in_parts("columns", "Oslo", "Rome")], console)
+    assert written(console).startswith("as text\n")
+
+
 @pytest.mark.fault("C3", "C13")
 def test_a_document_cannot_steer_the_terminal_or_pose_as_markup() -> None:
     console = terminal()
@@ -618,9 +708,9 @@ def test_what_a_library_prints_while_the_chat_runs_cannot_steer_the_terminal(run
     assert result.stderr.count("PWNED") == 3
 
 
-def test_colours_are_left_out_when_asked(shelf: Run) -> None:
-    coloured = shelf("check", env={"FORCE_COLOR": "1", "TERM": "xterm"}).stdout
-    plain = shelf("check", env={"FORCE_COLOR": "1", "TERM": "xterm", "NO_COLOR": "1"}).stdout
+def test_colours_are_left_out_when_asked(stocked: Run) -> None:
+    coloured = stocked("check", env={"FORCE_COLOR": "1", "TERM": "xterm"}).stdout
+    plain = stocked("check", env={"FORCE_COLOR": "1", "TERM": "xterm", "NO_COLOR": "1"}).stdout
     assert "\x1b[32m" in coloured
     assert "\x1b[32m" not in plain
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +16,31 @@ LIMITS = re.findall(r"^\| `([\w.]+)\.(_?[A-Z_]+)` \| ([\d.]+) \|", README, re.MU
 
 @pytest.mark.parametrize(("module", "name", "value"), LIMITS)
 def test_a_limit_is_what_the_table_says(module: str, name: str, value: str) -> None:
-    assert str(getattr(import_module(f"ui.page.{module}"), name)) == value
+    place = f"ui.{module}" if (UI / f"{module}.py").exists() else f"ui.page.{module}"
+    assert str(getattr(import_module(place), name)) == value
+
+
+def test_every_limit_is_in_the_table() -> None:
+    """Numbers that name a state, an exit code or a unit are no limits."""
+    no_limits = {"HEADLINE", "INTERRUPTED", "NOTHING_FOUND", "SOME_FILES_FAILED", "GIB"}
+    numbers = {
+        f"{path.relative_to(UI).with_suffix('')}.{target.id}".replace("/", ".")
+        for path in UI.rglob("*.py")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name) and isinstance(node.value.value, int | float)
+        if target.id not in no_limits
+    }
+    assert {name.removeprefix("page.") for name in numbers} <= {
+        f"{module}.{name}" for module, name, _ in LIMITS
+    }
+
+
+@pytest.mark.parametrize("folder", ["", "page"])
+def test_a_room_has_at_most_sixteen_entries(folder: str) -> None:
+    entries = [path for path in (UI / folder).iterdir() if path.name != "__pycache__"]
+    assert len(entries) <= 16
 
 
 @pytest.mark.parametrize("folder", ["", "page"])

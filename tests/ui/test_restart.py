@@ -57,7 +57,7 @@ def test_what_was_being_answered_is_kept_as_stopped(server: Server) -> None:
     *_, last = visitor.watch_until_cut(server.kill)
     assert last.evidence
     server.start()
-    kept = visitor.desk("open", id=visitor.conversation)["slots"]["past"]
+    kept = visitor.api("open", id=visitor.conversation)["slots"]["past"]
     assert "stopped before there was anything to show" in kept
     assert 'data-action="again"' in kept
     assert "data-running" not in kept

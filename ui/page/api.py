@@ -1,6 +1,6 @@
 """What the page asks for besides answers: lists, sources, the reader, files, small changes.
 
-One function, `Desk.ask`, takes the name of a request and what goes with it, and returns plain
+One function, `PageApi.ask`, takes the name of a request and what goes with it, and returns plain
 values: `slots` (HTML by the place it belongs to), `toast` (what to say, and the request that undoes
 it), or `problem` (why not, in one line). It is called by the page's script through Gradio, behind
 the same password and the same origin check as everything else. What it is handed comes from a
@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,9 @@ from ui.page.views.html import name_of, plural
 
 log = logging.getLogger(__name__)
 
+_TO_BEGIN_WITH = 3
+"""Questions under a reply that quotes nothing, such as a greeting."""
+
 Reply = dict[str, Any]
 Given = dict[str, Any]
 
@@ -47,7 +50,7 @@ class PageApi:
         self,
         library: Library,
         conversations: Conversations,
-        works: JobRunner,
+        runner: JobRunner,
         suggester: Suggester,
         *,
         live: Callable[[str], bool] = lambda _: False,
@@ -59,7 +62,7 @@ class PageApi:
         Args:
             library: the documents.
             conversations: what was asked.
-            works: changes the library.
+            runner: changes the library.
             suggester: knows what can be asked.
             live: whether the turn with this key is being answered.
             notice: for the welcome screen, as `samples`.
@@ -68,7 +71,7 @@ class PageApi:
         self._live = live
         self._library = library
         self._conversations = conversations
-        self._works = works
+        self._jobs = runner
         self._suggester = suggester
         self._notice = notice
         self._samples = samples
@@ -120,8 +123,8 @@ class PageApi:
 
     def _names(self, given: Given) -> Reply:
         """Documents whose name holds some words, for choosing one with `@`."""
-        found = panes.matching(self._library.documents(), str(given.get("words", "")))
-        return {"names": [[r.id, name_of(r)] for r in found[:8]]}
+        matching = panes.matching(self._library.documents(), str(given.get("words", "")))
+        return {"names": [[r.id, name_of(r)] for r in matching[:8]]}
 
     def _listed(self, given: Given) -> Reply:
         words = str(given.get("words", ""))
@@ -159,7 +162,7 @@ class PageApi:
                 "confirm": f"The file of “{name_of(record)}” {lacks}, so removing it cannot "
                 "be undone. Remove it all the same?"
             }
-        self._removed = self._works.remove(id_)
+        self._removed = self._jobs.remove(id_)
         undo = {"name": "restore", "id": id_} if there == "file" else None
         lost = plural(record.paragraphs, "paragraph")
         text = f"“{name_of(record)}” removed: −{lost}."
@@ -170,7 +173,7 @@ class PageApi:
         receipt = self._removed
         if receipt is None or receipt.documents != (given.get("id"),):
             raise InputError("only the document that was removed last can be brought back")
-        report = self._works.restore(receipt)
+        report = self._jobs.restore(receipt)
         if report.failed:
             raise InputError(f"it cannot be added again: {report.failed[0].reason}")
         return {"toast": {"text": "It is back in the library."}}
@@ -184,7 +187,7 @@ class PageApi:
         if not turns:
             raise InputError("this conversation is no longer there")
         drawn = "".join(
-            self._drawn(turn, number, self._mark(turn, id_))
+            self._drawn(turn, number, self._meta(turn, id_))
             for number, turn in enumerate(turns, start=1)
         )
         beside = self._drawn_sources(turns[-1], len(turns))
@@ -195,15 +198,15 @@ class PageApi:
         turn, number = self._turn(given), _number(given.get("number")) or 1
         if self._live(turn.key):
             return {"running": True}
-        drawn = self._drawn(turn, number, self._mark(turn, str(given.get("conversation"))))
+        drawn = self._drawn(turn, number, self._meta(turn, str(given.get("conversation"))))
         return {"html": drawn, "sources": self._drawn_sources(turn, number)}
 
-    def _drawn(self, turn: Turn, number: int, mark: answers.TurnMeta) -> str:
+    def _drawn(self, turn: Turn, number: int, meta: answers.TurnMeta) -> str:
         if self._live(turn.key):
-            return answers.underway(turn.question, number, mark)
-        return chat.drawn(turn, number, mark)
+            return answers.underway(turn.question, number, meta)
+        return chat.drawn(turn, number, meta, self._library)
 
-    def _mark(self, turn: Turn, conversation: str) -> answers.TurnMeta:
+    def _meta(self, turn: Turn, conversation: str) -> answers.TurnMeta:
         where = chat.scope_in_words(turn.scope, self._library)
         return answers.TurnMeta(turn.key, conversation, "", where, turn.verdict)
 
@@ -227,9 +230,8 @@ class PageApi:
     def _why(self, given: Given) -> Reply:
         answer = self._answer(given)
         names = {r.id: name_of(r) for r in self._library.documents()}
-        timings = asdict(answer.timings)
-        explained = answer.explain.to_dict() if answer.explain else {}
-        return {"html": panes.why(explained, timings, names, gate.NOT_FOUND_BELOW)}
+        why = panes.why(answer.explain, answer.timings, names, gate.NOT_FOUND_BELOW)
+        return {"html": why}
 
     def _rate(self, given: Given) -> Reply:
         turn, way = self._turn(given), given.get("way")
@@ -266,12 +268,19 @@ class PageApi:
         return panes.suggestions(self._suggester.opening(), "For example")
 
     def _follow(self, given: Given) -> Reply:
+        """What to ask next: to begin with after a reply that quotes nothing, else going on."""
         turn = self._turn(given)
-        if turn.answer is None or turn.phase != "done" or not turn.answer.citations:
+        answer = turn.answer
+        if answer is None or turn.phase != "done" or answer.state == "not_found":
+            return {"html": ""}
+        if not answer.citations and not answer.options:
+            questions = self._suggester.opening()[:_TO_BEGIN_WITH]
+            return {"html": panes.suggestions(questions, "Things to ask")}
+        if not answer.citations:
             return {"html": ""}
         asked = {t.question for t in self._conversations.turns(str(given.get("conversation")))}
-        found = self._suggester.following(turn.answer, asked | {turn.question})
-        return {"html": panes.suggestions(found, "Ask next")}
+        questions = self._suggester.following(answer, asked | {turn.question})
+        return {"html": panes.suggestions(questions, "Ask next")}
 
     # --- small things -------------------------------------------------------------------------
 
@@ -305,11 +314,12 @@ def _marks(answer: Answer, document: Document) -> list[tuple[int, int, int]]:
     """Start, end and number of what an answer cites where it still stands; none overlap."""
     cited = answer.citations or ((answer.headline,) if answer.headline else ())
     marks: list[tuple[int, int, int]] = []
-    for one in sorted(cited, key=lambda c: (c.start, c.end)):
-        stands = one.document_id == document.id
-        stands = stands and document.text[one.start : one.end] == one.quote
-        if stands and (not marks or one.start >= marks[-1][1]):
-            marks.append((one.start, one.end, one.number))
+    for citation in sorted(cited, key=lambda c: (c.start, c.end)):
+        start, end = citation.start, citation.end
+        stands = citation.document_id == document.id
+        stands = stands and document.text[start:end] == citation.quote
+        if stands and (not marks or start >= marks[-1][1]):
+            marks.append((start, end, citation.number))
     return marks
 
 

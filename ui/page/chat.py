@@ -47,11 +47,13 @@ class AskRequest:
     """The key of the turn that gives way to this one."""
     again: str = ""
     """The key of a turn that is to be answered again, where it was asked."""
+    option: int = 0
+    """Which of that turn's options is meant, from 1; 0 for none."""
     scope: Scope = field(default_factory=Scope)
 
     @classmethod
     def read(cls, sent: str) -> AskRequest:
-        """The wishes in a JSON text; what is not well-formed is as if it were not there."""
+        """The request in a JSON text; what is not well-formed is as if it were not there."""
         try:
             given = json.loads(sent)
         except (ValueError, RecursionError):  # no JSON, or nested deeper than anybody writes it
@@ -65,8 +67,9 @@ class AskRequest:
             conversation=_fitting(_KEY, given.get("conversation")),
             replaces=_fitting(_KEY, given.get("replaces")),
             again=_fitting(_KEY, given.get("again")),
+            option=given["option"] if type(given.get("option")) is int else 0,
             scope=Scope(
-                tuple(dict.fromkeys(one for one in chosen if isinstance(one, str))),
+                tuple(dict.fromkeys(id_ for id_ in chosen if isinstance(id_, str))),
                 _fitting(_DATE, given.get("since")),
                 _fitting(_DATE, given.get("until")),
             ),
@@ -83,7 +86,7 @@ class Run:
 
     question: str
     number: int
-    mark: answers.TurnMeta
+    meta: answers.TurnMeta
     scope: Scope = field(default_factory=Scope)
     history: tuple[tuple[str, str], ...] = ()
     asked: float = field(default_factory=time.monotonic)
@@ -110,7 +113,7 @@ class Chat:
         self._assistant = assistant
         self._library = library
         self._conversations = conversations
-        self._told: set[str] = set()
+        self._said_unkept: set[str] = set()
         """Conversations of which it was said that they are not kept."""
         self._live: set[str] = set()
         """Keys of the turns that are being answered."""
@@ -125,23 +128,23 @@ class Chat:
         """Whether this turn is being answered."""
         return key in self._live
 
-    def begin(self, question: str, wishes: AskRequest) -> tuple[str, str, Run]:
+    def begin(self, question: str, request: AskRequest) -> tuple[str, str, Run]:
         """Puts the question on screen at once, before it waits for its turn.
 
         Returns:
             The turn, its sources, the run.
         """
-        conversation = wishes.conversation or new_key()
-        scope, once = wishes.scope, self._conversations.turn(wishes.again)
-        if once:
-            question, scope = once.question, once.scope
+        conversation = request.conversation or new_key()
+        scope, repeated = request.scope, self._conversations.turn(request.again)
+        if repeated:
+            question, scope = self._as_meant(repeated, request.option)
         self._conversations.restore(conversation)  # another tab may have deleted it
         before = self._conversations.turns(conversation)
         number = len(before) + 1
         replaces = ""
-        if before and before[-1].key == wishes.replaces:  # only the last answer can give way
-            replaces, number, before = wishes.replaces, len(before), before[:-1]
-        told = [
+        if before and before[-1].key == request.replaces:  # only the last answer can give way
+            replaces, number, before = request.replaces, len(before), before[:-1]
+        earlier = [
             (t.question, t.answer.text)
             for t in before
             if t.answer and t.answer.text and any(c.isalnum() for c in t.question)
@@ -152,16 +155,30 @@ class Chat:
             number,
             answers.TurnMeta(new_key(), conversation, replaces, where),
             scope,
-            tuple(told[-TURNS_REMEMBERED:]),
+            tuple(earlier[-TURNS_REMEMBERED:]),
         )
         # kept before it is answered, so that a reload finds the question at least
         self._keep(run, None, "stopped", replaces=replaces)
-        if self._conversations.problem and conversation not in self._told:
-            self._told.add(conversation)
+        if self._conversations.problem and conversation not in self._said_unkept:
+            self._said_unkept.add(conversation)
             log.warning(self._conversations.problem)
             run = replace(run, note=f"This conversation is not kept: {self._conversations.problem}")
-        drawn = answers.waiting(run.question, run.number, run.mark)
+        drawn = answers.waiting(run.question, run.number, run.meta)
         return drawn, answers.no_sources(), run
+
+    def _as_meant(self, turn: Turn, option: int) -> tuple[str, Scope]:
+        """The question of a turn and where it may look, when one of its options is meant.
+
+        An option that names documents is where to look; any other says it in the question.
+        """
+        options = turn.answer.options if turn.answer else ()
+        if not 1 <= option <= len(options):
+            return turn.question, turn.scope
+        meant = options[option - 1]
+        ids = tuple(r.id for r in self._library.documents() if meant in (name_of(r), r.id))
+        if ids:
+            return turn.question, replace(turn.scope, documents=ids)
+        return f"{turn.question} ({meant})", turn.scope
 
     def answer(self, run: Run | None) -> Iterator[tuple[str, str | None]]:
         """Streams the turn: its HTML, and its sources' HTML or None where they have not changed.
@@ -173,7 +190,7 @@ class Chat:
         if not self._seats.acquire(blocking=False):
             run.over.set()
             turn = self._keep(run, None, "failed", _FULL)
-            yield drawn(turn, run.number, run.mark), None
+            yield drawn(turn, run.number, run.meta, self._library), None
             return
         try:
             yield from self._answer(run)
@@ -184,16 +201,16 @@ class Chat:
         latest: Answer | None = None
         phase: Phase = "done"
         problem = ""
-        self._live.add(run.mark.key)
+        self._live.add(run.meta.key)
         try:
             for latest, sources in self._snapshots(run):
-                yield answers.answer(latest, run.number, "running", run.seconds, run.mark), sources
+                yield answers.answer(latest, run.number, "running", run.seconds, run.meta), sources
             phase = "stopped" if run.stop.is_set() else "done"
         except PilcrowError as error:
             phase, problem = "failed", str(error)
         except GeneratorExit:  # the tab was closed or reloaded: what there is, is kept
             self._keep(run, latest, "stopped")
-            self._live.discard(run.mark.key)
+            self._live.discard(run.meta.key)
             raise
         except Exception:
             log.exception("the question could not be answered")
@@ -203,16 +220,16 @@ class Chat:
             run.stop.set()
             run.over.set()
         turn = self._keep(run, latest, phase, problem)
-        self._live.discard(run.mark.key)
-        yield drawn(turn, run.number, run.mark), None
+        self._live.discard(run.meta.key)
+        yield drawn(turn, run.number, run.meta, self._library), None
 
     def _keep(
         self, run: Run, answer: Answer | None, phase: Phase, problem: str = "", replaces: str = ""
     ) -> Turn:
         """Store the turn; when that cannot be done, the answer is shown all the same."""
-        key = run.mark.key
+        key = run.meta.key
         turn = Turn(key, run.question, answer, phase, round(run.seconds, 3), run.scope, problem)
-        self._conversations.keep(run.mark.conversation, turn, replaces or key)
+        self._conversations.keep(run.meta.conversation, turn, replaces or key)
         return turn
 
     def _snapshots(self, run: Run) -> Iterator[tuple[Answer, str | None]]:
@@ -235,23 +252,26 @@ class Chat:
                 continue
             fresh = shown is None or _sources_differ(new, shown)
             shown, drawn_at = new, now
-            yield new, sources(self._library, new, run.number, run.mark.key) if fresh else None
+            yield new, sources(self._library, new, run.number, run.meta.key) if fresh else None
 
 
-def drawn(turn: Turn, number: int, mark: answers.TurnMeta) -> str:
-    """A finished turn."""
+def drawn(turn: Turn, number: int, meta: answers.TurnMeta, library: Library) -> str:
+    """A finished turn as HTML."""
     if turn.phase == "failed" or turn.answer is None:
         problem = turn.problem or "It was stopped before there was anything to show."
-        return answers.failure(turn.question, number, problem, mark)
-    return answers.answer(turn.answer, number, turn.phase, turn.seconds, mark)
+        return answers.failure(turn.question, number, problem, meta)
+    documents = {}
+    if not turn.answer.statements:  # a reply about the library may list some of its documents
+        documents = {name_of(record): record.id for record in library.documents()}
+    return answers.answer(turn.answer, number, turn.phase, turn.seconds, meta, documents)
 
 
 def sources(library: Library, answer: Answer, number: int, key: str) -> str:
     """The sources of a turn, each in its paragraph as the library holds it now."""
-    found = {c.number: paragraph_around(library, c) for c in answer.citations}
-    if not found and answer.headline:
-        found[answers.HEADLINE] = paragraph_around(library, answer.headline)
-    return answers.sources(answer, number, found, key)
+    contexts = {c.number: paragraph_around(library, c) for c in answer.citations}
+    if not contexts and answer.headline:
+        contexts[answers.HEADLINE] = paragraph_around(library, answer.headline)
+    return answers.sources(answer, number, contexts, key)
 
 
 def worth_drawing(new: Answer, shown: Answer | None, elapsed: float) -> bool:
@@ -302,7 +322,7 @@ def scope_in_words(scope: Scope, library: Library) -> str:
     parts = []
     if scope.documents:
         names = {r.id: name_of(r) for r in library.documents()}
-        parts += [names.get(one, one) for one in scope.documents]
+        parts += [names.get(id_, id_) for id_ in scope.documents]
     if scope.since and scope.until:
         parts.append(f"{scope.since} to {scope.until}")
     elif scope.since or scope.until:

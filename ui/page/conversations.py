@@ -131,7 +131,7 @@ class Conversations:
             f"SELECT id, title, updated, {said if wanted else repr('')} FROM conversations c "
             "WHERE NOT deleted"
         )
-        found = {
+        listed = {
             id_: Listed(id_, str(title), when(updated) or _OLDEST)
             for id_, title, updated, said in rows
             if all(word in f"{title} {said}".casefold() for word in wanted)
@@ -141,9 +141,9 @@ class Conversations:
                 f"{t.question} {t.answer.text if t.answer else ''}" for t, _ in waiting
             )
             if all(word in asked.casefold() for word in wanted):
-                title = found[id_].title if id_ in found else shortened(waiting[0][0].question)
-                found[id_] = Listed(id_, title, datetime.now(UTC))
-        return sorted(found.values(), key=lambda one: one.updated, reverse=True)
+                title = listed[id_].title if id_ in listed else shortened(waiting[0][0].question)
+                listed[id_] = Listed(id_, title, datetime.now(UTC))
+        return sorted(listed.values(), key=lambda row: row.updated, reverse=True)
 
     def turns(self, conversation: str) -> list[Turn]:
         """The turns of a conversation in order; empty when there is no such conversation."""
@@ -152,11 +152,11 @@ class Conversations:
             " ON c.id = t.conversation WHERE c.id = ? AND NOT c.deleted ORDER BY t.position",
             sound(conversation),
         )
-        found = [read_turn(*row) for row in rows]
+        turns = [read_turn(*row) for row in rows]
         for turn, replaced in dict(self._waiting()).get(conversation, ()):
-            at = next((n for n, one in enumerate(found) if one.key == replaced), len(found))
-            found[at : at + 1] = [turn]
-        return found
+            at = next((n for n, old in enumerate(turns) if old.key == replaced), len(turns))
+            turns[at : at + 1] = [turn]
+        return turns
 
     def turn(self, key: str) -> Turn | None:
         """One turn; None when it is not there."""
@@ -194,8 +194,8 @@ class Conversations:
             waiting = [*self._unkept.get(conversation, ()), (turn, replaces)]
             try:
                 with self._writing() as db:
-                    for one, replaced in waiting:
-                        _insert(db, conversation, one, replaced)
+                    for unkept, replaced in waiting:
+                        _insert(db, conversation, unkept, replaced)
             except ConversationsUnusable:
                 self._remember(conversation, waiting)
                 return False
@@ -271,7 +271,7 @@ class Conversations:
 
     def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
         """What a query finds, as far as it can be read; nothing when the file is not there."""
-        found: list[tuple[Any, ...]] = []
+        rows: list[tuple[Any, ...]] = []
         if self._path.exists():
             with (
                 suppress(ConversationsUnusable),
@@ -279,8 +279,8 @@ class Conversations:
                 closing(opened(self._path)) as db,
             ):
                 for row in db.execute(query, values):
-                    found.append(row)  # one by one: what comes before the damage is sound
-        return found
+                    rows.append(row)  # one by one: what comes before the damage is sound
+        return rows
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -403,10 +403,10 @@ def _turn(key: str, question: str, kept: str, verdict: str) -> Turn:
 def when(updated: object) -> datetime | None:
     """When a conversation was last added to; None when that is damaged."""
     try:
-        found = datetime.fromisoformat(str(updated))
+        date = datetime.fromisoformat(str(updated))
     except ValueError:
         return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 def shortened(text: str) -> str:

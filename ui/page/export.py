@@ -109,10 +109,10 @@ def _read_file(path: Path) -> bytes:
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object; with a name twice a person might read the one and we the other."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    members = dict(pairs)
+    if len(members) < len(pairs):
         raise ValueError("a name twice")
-    return found
+    return members
 
 
 def as_text(answer: Answer) -> str:

@@ -31,7 +31,7 @@ class _Task:
     done_title: str
     only: Sequence[str] | None
     """Names of the files it is about; None for all."""
-    told: dict[str, str] = field(default_factory=dict)
+    details: dict[str, str] = field(default_factory=dict)
     """What to say of files besides how they ended, by name."""
     notes: Sequence[str] = ()
     """The same in a line for all of a kind."""
@@ -91,8 +91,8 @@ class JobRunner:
         failed = (*parcel.failed, *left_out)
 
         def work() -> UpdateReport:
-            for one in failed:
-                self._note(one.path, "failed", one.reason)
+            for file in failed:
+                self._note(file.path, "failed", file.reason)
             for name, _ in parcel.held:
                 self._note(name, "unchanged")
             report = self._update(paths, folder=folder) if paths else UpdateReport()
@@ -101,11 +101,11 @@ class JobRunner:
             upload_copies.discard(self._library, map(str, paths))
             return replace(report, failed=(*report.failed, *failed))
 
-        only = [*parcel.names, *(name for name, _ in parcel.held), *(one.path for one in failed)]
+        only = [*parcel.names, *(name for name, _ in parcel.held), *(file.path for file in failed)]
         count = plural(len(only), "file")
-        told, notes = _said(parcel)
+        details, notes = _remarks_on(parcel)
         titles = f"Adding {count}", f"Finished with {count}"
-        return self._run(titles, work, parcel.names, only, told, notes)
+        return self._run(titles, work, parcel.names, only, details, notes)
 
     def add_folder(self, folder: Path) -> Iterator[jobs.JobView]:
         """Indexes a folder of this computer where it is; yields progress."""
@@ -127,7 +127,7 @@ class JobRunner:
             receipt = self._library.remove([document_id])
             with self._taking_in:
                 upload_copies.tidy(
-                    self._library, self._pending | {one.path for one in receipt.origins}
+                    self._library, self._pending | {origin.path for origin in receipt.origins}
                 )
             return receipt
 
@@ -174,7 +174,7 @@ class JobRunner:
         work: Callable[[], UpdateReport],
         expected: Iterable[str] = (),
         only: Sequence[str] | None = None,
-        told: dict[str, str] | None = None,
+        details: dict[str, str] | None = None,
         notes: Sequence[str] = (),
     ) -> Iterator[jobs.JobView]:
         """Does `work` in a thread, after whatever is under way; yields its progress.
@@ -184,12 +184,12 @@ class JobRunner:
             work: changes the library.
             expected: names of files that wait for their turn.
             only: names of the files it is about; None for all.
-            told: what to say of files besides how they ended, by name.
+            details: what to say of files besides how they ended, by name.
             notes: the same in a line for all of a kind.
         """
         doing, done = titles
         rows = {name: jobs.JobRow(name, "waiting") for name in expected}
-        task = _Task(done, only, told or {}, notes, rows)
+        task = _Task(done, only, details or {}, notes, rows)
         while not self._begin(doing, task):
             yield from self.watch()
         threading.Thread(target=self._work, args=(work,), daemon=True).start()
@@ -235,8 +235,8 @@ class JobRunner:
         for name, row in self._task.rows.items():
             if row.state not in ("done", "unchanged", "failed", "removed"):
                 self._task.rows[name] = replace(row, state="not done", detail="")
-            elif row.state in ("done", "unchanged") and name in self._task.told:
-                self._task.rows[name] = replace(row, detail=self._task.told[name])
+            elif row.state in ("done", "unchanged") and name in self._task.details:
+                self._task.rows[name] = replace(row, detail=self._task.details[name])
 
     def _note(self, document_id: str, state: str, detail: str = "") -> None:
         task, name = self._task, self._row_name(document_id)
@@ -284,10 +284,10 @@ class JobRunner:
             self._note(document_id, "reading")
 
 
-def _said(parcel: upload_copies.Parcel) -> tuple[dict[str, str], list[str]]:
+def _remarks_on(parcel: upload_copies.Parcel) -> tuple[dict[str, str], list[str]]:
     """What to say of files whose name or text was there already: of each, and of all."""
-    told = {name: f"another file is called “{asked}”" for name, asked in parcel.renamed}
-    told |= {name: f"already in the library as “{id_}”" for name, id_ in parcel.held}
+    details = {name: f"another file is called “{asked}”" for name, asked in parcel.renamed}
+    details |= {name: f"already in the library as “{id_}”" for name, id_ in parcel.held}
     notes = []
     if parcel.renamed:
         name, asked = parcel.renamed[0]
@@ -296,7 +296,7 @@ def _said(parcel: upload_copies.Parcel) -> tuple[dict[str, str], list[str]]:
     if parcel.held:
         name, id_ = parcel.held[0]
         notes.append(f"“{name}” is already in the library as “{id_}”{_more(parcel.held)}")
-    return told, notes
+    return details, notes
 
 
 def _more(pairs: Sequence[object]) -> str:

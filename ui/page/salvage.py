@@ -59,17 +59,17 @@ def check(folder: Path, *, repair: bool = False) -> CheckLine:
     except OSError as error:
         return CheckLine(NAME, False, f"{fault}; it cannot be mended ({error.strerror or error})")
     lost = f", of {damaged} only the question" if damaged else ""
-    told = f"made anew with the {kept} answers that can be read{lost}; the damaged file is {ASIDE}"
-    return CheckLine(NAME, not (fault := _fault(path)), fault or told)
+    done = f"made anew with the {kept} answers that can be read{lost}; the damaged file is {ASIDE}"
+    return CheckLine(NAME, not (fault := _fault(path)), fault or done)
 
 
 def _fault(path: Path) -> str:
     """What is wrong with the file; empty when nothing."""
     try:
         with closing(opened(path)) as db:
-            found = [row[0] for row in db.execute("PRAGMA integrity_check(1)")]
-            if found != ["ok"]:
-                return f"the file is damaged ({found[0]})"
+            verdict = [row[0] for row in db.execute("PRAGMA integrity_check(1)")]
+            if verdict != ["ok"]:
+                return f"the file is damaged ({verdict[0]})"
             lost = db.execute("PRAGMA foreign_key_check").fetchall()
             db.text_factory = bytes
             titles = db.execute("SELECT updated, id, title FROM conversations").fetchall()
@@ -85,22 +85,22 @@ def _garbled(*row: bytes) -> bool:
     """Whether a turn's row is not what was written."""
     if not _sound(row):
         return True
-    turn = read_turn(*(one.decode() for one in row))
+    turn = read_turn(*(column.decode() for column in row))
     return turn.problem == DAMAGED and DAMAGED.encode() not in row[2]
 
 
 def _sound(row: Sequence[object]) -> bool:
     """Whether all of it is text."""
     try:
-        return all(isinstance(one, bytes) and one.decode() is not None for one in row)
+        return all(isinstance(column, bytes) and column.decode() is not None for column in row)
     except UnicodeDecodeError:
         return False
 
 
 def _mend(path: Path) -> tuple[int, int]:
     """Make the file anew; says how many turns are kept and of how many only the question."""
-    found: dict[str, Rows] = {name: list(_salvaged(path, name)) for name in _COLUMNS}
-    image, turns, damaged = _made(found["conversations"], found["turns"])
+    rows: dict[str, Rows] = {name: list(_salvaged(path, name)) for name in _COLUMNS}
+    image, turns, damaged = _made(rows["conversations"], rows["turns"])
     aside = path.with_name(ASIDE)
     open_private(aside)
     aside.write_bytes(path.read_bytes())
@@ -123,9 +123,9 @@ def _salvaged(path: Path, table: str) -> Iterator[tuple[Any, ...]]:
             rowid, missed = (ahead or [(0,)])[-1][0], 0
             end = back[-1][0] if back else rowid + _MOST_PROBED
             while (rowid := rowid + 1) < end and missed < _MOST_MISSED:
-                found = _until_damaged(db, f"{query} WHERE rowid = {rowid}")
-                missed = 0 if found else missed + 1
-                between += found
+                at_row = _until_damaged(db, f"{query} WHERE rowid = {rowid}")
+                missed = 0 if at_row else missed + 1
+                between += at_row
     except FAILURES:  # nothing of it is a database
         return
     for rowid, *row in (*ahead, *between, *reversed(back)):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.formats import front_matter
+from index.formats import front_matter, markup
 from index.formats.bylines import clean, parse_metadata_line
 from index.formats.dates import parse_date
+from index.types import Span
 
 PROSE = (
     "The ship lifted the broken end of the cable from ninety metres of water on Tuesday.",
@@ -338,6 +340,48 @@ def test_markdown_title_byline_and_underlined_heading() -> None:
     assert PROSE[0] not in "".join(boilerplate(text, markdown=True))
 
 
+@pytest.mark.parametrize(
+    ("text", "marks"),
+    [
+        pytest.param("{0}\n---\n{1}\n", ["---"], id="a separator below prose"),
+        pytest.param("{0}\nand so on\n---\n{1}\n", ["---"], id="below a wrapped paragraph"),
+        pytest.param("Cut off\n---\n{0}\n", ["Cut off\n---"], id="below a headline"),
+        pytest.param("Cut off\n===\n{0}\n", ["Cut off\n==="], id="doubly underlined"),
+        pytest.param("![s](s.png)\n---\n{0}\n", ["![s](s.png)", "---"], id="below an image"),
+        pytest.param(
+            "```sh\n```not the end\n# no heading\n```\n{0}\n", ["```sh", "```"], id="code"
+        ),
+        pytest.param(
+            "- a\n\n  ```sh\n  # no heading\n  ```\n\n{0}\n", ["```sh", "```"], id="code in a list"
+        ),
+        pytest.param("{0}\n\n    # no heading\n", [], id="indented code"),
+        pytest.param("<!-- not\n\n# seen -->\n{0}\n", ["<!-- not\n\n# seen -->"], id="comment"),
+        pytest.param("> # Quoted\n>\n> {0}\n", ["> # Quoted"], id="a heading in a quotation"),
+        pytest.param("```\n{0}\n", ["```"], id="code without an end"),
+    ],
+)
+def test_marks_of_markdown_are_no_prose(text: str, marks: list[str]) -> None:
+    assert boilerplate(text.format(*PROSE), markdown=True) == marks
+
+
+LINES = (
+    *("# Cut off", "## Repair ##", "Cut off", "=====", "---", "***", "```sh", "```", "~~~", ""),
+    *("- a", "  - b", "1. c", "> d", ">", "<!-- e -->", "<div>", "![f](f.png)", "    g", PROSE[0]),
+)
+
+
+@given(st.lists(st.sampled_from(LINES), max_size=12))
+def test_a_sentence_is_never_a_mark_and_marks_are_whole_lines(lines: list[str]) -> None:
+    text = "\n".join(lines)
+    _, spans = markup.markdown(text, 0)
+    assert spans == sorted(spans, key=lambda span: span.start)
+    for before, span in pairwise([Span(0, 0), *spans]):
+        assert before.end <= span.start < span.end
+        mark = text[span.start : span.end]
+        assert set(mark.split("\n")) <= {line.strip() for line in lines}
+        assert PROSE[0] not in mark
+
+
 def test_yaml_list_of_authors_and_a_rule_that_is_no_yaml() -> None:
     listed = f"---\nauthor:\n  - Jane Doe\n  - 'Li Wei'\n---\n{PROSE[0]}\n"
     assert front_matter.read(listed, markdown=True).author == "Jane Doe, Li Wei"
@@ -362,6 +406,32 @@ def test_nested_front_matter_names_its_authors(block: str, author: str) -> None:
     front = front_matter.read(f"---\ntitle: No\n{block}\n---\n{PROSE[0]}\n", markdown=True)
     assert front.title == "No"
     assert front.author == author or (not author and "[" in front.author)
+
+
+@pytest.mark.parametrize(
+    ("block", "labels"),
+    [
+        (
+            "tags: [cables, '#sea', {name: ships}, cables]\naliases:\n  - Big, Long & Co\n"
+            "description: >\n  Two\n  lines.",
+            (("cables", "sea", "ships"), ("Big, Long & Co",), "Two lines."),
+        ),
+        (
+            "keywords: cables, sea\nalias: Other\nabstract: Of ships.",
+            (("cables", "sea"), ("Other",), "Of ships."),
+        ),
+        ("tags:\naliases: null\ndescription: ~", ((), (), "")),
+        ("note: a: b: c\ntags:\n  - cables\nsummary: 'Of ships'", (("cables",), (), "Of ships")),
+        ("tags: [" + "x, " * 40 + "y]\ndescription: " + "z" * 5_000, (("x", "y"), (), "z" * 2_000)),
+    ],
+)
+def test_front_matter_files_an_article(
+    block: str, labels: tuple[tuple[str, ...], tuple[str, ...], str]
+) -> None:
+    front = front_matter.read(f"---\ntitle: No\n{block}\n---\n{PROSE[0]}\n", markdown=True)
+    assert front.title == "No"
+    assert (front.tags, front.aliases, front.description) == labels
+    assert front_matter.read(f"---\n{block}\n---\n{PROSE[0]}\n").tags == ()
 
 
 def test_wiki_headings() -> None:

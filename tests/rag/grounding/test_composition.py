@@ -59,6 +59,38 @@ def test_another_passage_is_quoted_only_when_it_answers_nearly_as_well() -> None
     assert len(composition.runs(ranked, 60, share=0.6)) == 1
 
 
+@given(SENTENCES, st.integers(1, 30), st.data())
+def test_what_is_told_is_not_told_again(
+    sentences: list[str], budget: int, data: st.DataObject
+) -> None:
+    hit = hit_of(sentences)
+    ranked = [RankedSentence.of(hit, i, 1.0 / (i + 1)) for i in range(len(sentences))]
+    first = composition.runs(ranked, budget, most=1)
+    rest = [one for one in ranked if not first[0].holds(one)]
+    for run in composition.runs(rest, budget, most=1, told=first):
+        assert run.end <= first[0].start or first[0].end <= run.start
+
+
+def test_a_summary_prefers_what_covers_more_of_the_document() -> None:
+    texts = [
+        "The harbour of Vintrop gets a breakwater of stone this year.",
+        "Nobody who was there on that evening seemed much surprised.",
+        "The breakwater will keep storms from the harbour and its boats.",
+        "Storms had sunk boats in the harbour of Vintrop before the breakwater.",
+    ]
+    made = composition.summary(*one_paragraph(texts), np.ones((4, 2), np.float32), 2)
+    assert [one.text for one in made] == [texts[0], texts[2]]
+
+
+def one_paragraph(texts: list[str]) -> tuple[Document, list[Passage]]:
+    sentences, at = [], 0
+    for text in texts:
+        sentences.append(Sentence(at, at + len(text), text))
+        at += len(text) + 1
+    whole = " ".join(texts)
+    return Document("a.txt", "A", whole), [Passage(1, 0, len(whole), whole, tuple(sentences))]
+
+
 def test_a_summary_has_a_sentence_of_each_paragraph_in_order() -> None:
     texts = [f"Paragraph {n} tells at some length of its own matter number {n}." for n in range(4)]
     passages, at = [], 0

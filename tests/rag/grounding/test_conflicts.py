@@ -93,3 +93,21 @@ def test_who_and_when_can_disagree_too(tmp_path: Path) -> None:
     )
     assert "1887" in answer.text
     assert "1891" in answer.text
+
+
+def test_another_version_of_an_article_is_no_copy_of_it(tmp_path: Path) -> None:
+    told = (
+        "The new breakwater at Vintrop will be {} metres long. It will be built of granite from "
+        "the quarry at Solnes and opened by the mayor in the summer of 2026. The council has set "
+        "aside the money for it. Fishermen have asked for the wall since the storm of 1998."
+    )
+    answer = asked(
+        tmp_path,
+        "How many metres long will the breakwater at Vintrop be?",
+        article("Jan 2, 2024", told.format("840")),
+        article("Mar 2, 2024", told.format("910")),
+    )
+    assert "840 metres" in answer.text
+    assert "910 metres" in answer.text
+    assert any("disagree" in note for note in answer.notes)
+    assert not any(citation.also for citation in answer.citations)

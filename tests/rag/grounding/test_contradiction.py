@@ -11,6 +11,7 @@ from rag.grounding.contradiction import (
     find_antonym,
     find_contradiction,
     find_swapped_numbers,
+    has_other_modality,
     has_reordered_words,
 )
 from tests.benchmarks.bench_statements import Written, written
@@ -20,6 +21,35 @@ WORDS = st.lists(
     st.sampled_from(["rose", "fell", "first", "last", "5", "7", "1990", "May", "12", "of", "two"]),
     max_size=12,
 )
+
+
+@pytest.mark.parametrize(
+    ("statement", "source", "how"),
+    [
+        ("The bridge will open in May.", "The bridge should open in May.", "modality"),
+        ("The bridge opens in May.", "The bridge may open in May.", "modality"),
+        ("The bridge must open in May.", "The bridge will open in May.", "modality"),
+        ("The bridge may open in May.", "The bridge opens in May.", "modality"),
+        ("The bridge should open in May.", "The bridge should open in May, they say.", None),
+        ("The bridge will open in May.", "The bridge opens in May.", None),
+        ("The bridge opens in May.", "The bridge will open in May.", None),
+        ("It could sink boats.", "A storm that could sink boats is near.", None),
+        ("There are rights groups and there are rights groups.", "There are groups.", "loop"),
+        ("three repairs every week, or three repairs every week", "three repairs a week", "loop"),
+        ("It rose in May and fell in May.", "It rose in May and fell in May.", None),
+        ("one of the oldest of the oldest of the oldest", "the oldest", "loop"),
+    ],
+)
+def test_what_may_be_is_not_what_is_and_nothing_is_said_over_and_over(
+    statement: str, source: str, how: str | None
+) -> None:
+    assert find_contradiction(statement, [source]) == how
+
+
+@given(WORDS)
+def test_a_sentence_has_its_own_modality(told: list[str]) -> None:
+    sentence = " ".join([*told[:5], "may", "rise", *told[5:]])
+    assert not has_other_modality(sentence, sentence)
 
 
 @pytest.mark.parametrize(

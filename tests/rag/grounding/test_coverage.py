@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from rag.grounding.coverage import missing_form
+from index.tokenization import words
+from rag.grounding.coverage import missing_form, not_mentioned, reason
+from rag.query.text_features import content_stems
 
 
 @pytest.mark.parametrize(
@@ -14,6 +18,7 @@ from rag.grounding.coverage import missing_form
         ("How much did the forum cost?", "It cost 90,000 crowns.", ""),
         ("how old is Ann Olsen", "Ann Olsen leads the body.", "age"),
         ("how old is Ann Olsen", "Ann Olsen, aged 50, leads it.", ""),
+        ("how old is Ann Olsen", "Ann Olsen has led it since 2020.", "age"),
         ("how long is the cable in km?", "The cable broke off Abidjan.", "measure"),
         ("how long is the cable in km?", "It is 90 km long.", ""),
         ("Who is the head of the AI Office?", "The AI Office watches them.", "head"),
@@ -22,3 +27,59 @@ from rag.grounding.coverage import missing_form
 )
 def test_what_is_missing(question: str, passage: str, missing: str) -> None:
     assert missing_form(question, passage) == missing
+
+
+def rarity(question: str, *unknown: str) -> dict[str, float]:
+    return {word: 1.0 if word in unknown else 0.4 for word in words(question)}
+
+
+@pytest.mark.parametrize(
+    ("question", "unknown", "told"),
+    [
+        ("what did elon musk say at the forum?", ("elon", "musk"), "elon musk"),
+        ("What did Ursula von der Leyen say?", ("ursula", "von", "der", "leyen"),
+         "Ursula von der Leyen"),
+        ("did Ann Olsen attend swimmingly", ("attend", "swimmingly", "olsen"), "Olsen"),
+        ("what do they actually do", ("actually",), ""),
+        ("Kyoto vs Paris in 2999", ("vs", "2999"), ""),
+        ("What is Olsen's plan?", ("olsen", "olsen's"), "Olsen"),
+        ("who leads the forum?", (), ""),
+    ],
+)  # fmt: skip
+def test_a_name_that_is_nowhere_is_told_as_typed(
+    question: str, unknown: tuple[str, ...], told: str
+) -> None:
+    assert not_mentioned(question, rarity(question, *unknown), {"vs"}) == told
+
+
+@pytest.mark.parametrize(
+    ("question", "unknown", "said"),
+    [
+        ("Who is Elon Musk?", ("elon", "musk"), "Your documents do not mention “Elon Musk”."),
+        (
+            "Who sold tickets to the Kyoto forum?",
+            (),
+            "They speak of “Kyoto forum”, but the closest passages do not mention “sold tickets”. "
+            "The closest passage is in “A Forum”.",
+        ),
+        (
+            "When did the Kyoto forum meet?",
+            (),
+            "They speak of “Kyoto forum meet”, but the closest passages do not say when. "
+            "The closest passage is in “A Forum”.",
+        ),
+        ("Which shoes are best?", (), ""),
+    ],
+)
+def test_the_reason_names_the_subject_and_what_is_missing(
+    question: str, unknown: tuple[str, ...], said: str
+) -> None:
+    held = set(content_stems("The Kyoto forum meets again."))
+    assert reason(question, rarity(question, *unknown), frozenset(), "A Forum", held) == said
+
+
+@given(st.text(max_size=80), st.booleans())
+def test_what_is_told_stands_in_the_question(question: str, nowhere: bool) -> None:
+    told = not_mentioned(question, dict.fromkeys(words(question), 1.0 if nowhere else 0.4), set())
+    assert told in question
+    assert nowhere or not told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import threading
@@ -42,13 +43,13 @@ class Room:
     assistant: ScriptedAssistant
     store: Conversations
     chat: Chat
-    desk: PageApi
+    api: PageApi
 
-    def ask(self, question: str, **wishes: Any) -> str:
+    def ask(self, question: str, **request: Any) -> str:
         """Asks to the end; the key of the turn."""
-        _, _, run = self.chat.begin(question, replace(AskRequest(), **wishes))
+        _, _, run = self.chat.begin(question, replace(AskRequest(), **request))
         assert list(self.chat.answer(run))
-        return run.mark.key
+        return run.meta.key
 
 
 @pytest.fixture
@@ -56,8 +57,8 @@ def room(tmp_path: Path) -> Iterator[Room]:
     with make_library(tmp_path) as library:
         assistant = ScriptedAssistant(library)
         store = Conversations(library.path)
-        desk = PageApi(library, store, JobRunner(library), Suggester(library, None))
-        yield Room(library, assistant, store, Chat(assistant, library, store), desk)
+        api = PageApi(library, store, JobRunner(library), Suggester(library, None))
+        yield Room(library, assistant, store, Chat(assistant, library, store), api)
 
 
 CONVERSATION = "c" * 32
@@ -79,7 +80,7 @@ def test_each_update_carries_its_own_turn_and_no_earlier_one(room: Room) -> None
 def test_a_conversation_is_opened_with_its_turns_and_the_last_ones_sources(room: Room) -> None:
     room.ask(KYOTO, conversation=CONVERSATION)
     room.ask("Who baked sourdough?", conversation=CONVERSATION)
-    slots = room.desk.ask({"name": "open", "id": CONVERSATION})["slots"]
+    slots = room.api.ask({"name": "open", "id": CONVERSATION})["slots"]
     assert slots["past"].count("<article") == 2
     assert 'data-turn="2"' in slots["past-sources"]
     assert 'data-turn="1"' not in slots["past-sources"]
@@ -88,16 +89,16 @@ def test_a_conversation_is_opened_with_its_turns_and_the_last_ones_sources(room:
 def test_a_turn_is_drawn_alone_and_only_when_it_is_over(room: Room) -> None:
     room.ask("About cables", conversation=CONVERSATION)
     _, _, run = room.chat.begin(KYOTO, AskRequest(conversation=CONVERSATION))
-    desk = PageApi(
+    api = PageApi(
         room.library, room.store, JobRunner(room.library), Suggester(room.library, None),
         live=room.chat.is_live,
     )  # fmt: skip
-    request = {"name": "turn", "key": run.mark.key, "number": 2, "conversation": CONVERSATION}
+    request = {"name": "turn", "key": run.meta.key, "number": 2, "conversation": CONVERSATION}
     stream = room.chat.answer(run)
     next(stream)
-    assert desk.ask(request) == {"running": True}
+    assert api.ask(request) == {"running": True}
     assert list(stream)
-    reply = desk.ask(request)
+    reply = api.ask(request)
     assert reply["html"].count("<article") == 1 and 'id="t2"' in reply["html"]
     assert "9,000 participants" in reply["html"] and 'data-turn="2"' in reply["sources"]
 
@@ -117,7 +118,7 @@ def test_a_question_looks_where_it_was_told_to_and_a_retry_too(room: Room) -> No
     assert room.assistant.scopes[-1] == (("cables.md",), ("2023", "9999"))
     room.ask("", conversation=CONVERSATION, again=key, replaces=key)
     assert room.assistant.scopes[-1] == (("cables.md",), ("2023", "9999"))
-    drawn = room.desk.ask({"name": "open", "id": CONVERSATION})["slots"]["past"]
+    drawn = room.api.ask({"name": "open", "id": CONVERSATION})["slots"]["past"]
     assert "Asked only in: Cables under the sea · since 2023" in drawn
 
 
@@ -126,7 +127,7 @@ def test_a_question_looks_where_it_was_told_to_and_a_retry_too(room: Room) -> No
     ["", "[]", "null", "{", '{"documents": 5, "conversation": "../x", "since": "<b>"}',
      '{"documents": [1, null], "replaces": [], "question": {}}'],
 )  # fmt: skip
-def test_wishes_that_are_not_well_formed_are_none(sent: str) -> None:
+def test_requests_that_are_not_well_formed_are_none(sent: str) -> None:
     assert AskRequest.read(sent) == AskRequest()
 
 
@@ -135,7 +136,7 @@ def test_an_answer_cut_off_by_a_closed_tab_is_kept(room: Room) -> None:
     stream = room.chat.answer(run)
     while "headline" not in next(stream)[0]:
         pass
-    assert room.chat.is_live(run.mark.key)
+    assert room.chat.is_live(run.meta.key)
     stream.close()  # type: ignore[attr-defined]
     assert not room.chat.busy
     (kept,) = room.store.turns(CONVERSATION)
@@ -146,7 +147,7 @@ def test_what_is_deleted_while_it_is_answered_stays_deleted(room: Room) -> None:
     _, _, run = room.chat.begin(KYOTO, AskRequest(conversation=CONVERSATION))
     stream = room.chat.answer(run)
     next(stream)
-    room.desk.ask({"name": "delete", "id": CONVERSATION})
+    room.api.ask({"name": "delete", "id": CONVERSATION})
     assert list(stream)
     assert room.store.listed() == []
     room.ask(KYOTO, conversation=CONVERSATION)  # asked anew where it was: it is wanted again
@@ -156,33 +157,33 @@ def test_what_is_deleted_while_it_is_answered_stays_deleted(room: Room) -> None:
 def test_a_removed_source_keeps_its_quote_and_a_changed_one_marks_nothing(room: Room) -> None:
     key = room.ask(KYOTO)
     file = room.library.path.parent / "articles" / "kyoto.txt"
-    before = room.desk.ask({"name": "sources", "key": key, "number": 1})["html"]
+    before = room.api.ask({"name": "sources", "key": key, "number": 1})["html"]
     assert "<mark>More than 9,000" in before and "has changed" not in before
     write_articles(room.library, {"kyoto.txt": "New words.\n\n" + file.read_text()})
-    changed = room.desk.ask({"name": "sources", "key": key, "number": 1})["html"]
+    changed = room.api.ask({"name": "sources", "key": key, "number": 1})["html"]
     assert "The document has changed since" in changed
-    reader = room.desk.ask({"name": "read", "document": "kyoto.txt", "key": key, "start": 0})
+    reader = room.api.ask({"name": "read", "document": "kyoto.txt", "key": key, "start": 0})
     assert "<mark" not in reader["slots"]["reader"]
     room.library.remove(["kyoto.txt"])
-    gone = room.desk.ask({"name": "sources", "key": key, "number": 1})["html"]
+    gone = room.api.ask({"name": "sources", "key": key, "number": 1})["html"]
     assert "Source removed" in gone and "More than 9,000 participants" in gone
 
 
 def test_the_reader_marks_what_was_cited_and_escapes_the_rest(room: Room) -> None:
     key = room.ask("What do hostile words say?")
     request = {"name": "read", "document": "hostile.txt", "key": key, "start": 3}
-    page = room.desk.ask(request)["slots"]["reader"]
+    page = room.api.ask(request)["slots"]["reader"]
     assert page.count("<mark data-n=") == 2
     assert "<script" not in page and "<img" not in page
-    assert "problem" in room.desk.ask({"name": "read", "document": "../../etc/passwd"})
+    assert "problem" in room.api.ask({"name": "read", "document": "../../etc/passwd"})
 
 
 def test_removing_can_be_undone_with_that_very_file_only(room: Room) -> None:
-    reply = room.desk.ask({"name": "remove", "id": "cables.md"})
+    reply = room.api.ask({"name": "remove", "id": "cables.md"})
     assert "−2 paragraphs" in reply["toast"]["text"]
     assert "cables.md" not in document_ids(room.library)
-    assert "problem" in room.desk.ask({"name": "restore", "id": "kyoto.txt"})
-    assert "problem" not in room.desk.ask(reply["toast"]["undo"])
+    assert "problem" in room.api.ask({"name": "restore", "id": "kyoto.txt"})
+    assert "problem" not in room.api.ask(reply["toast"]["undo"])
     assert room.library.document("cables.md").title == "Cables under the sea"
 
 
@@ -193,12 +194,12 @@ def test_the_real_library_takes_a_removed_file_back(tmp_path: Path) -> None:
     with Library.open(tmp_path / "store", encoder=BagOfWordsEncoder()) as library:
         library.update([tmp_path / "articles"])
         store = Conversations(library.path)
-        desk = PageApi(library, store, JobRunner(library), Suggester(library, None))
-        assert desk.ask({"name": "library"})["slots"]["library"].count('data-state="ready"') == 2
+        api = PageApi(library, store, JobRunner(library), Suggester(library, None))
+        assert api.ask({"name": "library"})["slots"]["library"].count('data-state="ready"') == 2
         for document in ("a.txt", "old/b.txt"):
-            undo = desk.ask({"name": "remove", "id": document})["toast"]["undo"]
+            undo = api.ask({"name": "remove", "id": document})["toast"]["undo"]
             assert document not in [d.id for d in library.documents()]
-            assert desk.ask(undo)["toast"]["text"] == "It is back in the library."
+            assert api.ask(undo)["toast"]["text"] == "It is back in the library."
             assert [d.id for d in library.documents()] == ["a.txt", "old/b.txt"]
 
 
@@ -221,12 +222,12 @@ def test_a_file_is_called_changed_when_its_content_is(tmp_path: Path) -> None:
     article.write_text("What it says is short.\n")
     with Library.open(tmp_path / "store", encoder=BagOfWordsEncoder()) as library:
         library.update([article])
-        desk = PageApi(
+        api = PageApi(
             library, Conversations(library.path), JobRunner(library), Suggester(library, None)
         )
 
         def state() -> str:
-            drawn = desk.ask({"name": "library"})["slots"]["library"]
+            drawn = api.ask({"name": "library"})["slots"]["library"]
             return str(re.findall('data-state="(.*?)"', drawn)[0])
 
         later = article.stat().st_mtime + 100
@@ -241,10 +242,10 @@ def test_a_file_is_called_changed_when_its_content_is(tmp_path: Path) -> None:
 
 def test_removing_what_cannot_come_back_asks_first(room: Room) -> None:
     (room.library.path.parent / "articles" / "cables.md").unlink()
-    asked = room.desk.ask({"name": "remove", "id": "cables.md"})
+    asked = room.api.ask({"name": "remove", "id": "cables.md"})
     assert "cannot be undone" in asked["confirm"]
     assert "cables.md" in document_ids(room.library)
-    done = room.desk.ask({"name": "remove", "id": "cables.md", "sure": True})
+    done = room.api.ask({"name": "remove", "id": "cables.md", "sure": True})
     assert done["toast"]["undo"] is None
     assert "cables.md" not in document_ids(room.library)
 
@@ -252,28 +253,59 @@ def test_removing_what_cannot_come_back_asks_first(room: Room) -> None:
 def test_thumbs_go_to_a_question_file_and_back_out(room: Room) -> None:
     key = room.ask(KYOTO)
     path = room.library.path / feedback.GOOD
-    assert room.desk.ask({"name": "rate", "key": key, "way": "up"})["verdict"] == "up"
+    assert room.api.ask({"name": "rate", "key": key, "way": "up"})["verdict"] == "up"
     (question,) = load_questions(path)
     text = room.library.document("kyoto.txt").text
     assert text[question.gold[0].start : question.gold[0].end].startswith("More than 9,000")
-    assert room.desk.ask({"name": "rate", "key": key, "way": "up"})["verdict"] == ""
+    assert room.api.ask({"name": "rate", "key": key, "way": "up"})["verdict"] == ""
     assert path.read_text() == ""
 
 
 def test_names_and_filters_look_at_every_document(room: Room) -> None:
-    assert room.desk.ask({"name": "names", "words": "cables harbour"})["names"] == [
+    assert room.api.ask({"name": "names", "words": "cables harbour"})["names"] == [
         ["cables.md", "Cables under the sea"]
     ]
-    slots = room.desk.ask({"name": "library", "words": "kyoto"})["slots"]
+    slots = room.api.ask({"name": "library", "words": "kyoto"})["slots"]
     assert slots["library"].count("<li") == 1
     assert "3 documents" in slots["count"]
+
+
+def asked_back(room: Room, *options: str) -> str:
+    """The key of a turn that was answered with a question back."""
+    room.assistant.prepared["Who?"] = Answer(
+        "Who?", "partial", "What do you mean?", complete=True, stage="done", options=options
+    )
+    return room.ask("Who?", conversation=CONVERSATION)
+
+
+def test_an_option_is_where_the_question_is_asked_again(room: Room) -> None:
+    key = asked_back(room, "Cables under the sea", "kyoto.txt")
+    for option, document in ((1, "cables.md"), (2, "kyoto.txt")):
+        _, _, run = room.chat.begin("", AskRequest(again=key, option=option))
+        assert (run.question, run.scope.documents) == ("Who?", (document,))
+
+
+def test_an_option_that_is_no_document_is_said_in_the_question(room: Room) -> None:
+    key = asked_back(room, HOSTILE)
+    _, _, run = room.chat.begin("", AskRequest(again=key, option=1))
+    assert (run.question, run.scope.documents) == (f"Who? ({HOSTILE})", ())
+
+
+@pytest.mark.parametrize("option", [-1, 0, 2, 10**30, True, "1", None, [1]])
+def test_an_option_that_there_is_not_asks_the_question_as_it_was(
+    room: Room, option: object
+) -> None:
+    key = asked_back(room, "Cables under the sea")
+    request = AskRequest.read(json.dumps({"again": key, "option": option}))
+    _, _, run = room.chat.begin("", request)
+    assert (run.question, run.scope.documents) == ("Who?", ())
 
 
 def test_a_hostile_title_stays_text_in_every_list(room: Room) -> None:
     room.ask(HOSTILE, conversation=CONVERSATION)
     for request in ({"name": "library"}, {"name": "conversations"},
                     {"name": "open", "id": CONVERSATION}):  # fmt: skip
-        drawn = "".join(room.desk.ask(request)["slots"].values())
+        drawn = "".join(room.api.ask(request)["slots"].values())
         assert "<img" not in drawn and "<script" not in drawn and "${" not in drawn
 
 
@@ -284,7 +316,7 @@ def test_a_hostile_title_stays_text_in_every_list(room: Room) -> None:
                  {"name": "turn", "key": [], "number": "x"}],
 )  # fmt: skip
 def test_what_makes_no_sense_is_answered_in_one_line(room: Room, request_: object) -> None:
-    reply = room.desk.ask(request_)
+    reply = room.api.ask(request_)
     assert set(reply) <= {"problem", "slots"}
     assert "Traceback" not in str(reply)
 
@@ -349,7 +381,7 @@ def wait_for(done: Callable[[], bool]) -> None:
 
 def test_why_names_forms_scores_and_times(room: Room) -> None:
     key = room.ask(KYOTO)
-    page = room.desk.ask({"name": "why", "key": key})["html"]
+    page = room.api.ask({"name": "why", "key": key})["html"]
     for words in (KYOTO, "0.91", "prefix reused: 96 of 120 tokens", "prompt 372 ms",
                   "searching and reading 38 ms", "Kyoto hosts", "0.70", "3.20"):  # fmt: skip
         assert words in page

@@ -20,7 +20,7 @@ from tests.support.browsers import PATIENCE, Tab, chromium, served, tab
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.page_fakes import HOSTILE, HeldLibrary, ScriptedAssistant, make_library
 from ui.page import app as page_app
-from ui.page import chat, export, upload_copies
+from ui.page import chat, export, server, upload_copies
 from ui.page.conversations import Conversations, Turn, new_key
 from ui.page.middleware import uploads
 
@@ -300,7 +300,7 @@ def test_a_reload_loses_nothing_and_each_answer_keeps_its_sources(opened: Tab) -
 
 
 class Loser:
-    """Stands where the desk is and loses the first requests that come, or all of them."""
+    """Stands where the page's API is and loses the first requests that come, or all of them."""
 
     def __init__(self, page: Page, times: int | None = None) -> None:
         self.lost: list[str] = []
@@ -738,7 +738,7 @@ def test_headers_keep_the_page_to_itself(address: str) -> None:
     assert "http" not in page.headers["content-security-policy"]
     for response in (
         page,
-        httpx.get(f"{address[:-1]}{page_app._assets_at()}/main.js"),
+        httpx.get(f"{address[:-1]}{page_app.assets_address()}/main.js"),
         httpx.get(f"{address}nope"),
     ):
         assert response.headers["x-frame-options"] == "DENY"
@@ -749,7 +749,7 @@ def test_headers_keep_the_page_to_itself(address: str) -> None:
 def test_what_is_named_after_its_content_is_fetched_once(address: str) -> None:
     page = httpx.get(address)
     (script,) = re.findall(r'src="\.?(/assets/index-[^"]+\.js)"', page.text)
-    for path in (script[1:], f"{page_app._assets_at()[1:]}/main.js"):
+    for path in (script[1:], f"{page_app.assets_address()[1:]}/main.js"):
         found = httpx.get(address + path)
         assert (found.status_code, "immutable" in found.headers["cache-control"]) == (200, True)
     for path in ("", "theme.css", "assets/nope.js", "gradio_api/startup-events"):
@@ -804,8 +804,8 @@ def test_with_a_password_nothing_is_shown_without_it(tmp_path: Path) -> None:
     assert "auth_required" in client.get("/").text
     assert "Ask your articles" not in client.get("/").text
     for number in range(30):
-        desk = {"session_hash": "x", "component_id": number, "fn_name": "ask", "data": {}}
-        reply = client.post("/gradio_api/component_server", json=desk)
+        request = {"session_hash": "x", "component_id": number, "fn_name": "ask", "data": {}}
+        reply = client.post("/gradio_api/component_server", json=request)
         assert reply.status_code in (400, 401)
     assert client.post("/gradio_api/upload", files={"files": b"x"}).status_code == 401
     client.post("/login", data={"username": "pilcrow", "password": "sesame"})
@@ -859,7 +859,7 @@ def narrow() -> BagOfWordsEncoder:
 def test_a_public_address_needs_a_password(tmp_path: Path) -> None:
     library = make_library(tmp_path, {})
     with pytest.raises(PilcrowError, match="password"):
-        page_app.serve(ScriptedAssistant(library), library, host="0.0.0.0", port=0)
+        server.serve(ScriptedAssistant(library), library, host="0.0.0.0", port=0)
 
 
 @pytest.mark.parametrize(

@@ -26,13 +26,14 @@ from rag.types import Answer
 from tests.support.attacks import PASSWORD, pilcrow, spellings
 from tests.support.page_fakes import ScriptedAssistant, make_library
 from ui.page import app as page_app
+from ui.page import server
 from ui.page.chat import AskRequest
 from ui.page.middleware import uploads
 from ui.page.middleware.body_limit import MOST_BYTES, MOST_NAMES
 from ui.page.middleware.login_throttle import ATTEMPTS
 from ui.page.middleware.page_policy import FILE_POLICY, PagePolicy
 from ui.page.middleware.security import SAFETY_HEADERS, SecurityHeaders
-from ui.page.views import answers
+from ui.page.views import answers, panes
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -203,7 +204,7 @@ def routes(app: Any) -> Iterator[tuple[str, str]]:
 
 def filled(path: str) -> str:
     """A path without placeholders."""
-    files = page_app._assets_at()
+    files = page_app.assets_address()
     path = path.replace(OURS, f"{files}/main.js").replace("/assets/{path:path}", "/assets/x.js")
     return re.sub(r"\{(\w+)(?::\w+)?\}", lambda m: FILLED.get(m.group(1), "x"), path)
 
@@ -246,7 +247,8 @@ def test_only_the_page_runs_script(any_door: Door) -> None:
     assert page.status == 200
     assert len(re.findall(r"'sha256-", policy)) == 5, "an inline script of Gradio's is not known"
     assert "'unsafe-inline'" not in policy.split("style-src")[0]
-    for path in ("/favicon.ico", "/theme.css", "/manifest.json", f"{page_app._assets_at()}/main.js",
+    script = f"{page_app.assets_address()}/main.js"
+    for path in ("/favicon.ico", "/theme.css", "/manifest.json", script,
                  "/gradio_api/app_id", "/gradio_api/queue/data", "/nope", "/login"):  # fmt: skip
         heard = any_door.ask("GET", path)
         assert heard.headers["content-security-policy"] == FILE_POLICY
@@ -270,7 +272,7 @@ TEMPLATE = "<html><head><script>window.config = {{ config | toorjson }};</script
     ],
 )
 def test_a_script_that_is_not_the_templates_is_not_allowed(script: str, runs: bool) -> None:
-    policy = PagePolicy(TEMPLATE, "/first.js")
+    policy = PagePolicy(TEMPLATE, panes.first_script("/first.js"))
     page = policy.prepared(f"<head></head><SCRIPT>{script}</SCRIPT>".encode())
     assert b'<script src="/first.js">' in page
     assert ("sha256-" in policy.of(page)) is runs
@@ -284,7 +286,10 @@ def test_a_page_that_passes_by_is_inert(path: str) -> None:
 
     inner = Starlette(routes=[Route(path, hostile)])
     guarded = SecurityHeaders(
-        inner, any_host=False, files="/p", policy=PagePolicy(TEMPLATE, "/first.js")
+        inner,
+        any_host=False,
+        files="/p",
+        policy=PagePolicy(TEMPLATE, panes.first_script("/first.js")),
     )
     heard = TestClient(guarded, base_url=f"http://{HOME}").get(path)
     assert heard.headers["content-security-policy"] == FILE_POLICY
@@ -379,9 +384,9 @@ def test_an_address_that_is_only_claimed_does_not_count(tmp_path: Path) -> None:
 def test_a_proxy_is_believed_when_it_was_named(tmp_path: Path) -> None:
     with make_library(tmp_path, {}) as library:
         app = page_app.build_app(ScriptedAssistant(library), library)
-    alone = page_app._server(app, lambda: None, "").config
+    alone = server.make_server(app, lambda: None, "").config
     assert alone.proxy_headers is False
-    behind = page_app._server(app, lambda: None, "192.0.2.7/32").config
+    behind = server.make_server(app, lambda: None, "192.0.2.7/32").config
     assert (behind.proxy_headers, behind.forwarded_allow_ips) == (True, "192.0.2.7/32")
 
 
@@ -437,7 +442,7 @@ def test_what_is_nested_too_deep_is_as_if_it_were_not_there(door: Door) -> None:
     assert AskRequest.read('{"question": ' + DEEP + "}") == AskRequest()
     assert uploads.left_behind(DEEP) == ()
     (begin,) = (
-        one for one in door.config["dependencies"] if one["js"] and "wishes()" in str(one["js"])
+        one for one in door.config["dependencies"] if one["js"] and "askRequest()" in str(one["js"])
     )
     call = {"data": ["", DEEP, None], "fn_index": begin["id"], "session_hash": "x"}
     assert door.post("/gradio_api/run/predict", call).status == 200
@@ -467,8 +472,8 @@ def calls(config: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
         path = "queue/join" if one["queue"] is not False else "run/predict"
         call = {"data": data, "fn_index": one["id"], "session_hash": "abc", "event_data": None}
         made.append((f"/gradio_api/{path}", call))
-    desk = next(one["id"] for one in config["components"] if one["props"].get("elem_id") == "desk")
-    request = {"component_id": desk, "fn_name": "ask", "data": {"name": "names", "words": "x"}}
+    api = next(one["id"] for one in config["components"] if one["props"].get("elem_id") == "api")
+    request = {"component_id": api, "fn_name": "ask", "data": {"name": "names", "words": "x"}}
     return [*made, ("/gradio_api/component_server/", request | {"session_hash": "abc"})]
 
 

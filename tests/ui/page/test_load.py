@@ -155,13 +155,13 @@ def held(tmp_path: Path) -> Iterator[HeldClient]:
 
 @pytest.fixture
 def address(held: HeldClient, tmp_path: Path) -> Iterator[str]:
-    shelf = tmp_path / "shelf"
-    shelf.mkdir()
+    articles = tmp_path / "articles"
+    articles.mkdir()
     for number in range(PEOPLE + 1):
         fact = f"The lighthouse of {town(number)} was built by {builder(number)}."
-        (shelf / f"{number}.txt").write_text(f"{fact}\n\nThe harbour has boats.\n")
+        (articles / f"{number}.txt").write_text(f"{fact}\n\nThe harbour has boats.\n")
     with Library.open(tmp_path / "library", encoder=BagOfWordsEncoder(1024)) as library:
-        library.update([shelf])
+        library.update([articles])
         with served(Assistant(library, held), library) as where:
             yield where
 
@@ -209,7 +209,7 @@ def test_evidence_comes_to_all_while_one_answer_is_written(
 
     visitor = Visitor(address)
     for one in leave:  # the page notices that they have gone, and keeps what they had seen
-        while visitor.desk("open", id=one.visitor.conversation)["slots"]["past"].count("running"):
+        while visitor.api("open", id=one.visitor.conversation)["slots"]["past"].count("running"):
             pass
     assert builder(0) in visitor.answer(question(0)).text
     visitor.close()

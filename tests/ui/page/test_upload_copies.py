@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 from index import Library
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.nobody import open_library
-from ui.cli import Parts, app
+from ui.cli import app
+from ui.commands.session import Parts
 from ui.page import upload_copies
 from ui.page.api import PageApi
 from ui.page.conversations import Conversations
@@ -33,7 +34,7 @@ LATER = "The falcon of another article breeds on towers.\n"
 
 
 class Page:
-    """Library, works and desk of one process, and a browser's uploads."""
+    """Library, works and api of one process, and a browser's uploads."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -46,7 +47,7 @@ class Page:
         self.library = Library.open(self.folder / "store", encoder=BagOfWordsEncoder(), threads=1)
         self.works = JobRunner(self.library)
         self.works.tidy()
-        self.desk = PageApi(
+        self.api = PageApi(
             self.library, Conversations(self.library.path), self.works,
             Suggester(self.library, None),
         )  # fmt: skip
@@ -74,7 +75,7 @@ class Page:
         return last
 
     def remove(self, document: str) -> dict[str, Any]:
-        return self.desk.ask({"name": "remove", "id": document})
+        return self.api.ask({"name": "remove", "id": document})
 
     @property
     def held(self) -> dict[str, str]:
@@ -119,7 +120,7 @@ def test_a_copy_goes_when_removing_can_no_longer_be_undone(page: Page) -> None:
     page.send(falcon=FALCON, heron=HERON, moon="The moon is far.\n")
     undo = page.remove("falcon.txt")["toast"]["undo"]
     assert page.kept == {"falcon.txt", "heron.txt", "moon.txt"}
-    assert "problem" not in page.desk.ask(undo)
+    assert "problem" not in page.api.ask(undo)
     page.remove("heron.txt")
     assert page.kept == {"falcon.txt", "heron.txt", "moon.txt"}
     page.remove("moon.txt")
@@ -225,7 +226,7 @@ def test_what_was_removed_may_be_uploaded_again(page: Page) -> None:
     undo = page.remove("falcon.txt")["toast"]["undo"]
     page.send(falcon=FALCON)
     assert page.held == {"falcon.txt": FALCON, "heron.txt": HERON}
-    assert "problem" not in page.desk.ask(undo)
+    assert "problem" not in page.api.ask(undo)
     page.remove("heron.txt")
     assert page.kept == {"falcon.txt", "heron.txt"}
     page.crash()
@@ -290,7 +291,7 @@ class CopiesMachine(RuleBasedStateMachine):
         assert self.undo is not None
         text, undo = self.undo
         self.undo = None
-        assert "problem" not in self.page.desk.ask(undo)
+        assert "problem" not in self.page.api.ask(undo)
         self.texts.add(text)
 
     @rule()

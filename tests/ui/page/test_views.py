@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,17 @@ from jinja2 import nodes
 from jinja2.exceptions import TemplateAssertionError
 
 from index.types import Document, DocumentRecord, FailedFile, UpdateReport
-from rag.types import Answer, Citation, Group, PassageRead, Statement
+from rag.types import (
+    Answer,
+    CheckedDraft,
+    Citation,
+    Explanation,
+    Group,
+    HitScores,
+    PassageRead,
+    Statement,
+    Timings,
+)
 from ui.page import export
 from ui.page.conversations import Listed
 from ui.page.views import answers, jobs, panes
@@ -24,8 +35,9 @@ TAGS = {
     "abbr", "article", "aside", "h2", "h3", "h4", "p", "span", "a", "i", "b", "br", "q", "figure",
     "figcaption", "bdi", "blockquote", "section", "ol", "ul", "li", "button", "mark", "header",
     "div", "dl", "dt", "dd", "details", "summary", "svg", "path", "kbd", "code", "table", "thead",
-    "tbody", "tr", "th", "td", "progress",
+    "tbody", "tr", "th", "td", "progress", "time",
 }  # fmt: skip
+FORMS = ("prose", "bullets", "table", "columns", "a new one")
 NASTY = st.text(
     st.one_of(st.characters(codec="utf-8"), st.sampled_from("<>&\"'`${}[]1/=")), max_size=60
 )
@@ -63,14 +75,21 @@ def every_view(text: str) -> list[str]:
     """Everything the page draws, with a text wherever one can stand."""
     said, meta = answer(text), answers.TurnMeta(text, text, text, text, "up")
     record = DocumentRecord(text, text, text, text, text, 1, 1, 1, 1, text, text, text)
-    hit = {"document_id": text, "paragraph": text, **dict.fromkeys(panes.SCORES, 0.5)}
-    explained = {"forms": [text, text], "hits": [hit], "drafts": [{"outcome": text}]}
+    hits = (HitScores(text, 1, 1, 0.5, 0.5, 0.5, 0.5),)
+    explained = Explanation((text, text), hits=hits, drafts=(CheckedDraft((1,), text, text),))
     contexts = {1: answers.Context(text, text, text, "changed")}
     rows = (jobs.JobRow(text, text, text),)
+    in_parts = replace(
+        said, statements=(said.statements[0], Statement(text, "supported", (1,), True)) * 2,
+        groups=(Group(text, (1, 2)), Group("2023-12-08", (3,))), missing=(text,),
+    )  # fmt: skip
+    reply = Answer(text, "partial", f"“{text}” (x)", complete=True, options=(text, text))
     return [
         answers.answer(said, 1, meta=meta),
         answers.answer(replace(said, statements=(), stage=text, short=text), 1, "running"),
         answers.answer(replace(said, state="not_found"), 1, meta=meta),
+        *(answers.answer(replace(in_parts, form=form), 1) for form in FORMS),
+        answers.answer(reply, 1, documents={text: text}),
         answers.sources(said, 1, {}),
         answers.sources(said, 1, contexts, text),
         answers.failure(text, 1, text, meta),
@@ -87,7 +106,7 @@ def every_view(text: str) -> list[str]:
         panes.library([record], {text: "gone"}),
         panes.library([record], {text: "away"}),
         panes.reader(Document(text, text, text, text, text, text), [(0, len(text), 1)], 0),
-        panes.why(explained, {}, {text: text}, 0.5),
+        panes.why(explained, Timings(), {text: text}, 0.5),
     ]
 
 
@@ -186,6 +205,71 @@ def test_what_is_missing_and_whose_words_stand_where_are_said() -> None:
     drawn = answers.answer(compared, 1)
     assert drawn.count('<h3 class="group"') == 2
     assert "Oslo &lt;i&gt;" in drawn
+
+
+def quoted(count: int, **more: Any) -> Answer:
+    """An answer of so many quoted sentences, `Sentence 1.` and so on, of one document."""
+    numbers = range(1, count + 1)
+    cited = tuple(
+        Citation(n, "a.txt", "A", "", n, 20 * n, 20 * n + 11, f"Sentence {n}.") for n in numbers
+    )
+    said = tuple(Statement(f"Sentence {n}.", "supported", (n,), True) for n in numbers)
+    return Answer("q", "answered", "", said, cited, complete=True, **more)
+
+
+def test_a_comparison_has_a_column_for_each_side() -> None:
+    groups = (Group("Oslo", (1, 3)), Group("Rome", (2,)))
+    drawn = answers.answer(quoted(3, groups=groups, form="columns"), 1)
+    oslo, rome = drawn.split('<section class="column">')[1:]
+    assert "Oslo" in oslo and "Sentence 1." in oslo and "Sentence 3." in oslo
+    assert "Rome" in rome and "Sentence 2." in rome and "Sentence 3." not in rome
+
+
+def test_a_timeline_is_an_ordered_list_with_dates_a_machine_can_read() -> None:
+    groups = (Group("2023-12", (1,)), Group("2024-03-13", (2,)))
+    drawn = answers.answer(quoted(2, groups=groups, form="bullets"), 1)
+    assert drawn.count('<ol class="timeline"><li>') == 1
+    assert '<time datetime="2023-12">December 2023</time>' in drawn
+    assert '<time datetime="2024-03-13">13 March 2024</time>' in drawn
+
+
+def test_a_list_has_an_item_for_each_sentence() -> None:
+    drawn = answers.answer(quoted(3, form="bullets"), 1)
+    items = drawn.split('<ul class="items">')[1].split("</ul>")[0]
+    assert items.count("<li>") == 3
+
+
+def test_a_table_has_a_row_for_each_sentence() -> None:
+    groups = (Group("Oslo", (1,)), Group("Rome", (2, 3)))
+    drawn = answers.answer(quoted(3, groups=groups, form="table"), 1)
+    assert drawn.count("<tr>") == 4
+    assert drawn.count('<th scope="row" dir="auto">Rome</th>') == 2
+
+
+def test_sentences_of_one_document_are_one_passage_each_with_its_number() -> None:
+    drawn = answers.answer(quoted(3), 1)
+    assert drawn.count("<blockquote") == 1
+    assert [f'data-n="{n}"' in drawn for n in (1, 2, 3)] == [True, True, True]
+
+
+def test_a_question_back_is_a_button_for_each_of_its_options() -> None:
+    text = "What do you mean by “they”: “A <b>” or “B”?"
+    asked = Answer("q", "partial", text, complete=True, options=("A <b>", "B"))
+    drawn = answers.answer(asked, 1)
+    assert "What do you mean by “they”?" in drawn
+    assert drawn.count('data-action="mean"') == 2
+    assert 'data-option="1" dir="auto">A &lt;b&gt;</button>' in drawn
+    assert "Asked back" in drawn and "may not answer" not in drawn
+
+
+def test_documents_that_a_reply_lists_can_be_opened() -> None:
+    text = "There are 2: “Old <b>” (2020); “New” (2024). “Other” is no document."
+    reply = Answer("q", "answered", text, complete=True)
+    drawn = answers.answer(reply, 1, documents={"Old <b>": "old.txt", "New": "new.txt"})
+    listed = drawn.split('<ul class="listed">')[1].split("</ul>")[0]
+    assert listed.count("<li>") == 2
+    assert 'data-document="old.txt" dir="auto">Old &lt;b&gt;</button>' in listed
+    assert "“Other” is no document." in drawn.split("</ul>")[1]
 
 
 def test_a_removed_source_keeps_its_quote_and_says_so() -> None:

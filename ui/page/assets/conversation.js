@@ -16,7 +16,7 @@ let editing = ""; // the key of the turn whose question is being edited
 let finishedTurn = null; // with its sources, while the next one is on its way
 
 /** Called by Gradio the moment a question leaves; the answer to it will take #current's place. */
-function wishes() {
+function askRequest() {
   const turn = document.querySelector("#current .turn:not([data-running])");
   const section = document.querySelector("#current-sources .turn-sources");
   finishedTurn = turn && { turn: turn.cloneNode(true), section: section?.cloneNode(true) };
@@ -30,7 +30,7 @@ function wishes() {
   return JSON.stringify(sent);
 }
 
-window.pilcrow = { wishes };
+window.pilcrow = { askRequest };
 
 export const hasPending = () => Boolean(pending.question || pending.again);
 
@@ -213,6 +213,12 @@ function again(button) {
   send({ again: key, replaces: key });
 }
 
+/** One of the options that a question was asked back with is meant. */
+function mean(button) {
+  const { key } = turnOf(button).dataset;
+  send({ again: key, replaces: key, option: Number(button.dataset.option) });
+}
+
 function editQuestion(button) {
   const turn = turnOf(button);
   write(turn.querySelector(".question").textContent);
@@ -281,8 +287,8 @@ export const offer = debounce(async () => {
   const words = AT.exec(input.value.slice(0, input.selectionStart))?.[1];
   if (words === undefined) return hideChoices();
   const reply = await ask("names", { words });
-  const found = reply?.names ?? [];
-  choices().replaceChildren(...found.map(([id, name], i) => {
+  const documents = reply?.names ?? [];
+  choices().replaceChildren(...documents.map(([id, name], i) => {
     const item = document.createElement("li");
     item.id = `choice-${i}`;
     item.setAttribute("role", "option");
@@ -293,9 +299,9 @@ export const offer = debounce(async () => {
     item.dir = "auto";
     return item;
   }));
-  choices().hidden = found.length === 0;
+  choices().hidden = documents.length === 0;
   input.setAttribute("aria-controls", "choices");
-  input.setAttribute("aria-activedescendant", found.length ? "choice-0" : "");
+  input.setAttribute("aria-activedescendant", documents.length ? "choice-0" : "");
 });
 
 export function hideChoices() {
@@ -327,6 +333,6 @@ function take(item) {
 }
 
 export const actions = {
-  again, rate, copy, widen, edit: editQuestion, export: save, choose: take,
+  again, mean, rate, copy, widen, edit: editQuestion, export: save, choose: take,
   "any-date": anyDate, ask: (button) => send({ question: button.textContent }),
 };

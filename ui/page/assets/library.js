@@ -169,10 +169,10 @@ function whyNot(name, file) {
 }
 
 /** Hands [path, file] pairs to Gradio's uploader; those from folders keep their folders' names. */
-function upload(found) {
+function upload(files) {
   const parcel = new DataTransfer();
   leftOut = [];
-  for (const [path, file] of found) {
+  for (const [path, file] of files) {
     const name = path.replaceAll("/", " - ");
     const why = whyNot(name, file);
     if (why) leftOut.push([name, why]);
@@ -198,11 +198,11 @@ async function filesIn(entry) {
     return [[path, await new Promise((done) => entry.file(done, () => done(null)))]];
   }
   const reader = entry.createReader();
-  const found = [];
+  const files = [];
   for (;;) { // a folder is handed out a hundred entries at a time
-    const some = await new Promise((done) => reader.readEntries(done, () => done([])));
-    if (!some.length) return found;
-    for (const one of some) found.push(...(await filesIn(one)));
+    const batch = await new Promise((done) => reader.readEntries(done, () => done([])));
+    if (!batch.length) return files;
+    for (const child of batch) files.push(...(await filesIn(child)));
   }
 }
 
@@ -246,7 +246,7 @@ export function acceptFiles() {
 
 // --- work under way ------------------------------------------------------------------------------
 
-let announced = ""; // the number of the job whose end has been told
+let announced = ""; // the number of the job whose end was announced
 
 /** Says what a finished job has changed, once. */
 export function watchWork() {

@@ -20,7 +20,7 @@ Kind = Literal["text", "files", "nothing"]
 
 _SESSION = re.compile(r"\w{1,64}", re.ASCII)
 _EVENT = {"data", "event_data", "fn_index", "trigger_id", "session_hash"}
-_DESK = {"data", "component_id", "fn_name", "session_hash"}
+_API_CALL = {"data", "component_id", "fn_name", "session_hash"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Calls:
     """Inputs by the number of a function that is answered in the same request."""
     queued: Mapping[int, Sequence[Kind]]
     """The same for those that are answered as a stream."""
-    desk: int
+    api: int
     """The component whose function `ask` serves the page's script."""
 
 
@@ -44,7 +44,7 @@ class CallGate:
         self._checks: dict[str, Callable[[Any], bool]] = {
             "/gradio_api/run/predict": lambda given: _is_event(given, calls.at_once),
             "/gradio_api/queue/join": lambda given: _is_event(given, calls.queued),
-            "/gradio_api/component_server": lambda given: _is_request(given, calls.desk),
+            "/gradio_api/component_server": lambda given: _is_request(given, calls.api),
             "/gradio_api/cancel": _is_flat,
             "/gradio_api/reset": _is_flat,
         }
@@ -98,13 +98,13 @@ def _is_event(given: Any, functions: Mapping[int, Sequence[Kind]]) -> bool:
     )
 
 
-def _is_request(given: Any, desk: int) -> bool:
-    """Whether this asks the desk for something."""
+def _is_request(given: Any, api: int) -> bool:
+    """Whether this is a small request of the page."""
     return (
         isinstance(given, dict)
-        and given.keys() == _DESK
+        and given.keys() == _API_CALL
         and _has_session(given)
-        and (given["component_id"], given["fn_name"]) == (desk, "ask")
+        and (given["component_id"], given["fn_name"]) == (api, "ask")
         and _is_flat(given["data"])
     )
 
@@ -121,15 +121,15 @@ def _is_flat(given: Any) -> bool:
 
 
 def _are_files(given: Any) -> bool:
-    """Whether these are files, one at least, each told by plain values and its `meta`."""
+    """Whether these are files, one at least, each given by plain values and its `meta`."""
     if not (isinstance(given, list) and given):
         return False
     return all(
-        isinstance(one, dict)
-        and isinstance(one.get("path"), str)
-        and _is_flat(one.get("meta"))
-        and _is_flat({key: value for key, value in one.items() if key != "meta"})
-        for one in given
+        isinstance(file, dict)
+        and isinstance(file.get("path"), str)
+        and _is_flat(file.get("meta"))
+        and _is_flat({key: value for key, value in file.items() if key != "meta"})
+        for file in given
     )
 
 

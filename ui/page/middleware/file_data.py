@@ -64,7 +64,7 @@ class FileDataGate:
             named = list(files_in(json.loads(body))) if body else []
         except (ValueError, RecursionError):
             return JSONResponse({"detail": _UNREADABLE}, 400)
-        if all(self._is_own(one, visitor) for one in named):
+        if all(self._is_own(file, visitor) for file in named):
             return None
         return JSONResponse({"detail": _STRANGER}, 403)
 
@@ -79,16 +79,16 @@ class FileDataGate:
 
     def _listening(self, visitor: str, send: Send) -> Send:
         """`send`, remembering the paths that an upload is answered with."""
-        told, status = b"", 0
+        body, status = b"", 0
 
         async def listen(message: Message) -> None:
-            nonlocal told, status
+            nonlocal body, status
             if message["type"] == "http.response.start":
                 status = message["status"]
             elif status == 200:
-                told += message.get("body", b"")
+                body += message.get("body", b"")
                 if not message.get("more_body"):
-                    self._remember(visitor, json.loads(told))
+                    self._remember(visitor, json.loads(body))
             await send(message)
 
         return listen
@@ -110,13 +110,13 @@ def files_in(body: object) -> Iterator[dict[str, object]]:
     level = [body]
     for _ in range(_DEEPEST):
         below: list[object] = []
-        for one in level:
-            if isinstance(one, dict):
-                if "path" in one:
-                    yield one
-                below += one.values()
-            elif isinstance(one, list):
-                below += one
+        for value in level:
+            if isinstance(value, dict):
+                if "path" in value:
+                    yield value
+                below += value.values()
+            elif isinstance(value, list):
+                below += value
         level = below
     if level:
         raise ValueError("nested too deeply")
@@ -133,7 +133,7 @@ def is_upload(path: str, folder: Path) -> bool:
 
 
 def _visitor(scope: Scope) -> str:
-    """Who asks, as far as it can be told: by the log-in; without a password all are the same."""
+    """Who asks, as far as can be seen: by the log-in; without a password all are the same."""
     from starlette.requests import HTTPConnection
 
     cookies = HTTPConnection(scope).cookies.items()

@@ -29,10 +29,10 @@ class PagePolicy:
 
         Args:
             template: the page before values are filled in, in Jinja's notation.
-            first_script: address of the script that is to run before all others.
+            first_script: the HTML element of the script that is to run before all others.
         """
         self._known = tuple(_pattern(script) for script in _SCRIPT.findall(template))
-        self._first = f'<head><script src="{first_script}"></script>'.encode()
+        self._first = f"<head>{first_script}".encode()
 
     def prepared(self, page: bytes) -> bytes:
         """The page with the first script in its head."""
@@ -43,7 +43,7 @@ class PagePolicy:
         scripts = _SCRIPT.findall(page.decode(errors="replace"))
         known = [script for script in scripts if any(_fits(script, p) for p in self._known)]
         digests = (hashlib.sha256(script.encode()).digest() for script in dict.fromkeys(known))
-        allowed = "".join(f" 'sha256-{base64.b64encode(one).decode()}'" for one in digests)
+        allowed = "".join(f" 'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
         return (
             f"default-src 'none'; script-src 'self' 'unsafe-eval'{allowed}; "
             "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; "
@@ -59,10 +59,10 @@ def _pattern(script: str) -> re.Pattern[str]:
 
 def _fits(script: str, pattern: re.Pattern[str]) -> bool:
     """Whether this is that script, filled in with plain values only: JSON, which does nothing."""
-    if not (found := pattern.fullmatch(script)):
+    if not (filled := pattern.fullmatch(script)):
         return False
     try:
-        for value in found.groups():
+        for value in filled.groups():
             json.loads(value)
     except (ValueError, RecursionError):
         return False

@@ -103,7 +103,7 @@ def left_behind(sent: str) -> tuple[FailedFile, ...]:
     return tuple(
         FailedFile(bare(pair[0]), _LEFT_OUT.get(pair[1], "not added"))
         for pair in pairs[:_MOST_LEFT_OUT]
-        if isinstance(pair, list) and len(pair) == 2 and all(isinstance(one, str) for one in pair)
+        if isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) for part in pair)
     )
 
 

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from rag.types import Answer, Citation, Statement
 from ui.page.views.html import milliseconds, plural, render, render_macro
+from ui.sections import Line, asked_back, parts_of_reply, sections_of
 
 Phase = Literal["running", "done", "stopped"]
 
@@ -63,6 +65,7 @@ class TurnMeta:
 
 
 NO_META = TurnMeta()
+NO_DOCUMENTS: Mapping[str, str] = MappingProxyType({})
 
 
 # --- the conversation -----------------------------------------------------------------------------
@@ -93,6 +96,7 @@ def answer(
     phase: Phase = "done",
     seconds: float = 0.0,
     meta: TurnMeta = NO_META,
+    documents: Mapping[str, str] = NO_DOCUMENTS,
 ) -> str:
     """One turn of the conversation.
 
@@ -102,10 +106,12 @@ def answer(
         phase: Whether more snapshots follow, and whether the person cut them short.
         seconds: Time since the question was sent.
         meta: What the page's script needs to act on it.
+        documents: The ids of the library's documents by name, for a reply that lists some.
     """
     headline = snapshot.headline
     if headline and _is_repeated(headline, snapshot.statements):
         headline = None
+    sections = sections_of(snapshot)
     return render(
         "answer.html",
         question=snapshot.question,
@@ -120,16 +126,34 @@ def answer(
         closest=snapshot.passages[:CLOSEST],
         headline=headline,
         headline_number=_number_of(headline, snapshot.citations) if headline else HEADLINE,
-        statements=[
-            (statement, _cited_by(statement, snapshot.citations), _label_of(number, snapshot))
-            for number, statement in enumerate(snapshot.statements, start=1)
-        ],
+        layout=_LAYOUTS.get(snapshot.form, "prose"),
+        sections=[(section, _runs(section.lines)) for section in sections],
+        labelled=any(section.label for section in sections),
+        dated=any(section.label for section in sections)
+        and all(section.date for section in sections),
+        reply=parts_of_reply(asked_back(snapshot), documents),
     )
 
 
-def _label_of(number: int, snapshot: Answer) -> str:
-    """The label of the group that a statement opens, counted from 1; empty for every other."""
-    return next((g.label for g in snapshot.groups if g.statements[:1] == (number,)), "")
+_LAYOUTS = {"columns": "columns", "bullets": "items", "table": "table"}
+"""How an answer is drawn, by its form."""
+
+
+def _runs(lines: Sequence[Line]) -> list[list[Line]]:
+    """The lines in order; the source's own sentences one after the other are one passage."""
+    runs: list[list[Line]] = []
+    for line in lines:
+        if runs and _quoted_document(line) == _quoted_document(runs[-1][-1]) != "":
+            runs[-1].append(line)
+        else:
+            runs.append([line])
+    return runs
+
+
+def _quoted_document(line: Line) -> str:
+    """The document whose own words a line is; empty when it is nobody's."""
+    quoted = line.statement.quoted and line.statement.support == "supported" and line.citations
+    return line.citations[0].document_id if quoted else ""
 
 
 def _status(stage: str, seconds: float, ahead: int = 0) -> dict[str, str]:
@@ -145,13 +169,15 @@ def _outcome(snapshot: Answer, phase: Phase, seconds: float, meta: TurnMeta) -> 
     total = snapshot.timings.total_ms
     taken = seconds if total is None or phase == "stopped" else total / 1000
     word = "Stopped" if phase == "stopped" else _OUTCOMES[snapshot.state]
+    if snapshot.options:
+        word = "Asked back"
     if meta.where and _is_missing(snapshot):
         word = "Searched there"
     parts = [f"{word} {'after' if phase == 'stopped' else 'in'} {taken:.1f} s"]
     if snapshot.timings.evidence_ms is not None:
         parts.append(f"evidence after {milliseconds(snapshot.timings.evidence_ms)}")
-    if _is_missing(snapshot):
-        pass  # no model was asked
+    if _is_missing(snapshot) or not (snapshot.citations or snapshot.headline):
+        pass  # no model was asked, and nothing is quoted
     elif snapshot.model == "none":
         parts.append("quotes only, no language model")
     elif snapshot.model:
@@ -164,24 +190,21 @@ def _number_of(headline: Citation, citations: Iterable[Citation]) -> int:
     return next((c.number for c in citations if _is_same_place(c, headline)), HEADLINE)
 
 
-def _cited_by(statement: Statement, citations: Iterable[Citation]) -> list[Citation]:
-    by_number = {c.number: c for c in citations}
-    return [by_number[n] for n in statement.citations if n in by_number]
-
-
 def _is_missing(snapshot: Answer) -> bool:
     """True once it is settled that the documents hold no answer."""
     return snapshot.complete and snapshot.state == "not_found"
 
 
 def _is_repeated(headline: Citation, statements: Iterable[Statement]) -> bool:
-    """True when a statement is the headline itself, so that showing both would say it twice."""
+    """True when a statement holds the headline, so that showing both would say it twice."""
     quote = " ".join(headline.quote.split())
-    return any(" ".join(s.text.split()) == quote for s in statements)
+    return any(quote in " ".join(s.text.split()) for s in statements if s.quoted)
 
 
-def _is_same_place(one: Citation, other: Citation) -> bool:
-    return (one.document_id, one.start, one.end) == (other.document_id, other.start, other.end)
+def _is_same_place(first: Citation, second: Citation) -> bool:
+    return (first.document_id, first.start, first.end) == (
+        second.document_id, second.start, second.end
+    )  # fmt: skip
 
 
 # --- sources --------------------------------------------------------------------------------------

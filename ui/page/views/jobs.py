@@ -107,7 +107,7 @@ def summary(report: UpdateReport, paragraphs: int, *, only: Iterable[str] | None
     if report.removed:
         parts.append(f"{plural(len(report.removed), 'document')} removed")
     if report.unreachable:
-        count = sum(len(one.documents) for one in report.unreachable)
+        count = sum(len(place.documents) for place in report.unreachable)
         first = report.unreachable[0]
         parts.append(f"{plural(count, 'document')} kept unseen: {first.path}: {first.reason}")
     if report.left_out:

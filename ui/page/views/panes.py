@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Any, Literal
 
 from index.types import Document, DocumentRecord
+from rag.types import Explanation, HitScores, Timings
 from ui.page.conversations import Listed
 from ui.page.views.html import milliseconds, plural, render, render_macro
 
@@ -25,11 +26,28 @@ _COMMAND = re.compile(r"(pip install(?: --?[\w-]+)* [\w-]+)")
 _PARAGRAPH = re.compile(r"\S(?:.*?\S)?(?=\s*?\n\s*?\n|\s*\Z)", re.DOTALL)
 _BOILERPLATE_SHARE = 0.8
 """Of a paragraph's characters; above it the paragraph steps back behind the prose."""
-SCORES = {"dense": "Meaning", "sentence": "Sentence", "lexical": "Words", "score": "Together"}
-"""The scores of a candidate as they are noted, and what they are called on the page."""
 
 
 # --- the frame ------------------------------------------------------------------------------------
+
+
+def head(files: str) -> str:
+    """What the page loads of ours, for its `<head>`.
+
+    Args:
+        files: the address that our files are served under.
+    """
+    return render_macro("frame.html", "head", files)
+
+
+def first_script(address: str) -> str:
+    """The script that runs before all others, for the start of the `<head>`."""
+    return render_macro("frame.html", "first_script", address)
+
+
+def slot(name: str) -> str:
+    """A place that the page's script fills with HTML from the API."""
+    return render_macro("frame.html", "slot", name)
 
 
 def masthead() -> str:
@@ -195,56 +213,59 @@ def _paragraph(
 # --- why an answer --------------------------------------------------------------------------------
 
 
-def why(explain: Mapping[str, Any], timings: Mapping[str, float | None], names: Mapping[str, str],
-        threshold: float) -> str:  # fmt: skip
-    """How an answer was made: forms, candidates with their scores, the gate, tokens, time.
+def why(
+    explanation: Explanation | None,
+    timings: Timings,
+    names: Mapping[str, str],
+    threshold: float,
+) -> str:
+    """How an answer was made: variants, candidates with their scores, the gate, tokens, time.
 
     Args:
-        explain: `Answer.explain`.
-        timings: `Answer.timings` by name.
+        explanation: Of the answer; None when nothing was noted.
+        timings: Of the answer.
         names: What documents are called, by id.
         threshold: The gate's score below which nothing is answered.
     """
-    drafts = explain.get("drafts") or []
-    facts = explain and {
-        "Answerable": f"{explain.get('answerable', 0):.2f} (nothing is answered below "
-        f"{threshold:.2f})",
-        "Sentences read": plural(len(explain.get("evidence") or []), "sentence"),
-        "Prompt": _prompt(explain),
-        "Model’s drafts": ", ".join(str(draft.get("outcome", "")) for draft in drafts),
-        "Time": _times(timings),
-    }
+    if explanation is None:
+        return render("why.html", facts={}, variants=[], columns=[], candidates=[])
+    answerable = f"{explanation.answerable:.2f} (nothing is answered below {threshold:.2f})"
     return render(
         "why.html",
-        variants=explain.get("forms") or [explain.get("form", "")],
-        facts=facts,
-        columns=["Passage", "Paragraph", *SCORES.values()],
-        candidates=[_candidate(hit, names) for hit in explain.get("hits") or []],
+        variants=explanation.forms or [explanation.form],
+        facts={
+            "Answerable": answerable,
+            "Sentences read": plural(len(explanation.evidence), "sentence"),
+            "Prompt": _prompt(explanation),
+            "Model’s drafts": ", ".join(draft.outcome for draft in explanation.drafts),
+            "Time": _times(timings),
+        },
+        columns=["Passage", "Paragraph", "Meaning", "Sentence", "Words", "Together"],
+        candidates=[_candidate(hit, names) for hit in explanation.hits],
     )
 
 
-def _candidate(hit: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+def _candidate(hit: HitScores, names: Mapping[str, str]) -> dict[str, Any]:
+    """A row of the candidates: the passage, and its scores in the order of the columns."""
+    scores = (hit.dense, hit.sentence, hit.lexical, hit.score)
     return {
-        "name": names.get(hit["document_id"], hit["document_id"]),
-        "paragraph": hit["paragraph"],
-        "scores": [f"{float(hit[score]):.2f}" for score in SCORES],
+        "name": names.get(hit.document_id, hit.document_id),
+        "paragraph": hit.paragraph,
+        "scores": [f"{score:.2f}" for score in scores],
     }
 
 
-def _prompt(explain: Mapping[str, Any]) -> str:
+def _prompt(explanation: Explanation) -> str:
     """What the model had to read, and what it remembered of the prompt before."""
-    if "prompt_tokens" not in explain:
+    if explanation.prompt_tokens is None:
         return ""
-    tokens, reused = explain["prompt_tokens"], explain.get("prefix_reused")
-    said = plural(tokens, "token")
-    return said if reused is None else f"prefix reused: {reused:,} of {said}"
+    length, reused = plural(explanation.prompt_tokens, "token"), explanation.prefix_reused
+    return length if reused is None else f"prefix reused: {reused:,} of {length}"
 
 
-def _times(timings: Mapping[str, float | None]) -> str:
+def _times(timings: Timings) -> str:
     """Time per stage: each stage ends where the next one begins."""
-    evidence, first, total = (
-        timings.get(name) for name in ("evidence_ms", "first_token_ms", "total_ms")
-    )
+    evidence, first, total = timings.evidence_ms, timings.first_token_ms, timings.total_ms
     parts = []
     if evidence is not None:
         parts.append(f"searching and reading {milliseconds(evidence)}")

@@ -76,14 +76,16 @@ def _bad_notes(reader: Snapshot) -> str:
 
 
 def _orphans(reader: Snapshot) -> str:
-    found = reader.orphans()
+    lost = reader.orphans()
     if bad := reader.bad_documents():
         return f"what is noted of {', '.join(bad)} is damaged; {_REPAIR}"
-    return f"{found} documents or texts have lost each other; {_REPAIR}" if found else ""
+    return f"{lost} documents or texts have lost each other; {_REPAIR}" if lost else ""
 
 
 def _bad_contents(reader: Snapshot) -> str:
-    names = [one.id for content in reader.bad_contents() for one in reader.by_content(content)]
+    names = [
+        location.id for content in reader.bad_contents() for location in reader.by_content(content)
+    ]
     return (
         f"the stored text of {', '.join(names)} is damaged; read the files again with: "
         "pilcrow check --repair"
@@ -96,21 +98,21 @@ def _bad_vectors(reader: Snapshot) -> str:
     bad = reader.bad_passages()
     if not bad:
         return ""
-    names = {one.id for _, content in bad for one in reader.by_content(content)}
+    names = {location.id for _, content in bad for location in reader.by_content(content)}
     return f"{len(bad)} passages of {', '.join(sorted(names))} are damaged; {_REPAIR}"
 
 
 def _bad_offsets(reader: Snapshot) -> Iterator[str]:
     """Passages and sentences that do not lie where they should."""
-    for one in reader.locations():
-        document = reader.document(one.id)
+    for location in reader.locations():
+        document = reader.document(location.id)
         size = len(document.text) if document else 0
         at = 0
-        for passage in reader.passages_of(one.id):
+        for passage in reader.passages_of(location.id):
             inside = at <= passage.start < passage.end <= size
             ordered = [passage.start, *(x for s in passage.sentences for x in (s.start, s.end))]
             if not inside or ordered != sorted(ordered) or ordered[-1] > passage.end:
-                yield f"{one.id}: passage {passage.id} does not lie in its text; {_REPAIR}"
+                yield f"{location.id}: passage {passage.id} does not lie in its text; {_REPAIR}"
             at = passage.start
 
 
@@ -146,5 +148,5 @@ def _bad_cache(reader: Snapshot, cache: Path) -> str:
 
 def _finds(index: vectors.VectorIndex, passage: int, vector: Vector) -> bool:
     """Whether a passage, or one just like it, is the nearest to its own vector."""
-    found, scores = index.search(vector, 1)
-    return len(found) > 0 and (int(found[0]) == passage or scores[0] > 0.999)
+    nearest, scores = index.search(vector, 1)
+    return len(nearest) > 0 and (int(nearest[0]) == passage or scores[0] > 0.999)

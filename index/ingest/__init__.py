@@ -1,0 +1,1 @@
+"""Files → library, by difference: read, split, embedded, written in whole documents."""

@@ -1,0 +1,103 @@
+"""Parsed files → documents of the library, embedded first, then written whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from index.discovery import SourceFile, Survey
+from index.embedding.encoder import Encoder
+from index.ingest.embed import BatchEmbedder
+from index.ingest.parse import ParsedFile
+from index.ingest.progress import RunProgress
+from index.splitting import CHUNKER
+from index.storage.store import Store
+from index.storage.transaction import Transaction
+
+
+class DocumentWriter:
+    """Puts parsed files into the store, each change in one transaction."""
+
+    def __init__(
+        self, store: Store, encoder: Encoder, embedder: BatchEmbedder, progress: RunProgress
+    ) -> None:
+        """Write into `store` what `embedder` has vectors for."""
+        self._store, self._encoder = store, encoder
+        self._embedder, self._progress = embedder, progress
+
+    def add(self, batch: Sequence[ParsedFile], survey: Survey) -> None:
+        """Embed a batch of documents and put them in, in one transaction.
+
+        Args:
+            batch: documents.
+            survey: with the last batch, everything that was found; before, where it was looked for.
+        """
+        self._embedder.embed(batch)
+        with self._store.writing() as writer:
+            if batch and writer.encoder is None:
+                writer.set_encoder(self._encoder.identity, CHUNKER)
+            news = [self._put(writer, parsed) for parsed in batch]
+            for document_id in survey.vanished:
+                _forget_root(writer, document_id)
+                writer.remove_document(document_id)
+            _remember(writer, survey, [*(parsed.file for parsed in batch), *survey.files])
+            writer.clear_drafts()
+        self._progress.report.removed += survey.vanished
+        for parsed, new in zip(batch, news, strict=True):
+            self._progress.written(parsed.file.id, new)
+
+    def replace_all(self, documents: Sequence[ParsedFile], survey: Survey) -> None:
+        """Embed everything anew beside the old state, then replace that in one change."""
+        with self._store.reading() as reader:
+            before = {location.path: location.id for location in reader.locations()}
+        self._embedder.embed(documents, anew=True)
+        self._progress.saving()
+        with self._store.writing() as writer:
+            for document_id in survey.vanished:
+                _forget_root(writer, document_id)
+            writer.clear()
+            writer.set_encoder(self._encoder.identity, CHUNKER)
+            for parsed in documents:
+                self._put(writer, parsed)
+            _remember(writer, survey, survey.files)
+            writer.clear_drafts()
+        kept = {parsed.file.id for parsed in documents}
+        self._progress.report.removed += [id_ for id_ in before.values() if id_ not in kept]
+        for parsed in documents:
+            self._progress.written(parsed.file.id, str(parsed.file.path) not in before)
+
+    def replace_content(self, content: int, parsed: ParsedFile) -> None:
+        """Write one content anew, using again those of its vectors that are sound."""
+        self._embedder.embed([parsed])
+        with self._store.writing() as writer:
+            new = self._embedder.new_content(writer, parsed)
+            # those that lie in the old state have to be read before it goes
+            writer.replace_content(content, replace(new, vectors=tuple(new.vectors)))
+            writer.clear_drafts()
+        self._progress.report.updated.append(parsed.file.id)
+
+    def _put(self, writer: Transaction, parsed: ParsedFile) -> bool:
+        """Whether the document is new; it is written, and content that is stored serves again."""
+        content = writer.content_of(parsed.hash)
+        if content is None:
+            content = writer.add_content(self._embedder.new_content(writer, parsed))
+        file = parsed.file
+        new = writer.by_path(str(file.path)) is None
+        writer.place_document(file.id, content, file.root, str(file.path))
+        return new
+
+
+def _remember(writer: Transaction, survey: Survey, files: Iterable[SourceFile]) -> None:
+    """Where to look next time; what is asked for by name is no longer left out."""
+    writer.include(str(file.path) for file in files)
+    for root in survey.roots:
+        writer.add_root(root)
+    for root in survey.dropped:
+        writer.drop_root(root)
+
+
+def _forget_root(writer: Transaction, document_id: str) -> None:
+    """A file that was added by itself and is gone is not looked for again."""
+    location = writer.by_id(document_id)
+    if location is not None and location.root == location.path:
+        writer.drop_root(location.root)

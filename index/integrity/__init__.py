@@ -1,0 +1,1 @@
+"""Whether what is stored fits together, and making anew what does not."""

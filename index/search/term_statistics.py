@@ -1,0 +1,78 @@
+"""How common words are in a library: inverse document frequency, and the list of its words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from math import ceil, log
+
+from index.storage.snapshot import Snapshot
+from index.storage.store import Store
+from index.tokenization import words, words_once
+
+COUNTED_PASSAGES = 20_000
+"""Passages whose words are counted: about two million words, a second's work."""
+
+
+def idf(
+    reader: Snapshot,
+    terms: Iterable[str],
+    documents: Collection[str] | None = None,
+    dates: tuple[str, str] | None = None,
+) -> dict[str, float]:
+    """How rare words are: 1 for one that is nowhere, near 0 for one everywhere.
+
+    Inverse document frequency over passages, divided by that of a word never seen.
+
+    Args:
+        reader: a state of the library.
+        terms: words as `tokenization.words` makes them.
+        documents: count only in these documents, as if there were no others.
+        dates: count only in documents dated within these ISO dates.
+    """
+    total, contents = reader.counts()["passages"], None
+    if documents is not None or dates is not None:
+        contents = reader.contents(documents, dates)
+        total = len(reader.passage_ids(contents))
+    unseen = log(1 + (total + 0.5) / 0.5)
+    counts = {term: reader.passages_with(term, contents) for term in dict.fromkeys(terms)}
+    return {term: log(1 + (total - n + 0.5) / (n + 0.5)) / unseen for term, n in counts.items()}
+
+
+class Vocabulary(Mapping[str, int]):
+    """The words of a library, lower case, with how often they occur.
+
+    Of a library with more than so many passages evenly chosen articles are counted, and iterating
+    gives their words. A word that is in none of them is known all the same if the text index has
+    it, in this form or another of the same stem, and occurs as often as there are passages with it.
+    """
+
+    def __init__(self, store: Store, most: int = COUNTED_PASSAGES) -> None:
+        """Count the words of the library as it is now, of about `most` passages."""
+        self._store = store
+        self._counts: Counter[str] = Counter()
+        with store.reading() as reader:
+            every = ceil(reader.counts()["passages"] / most) or 1
+            for text in reader.article_texts(every):
+                self._counts.update(words_once(text))
+            for text in reader.article_names():
+                self._counts.update(words_once(text))
+        self._is_sample = every > 1
+
+    def __getitem__(self, word: str) -> int:
+        """How often a word occurs."""
+        count = self._counts.get(word, 0)
+        if not count and self._is_sample and words(word) == (word,):
+            with self._store.reading() as reader:
+                count = reader.passages_with(word)
+        if not count:
+            raise KeyError(word)
+        return count
+
+    def __iter__(self) -> Iterator[str]:
+        """The words that were counted."""
+        return iter(self._counts)
+
+    def __len__(self) -> int:
+        """How many words were counted."""
+        return len(self._counts)

@@ -1,0 +1,187 @@
+"""Answers in parts, questions back and replies of the library, in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from rag.types import Answer, Group
+from tests.support.browsers import Tab, chromium, served, tab
+from tests.support.page_fakes import (
+    ARTICLES,
+    HOSTILE,
+    HeldLibrary,
+    ScriptedAssistant,
+    make_library,
+    quoting,
+)
+from ui.page.app import PageOptions
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+pytestmark = pytest.mark.browser
+
+FORUM = "Sessions on artificial intelligence drew the largest rooms."
+WEEK = "Japan used the week to present the Hiroshima AI Process."
+CABLES = "About 600 cables carry nearly all traffic between continents."
+TONGA = "Tonga was offline for five weeks in 2022."
+UNCLEAR = "How many of them were there?"
+
+
+PANEL = {"panel.txt": "Vint Cerf chaired the Leadership Panel in Kyoto. Others were there too."}
+"""What the library can be asked about, so that there is something to suggest."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HeldLibrary]:
+    with make_library(tmp_path_factory.mktemp("page"), ARTICLES | PANEL) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def assistant(library: HeldLibrary) -> ScriptedAssistant:
+    made = ScriptedAssistant(library)
+    four = (FORUM, WEEK, CABLES, TONGA)
+    sides = (Group(f"Forum {HOSTILE}", (1, 2)), Group("Cables", (3, 4)))
+    dates = (Group("2022", (1,)), Group("2023-10", (2, 3)), Group("2024-03-02", (4,)))
+    texts: dict[str, Any] = {
+        "Compare them": {"form": "columns", "groups": sides},
+        "When was it?": {"form": "bullets", "groups": dates},
+        "Make a table": {"form": "table", "groups": sides},
+        "Summarise it": {"missing": (f"Nothing is said of {HOSTILE}.",)},
+    }
+    for question, more in texts.items():
+        made.prepared[question] = quoting(library, question, *four, **more)
+    options = tuple(r.title for r in library.documents() if r.id != "panel.txt")
+    made.prepared[UNCLEAR] = Answer(
+        UNCLEAR, "partial", f"What do you mean by “them”: “{options[0]}” or others?",
+        complete=True, stage="done", model="none", options=options,
+    )  # fmt: skip
+    listed = "; ".join(f"“{title}” (2023)" for title in options)
+    made.prepared["What do you have?"] = Answer(
+        "What do you have?", "answered", f"There are 3 articles: {listed}.",
+        complete=True, stage="done", model="none",
+    )  # fmt: skip
+    return made
+
+
+@pytest.fixture(scope="module")
+def address(assistant: ScriptedAssistant, library: HeldLibrary) -> Iterator[str]:
+    with served(assistant, library, PageOptions(quick=assistant)) as where:
+        yield where
+
+
+@pytest.fixture
+def opened(browser: Browser, address: str) -> Iterator[Tab]:
+    with tab(browser, address) as fresh:
+        yield fresh
+
+
+def asked(opened: Tab, question: str) -> str:
+    opened.ask(question)
+    text = opened.finish()
+    assert opened.page.locator("#panes img[src='x'], #panes script").count() == 0
+    return text
+
+
+def tops(opened: Tab) -> list[float]:
+    """Where the columns begin, in pixels from the top."""
+    boxes = [column.bounding_box() for column in opened.page.locator("#current .column").all()]
+    return [box["y"] for box in boxes if box]
+
+
+def test_a_comparison_stands_side_by_side_and_on_a_narrow_window_below_each_other(
+    opened: Tab,
+) -> None:
+    text = asked(opened, "Compare them")
+    assert HOSTILE.split("`")[0] in text
+    first, second = tops(opened)
+    assert first == second
+    opened.page.click("#current .cite[data-n='4']")
+    opened.page.wait_for_selector("#current-sources .source.current[data-n='4'] mark")
+    opened.page.set_viewport_size({"width": 420, "height": 900})
+    first, second = tops(opened)
+    assert first < second
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= 420
+
+
+@pytest.mark.parametrize("width", [1440, 420])
+@pytest.mark.parametrize("question", ["Compare them", "When was it?", "Make a table"])
+def test_an_answer_in_parts_can_be_read_by_everybody(
+    browser: Browser, address: str, question: str, width: int
+) -> None:
+    with tab(browser, address, width=width) as opened:
+        asked(opened, question)
+        assert opened.inaccessible() == []
+
+
+def test_a_timeline_is_a_list_of_dates(opened: Tab) -> None:
+    asked(opened, "When was it?")
+    dates = opened.page.locator("#current ol.timeline > li time")
+    assert dates.all_inner_texts() == ["2022", "October 2023", "2 March 2024"]
+    assert opened.page.locator("#current ol.timeline .statement").count() == 4
+
+
+def test_a_table_has_a_head_and_a_row_for_each_statement(opened: Tab) -> None:
+    asked(opened, "Make a table")
+    table = opened.page.locator("#current table.rows")
+    head = table.locator("thead th").all_inner_texts()
+    assert head == ["About", "What the source says", "Source"]
+    assert table.locator("tbody tr").count() == 4
+    assert TONGA in table.locator("tbody tr").nth(3).inner_text()
+
+
+def test_what_is_missing_is_said_below_what_is_there(opened: Tab) -> None:
+    text = asked(opened, "Summarise it")
+    assert text.index(TONGA) < text.index("Nothing is said of <img")
+
+
+def test_an_option_asks_the_question_again_about_its_document(
+    opened: Tab, assistant: ScriptedAssistant, library: HeldLibrary
+) -> None:
+    page = opened.page
+    asked(opened, UNCLEAR)
+    options = page.locator("#current .options [data-action=mean]")
+    title = next(r.title for r in library.documents() if r.id == "kyoto.txt")
+    assert options.count() == 3
+    options.filter(has_text=title).click()
+    page.wait_for_selector("#current .where-asked")
+    opened.finish()
+    assert page.inner_text("#current .question") == UNCLEAR
+    assert title in page.inner_text("#current .where-asked")
+    assert assistant.scopes[-1][0] == ("kyoto.txt",)
+    assert page.locator(".turn").count() == 1  # in place of the question back
+    assert page.locator("#scope .chips li").count() == 0  # and the next one may look everywhere
+
+
+def test_an_option_of_a_conversation_that_was_left_can_still_be_chosen(opened: Tab) -> None:
+    asked(opened, UNCLEAR)
+    opened.reload()
+    opened.page.click("#past .options [data-option='2']")
+    opened.page.wait_for_selector("#current .where-asked")
+    opened.finish()
+    assert opened.page.locator(".turn").count() == 1
+
+
+def test_a_reply_lists_documents_to_open_and_things_to_ask(opened: Tab) -> None:
+    page = opened.page
+    page.wait_for_selector("#welcome .suggestion")
+    asked(opened, "What do you have?")
+    names = page.locator("#current .listed [data-action=read]")
+    assert names.count() >= 2
+    names.filter(has_text="Cables under the sea").click()
+    page.wait_for_selector("#reader .reader h2:has-text('Cables under the sea')")
+    page.wait_for_selector("#current .follow-ups:has-text('Things to ask') .suggestion")
+    question = page.inner_text("#current .follow-ups .suggestion >> nth=0")
+    page.click("#current .follow-ups .suggestion >> nth=0")
+    page.wait_for_selector("#t2:not([data-running])")
+    assert page.inner_text("#t2 .question") == question

@@ -1,0 +1,1 @@
+"""The commands of `pilcrow`, by what they are for; `ui.cli` puts them together."""

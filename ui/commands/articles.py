@@ -1,0 +1,175 @@
+"""Articles in, articles out: `add`, `remove`, `rebuild`, `forget`, `list`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from index.formats.registry import SUFFIXES_IN_WORDS
+from ui.commands.session import JsonOption, Session, StoreOption, print_json, say, session_of
+from ui.terminal import (
+    open_console,
+    progress_bar,
+    show_documents,
+    unreachable_line,
+    update_summary,
+)
+
+if TYPE_CHECKING:
+    from index.types import Receipt, UpdateReport
+
+SOME_FILES_FAILED = 4
+ADD_HELP = (
+    "Add or update articles.\n\n"
+    f"Files or whole folders: {SUFFIXES_IN_WORDS}. What you removed stays out of its folder until "
+    "you add the file itself."
+)
+
+
+def add(
+    ctx: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", show_default=False)],
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add or update articles."""
+    session = session_of(ctx, store, as_json)
+    with (
+        session.library(create=True) as library,
+        progress_bar(open_console(stderr=True)) as progress,
+    ):
+        report = library.update(paths, progress=progress)
+    _finish_update(session, report)
+
+
+def remove(
+    ctx: typer.Context,
+    documents: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DOC...", help="Documents as `list` names them.", show_default=False
+        ),
+    ],
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove documents; your files stay where they are, what you uploaded is deleted."""
+    from ui.page import upload_copies
+
+    session = session_of(ctx, store, as_json)
+    with session.library() as library:
+        receipt = library.remove(documents)
+        upload_copies.discard(library, [origin.path for origin in receipt.origins])
+    _finish_removal(session, receipt)
+
+
+def rebuild(
+    ctx: typer.Context,
+    full: Annotated[bool, typer.Option("--full", help="Embed everything again.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would change; change nothing.")
+    ] = False,
+    forget: Annotated[
+        bool,
+        typer.Option("--forget", help="Let go of what went missing in great numbers, unasked."),
+    ] = False,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read every added place again.
+
+    Unchanged articles cost nothing; with --full everything is embedded anew. Where more than half
+    of a place is missing at once, or a folder is empty, you are asked before it is forgotten.
+    """
+    session = session_of(ctx, store, as_json)
+    with session.library() as library:
+        with progress_bar(open_console(stderr=True)) as progress:
+            report = library.rebuild(full=full, forget=forget, progress=progress, dry_run=dry_run)
+        lost = [place for place in report.unreachable if place.lost]
+        if lost and not dry_run and not session.json:
+            for place in lost:
+                say(f"{place.path}: {place.reason}")
+            count = sum(len(place.documents) for place in lost)
+            if session.parts.confirm(f"Forget these {count} documents? A disk may be away."):
+                report = _joined(report, library.rebuild(forget=True))
+    _finish_update(session, report, dry_run=dry_run)
+
+
+def forget(
+    ctx: typer.Context,
+    place: Annotated[Path, typer.Argument(metavar="PLACE", show_default=False)],
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Forget a folder or file that was added, and its documents.
+
+    It need not be there any more; your files stay where they are, what you uploaded is deleted.
+    """
+    from ui.page import upload_copies
+
+    session = session_of(ctx, store, as_json)
+    with session.library() as library:
+        receipt = library.forget(place)
+        upload_copies.discard(library, [origin.path for origin in receipt.origins])
+    _finish_removal(session, receipt)
+    if not session.json:
+        say(f"forgot {place}; rebuild does not look there any more")
+
+
+def list_documents(
+    ctx: typer.Context, store: StoreOption = None, as_json: JsonOption = False
+) -> None:
+    """List the documents in the library."""
+    session = session_of(ctx, store, as_json)
+    with session.library() as library:
+        records, stats, away = library.documents(), library.stats(), library.unreachable()
+    if session.json:
+        print_json(
+            {
+                "documents": [asdict(r) for r in records],
+                "unreachable": [asdict(place) for place in away],
+                "stats": asdict(stats),
+            }
+        )
+        return
+    show_documents(records, open_console())
+    for place in away:
+        say(unreachable_line(place))
+    say(
+        f"{stats.documents} documents, {stats.passages} passages, "
+        f"{stats.sentences} sentences in {session.path}"
+    )
+
+
+def _finish_update(session: Session, report: UpdateReport, *, dry_run: bool = False) -> None:
+    """Says what an update did; exit code 4 when some files failed or could not be seen."""
+    if session.json:
+        print_json(asdict(report))
+    for line in update_summary(report, dry_run=dry_run):
+        say(line)
+    if report.failed or report.unreachable:
+        raise typer.Exit(SOME_FILES_FAILED)
+
+
+def _joined(first: UpdateReport, then: UpdateReport) -> UpdateReport:
+    """What two updates did, one right after the other: the second only let go of documents."""
+    return replace(
+        first, removed=(*first.removed, *then.removed), unreachable=then.unreachable,
+        failed=then.failed, change=then.change,
+    )  # fmt: skip
+
+
+def _finish_removal(session: Session, receipt: Receipt) -> None:
+    """Says what a removal took out."""
+    if session.json:
+        print_json(asdict(receipt))
+        return
+    for document in receipt.documents:
+        say(f"removed {document}")
+    say(
+        f"with {receipt.passages} passages, {receipt.sentences} sentences and "
+        f"{receipt.vectors} vectors; {receipt.left} of them are left"
+    )

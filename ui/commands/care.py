@@ -1,0 +1,142 @@
+"""Care: `check` and `doctor` for library and machine, `eval` and `verify` for answers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from index.types import CheckLine, Progress
+from ui.commands.session import (
+    JsonOption,
+    ModelOption,
+    NoModelOption,
+    StoreOption,
+    print_json,
+    print_text,
+    say,
+    session_of,
+    settings_of,
+    show_findings,
+)
+from ui.terminal import open_console, progress_bar, show_lines
+
+
+def check(
+    ctx: typer.Context,
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended.")] = False,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check that the library is whole.
+
+    Stored text, offsets, vectors and indexes have to agree; conversations have to be readable.
+    """
+    from ui.page import salvage
+
+    session = session_of(ctx, store, as_json)
+    with session.library() as library:
+        lines = (*library.check(repair=repair).lines, salvage.check(library.path, repair=repair))
+    show_findings(session, lines)
+    if not all(line.ok for line in lines):
+        if not repair:
+            say("pilcrow: the library needs care. Try: pilcrow check --repair")
+        raise typer.Exit(1)
+
+
+def evaluate(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE.jsonl", show_default=False)],
+    limit: Annotated[int | None, typer.Option(min=1, help="Ask only this many.")] = None,
+    far: Annotated[
+        int, typer.Option(min=0, help="Ask this many again with their articles hidden.")
+    ] = 0,
+    retrieval_only: Annotated[
+        bool, typer.Option("--retrieval-only", help="Search only, without answering.")
+    ] = False,
+    against: Annotated[
+        Path | None, typer.Option(metavar="REPORT", help="An earlier report, saved with --json.")
+    ] = None,
+    model: ModelOption = None,
+    no_model: NoModelOption = False,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score the answers to a file of questions."""
+    from rag import evaluation
+    from ui.report_table import report_lines
+
+    session = session_of(ctx, store, as_json)
+    questions = evaluation.load_questions(file)
+    earlier = evaluation.load_report(against) if against else None
+    with session.library(filled=True) as library, progress_bar(open_console(stderr=True)) as draw:
+        assistant = None
+        if not retrieval_only:
+            assistant = session.parts.make_assistant(library, settings_of(session, model), no_model)
+        report = evaluation.evaluate(
+            library,
+            assistant,
+            questions,
+            limit=limit,
+            far=far,
+            retrieval_only=retrieval_only,
+            progress=draw and (lambda done, total: draw(Progress("asking", done, total))),
+        )
+    comparison = evaluation.compare(report, earlier) if earlier else None
+    if session.json:
+        print_json(report.to_dict() | (comparison.to_dict() if comparison else {}))
+    else:
+        print_text("\n".join(report_lines(report, comparison)))
+
+
+def verify(
+    ctx: typer.Context,
+    path: Annotated[Path, typer.Argument(metavar="FILE", show_default=False)],
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check an exported answer against the library, without a model.
+
+    FILE is what the chat page exports: .html or .json. Exit code 1 when something does not hold;
+    what nobody vouches for is said.
+    """
+    from rag.grounding import bundle, sealing
+    from ui.page.export import looks, read
+
+    session = session_of(ctx, store, as_json)
+    file = read(path)
+    with session.library() as library:
+        findings = bundle.check_bundle(file.saved, library, sealing.key_in(library.path))
+    findings += looks(file)
+    if session.json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        show_lines(
+            [CheckLine(finding.what, finding.ok, finding.detail) for finding in findings],
+            open_console(),
+        )
+    wrong = sum(not finding.ok for finding in findings)
+    if wrong:
+        say(f"{wrong} of {len(findings)} checks failed")
+    elif all(finding.vouched for finding in findings):
+        say("everything it claims holds")
+    else:
+        say(f"what can be checked here holds; nobody vouches for {bundle.UNVOUCHED}")
+    if wrong:
+        raise typer.Exit(1)
+
+
+def doctor(ctx: typer.Context, store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Check this machine and this installation.
+
+    Each line is ok or says what to do.
+    """
+    from ui.doctor import examine
+
+    session = session_of(ctx, store, as_json)
+    lines = examine(session.path, session.settings, session.parts.open_library)
+    show_findings(session, lines)
+    if not all(line.ok for line in lines):
+        raise typer.Exit(1)

@@ -1,0 +1,161 @@
+"""What every command works with: the library, the assistant, the page, and the way to say things.
+
+Data go to stdout, messages to stderr. Heavy imports happen inside the functions that need them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from index.errors import LibraryMissing
+from index.types import CheckLine
+from ui.terminal import clean, harmless, open_console, show_lines, to_json
+
+if TYPE_CHECKING:
+    from index.library import Library
+    from rag.assistant import Assistant
+    from rag.settings import Settings
+
+
+def _open_library(path: Path, create: bool, threads: int) -> Library:
+    from index.library import Library
+
+    return Library.open(path, create=create, threads=threads)
+
+
+def _make_assistant(library: Library, settings: Settings, quotes_only: bool) -> Assistant:
+    from rag.assistant import Assistant
+
+    generator: Literal["default"] | None = None if quotes_only else "default"
+    return Assistant(
+        library,
+        generator,
+        model=settings.model,
+        threads=settings.threads,
+        reader=settings.reader,
+    )
+
+
+def _serve(assistant: Assistant, library: Library, **options: Any) -> None:
+    from ui.page.server import serve
+
+    serve(assistant, library, **options)
+
+
+def _confirm(question: str) -> bool:
+    """Asks whoever sits at the terminal; without one it is no."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    return typer.confirm(clean(question), err=True)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """How the commands get their library, assistant and page; a test hands in its own."""
+
+    open_library: Callable[[Path, bool, int], Library] = _open_library
+    make_assistant: Callable[[Library, Settings, bool], Assistant] = _make_assistant
+    serve: Callable[..., None] = _serve
+    confirm: Callable[[str], bool] = _confirm
+
+
+@dataclass(frozen=True)
+class Session:
+    """One run of one command: the global options and the parts."""
+
+    parts: Parts = field(default_factory=Parts)
+    store: Path | None = None
+    json: bool = False
+
+    @property
+    def settings(self) -> Settings:
+        """The settings from the environment."""
+        from rag.settings import load_settings
+
+        return load_settings()
+
+    @property
+    def path(self) -> Path:
+        """Where the library lives."""
+        from rag.settings import store_path
+
+        return store_path(self.store)
+
+    @contextmanager
+    def library(self, *, create: bool = False, filled: bool = False) -> Iterator[Library]:
+        """The library, closed afterwards.
+
+        Raises LibraryMissing, naming the command that helps, when there is none and `create` is
+        off, or when `filled` is asked for and it holds no documents.
+        """
+        flag = f" --store {self.store}" if self.store else ""
+        remedy = f"Add your articles with: pilcrow{flag} add ARTICLES"
+        try:
+            library = self.parts.open_library(self.path, create, self.settings.threads)
+        except LibraryMissing:
+            raise LibraryMissing(f"there is no library at {self.path} yet. {remedy}") from None
+        with closing(library):
+            if filled and not library.documents():
+                raise LibraryMissing(f"the library at {self.path} is empty. {remedy}")
+            yield library
+
+
+StoreOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--store",
+        metavar="PATH",
+        help="Where the library lives (else PILCROW_STORE, else index/built/ in a checkout, "
+        "else your data folder).",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON value on stdout.")]
+ModelOption = Annotated[
+    str | None,
+    typer.Option("--model", metavar="GGUF", help="A model file to answer with (PILCROW_MODEL)."),
+]
+NoModelOption = Annotated[
+    bool, typer.Option("--no-model", help="Answer with quotes only, without a language model.")
+]
+
+
+def session_of(ctx: typer.Context, store: Path | None, as_json: bool) -> Session:
+    """The session, with options given after the command taking the place of those before it."""
+    session: Session = ctx.obj
+    return replace(session, store=store or session.store, json=as_json or session.json)
+
+
+def settings_of(session: Session, model: str | None) -> Settings:
+    """The settings, with `--model` taking the place of PILCROW_MODEL."""
+    settings = session.settings
+    return settings.model_copy(update={"model": model}) if model else settings
+
+
+def show_findings(session: Session, lines: Sequence[CheckLine]) -> None:
+    """Show findings, a line each."""
+    if session.json:
+        print_json([asdict(line) for line in lines])
+    else:
+        show_lines(lines, open_console())
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value on stdout."""
+    print(to_json(value), flush=True)
+
+
+def print_text(text: str) -> None:
+    """Print lines of text on stdout, unable to steer a terminal."""
+    print(harmless(text))
+
+
+def say(message: str) -> None:
+    """Say one line to the person, on stderr."""
+    print(clean(message), file=sys.stderr, flush=True)
