@@ -85,11 +85,6 @@ class Request:
         """Whether it asks for a name, a date, a place or a number: a few words answer it."""
         return self.task == "fact" and _VALUE.search(self.question) is not None
 
-    @property
-    def wants_reason(self) -> bool:
-        """Whether it asks why: reasons often follow what they are the reasons of."""
-        return _REASON.search(self.question) is not None
-
 
 _ABOUT = r"(?:about|on|of|for|regarding|concerning|covering|to)"
 _SUMMARY = re.compile(
@@ -218,7 +213,6 @@ _FORM_WORDS = re.compile(
     r"|chronological order|order with dates|order|dates)\b(?: please)?\s*[:,]?\s*",
     re.IGNORECASE,
 )
-_REASON = re.compile(r"\b(?:why|how come|reasons?)\b", re.IGNORECASE)
 _MORE = re.compile(
     r"^\s*(?:and |ok(?:ay)?,? |please |can you |could you )*(?:tell me (?:a (?:bit|little) )?more"
     r"|(?:say|give me|show me) more"
