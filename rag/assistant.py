@@ -320,6 +320,8 @@ class Assistant:
         question = state.question
         if question.request.task not in ASKED_BACK or state.missing:
             return None
+        if len(question.request.parts) > 1:  # what asks several things is answered piece by piece
+            return None
         unclear = not question.previous and only_points(question.request)
         if not unclear and state.state != "not_found":
             unclear = clarity.is_unclear(

@@ -47,7 +47,7 @@ class ComposerLimits:
     """Power of a passage's coverage of the question by which its sentences' scores shrink."""
     certain: float = 0.7
     """The best sentence's score from which on a value asked for in a talk is as good as found."""
-    paragraph: int = 125
+    paragraph: int = 140
     """Words of an open question's answer, which is filled up from around its best run."""
     covered: float = 0.75
     """Share of a topic that one passage holds from which on it is answered."""
@@ -107,7 +107,8 @@ class Composer:
         if len(request.parts) > 1:
             return self._several(request.parts, scope)
         made = _runs(request, ranking.sentences)
-        return self._stretched(made) if _is_open(request, ranking.sentences) else made
+        sentences = ranking.sentences
+        return self._stretched(made, sentences) if _is_open(request, sentences) else made
 
     # --- is it there? -----------------------------------------------------------------------------
 
@@ -388,8 +389,10 @@ class Composer:
                 )
         return composition.distinct(made, LIMITS.listing)
 
-    def _stretched(self, made: Sequence[Quotation]) -> list[Quotation]:
-        """An explanation that is short, with what stands around it in its document."""
+    def _stretched(
+        self, made: Sequence[Quotation], sentences: Sequence[RankedSentence]
+    ) -> list[Quotation]:
+        """An open question's short answer, with what stands around it, then with what is next."""
         room = SCOPE.paragraph - sum(one.length for one in made)
         if not made or room < LIMITS.sentence:
             return list(made)
@@ -397,7 +400,12 @@ class Composer:
         document = self._library.document(best.document_id)
         passages = self._library.passages(best.document_id)
         longer = stretched(best, document, passages, best.length + room)
-        return [longer, *(one for one in made[1:] if not _overlap(longer, one))]
+        told = [longer, *(one for one in made[1:] if not _overlap(longer, one))]
+        room = SCOPE.paragraph - sum(one.length for one in told)
+        if room < SCOPE.paragraph / 2:
+            return told
+        rest = [one for one in sentences if not any(run.holds(one) for run in told)]
+        return told + composition.runs(rest, room, most=1, told=told)
 
     def _several(self, parts: Sequence[str], scope: SearchScope) -> list[Quotation]:
         """A run for each part of a question that asks several things."""
