@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -15,6 +19,7 @@ from rag.llm.catalogue.entries import entries, known_entry
 from rag.llm.catalogue.folder import ModelFolder, Speed
 from rag.llm.model_files import check_digest, find_model
 from rag.settings import load_settings
+from tests.rag.llm.catalogue.small_models import WebServer, serving
 from tests.support.gguf_files import vocabulary, write_gguf
 from ui.cli import app
 from ui.commands.model import larger_model_hint
@@ -104,6 +109,20 @@ def test_a_cut_copy_is_kept_and_then_removed(run: Run, folder: ModelFolder, tmp_
     assert "no file at" in one_line(run("get", "qwen-1.5b", "--from", tmp_path / "none"), 2)
 
 
+def test_interrupted_it_says_how_to_go_on(folder: ModelFolder) -> None:
+    with serving(WebServer(bytes(1000), hold=Event())) as server:
+        command = [sys.executable, "-m", "ui.cli", "model", "get", "qwen-1.5b", "--from"]
+        program = subprocess.Popen([*command, server.url], stderr=subprocess.PIPE, text=True)
+        assert server.half.wait(60)
+        program.send_signal(signal.SIGINT)
+        told = program.communicate()[1].splitlines()
+    assert program.returncode == 130
+    assert told[-2:] == [
+        "what came is kept; go on with: pilcrow model get qwen-1.5b",
+        "pilcrow: interrupted",
+    ]
+
+
 def test_a_model_is_used_until_it_is_removed(run: Run, here: ModelFolder) -> None:
     assert run("use", "qwen-1.5b").exit_code == 0
     assert find_model().path == here.file(QWEN)
@@ -163,8 +182,8 @@ def test_a_chat_with_the_bundled_model_says_how_to_get_more(here: ModelFolder) -
     assert "pilcrow model get qwen-1.5b (1.1 GB)" in larger_model_hint(load_settings())
     here.remember("qwen-1.5b", Speed(65.0, 16.0, 2))
     assert "first word after about 10 s here" in larger_model_hint(load_settings())
-    chosen = load_settings().model_copy(update={"model": "mine.gguf"})
-    assert larger_model_hint(chosen) == ""
+    for chosen in ("mine.gguf", "bundled"):
+        assert larger_model_hint(load_settings().model_copy(update={"model": chosen})) == ""
     here.set_default(QWEN)
     assert larger_model_hint(load_settings()) == ""
 

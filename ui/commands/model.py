@@ -52,12 +52,12 @@ def folder_of(settings: Settings) -> ModelFolder:
 
 
 def larger_model_hint(settings: Settings) -> str:
-    """How to get a larger model, in one line; empty when another than the bundled one is used."""
+    """How to get a larger model, in one line; empty when the person has chosen one, any one."""
     from rag.llm.catalogue.entries import BUNDLED, known_entry
     from rag.llm.catalogue.speed import first_word
 
     folder, entry = folder_of(settings), known_entry(_USE_FIRST)
-    if (settings.model or folder.default or BUNDLED) != BUNDLED:
+    if settings.model or folder.default:
         return ""
     begin = f"answers are worded by the bundled model of {known_entry(BUNDLED).size}; "
     use = f"pilcrow model use {entry.name}"
@@ -155,12 +155,12 @@ def get(
     else:
         _look_at_memory(entry)
         say(f"fetching {entry.title}, {entry.gigabytes}, {entry.licence}, to {folder.path}")
-    with download_bar(open_console(stderr=True)) as draw:
-        try:
+    try:
+        with download_bar(open_console(stderr=True)) as draw:
             fetch(entry, mirror, folder, progress=draw, waiting=lambda: say(_BUSY))
-        except KeyboardInterrupt:
-            say(f"what came is kept; go on with: pilcrow model get {name}")
-            raise
+    except KeyboardInterrupt:
+        say(f"what came is kept; go on with: pilcrow model get {name}")
+        raise
     say(f"{name} is here and has its SHA-256. Use it from now on: pilcrow model use {name}")
 
 

