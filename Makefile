@@ -14,7 +14,7 @@ LOCKED := $(BIN)/python -m pip install --no-deps --require-hashes
 .PHONY: help chat test check faults torture lock bench wheel
 
 help:
-	@echo "make chat    install, index seeds/articles, chat on http://127.0.0.1:7860"
+	@echo "make chat    install, index seeds/articles, chat on http://127.0.0.1:7860 (MODEL=qwen-1.5b)"
 	@echo "make test    install, then run every test"
 	@echo "make check   formatting, lint, types, import rules, known weaknesses"
 	@echo "make faults  write tests/FAULTS.md: which test holds the outcome of which fault"
@@ -23,11 +23,17 @@ help:
 	@echo "make bench   how far each path is from a raw baseline of the same run (20 minutes)"
 	@echo "make wheel   build dist/pilcrow-*.whl"
 
+# A larger language model, fetched first: make chat MODEL=qwen-1.5b; the one that comes along: MODEL=bundled.
+# Without MODEL nothing is fetched. What cannot be fetched keeps no chat from starting.
 chat: .venv/.installed
 	@echo "==> Indexing seeds/articles (about a minute the first time, then only what changed)"
 	@$(BIN)/pilcrow add seeds/articles || [ $$? -eq 4 ]
 	@echo "==> Starting the chat on http://127.0.0.1:$${PILCROW_PORT:-7860} (Ctrl-C stops it)"
-	@$(BIN)/pilcrow chat
+	@model="$(MODEL)"; case "$$model" in ""|*/*|*.gguf) ;; *) \
+	  $(BIN)/pilcrow model get "$$model" || { code=$$?; \
+	    if [ $$code -eq 2 ] || [ $$code -ge 130 ]; then exit $$code; fi; \
+	    echo "==> Going on without it, with the model that is there"; model=; } ;; esac; \
+	$(BIN)/pilcrow chat $${model:+--model "$$model"}
 
 test: .venv/.installed-dev
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not browser"

@@ -9,6 +9,7 @@ PilcrowError
 ├── InputError         the caller's paths or question        (exit 2)
 │   └── QuestionError  a question that is empty, too long or not text
 ├── ModelMissing       a model file or package is not there
+├── DownloadFailed     a model could not be fetched; what came of it is kept
 └── ModelFailed        the language model crashed, hung or was too slow; the next answer may go well
 """
 
@@ -64,6 +65,10 @@ class QuestionError(InputError):
 
 class ModelMissing(PilcrowError):
     """A model's package or file is not there."""
+
+
+class DownloadFailed(PilcrowError):
+    """A model could not be fetched: nobody answers, it was cut off, or it is another file."""
 
 
 class ModelFailed(PilcrowError):

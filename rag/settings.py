@@ -23,7 +23,10 @@ class Settings(BaseSettings):
     store: Path | None = None
     """Where the library lives; see `store_path` for what None means."""
     model: str | None = None
-    """A GGUF file to answer with; None is the default model from its package."""
+    """A GGUF file or a name of the catalogue to answer with; None is what `pilcrow model use`
+    chose, else the model from its package."""
+    models: Path | None = None
+    """Where fetched models are; None is a folder in the user's cache folder."""
     threads: int = Field(default_factory=usable_cores, ge=1, le=1024)
     """The one knob for threads: encoder, search and language model all keep to it."""
     reader: str = "own"

@@ -29,6 +29,14 @@ def _folder_for_uploads() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _no_fetched_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What a person has fetched and made the default is nobody's default in a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PILCROW_MODELS", str(tmp_path_factory.mktemp("models")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _one_syntax_tree_at_a_time() -> Iterator[None]:
     """Lets one thread at a time build a syntax tree, and nothing of Python's run meanwhile.
 

@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 
 from index.errors import PilcrowError
 from index.system.offline import stay_offline
-from ui.commands import articles, care, questions
+from ui.commands import articles, care, model, questions
 from ui.commands.session import JsonOption, Parts, Session, StoreOption, say
 
 INTERRUPTED = 130
@@ -89,6 +89,7 @@ app.command()(care.check)
 app.command("eval")(care.evaluate)
 app.command()(care.verify)
 app.command()(care.doctor)
+app.add_typer(model.app, name="model")
 
 
 def main() -> None:

@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     ProgressColumn,
     SpinnerColumn,
     Task,
     TextColumn,
     TimeRemainingColumn,
+    TransferSpeedColumn,
 )
 from rich.progress import Progress as Bar
 from rich.text import Text
@@ -156,6 +158,25 @@ def progress_bar(console: Console) -> Iterator[Callable[[Progress], None] | None
                 bar.update(tasks.get("", bar.task_ids[0]), visible=False)
                 tasks[report.stage] = bar.add_task(clean(report.stage), total=report.total)
             bar.update(tasks[report.stage], completed=report.done, total=report.total)
+
+        yield draw
+
+
+@contextmanager
+def download_bar(console: Console) -> Iterator[Callable[[Progress], None] | None]:
+    """A callback that draws bytes, rate and time left; None when `console` is no terminal."""
+    if not console.is_terminal:
+        yield None
+        return
+    stage = TextColumn("{task.description}", markup=False)
+    columns = (stage, BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+
+        def draw(report: Progress) -> None:
+            if bar.tasks[task].total is None:  # what was there before counts for no rate
+                bar.reset(task, completed=report.done, total=report.total)
+            bar.update(task, description=clean(report.stage), completed=report.done)
 
         yield draw
 

@@ -120,7 +120,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
             new.replace(path)  # while it is held, so that nobody sweeps it away before
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except BaseException:
         with suppress(OSError):
             new.unlink(missing_ok=True)
@@ -186,7 +186,12 @@ def _hold(file: BinaryIO, *, wait: bool) -> None:
     fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """See that what was renamed in a folder is so on the disk too.
+
+    Raises:
+        OSError: when the disk refuses.
+    """
     # a rename is atomic at once but on disk only when its folder is synced
     handle = os.open(folder, os.O_RDONLY)
     try:

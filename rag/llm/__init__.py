@@ -1,1 +1,1 @@
-"""The language model: its files, its process, its prompt and its grammar."""
+"""The language model: its files, its process, its prompt, its grammar, larger ones by name."""

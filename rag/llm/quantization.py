@@ -4,7 +4,7 @@ llama.cpp reads a prompt at very different speeds from different ways of storing
 tests/benchmarks/RESULTS.md has the figures. So the first start on a machine makes the variants and
 times them, about six seconds; a busy moment may pick the wrong one, which costs speed and nothing
 else. It lies in the user's cache folder, for the weights and the CPU instructions it was made for.
-A model that a person chose is run as it is.
+A model that a person chose or fetched is run as it is: large ones gain nothing by it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from index.system.checksums import sha256
 from index.system.files import cache_folder, replacing_folder
 from rag.llm import llama
+from rag.llm.model_files import SMALL_MODEL_BYTES
 
 VARIANTS = ("Q4_0", "Q8_0")
 _CHOICE = "choice.json"
@@ -36,13 +37,13 @@ def fastest_variant(
     """The file to load in place of a packaged one; the same where nothing else is faster.
 
     Args:
-        path: the packaged file, verified.
-        expected: its SHA-256; empty for a person's own file, which stays as it is.
+        path: the packaged file, verified, or another one, which stays as it is.
+        expected: its SHA-256; empty for a person's own file.
         threads: cores it will run on.
         folder: where the variants are kept; in the user's cache folder when None.
         speed: tokens a second that a file is read with.
     """
-    if not expected:
+    if not expected or path.stat().st_size >= SMALL_MODEL_BYTES:
         return path
     folder = folder or _cache_path(expected)
     try:

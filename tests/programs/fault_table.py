@@ -65,6 +65,10 @@ E9 | the server is started again during a chat | nobody gets somebody else's his
 E10 | no network | everything works, nothing calls home
 E11 | uploads too large or too many | 413 above the limit, names kept in their folder
 E12 | password guessing, a public address without one | refused
+E13 | a model's download is cut off, interrupted, killed | the next goes on behind what came
+E14 | a model fetched is another file, its place does not answer | not kept; one line, the way out
+E15 | the disk refuses while a model is fetched | one line; never half a file under its name
+E16 | two processes fetch the same model | one does, the other waits
 G13 | a request that names a file of this computer, a device, a pipe, an address | refused unopened
 G14 | a request that names what somebody else uploaded, or what an upload became | refused unopened
 G15 | the doors' watch fails | Gradio's own file checks and the library's refuse such files too

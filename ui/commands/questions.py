@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ui.commands.model import larger_model_hint
 from ui.commands.session import (
     JsonOption,
     ModelOption,
@@ -99,6 +100,8 @@ def chat(
         if not library.documents():
             say("the library is empty: add articles on the page, or with `pilcrow add ARTICLES`")
         assistant = session.parts.make_assistant(library, settings, no_model)
+        if hint := "" if no_model or assistant.missing else larger_model_hint(settings):
+            say(hint)
 
         def ready(url: str) -> None:
             say(f"Pilcrow is at {url} (Ctrl-C stops it)")

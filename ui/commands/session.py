@@ -119,7 +119,11 @@ StoreOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON value on stdout.")]
 ModelOption = Annotated[
     str | None,
-    typer.Option("--model", metavar="GGUF", help="A model file to answer with (PILCROW_MODEL)."),
+    typer.Option(
+        "--model",
+        metavar="NAME|GGUF",
+        help="What to answer with: a name of `pilcrow model list` or a file (PILCROW_MODEL).",
+    ),
 ]
 NoModelOption = Annotated[
     bool, typer.Option("--no-model", help="Answer with quotes only, without a language model.")
