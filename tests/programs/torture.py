@@ -283,7 +283,9 @@ class Scenario:
             if self.name != "fresh add":
                 change(articles, rng)
             adds = self.name.endswith("add")
-            self._arguments = ["add", str(articles)] if adds else self.name.split()
+            # what is gone is gone for good: more than half of it would be asked about
+            rebuild = [*self.name.split(), "--forget"]
+            self._arguments = ["add", str(articles)] if adds else rebuild
         end = self._copy("after")
         run = shop.start(end, self._arguments)
         began = time.monotonic()
