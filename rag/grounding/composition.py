@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from index.tokenization import words
 from index.types import Document, Hit, Passage
 from rag.grounding.evidence import says_the_same
 from rag.query.text_features import TextFeatures, content_stems
@@ -54,6 +55,8 @@ class CompositionLimits:
     summary: int = 235
     summary_sentence: int = 40
     """Where a number of sentences is asked for: words for one of them."""
+    first_words: int = 3
+    """Among which a pronoun is a sentence's subject."""
     summary_shortest: int = 8
     """Words of a sentence that says something by itself."""
     summary_longest: int = 48
@@ -61,6 +64,8 @@ class CompositionLimits:
     """What a word of the title weighs more, in times that a word is said."""
     summary_lead: float = 2.0
     """Times the gain of a paragraph's first sentence, which says what it is about."""
+    summary_opening: float = 2.0
+    """Times the gain of a sentence of the first paragraph, where the news is."""
     summary_heard: float = 0.5
     """Times the gain of a sentence whose paragraph was heard, other than the first one."""
     listing: int = 190
@@ -87,6 +92,7 @@ _LEANING = re.compile(
     r"|second|third|deal|vote))\b)",
     re.IGNORECASE,
 )
+_PRONOUNS = frozenset("he she it they him her them this that these those".split())
 _DATELINE = re.compile(
     r"[A-Z][A-Z .'-]{2,}(?:, [A-Z][a-z]+\.?(?: \d{1,2})?(?:, \d{4})?)?(?: \([^)]*\))? ?[-–—] +"
 )
@@ -95,6 +101,11 @@ _DATELINE = re.compile(
 def leans_on_previous(sentence: str) -> bool:
     """Whether a sentence begins with a word that points at what was said before it."""
     return _LEANING.match(sentence) is not None
+
+
+def names_its_subject(sentence: str) -> bool:
+    """Whether no pronoun stands for it among the first words: "Last week it held a summit"."""
+    return not _PRONOUNS & set(words(sentence)[: LIMITS.first_words])
 
 
 def dateline_length(text: str) -> int:
@@ -252,12 +263,13 @@ def summary(
         number
         for number, one in enumerate(quotations)
         if not (number and leans_on_previous(one.text))
+        and names_its_subject(one.text)
         and LIMITS.summary_shortest <= one.length <= LIMITS.summary_longest
     ]
-    words = LIMITS.summary if most is None else most * LIMITS.summary_sentence
+    budget = LIMITS.summary if most is None else most * LIMITS.summary_sentence
     chosen = _covering(
         document.title, quotations, readable or list(range(len(quotations))), _centrality(vectors),
-        words,
+        budget,
     )  # fmt: skip
     return sorted(chosen[:most], key=lambda one: one.start)
 
@@ -267,7 +279,7 @@ def _covering(
     quotations: Sequence[Quotation],
     readable: Sequence[int],
     central: NDArray[np.float64],
-    words: int,
+    budget: int,
 ) -> list[Quotation]:
     """The readable sentences that cover most, the best first, as many as fit into so many words."""
     concepts = [frozenset(content_stems(one.text)) for one in quotations]
@@ -285,14 +297,16 @@ def _covering(
     def gain(number: int) -> float:
         one = quotations[number]
         fresh = sum(weights[concept] for concept in concepts[number] - told)
-        place = (LIMITS.summary_lead if number in leads else 1.0) * (
-            LIMITS.summary_heard if one.paragraph in heard - {opening} else 1.0
-        )
+        place = LIMITS.summary_lead if number in leads else 1.0
+        if one.paragraph == opening:
+            place *= LIMITS.summary_opening
+        elif one.paragraph in heard:
+            place *= LIMITS.summary_heard
         weight = max(float(central[number]), 0.05)
         return float(place * fresh * weight / np.sqrt(one.length))
 
     chosen: list[Quotation] = []
-    best, left, room = readable[0], list(readable), words
+    best, left, room = readable[0], list(readable), budget
     while True:
         chosen.append(quotations[best])
         told |= concepts[best]

@@ -56,7 +56,7 @@ def test_a_document_is_summed_up_in_its_order(library: Library) -> None:
     answer = ask(library, "summarise the article about the harbour")
     assert (answer.task, answer.state) == ("summarise", "answered")
     assert {one.document_id for one in answer.citations} == {"harbour.txt"}
-    assert len(answer.citations) == 3
+    assert {one.paragraph for one in answer.citations} == {1, 2, 3}
     starts = [one.start for one in answer.citations]
     assert starts == sorted(starts)
 
