@@ -57,7 +57,7 @@ class CompositionLimits:
     """Where a number of sentences is asked for: words for one of them."""
     first_words: int = 3
     """Among which a pronoun is a sentence's subject."""
-    summary_shortest: int = 8
+    summary_shortest: int = 6
     """Words of a sentence that says something by itself."""
     summary_longest: int = 48
     summary_title: float = 4.0
