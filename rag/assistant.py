@@ -17,7 +17,6 @@ from index.library import Library, check_scope
 from index.system.cpu import usable_cores
 from index.tokenization import has_cjk, sound
 from index.types import EVERYWHERE, SearchScope
-from rag.composer import BY_TOPIC, WHOLE, Composer
 from rag.grounding import citations, evidence, presentation, support
 from rag.grounding.short_answer import short_answer
 from rag.llm import prompt
@@ -30,6 +29,7 @@ from rag.query.task import ABOUT_LAST_ANSWER, ASKED_BACK, only_points, small_tal
 from rag.reader import clarity, gate
 from rag.reader.rerankers import OWN, Reranker, load_reranker
 from rag.replies import fixed as replies
+from rag.replies.composer import BY_TOPIC, WHOLE, Composer
 from rag.replies.conversation import Conversation
 from rag.retrieval import LIMITS, FirstPass, Retrieved, Retriever
 from rag.snapshots import AnswerState, notes_on

@@ -1,1 +1,1 @@
-"""What is replied without reading anew: fixed sentences, and the answer before in another form."""
+"""What is answered without a model: fixed sentences, composed sources, the last answer again."""

@@ -10,10 +10,10 @@ import pytest
 from index import Library
 from index.types import EVERYWHERE
 from rag import Answer, Assistant
-from rag.composer import Composer
 from rag.query.question import QueryVariant
 from rag.query.task import understand
 from rag.reader.ranker import Ranker
+from rag.replies.composer import Composer
 from tests.support.fakes import BagOfWordsEncoder
 
 HARBOUR = """Harbour Gets a Breakwater
