@@ -12,9 +12,6 @@ from functools import cache
 from itertools import accumulate, islice
 from typing import TYPE_CHECKING
 
-from yaml import BaseLoader, YAMLError
-from yaml import load as load_yaml
-
 from index.formats.bylines import clean, ends_sentence
 from index.formats.dates import parse_date
 from index.types import Span
@@ -188,6 +185,9 @@ def _loaded(block: str) -> dict[str, list[str]] | None:
     """
     if len(block) > _YAML_LIMIT or block.count("[") + block.count("{") > _MOST_VALUES:
         return None
+    from yaml import BaseLoader, YAMLError  # a question needs neither
+    from yaml import load as load_yaml
+
     try:
         mapping = load_yaml(block, BaseLoader)
     except (YAMLError, RecursionError, ValueError):
