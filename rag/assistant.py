@@ -23,7 +23,12 @@ from rag.llm import prompt
 from rag.llm.generator import Generator, PrefixReuse, QueuePosition
 from rag.query.follow_ups import History
 from rag.query.question import QueryVariant, analyze, check_history, checked_question
-from rag.query.short_forms import full_name, shortened, unknown_short_forms
+from rag.query.short_forms import (
+    full_name,
+    has_short_form,
+    unknown_names,
+    unknown_short_forms,
+)
 from rag.query.spelling import correct, spelled_out
 from rag.query.task import ABOUT_LAST_ANSWER, ASKED_BACK, only_points, small_talk, understand
 from rag.reader import clarity, gate
@@ -158,14 +163,20 @@ class Assistant:
         self, question: str, known: Mapping[str, int]
     ) -> tuple[str, list[tuple[str, str]]]:
         """The question with names as the library has them, in full or short, and the changes."""
-        question, change = shortened(question, known)
-        changes = [change] if change else []
+        changes: list[tuple[str, str]] = []
+        for name, short in unknown_names(question, known):
+            if has_short_form(short, self._closest(question.replace(name, short))):
+                question = question.replace(name, short)
+                changes.append((name, short))
+                break
         for short in unknown_short_forms(question, known):
-            texts = [hit.text for hit in self.library.search(question, LIMITS.closest)]
-            if name := full_name(short, texts):
+            if name := full_name(short, self._closest(question)):
                 question = question.replace(short, name)
                 changes.append((short, name))
         return question, changes
+
+    def _closest(self, question: str) -> list[str]:
+        return [hit.text for hit in self.library.search(question, LIMITS.closest)]
 
     def _with_priority(
         self, state: AnswerState, scope: SearchScope, stop: Callable[[], bool]

@@ -49,7 +49,7 @@ _TRUST = 0.1
 """Of the mean question's loss beside half the squared weights."""
 _AGAINST = ("unknown", "denial", "numbers_nowhere")
 _SET_WEIGHTS = {"squad": 3.0, "clapnq": 1.0, "multihop": 0.5, "mtrag": 1.5}
-_FALSE_REFUSALS = 0.04
+_FALSE_REFUSALS = 0.03
 _PARTS = 6
 _ANSWERABLE = ("answerable", "mixed")
 _NOT_MEASURED = "underspecified"

@@ -382,3 +382,12 @@ def test_a_name_that_is_nowhere_is_named_as_missing(library: Library) -> None:
     answer = ask(library, "What did Quentin Marlowe say about the cables in the Red Sea?")
     assert answer.state == "not_found"
     assert answer.missing == ("Your documents do not mention “Quentin Marlowe”.",)
+
+
+def test_words_whose_letters_happen_to_be_a_word_stay(tmp_path: Path) -> None:
+    text = "The cats sit on the wall in Vintrop. Settlers imported nine cats in 1871."
+    (tmp_path / "cats.txt").write_text(text, encoding="utf-8")
+    library = Library.open(tmp_path / "library", encoder=BagOfWordsEncoder())
+    library.update([tmp_path / "cats.txt"])
+    answer = ask(library, "How many cats came with settlers importing tabbies?")
+    assert not any("SIT" in note for note in answer.notes)

@@ -5,29 +5,39 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.query.short_forms import full_name, shortened, unknown_short_forms
+from rag.query.short_forms import (
+    full_name,
+    has_short_form,
+    unknown_names,
+    unknown_short_forms,
+)
 
 KNOWN = {"itu", "lto", "the", "cables", "broken", "union", "international", "does", "what", "ab"}
 
 
-def test_a_full_name_that_is_nowhere_is_read_as_its_short_form() -> None:
-    told, change = shortened("What does the International Telecommunication Union do?", KNOWN)
-    assert told == "What does the ITU do?"
-    assert change == ("International Telecommunication Union", "ITU")
+def test_a_full_name_that_is_nowhere_may_be_known_short() -> None:
+    asked = "What does the International Telecommunication Union do?"
+    assert unknown_names(asked, KNOWN) == [("International Telecommunication Union", "ITU")]
+    assert unknown_names(asked.lower(), KNOWN) == [("international telecommunication union", "ITU")]
 
 
-def test_joining_words_have_no_letter() -> None:
-    known = KNOWN | {"who"}
-    assert shortened("the League for Tidy Oceans", known)[0] == "the LTO"
+def test_words_that_join_have_no_letter() -> None:
+    assert unknown_names("the League for Tidy Oceans", KNOWN) == [("League for Tidy Oceans", "LTO")]
+
+
+def test_words_that_other_words_part_are_no_name() -> None:
+    assert unknown_names("Is it tidy? Oceans, like that", KNOWN) == []
+    assert unknown_names("lakes did tides have oceans", KNOWN) == []
 
 
 def test_two_letters_need_capitals() -> None:
-    assert shortened("are acres burnt", KNOWN)[1] is None
-    assert shortened("the Acre Bank", KNOWN) == ("the AB", ("Acre Bank", "AB"))
+    assert unknown_names("acres burnt", KNOWN) == []
+    assert unknown_names("the Acre Bank", KNOWN) == [("Acre Bank", "AB")]
 
 
-def test_a_name_does_not_go_over_the_end_of_a_sentence() -> None:
-    assert shortened("Is it interesting? Tell us", KNOWN)[1] is None
+def test_a_short_form_stands_in_capitals() -> None:
+    assert has_short_form("LTO", ["Nothing.", "The LTO said so."])
+    assert not has_short_form("SIT", ["They sit.", "SITS"])
 
 
 def test_a_short_form_that_is_nowhere_has_its_name_in_the_texts() -> None:
@@ -40,5 +50,5 @@ def test_a_short_form_that_is_nowhere_has_its_name_in_the_texts() -> None:
 
 @given(st.lists(st.sampled_from(sorted(KNOWN)), max_size=8).map(" ".join))
 def test_what_the_library_knows_stays_as_typed(question: str) -> None:
-    assert shortened(question, KNOWN) == (question, None)
+    assert unknown_names(question, KNOWN) == []
     assert unknown_short_forms(question.upper(), KNOWN) == []
