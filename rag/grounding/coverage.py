@@ -146,6 +146,8 @@ def reason(
         return f"Your documents do not mention “{name}”."
 
     missing = _longest(question, lambda word: not _held(word, held))
+    if missing in everyday:
+        missing = ""  # "went", "mean": nobody misses these
     wanted = _WANTED.search(question)
     lacks = f"mention “{missing}”" if missing else f"say {wanted[0].lower()}" if wanted else ""
     return near_miss(question, title, held, lacks)

@@ -78,6 +78,13 @@ def test_the_reason_names_the_subject_and_what_is_missing(
     assert reason(question, rarity(question, *unknown), frozenset(), "A Forum", held) == said
 
 
+def test_a_word_of_every_day_is_not_missed() -> None:
+    held, question = set(content_stems("The Kyoto forum meets again.")), "Who went to the forum?"
+    told = reason(question, rarity(question), frozenset({"went", "forum"}), "A Forum", held)
+    assert "went" not in told
+    assert "A Forum" in told
+
+
 @given(st.text(max_size=80), st.booleans())
 def test_what_is_told_stands_in_the_question(question: str, nowhere: bool) -> None:
     told = not_mentioned(question, dict.fromkeys(words(question), 1.0 if nowhere else 0.4), set())
