@@ -301,6 +301,10 @@ class Assistant:
         doubtful = decided == "partial" and first_turn and not has_cjk(wording)
         if doubtful and self._composer.lacks_asked(wording, anchored, scope):
             decided = "not_found"
+        plain = first_turn and request.wants_one_thing and not state.question.time
+        best = first.ranking.sentences[0].hit
+        if decided == "answered" and plain and self._composer.lacks_name(wording, best):
+            decided = "partial"  # Kyoto's figure is none for Riyadh
         if decided == "not_found" and self._composer.answers_part(request, scope):
             return "partial"  # no passage has to speak of everything
         if decided == "not_found" and not has_cjk(wording):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -62,6 +63,7 @@ BY_TOPIC = frozenset(
 """Tasks that name a topic rather than ask: whether it is there is told by its words."""
 WHOLE = frozenset({"summarise", "overview", "compare", "timeline", "order"})
 """Tasks that gather for themselves and wait for no reranker."""
+_NAME = re.compile(r"\b[A-Z][a-z]{4,}\b")
 _FRAME = frozenset(
     "article articles document documents file files text texts everything know say mention".split()
 )
@@ -196,6 +198,18 @@ class Composer:
         idf = self._library.idf(words(wording), documents=scope.documents, dates=scope.dates)
         name = not_mentioned(wording, idf, self._everyday(wording))
         return any(c.isupper() for c in name) or not TextFeatures(wording).numbers <= held
+
+    def lacks_name(self, wording: str, best: Hit) -> bool:
+        """Whether the closest document is silent on a name that is asked about, told by a capital.
+
+        Of acronyms and of the first word nothing is said: they are written in several ways.
+        """
+        asked = [match[0] for match in _NAME.finditer(wording) if match.start() > 0]
+        near = _stems_around(best)
+        lacking = {stem(name.lower()) for name in asked} - near
+        if not lacking:
+            return False
+        return bool(lacking - set(content_stems(self._library.document(best.document_id).text)))
 
     def _everyday(self, wording: str) -> frozenset[str]:
         """The words that the encoder has whole; rare names are in pieces."""

@@ -98,6 +98,12 @@ def test_a_timeline_is_in_order(library: Library) -> None:
     assert [group.label for group in answer.groups] == ["1998", "2024-05-02"]
 
 
+def test_what_is_told_of_another_place_may_not_answer(library: Library) -> None:
+    assert ask(library, "How long will the breakwater of Vintrop be?").state == "answered"
+    answer = ask(library, "How long will the breakwater be that Solnes gets?")
+    assert answer.state in ("partial", "not_found")
+
+
 def test_what_is_nowhere_is_named(library: Library) -> None:
     answer = ask(library, "what do my documents say about Starlink?")
     assert answer.state == "not_found"
