@@ -172,6 +172,11 @@ class Quotation:
         """Whether a sentence is part of it."""
         return self.has(sentence.hit, sentence.position)
 
+    def overlaps(self, other: Quotation) -> bool:
+        """Whether both quote some of the same sentences."""
+        same = self.document_id == other.document_id
+        return same and self.start < other.end and other.start < self.end
+
     def has(self, hit: Hit, position: int) -> bool:
         """Whether the sentence of a hit at this position is part of it."""
         sentence = hit.sentences[position]

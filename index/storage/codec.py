@@ -30,11 +30,12 @@ CONTENT_COLUMNS = "c.hash, c.title, c.source, c.author, c.date, c.text, c.furnit
 UNLABELLED_COLUMNS = CONTENT_COLUMNS.replace("c.labels", "''")
 
 
-PASSAGE_COLUMNS = (
+PASSAGE_COLUMNS_BUT_TEXT = (
     'p.content, p.paragraph, p.start, p."end", p.digest, p.spans, p.vector, p.sentence_vectors, '
-    "p.token_counts, p.tokens, c.title, c.source, c.author, c.date, "
-    'substr(c.text, p.start + 1, p."end" - p.start)'
+    "p.token_counts, p.tokens, c.title, c.source, c.author, c.date"
 )
+"""For many passages of one article: SQLite counts its characters anew for each of them."""
+PASSAGE_COLUMNS = f'{PASSAGE_COLUMNS_BUT_TEXT}, substr(c.text, p.start + 1, p."end" - p.start)'
 
 
 FIRST_VECTOR = PASSAGE_COLUMNS.split(", ").index("p.vector")

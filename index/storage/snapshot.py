@@ -20,6 +20,7 @@ from index.storage.codec import (
     CONTENT_COLUMNS,
     FIRST_VECTOR,
     PASSAGE_COLUMNS,
+    PASSAGE_COLUMNS_BUT_TEXT,
     SENTENCE_COUNT,
     UNLABELLED_COLUMNS,
     VECTOR_COLUMNS,
@@ -296,14 +297,21 @@ class Snapshot:
         return Document(document_id, title, text, source, author, date, parts, *stated)
 
     def passages_of(self, document_id: str) -> list[StoredPassage]:
-        """A document's passages in order."""
+        """A document's passages in order, cut out of its text here."""
+        location = self.by_id(document_id)
+        document = self.document(document_id) if location else None
+        if location is None or document is None:
+            return []
         rows = self._db.execute(
-            "SELECT p.id FROM passages p JOIN documents d ON d.content = p.content "
-            "WHERE d.id = ? ORDER BY p.start",
-            (storable_id(document_id),),
+            f'SELECT p.id, p.seal, {PASSAGE_COLUMNS_BUT_TEXT}, p.start, p."end" FROM passages p '
+            "JOIN contents c ON c.id = p.content WHERE p.content = ? ORDER BY p.start",
+            (location.content,),
         ).fetchall()
-        passages = self.passages([int(row[0]) for row in rows])
-        return sorted(passages, key=lambda p: p.start)
+        sound = self._sound("WHERE d.content = ?", location.content)
+        names = sorted(other.id for other in sound)
+        return [
+            decode_passage((*row, document.text[start:end]), names) for *row, start, end in rows
+        ]
 
     def passages(self, ids: Sequence[int]) -> list[StoredPassage]:
         """The passages with these ids, as far as they are in the library, in no set order."""

@@ -204,12 +204,13 @@ class Composer:
 
         Of acronyms and of the first word nothing is said: they are written in several ways.
         """
-        asked = [match[0] for match in _NAME.finditer(wording) if match.start() > 0]
         near = _stems_around(best)
+        asked = (match[0] for match in _NAME.finditer(wording) if match.start() > 0)
         lacking = {stem(name.lower()) for name in asked} - near
         if not lacking:
             return False
-        return bool(lacking - set(content_stems(self._library.document(best.document_id).text)))
+        whole = self._library.document(best.document_id).text.lower()  # may be long: not stemmed
+        return any(part not in whole for part in lacking)
 
     def _everyday(self, wording: str) -> frozenset[str]:
         """The words that the encoder has whole; rare names are in pieces."""
@@ -414,7 +415,7 @@ class Composer:
         document = self._library.document(best.document_id)
         passages = self._library.passages(best.document_id)
         longer = stretched(best, document, passages, best.length + room)
-        told = [longer, *(one for one in made[1:] if not _overlap(longer, one))]
+        told = [longer, *(one for one in made[1:] if not longer.overlaps(one))]
         room = SCOPE.paragraph - sum(one.length for one in told)
         if room < SCOPE.paragraph / 2:
             return told
@@ -520,10 +521,6 @@ def _is_open(request: Request, sentences: Sequence[RankedSentence]) -> bool:
     """Whether a paragraph answers better than a sentence: not where a value is as good as found."""
     certain = bool(sentences) and sentences[0].score >= SCOPE.certain
     return request.wants_paragraph and not (request.asks_value and certain)
-
-
-def _overlap(a: Quotation, b: Quotation) -> bool:
-    return a.document_id == b.document_id and a.start < b.end and b.start < a.end
 
 
 def _likeness(wanted: str, record: DocumentRecord) -> float:

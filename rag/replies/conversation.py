@@ -99,7 +99,7 @@ class Conversation:
             positions = [place.position for place in told if place.hit.key == hit.key]
             after = hit.sentences[positions[-1]].end if positions else hit.start
             run = self._unsaid(hit, after, said, room)
-            if run and not any(_overlap(run, other) for other in made):
+            if run and not any(run.overlaps(other) for other in made):
                 made.append(run)
                 room -= run.length
             if room < LIMITS.sentence:
@@ -155,7 +155,3 @@ def _stems(place: _Place) -> frozenset[str]:
 
 def _share(wanted: frozenset[str], held: frozenset[str]) -> float:
     return len(wanted & held) / len(wanted) if wanted else 0.0
-
-
-def _overlap(a: Quotation, b: Quotation) -> bool:
-    return a.document_id == b.document_id and a.start < b.end and b.start < a.end
