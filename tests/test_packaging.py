@@ -129,3 +129,9 @@ def test_importing_and_help_load_nothing_heavy(code: str) -> None:
     after = f"import sys; print('loaded:', sorted(set({HEAVY!r}) & set(sys.modules)))"
     printed = run_python("-c", f"{code}\n{after}", cwd=CHECKOUT)
     assert printed.splitlines()[-1] == "loaded: []"
+
+
+def test_help_does_not_wait_for_what_answers() -> None:
+    code = "import ui.cli; ui.cli.app(['--help'], standalone_mode=False); import sys; "
+    printed = run_python("-c", f"{code}print('rag' in sys.modules)", cwd=CHECKOUT)
+    assert printed.splitlines()[-1] == "False"

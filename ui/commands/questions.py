@@ -20,7 +20,6 @@ from ui.commands.session import (
     settings_of,
 )
 from ui.terminal import harmless_output, open_console, show_hits
-from ui.terminal_answer import show_answer
 
 NOTHING_FOUND = 3
 
@@ -55,6 +54,7 @@ def ask(
 ) -> None:
     """Answer a question from your articles, with numbered sources."""
     from rag.query.question import checked_question
+    from ui.terminal_answer import show_answer
 
     session = session_of(ctx, store, as_json)
     checked_question(question)  # a bad question costs nothing, not even opening the library
