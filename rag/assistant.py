@@ -308,7 +308,9 @@ class Assistant:
         if decided == "not_found" and self._composer.answers_part(request, scope):
             return "partial"  # no passage has to speak of everything
         if decided == "not_found" and not has_cjk(wording):
-            missing = self._composer.reason(wording, anchored, scope)
+            # what a follow-up is searched by has words that nobody typed
+            asked = wording if first_turn else state.question.text
+            missing = self._composer.reason(asked, anchored, scope)
             state.missing = (missing,) if missing else ()
         return decided
 

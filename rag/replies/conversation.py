@@ -17,6 +17,7 @@ from rag.query.event_dates import event_dates
 from rag.query.follow_ups import History, topic_question
 from rag.query.task import Request
 from rag.query.text_features import TextFeatures
+from rag.replies.stretch import neighbours
 from rag.types import Quotation
 
 TOLD = 0.8
@@ -126,10 +127,11 @@ class Conversation:
         """Neighbouring sentences of a hit's document, with their paragraphs, as one quotation."""
         if not run:
             return None
-        start, end = run[0][1].start, run[-1][1].end
-        text = self._library.document(hit.document_id).text[start:end]
+        whole, start = self._library.document(hit.document_id).text, run[0][1].start
+        end = neighbours([sentence for _, sentence in run], whole, start)[-1].end
         return Quotation(
-            hit.document_id, hit.title, hit.source, hit.date, run[0][0], start, end, text, hit.score
+            hit.document_id, hit.title, hit.source, hit.date, run[0][0], start, end,
+            whole[start:end], hit.score,
         )  # fmt: skip
 
     def _dated(self, turns: History, scope: SearchScope) -> list[Quotation]:

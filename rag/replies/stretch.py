@@ -24,7 +24,7 @@ def stretched(
         passages: all of them, in order.
         budget: words for the whole run.
     """
-    sentences = _section(run, passages)
+    sentences = neighbours(_section(run, passages), document.text, run.start)
     inside = [i for i, s in enumerate(sentences) if s.start < run.end and run.start < s.end]
     if not inside:
         return run
@@ -35,6 +35,27 @@ def stretched(
     end = sentences[last + grown_last].end if grown_last else run.end
     paragraph = next(p.paragraph for p in passages if p.start <= start < p.end)
     return replace(run, start=start, end=end, text=document.text[start:end], paragraph=paragraph)
+
+
+def neighbours(sentences: Sequence[Sentence], text: str, start: int) -> list[Sentence]:
+    """The sentences around a place with nothing but white space between them.
+
+    Headings, captions and the like stand between sentences and belong to no passage: a quote that
+    ran over one would show it in the middle.
+
+    Args:
+        sentences: of one document, in order.
+        text: the document's.
+        start: where one of them, or part of it, begins.
+    """
+    block: list[Sentence] = []
+    for sentence in sentences:
+        if block and text[block[-1].end : sentence.start].strip():
+            if block[-1].end > start:
+                break
+            block = []
+        block.append(sentence)
+    return block
 
 
 def _section(run: Quotation, passages: Sequence[Passage]) -> list[Sentence]:

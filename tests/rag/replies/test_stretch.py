@@ -64,3 +64,15 @@ def test_a_run_grows_within_its_budget_and_stays_a_quote(
     assert text[run.start : run.end] == run.text
     assert said in run.text
     assert words(run.text) <= max(budget, words(said))
+
+
+def test_a_quote_does_not_run_over_a_heading() -> None:
+    text = "Boats sank.\n\nHarbour\n\nA wall was built. It is long."
+    start = text.index("Harbour")
+    kept = [p for p in passages(Document("page", "", text), words, 50) if p.start != start]
+    document = Document("page", "", text)
+    for said, whole in (
+        ("A wall was built.", "A wall was built. It is long."),
+        ("Boats sank.", "Boats sank."),
+    ):
+        assert stretched(run_of(document, said), document, kept, 40).text == whole
