@@ -18,7 +18,8 @@ from index.formats import registry
 from index.storage.records import DocumentLocation
 from index.storage.snapshot import Snapshot
 from index.system import files, roots
-from index.types import FailedFile, Unreachable
+from index.system.ignoring import IgnoreRules
+from index.types import FailedFile, SkippedFile, Unreachable
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,9 @@ class Survey:
     """Where to look again next time."""
     dropped: tuple[str, ...] = ()
     """Where not to: files that are gone and of which nothing is held."""
+    skipped: tuple[SkippedFile, ...] = ()
+    excludes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Globs to remember with roots, in the place of those before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ def survey(
     forget: bool = False,
     folder: Path | None = None,
     lister: registry.Lister = Path.iterdir,
+    exclude: Sequence[str] | None = None,
 ) -> Survey:
     """What lies at some roots now.
 
@@ -74,8 +79,9 @@ def survey(
         forget: whether to let go of what went missing in great numbers, too.
         folder: what the files lie in that are wanted; it is remembered in their stead.
         lister: lists a folder.
+        exclude: globs of what is ignored in these folders; those remembered with them when None.
     """
-    walk = _Walk(reader, implied, folder, lister)
+    walk = _Walk(reader, implied, folder, lister, exclude)
     for root in wanted:
         walk.visit(root)
     vanished, unreachable = walk.missing(forget)
@@ -97,6 +103,8 @@ def survey(
         left_out=tuple(walk.left_out),
         roots=tuple(walk.roots),
         dropped=tuple(walk.dropped),
+        skipped=tuple(walk.skipped),
+        excludes={} if exclude is None else {root: walk.globs(root) for root in walk.roots},
     )
 
 
@@ -126,7 +134,12 @@ class _Walk:
     """One look at some roots."""
 
     def __init__(
-        self, reader: Snapshot, implied: bool, folder: Path | None, lister: registry.Lister
+        self,
+        reader: Snapshot,
+        implied: bool,
+        folder: Path | None,
+        lister: registry.Lister,
+        exclude: Sequence[str] | None,
     ) -> None:
         self.held = {location.path: location for location in reader.locations()}
         self.sighted: dict[str, _Sighted] = {}
@@ -137,6 +150,10 @@ class _Walk:
         self.left_out: dict[str, None] = {}
         self.roots: dict[str, None] = {}
         self.dropped: list[str] = []
+        self.skipped: list[SkippedFile] = []
+        self._ignored = set[str]()
+        """What is ignored, by its path without links: of files and of whole folders."""
+        self._rules_of: dict[str, IgnoreRules] = {}
         self._visited: dict[str, None] = {}
         self._of_root: dict[str, list[DocumentLocation]] = {}
         self._singly = Counter[Path]()
@@ -146,6 +163,7 @@ class _Walk:
             self._singly[Path(location.path).parent] += location.root == location.path
         self._implied, self._folder, self._lister = implied, folder, lister
         self._excluded = reader.excluded()
+        self._exclude, self._excludes = exclude, reader.excludes()
         self._known = dict.fromkeys(reader.roots())
         self._real = {roots.real(Path(root)): Path(root) for root in reversed(self._known)}
         self._links = [(real, path) for real, path in self._real.items() if real != path]
@@ -177,9 +195,21 @@ class _Walk:
         home = folder if str(folder) in self._known else self._home(real) or folder
         at_home = roots.real(home)
         self.roots[str(home)] = None
-        for path in registry.visible(folder, onerror=self._close, lister=self._lister):
+        rules = self._rules(home)
+
+        def ignored(path: Path, is_folder: bool) -> bool:
+            seen = real / path.relative_to(folder)
+            if not rules.ignores(home / seen.relative_to(at_home), is_folder):
+                return False
+            self._ignored.add(str(seen))
+            self._skip(path, "ignored")
+            return True
+
+        for path in registry.visible(
+            folder, onerror=self._close, lister=self._lister, ignored=ignored
+        ):
             if not registry.is_article(path):
-                self._fail(path, registry.no_article(path.suffix))
+                self._skip(path, registry.no_article(path.suffix))
                 continue
             empty, seen = False, real / path.relative_to(folder)
             self._sight(home, seen.relative_to(at_home), seen, named=False)
@@ -197,13 +227,16 @@ class _Walk:
         if known is None or known.root == str(home or file):  # else it is found with its root
             self.roots[str(home or file)] = None
 
-    def _home(self, path: Path) -> Path | None:
+    def _home(self, file: Path) -> Path | None:
         """The known folder in which a path is seen, so that it is called as if found there."""
+        path = file
         for folder in path.parents:
             if registry.is_hidden(path) or files.is_library(path):
                 return None
             if folder in self._real:
-                return self._real[folder]
+                home = self._real[folder]
+                rules = self._rules(home)
+                return None if rules.ignores_within(home / file.relative_to(folder)) else home
             path = folder
         return None
 
@@ -246,6 +279,22 @@ class _Walk:
             if path.is_relative_to(real):
                 yield link / path.relative_to(real)
 
+    def _rules(self, home: Path) -> IgnoreRules:
+        """What is ignored in a folder that was added."""
+        if str(home) not in self._rules_of:
+            self._rules_of[str(home)] = IgnoreRules(home, self.globs(str(home)), self._fail)
+        return self._rules_of[str(home)]
+
+    def globs(self, root: str) -> tuple[str, ...]:
+        """The globs of what is ignored there, as given now or else before."""
+        before = self._excludes.get(root, ())
+        if self._exclude is None:
+            return before
+        return tuple(self._exclude if root in self._visited else (*before, *self._exclude))
+
+    def _skip(self, path: Path, reason: str) -> None:
+        self.skipped.append(SkippedFile(str(path), reason))
+
     def _close(self, path: Path, reason: str) -> None:
         self.closed[path] = reason
 
@@ -257,8 +306,12 @@ class _Walk:
     def missing(self, forget: bool) -> tuple[list[str], tuple[Unreachable, ...]]:
         """Ids of documents to let go of, and what is kept unseen."""
         kept, losses = _Kept(), dict[_Group, _Loss]()
+        vanished: list[str] = []
         for location in self._unseen():
             path, root = Path(location.path), Path(location.root)
+            if path != root and self._is_ignored(path):
+                vanished.append(location.id)  # a person said so
+                continue
             if closed := next((up for up in (path, *path.parents) if up in self.closed), None):
                 kept.add(closed, self.closed[closed], location.id)
                 continue
@@ -272,10 +325,13 @@ class _Walk:
                 loss.emptied.append((location, cause))
             else:
                 loss.gone.append(location)
-        vanished: list[str] = []
         for group, loss in losses.items():
             vanished += self._let_go(group, loss, kept, forget)
         return vanished, kept.all()
+
+    def _is_ignored(self, path: Path) -> bool:
+        real = roots.real(path)
+        return bool(self._ignored) and any(str(at) in self._ignored for at in (real, *real.parents))
 
     def _unseen(self) -> Iterable[DocumentLocation]:
         for root in self._visited:

@@ -39,6 +39,7 @@ from index.storage.store import Store
 from index.storage.transaction import Transaction
 from index.system import files, roots
 from index.system.cpu import one_core, usable_cores
+from index.system.ignoring import IgnoreRules
 from index.system.priority import QueryPriority
 from index.tokenization import match_query, sound
 from index.types import (
@@ -153,6 +154,7 @@ class Library:
         paths: Iterable[str | Path],
         *,
         folder: str | Path | None = None,
+        exclude: Iterable[str] | None = None,
         progress: Callable[[Progress], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
         dry_run: bool = False,
@@ -160,7 +162,8 @@ class Library:
         """What became of files and folders; only what changed is read again and embedded.
 
         A folder stands for its files: new ones are added, changed ones updated, vanished ones
-        removed. Files that cannot be read are listed as failed, and what was stored of them stays.
+        removed. Files of no kind that is read are skipped, and so is what `.pilcrowignore` says;
+        files that cannot be read are listed as failed, and what was stored of them stays.
         So does what cannot be seen now (a closed folder, a disk that is away) and what went missing
         in great numbers at once; the report names it. A document that was removed by hand comes
         back when its file itself is named, not with its folder.
@@ -169,6 +172,8 @@ class Library:
             paths: files and folders.
             folder: what the files lie in; it is remembered and looked into by `rebuild`, instead of
                 each of them. Nothing but `paths` is looked at now.
+            exclude: globs, as in `.gitignore`, of what is ignored in these folders; remembered for
+                `rebuild`, in the place of those given before. Those before when None.
             progress: called with each step.
             cancelled: asked between steps; when it says True the update stops, and what is done
                 so far is kept.
@@ -181,9 +186,10 @@ class Library:
         """
         within = None if folder is None else roots.settled(folder)
         wanted = [roots.settled(path) for path in _several(paths, "paths")]
+        globs = None if exclude is None else _globs(exclude)
         with self._writing(dry_run):
             work = IngestRun(self._store, self.encoder, progress, self._yield_to_queries(cancelled))
-            report = work.run(wanted, dry_run=dry_run, folder=within)
+            report = work.run(wanted, dry_run=dry_run, folder=within, exclude=globs)
             if not dry_run:
                 self._vector_cache.refresh(progress, cancelled)
         return report
@@ -560,6 +566,21 @@ def _placed(reader: Snapshot, document_id: str) -> DocumentLocation:
     if location is None:
         raise InputError(f"no document {document_id!r} in the library. See: pilcrow list")
     return location
+
+
+def _globs(given: Iterable[str]) -> list[str]:
+    """Globs of what is ignored, blank ones left out.
+
+    Raises:
+        InputError: when one is none, naming it.
+    """
+    globs = [glob for glob in _several(given, "globs") if isinstance(glob, str) and glob.strip()]
+    for glob in globs:
+        try:
+            IgnoreRules(Path(), [glob]).ignores(Path("x"))
+        except ValueError as error:
+            raise InputError(f"{glob!r:.80} is no glob of files, as in .gitignore") from error
+    return globs
 
 
 def _several(given: Iterable[_T], what: str) -> list[_T]:

@@ -151,6 +151,14 @@ class FailedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class SkippedFile:
+    """A file that was passed over, as it should be, and why, in one line."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unreachable:
     """Documents whose files cannot be seen now, though nobody deleted them for all we know.
 
@@ -189,6 +197,8 @@ class UpdateReport:
     """What is kept though its files cannot be seen now."""
     left_out: tuple[str, ...] = ()
     """Files that stay out because a person removed their documents; named alone they come back."""
+    skipped: tuple[SkippedFile, ...] = ()
+    """Files of no kind that is read, and what is ignored: `.pilcrowignore`, `exclude`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,41 +194,18 @@ class Assistant:
         yield state.snapshot("searching")
 
         # 1. small talk, and questions about the assistant or the library, need no document
-        if said := replies.small_talk(state.question.text, self.library):
-            yield state.reply(said)
-            return
-        if self._about_last_answer(state, scope):
-            yield state.composed()
-            return
-        # "How does it work?", in a talk, is about what was talked of
-        points_back = bool(state.question.previous) and only_points(state.question.request)
-        said = "" if points_back else replies.about_library(state.question.text, self.library)
-        if said:
-            state.notes.append("From the library's own list, not from a document.")
-            yield state.reply(said)
+        if reply := self._reply_without_documents(state, scope):
+            yield reply
             return
 
-        # 2. search for every variant of the question and rank the sentences of what is found
+        # 2. search for every variant of the question and rank the sentences of what is found; do
+        # the documents answer at all, and what of it is missing?
         first = self._retriever.retrieve(state.question, scope)
-        state.show_hits(first.hits)
-        if not first.ranking.sentences:
-            state.notes.append(
-                "There is nothing to look in: the library or your choice of it is empty."
-            )
-            yield state.finished()
+        if reply := self._reply_without_answer(state, first, scope):
+            yield reply
             return
 
-        # 3. decide: do the documents answer at all, and what of it is missing?
-        state.answerable = first.ranking.answerable
-        state.state = self._decide(state, first, scope)
-        if options := self._readings(state, first):
-            yield state.ask_back(*options)
-            return
-        state.evidence_ms = state.elapsed_ms()
-        if state.state == "not_found":
-            state.explain_retrieval(first)
-            yield state.not_found()
-            return
+        # 3. some tasks gather for themselves and wait for no reranker
         if state.question.request.task in WHOLE and self._compose(state, first, scope):
             state.explain_retrieval(first)
             yield state.composed()
@@ -239,32 +216,75 @@ class Assistant:
             state.show_headline(first.adjusted(first.ranking).sentences[0])
             yield state.snapshot("reading")
         retrieved = self._retriever.refine(first)
+        chosen = self._read(state, retrieved)
+        yield state.snapshot("reading")
+        self._shorten(state, retrieved, evidence.top(chosen))
+
+        # 5. compose the answer of the sources' own sentences where no model would add to it
+        if self._writes_itself(state, retrieved) and self._compose(state, retrieved, scope):
+            yield state.composed()
+            return
+
+        # 6. let the model write and check each statement; at the end quotes stand beside them
+        for _ in self._write(state, retrieved, chosen, stop):
+            stage = "waiting" if state.ahead else "writing" if state.statements else "reading"
+            yield state.snapshot(stage)
+        yield state.finished()
+
+    def _reply_without_documents(self, state: AnswerState, scope: SearchScope) -> Answer | None:
+        """The whole answer where no search is needed for it; None when one is."""
+        if said := replies.small_talk(state.question.text, self.library):
+            return state.reply(said)
+        if self._about_last_answer(state, scope):
+            return state.composed()
+        # "How does it work?", in a talk, is about what was talked of
+        if state.question.previous and only_points(state.question.request):
+            return None
+        said = replies.about_library(state.question.text, self.library)
+        if not said:
+            return None
+        state.notes.append("From the library's own list, not from a document.")
+        return state.reply(said)
+
+    def _reply_without_answer(
+        self, state: AnswerState, first: FirstPass, scope: SearchScope
+    ) -> Answer | None:
+        """The whole answer where the documents hold none; None when they do."""
+        state.show_hits(first.hits)
+        if not first.ranking.sentences:
+            state.notes.append(
+                "There is nothing to look in: the library or your choice of it is empty."
+            )
+            return state.finished()
+        state.answerable = first.ranking.answerable
+        state.state = self._decide(state, first, scope)
+        if options := self._readings(state, first):
+            return state.ask_back(*options)
+        state.evidence_ms = state.elapsed_ms()
+        if state.state != "not_found":
+            return None
+        state.explain_retrieval(first)
+        return state.not_found()
+
+    def _read(self, state: AnswerState, retrieved: Retrieved) -> tuple[Evidence, ...]:
+        """Show what was read; returns the sentences for the prompt."""
         state.show_hits(retrieved.hits)
         state.explain_retrieval(retrieved)
         chosen = self._choose_evidence(state, retrieved)
         state.explain_evidence(chosen)
         state.notes += self._notes_on(retrieved)
-        best = evidence.top(chosen)
-        state.show_headline(best.sentence)
-        yield state.snapshot("reading")
+        state.show_headline(evidence.top(chosen).sentence)
+        return chosen
 
-        # 5. cut a short answer out of it; it is on screen already and does not wait for this. Of
-        # values that contradict each other none heads the reply, nor half of what is asked
+    def _shorten(self, state: AnswerState, retrieved: Retrieved, best: Evidence) -> None:
+        """Cut a short answer out of the best sentence, which is on screen and waits for nothing.
+
+        Of values that contradict each other none heads the reply, nor half of what is asked.
+        """
         reranker, whole = self._retriever.reranker, state.question.request.wants_one_thing
         if reranker and state.state == "answered" and whole and not retrieved.conflicts:
             threshold = reranker.short_answer_threshold
             state.short = short_answer(retrieved.variant, best.sentence, threshold)
-
-        # 6. compose the answer of the sources' own sentences where no model would add to it
-        if self._writes_itself(state, retrieved) and self._compose(state, retrieved, scope):
-            yield state.composed()
-            return
-
-        # 7. let the model write and check each statement; at the end quotes stand beside them
-        for _ in self._write(state, retrieved, chosen, stop):
-            stage = "waiting" if state.ahead else "writing" if state.statements else "reading"
-            yield state.snapshot(stage)
-        yield state.finished()
 
     def _about_last_answer(self, state: AnswerState, scope: SearchScope) -> bool:
         """Compose what is asked about the last answer; says whether there is something to quote."""

@@ -181,8 +181,13 @@ def download_bar(console: Console) -> Iterator[Callable[[Progress], None] | None
         yield draw
 
 
-def update_summary(report: UpdateReport, *, dry_run: bool) -> Iterator[str]:
+def update_summary(
+    report: UpdateReport, *, dry_run: bool, list_skipped: bool = False
+) -> Iterator[str]:
     """What an update did, or would do: a line for each path in trouble, then the counts."""
+    if list_skipped:
+        for skipped in report.skipped:
+            yield f"skipped: {skipped.path}: {skipped.reason}"
     for failed in report.failed:
         yield f"failed: {failed.path}: {failed.reason}"
     yield from map(unreachable_line, report.unreachable)
@@ -194,6 +199,9 @@ def update_summary(report: UpdateReport, *, dry_run: bool) -> Iterator[str]:
         )
     kinds = ("added", "updated", "unchanged", "removed", "failed")
     counts = ", ".join(f"{len(getattr(report, kind))} {kind}" for kind in kinds)
+    if report.skipped:
+        counts += f", {len(report.skipped)} skipped"
+        counts += "" if list_skipped else " (which: --skipped)"
     kept = sum(len(place.documents) for place in report.unreachable)
     counts += f", {kept} unreachable" if kept else ""
     yield f"would be: {counts}" if dry_run else counts

@@ -60,6 +60,8 @@ _WORD = re.compile(r"[^\W_]")
 _SANDBOX = Sandbox()
 
 OnError = Callable[[Path, str], None]
+Ignored = Callable[[Path, bool], bool]
+"""Whether a path is to be passed over; the second value says whether it is a folder."""
 Lister = Callable[[Path], Iterable[Path]]
 """What is in a folder."""
 
@@ -169,7 +171,11 @@ def walk(folder: Path, *, onerror: OnError | None = None) -> Iterator[tuple[str,
 
 
 def visible(
-    folder: Path, *, onerror: OnError | None = None, lister: Lister = Path.iterdir
+    folder: Path,
+    *,
+    onerror: OnError | None = None,
+    lister: Lister = Path.iterdir,
+    ignored: Ignored = lambda path, is_folder: False,
 ) -> Iterator[Path]:
     """The regular files in a folder and below, of any kind, in the order of their parts.
 
@@ -182,6 +188,7 @@ def visible(
         onerror: told of each folder that cannot be listed, each file that cannot be seen and each
             broken link, with the reason. What is under such a path may well be there.
         lister: lists a folder.
+        ignored: asked of everything below `folder`; what it says True to is passed over whole.
     """
     root = Path(os.path.realpath(folder))
     report = onerror or (lambda path, reason: None)
@@ -190,7 +197,8 @@ def visible(
         path, mode = todo.pop()
         try:
             if stat.S_ISDIR(mode):
-                todo += reversed(_inside(path, report, lister))
+                inside = _inside(path, report, lister)
+                todo += reversed([at for at in inside if not ignored(at[0], stat.S_ISDIR(at[1]))])
             elif stat.S_ISREG(mode):
                 yield path
             elif stat.S_ISLNK(mode):

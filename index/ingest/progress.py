@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from index.formats.sandbox import Cancelled
-from index.types import FailedFile, Progress, Unreachable, UpdateReport
+from index.types import FailedFile, Progress, SkippedFile, Unreachable, UpdateReport
 
 
 @dataclass
@@ -22,6 +22,7 @@ class ReportBuilder:
     failed: list[FailedFile] = field(default_factory=list)
     unreachable: tuple[Unreachable, ...] = ()
     left_out: tuple[str, ...] = ()
+    skipped: tuple[SkippedFile, ...] = ()
     embedded: int = 0
     reused: int = 0
     cancelled: bool = False
@@ -40,6 +41,7 @@ class ReportBuilder:
             cancelled=self.cancelled,
             unreachable=self.unreachable,
             left_out=self.left_out,
+            skipped=self.skipped,
         )
 
 

@@ -57,6 +57,7 @@ class IngestRun:
         forget: bool = False,
         folder: Path | None = None,
         lister: registry.Lister = Path.iterdir,
+        exclude: Sequence[str] | None = None,
     ) -> UpdateReport:
         """The report of bringing the library up to date with these roots.
 
@@ -68,13 +69,16 @@ class IngestRun:
             forget: whether to let go of what went missing in great numbers.
             folder: what the files lie in; it is remembered in their stead.
             lister: lists a folder.
+            exclude: as in `discovery.survey`.
         """
         with self._store.reading() as reader:
             survey = discovery.survey(
-                reader, roots, implied=implied, forget=forget, folder=folder, lister=lister
-            )
+                reader, roots, implied=implied, forget=forget, folder=folder, lister=lister,
+                exclude=exclude,
+            )  # fmt: skip
         report = self._progress.report
         report.unreachable, report.left_out = survey.unreachable, survey.left_out
+        report.skipped = survey.skipped
         for failed in survey.failed:
             self._progress.fail(Path(failed.path), failed.reason)
         if dry_run:

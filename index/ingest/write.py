@@ -92,6 +92,8 @@ def _remember(writer: Transaction, survey: Survey, files: Iterable[SourceFile]) 
     writer.include(str(file.path) for file in files)
     for root in survey.roots:
         writer.add_root(root)
+    for root, globs in survey.excludes.items():
+        writer.set_excludes(root, globs)
     for root in survey.dropped:
         writer.drop_root(root)
 

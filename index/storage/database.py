@@ -27,10 +27,11 @@ from index.system import files
 
 FILE = files.LIBRARY_FILE
 """What the file is called in a library's folder."""
-FORMAT = 4
+FORMAT = 5
 """The file's layout, in SQLite's `user_version`; raised when older code could not read it."""
-UNSEALED, UNLABELLED = 2, 3
-"""Those before: without seals over documents; with them, without tags, aliases and descriptions.
+UNSEALED, UNLABELLED, UNEXCLUDED = 2, 3, 4
+"""Those before: without seals over documents; with them, without tags, aliases and descriptions;
+with these, without globs of what is ignored in a place.
 They are read as they are and brought up by the next writer."""
 _APPLICATION = files.LIBRARY_APPLICATION
 
@@ -71,7 +72,8 @@ CREATE INDEX removed_change ON removed (change);
 """
 _SEALS = "CREATE TABLE seals (document TEXT PRIMARY KEY, seal INTEGER NOT NULL) WITHOUT ROWID"
 _LABELS = "ALTER TABLE contents ADD COLUMN labels TEXT NOT NULL DEFAULT ''"
-_ADDED = {UNSEALED: _SEALS, UNLABELLED: _LABELS}
+_EXCLUDES = "ALTER TABLE places ADD COLUMN exclude TEXT NOT NULL DEFAULT ''"
+_ADDED = {UNSEALED: _SEALS, UNLABELLED: _LABELS, UNEXCLUDED: _EXCLUDES}
 """What turns each earlier layout into the next."""
 WORDS = """CREATE VIRTUAL TABLE words USING fts5(
     title, text, tokenize = 'porter unicode61 remove_diacritics 2'

@@ -35,7 +35,7 @@ from index.storage.codec import (
     storable_id,
     stored_path,
 )
-from index.storage.database import UNLABELLED, UNSEALED
+from index.storage.database import UNEXCLUDED, UNLABELLED, UNSEALED
 from index.storage.document_seals import DOCUMENT_COLUMNS, DOCUMENT_TABLES, SEAL_JOIN, TYPE_CHECK
 from index.storage.records import DocumentLocation, StoredPassage
 from index.types import Document, DocumentRecord, Ids, Span, title_from_id
@@ -186,6 +186,13 @@ class Snapshot:
     def roots(self) -> list[str]:
         """Every folder and file that was ever added and not removed, as absolute paths."""
         return [os.fsdecode(row[0]) for row in self._db.execute("SELECT path FROM places")]
+
+    def excludes(self) -> dict[str, tuple[str, ...]]:
+        """The globs of what is ignored in a folder, by its absolute path."""
+        if self._format <= UNEXCLUDED:
+            return {}
+        rows = self._db.execute("SELECT path, exclude FROM places WHERE exclude != ''")
+        return {os.fsdecode(path): tuple(globs.split("\n")) for path, globs in rows}
 
     def excluded(self) -> set[str]:
         """Files that a person took out, as absolute paths."""

@@ -73,7 +73,13 @@ class Transaction(Snapshot):
 
     def add_root(self, path: str) -> None:
         """Remember a folder or file, so that `rebuild` looks there again."""
-        self._db.execute("INSERT OR IGNORE INTO places VALUES (?)", (stored_path(path),))
+        self._db.execute("INSERT OR IGNORE INTO places (path) VALUES (?)", (stored_path(path),))
+
+    def set_excludes(self, path: str, globs: Iterable[str]) -> None:
+        """Remember what is ignored in a folder that is remembered, instead of what was before."""
+        self._db.execute(
+            "UPDATE places SET exclude = ? WHERE path = ?", ("\n".join(globs), stored_path(path))
+        )
 
     def exclude(self, path: str) -> None:
         """Remember that a person took this file out, so that a rebuild does not bring it back."""

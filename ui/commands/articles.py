@@ -24,14 +24,26 @@ if TYPE_CHECKING:
 SOME_FILES_FAILED = 4
 ADD_HELP = (
     "Add or update articles.\n\n"
-    f"Files or whole folders: {SUFFIXES_IN_WORDS}. What you removed stays out of its folder until "
-    "you add the file itself."
+    f"Files or whole folders: {SUFFIXES_IN_WORDS}. Other files in a folder are skipped, and so is "
+    "what a .pilcrowignore in it names, as a .gitignore would. What you removed stays out of its "
+    "folder until you add the file itself."
 )
+SkippedOption = Annotated[bool, typer.Option("--skipped", help="List the files that are skipped.")]
+ExcludeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude",
+        metavar="GLOB",
+        help="Skip what matches in these folders, as in .gitignore, from now on; may be repeated.",
+    ),
+]
 
 
 def add(
     ctx: typer.Context,
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", show_default=False)],
+    exclude: ExcludeOption = None,
+    skipped: SkippedOption = False,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -41,8 +53,8 @@ def add(
         session.library(create=True) as library,
         progress_bar(open_console(stderr=True)) as progress,
     ):
-        report = library.update(paths, progress=progress)
-    _finish_update(session, report)
+        report = library.update(paths, exclude=exclude or None, progress=progress)
+    _finish_update(session, report, list_skipped=skipped)
 
 
 def remove(
@@ -76,6 +88,7 @@ def rebuild(
         bool,
         typer.Option("--forget", help="Let go of what went missing in great numbers, unasked."),
     ] = False,
+    skipped: SkippedOption = False,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -95,7 +108,7 @@ def rebuild(
             count = sum(len(place.documents) for place in lost)
             if session.parts.confirm(f"Forget these {count} documents? A disk may be away."):
                 report = _joined(report, library.rebuild(forget=True))
-    _finish_update(session, report, dry_run=dry_run)
+    _finish_update(session, report, dry_run=dry_run, list_skipped=skipped)
 
 
 def forget(
@@ -144,11 +157,13 @@ def list_documents(
     )
 
 
-def _finish_update(session: Session, report: UpdateReport, *, dry_run: bool = False) -> None:
+def _finish_update(
+    session: Session, report: UpdateReport, *, dry_run: bool = False, list_skipped: bool = False
+) -> None:
     """Says what an update did; exit code 4 when some files failed or could not be seen."""
     if session.json:
         print_json(asdict(report))
-    for line in update_summary(report, dry_run=dry_run):
+    for line in update_summary(report, dry_run=dry_run, list_skipped=list_skipped):
         say(line)
     if report.failed or report.unreachable:
         raise typer.Exit(SOME_FILES_FAILED)

@@ -112,6 +112,8 @@ def summary(report: UpdateReport, paragraphs: int, *, only: Iterable[str] | None
         parts.append(f"{plural(count, 'document')} kept unseen: {first.path}: {first.reason}")
     if report.left_out:
         parts.append(f"{plural(len(report.left_out), 'removed document')} left out")
+    if report.skipped and only is None:
+        parts.append(f"{plural(len(report.skipped), 'file')} skipped")
     if failed:
         # of several the rows say which and why
         named = f": {failed[0].path.split('/')[-1]}: {failed[0].reason}" if len(failed) == 1 else ""
