@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from typing import Literal
 
+from index.embedding.encoder import QuestionVectors
 from index.errors import ModelFailed, ModelMissing, PilcrowError
 from index.library import Library, check_scope
 from index.system.cpu import usable_cores
@@ -21,8 +22,9 @@ from rag.grounding import citations, evidence, presentation, support
 from rag.grounding.short_answer import short_answer
 from rag.llm import prompt
 from rag.llm.generator import Generator, PrefixReuse, QueuePosition
+from rag.query import task_classifier
 from rag.query.follow_ups import History
-from rag.query.question import QueryVariant, analyze, check_history, checked_question
+from rag.query.question import QueryVariant, Question, analyze, check_history, checked_question
 from rag.query.short_forms import (
     full_name,
     has_short_form,
@@ -30,7 +32,8 @@ from rag.query.short_forms import (
     unknown_short_forms,
 )
 from rag.query.spelling import correct, spelled_out
-from rag.query.task import ABOUT_LAST_ANSWER, ASKED_BACK, only_points, small_talk, understand
+from rag.query.task import ASKED_BACK, only_points
+from rag.query.task_classifier import ABOUT_LAST_ANSWER
 from rag.reader import clarity, gate
 from rag.reader.rerankers import OWN, Reranker, load_reranker
 from rag.replies import fixed as replies
@@ -141,23 +144,33 @@ class Assistant:
         check_scope(documents, dates)
         history = [(sound(asked), sound(said)) for asked, said in history]
         began = time.perf_counter()
-        read, changes = self.read_as_meant(question)
-        state = AnswerState(analyze(read, history), began, self._generator, explain, question)
+        asked, changes = self.analyze(question, history)
+        state = AnswerState(asked, began, self._generator, explain, question)
         state.notes += changes
         return self._with_priority(state, SearchScope(documents, dates), stop or _never)
 
-    def read_as_meant(self, question: str) -> tuple[str, list[str]]:
-        """The question without typing mistakes, and what to say of those."""
-        if small_talk(question) or has_cjk(question):
-            return question, []
+    def analyze(self, question: str, history: History = ()) -> tuple[Question, list[str]]:
+        """The question as it was meant, without typing mistakes, and what to say of those.
+
+        Args:
+            question: as typed.
+            history: earlier turns, oldest first.
+        """
+        asked = analyze(question, history, self._vectors(question))
+        if asked.request.task in ("small_talk", "library") or has_cjk(question):
+            return asked, []
         known = self.library.vocabulary()
-        question, changes = self._by_other_name(spelled_out(question), known)
-        topic = understand(question).topic
-        read = correct(question, known, topic, self.library.encoder.is_word)
+        named, changes = self._by_other_name(spelled_out(question), known)
+        read = correct(named, known, asked.request.topic, self.library.encoder.is_word)
         if not (changes := [*changes, *read.changes]):
-            return question, []
+            return asked, []
         said = ", ".join(f"“{meant}” for “{typed}”" for typed, meant in changes)
-        return read.text, [f"Searched for {said}."]
+        return analyze(read.text, history, self._vectors(read.text)), [f"Searched for {said}."]
+
+    def _vectors(self, question: str) -> QuestionVectors | None:
+        """The question's vectors, where its task can be told from them."""
+        known = self.library.encoder.identity.revision == task_classifier.model().encoder
+        return self.library.encode_query(question) if known else None
 
     def _by_other_name(
         self, question: str, known: Mapping[str, int]
@@ -233,14 +246,15 @@ class Assistant:
 
     def _reply_without_documents(self, state: AnswerState, scope: SearchScope) -> Answer | None:
         """The whole answer where no search is needed for it; None when one is."""
-        if said := replies.small_talk(state.question.text, self.library):
+        request = state.question.request
+        if said := replies.small_talk(request, self.library):
             return state.reply(said)
         if self._about_last_answer(state, scope):
             return state.composed()
         # "How does it work?", in a talk, is about what was talked of
-        if state.question.previous and only_points(state.question.request):
+        if state.question.previous and only_points(request):
             return None
-        said = replies.about_library(state.question.text, self.library)
+        said = replies.about_library(request, self.library)
         if not said:
             return None
         state.notes.append("From the library's own list, not from a document.")

@@ -88,6 +88,8 @@ class QuestionVectors:
     """Its word pieces, shape (pieces, width), unit length."""
     pieces: tuple[str, ...]
     """The word pieces themselves; continuations begin with `##`."""
+    spans: tuple[Span, ...] = ()
+    """Where each stands in the question; empty where the encoder does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +229,7 @@ class SentenceTransformerEncoder:
             vector=unit(tokens.mean(axis=0)),
             tokens=projected,
             pieces=tuple(encoding.tokens[1 : len(tokens) - 1]),
+            spans=tuple(Span(*offsets) for offsets in encoding.offsets[1 : len(tokens) - 1]),
         )
 
     def token_vectors(self, text: str) -> Vector:

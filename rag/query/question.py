@@ -6,9 +6,11 @@ and none derives any of it again. Pure text: nothing here looks into the library
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from index.embedding.encoder import QuestionVectors
 from index.errors import QuestionError
 from rag.query.answer_type import AnswerType, answer_type, asks_for_list, has_answer_type
 from rag.query.follow_ups import (
@@ -83,16 +85,18 @@ class Question:
         return self.as_typed.text
 
 
-def analyze(text: str, history: History = ()) -> Question:
+def analyze(text: str, history: History = (), vectors: QuestionVectors | None = None) -> Question:
     """A question with all that its words and the turns before it say.
 
     Args:
         text: as typed.
         history: earlier turns, oldest first.
+        vectors: of the text, by the encoder that `task_classifier` was fitted with; None without.
     """
-    request = understand(text, follow_up=bool(history))
+    request = understand(text, follow_up=bool(history), vectors=vectors)
     # what to do with a topic is no part of what is searched for
-    asked = request.topic if request.task in TOPIC_TASKS and not history else text
+    to_do = request.task in TOPIC_TASKS or request.count is not None
+    asked = request.topic if to_do and not history else core_of(text)
     variants = [variant for wording in query_variants(asked, history) for variant in _of(wording)]
     is_follow_up = bool(history) and needs_context(text)
     previous, last_answer = history[-1] if history else ("", "")
@@ -100,7 +104,7 @@ def analyze(text: str, history: History = ()) -> Question:
         as_typed=variants[0] if asked == text else QueryVariant.of(text),
         variants=tuple(variants),
         request=request,
-        wants_list=asks_for_list(text),
+        wants_list=request.task == "list" or asks_for_list(text),
         time=time_scope(text),
         is_follow_up=is_follow_up,
         previous=previous,
@@ -108,6 +112,29 @@ def analyze(text: str, history: History = ()) -> Question:
         history=tuple(history),
         topic=topic_question(history) if is_follow_up else "",
     )
+
+
+def core_of(question: str) -> str:
+    """A question without the words around it: "do you happen to know who came" asks who came."""
+    found = _INDIRECT.match(question)
+    return _EMPHASIS.sub("", question[found.end() :] if found else question) or question
+
+
+_INDIRECT = re.compile(
+    r"^\W*(?:(?:so|hi|hello|hey|ok|okay|well|please|pls|sorry|and|but)\b[\s,]*)*"
+    r"(?:(?:do|would|did) (?:you|u)(?: happen to)? (?:know|remember|recall)"
+    r"|(?:can|could|would|will) (?:you|u)(?: please| kindly)? (?:tell|remind|find out|look up"
+    r"|explain|say)(?: to)?(?: me| us)?(?: again)?"
+    r"|(?:have you )?(?:got )?any (?:idea|clue)|(?:please |pls )?(?:tell|remind) me(?: again)?"
+    r"|i(?: am|['’]m| was|['’]d)?(?: just)?(?: only)? (?:wonder(?:ing)?|curious|asking myself"
+    r"|(?:want(?:ed)?|need|like|love) to know|trying to find out))"
+    r"[\s,:]+(?:(?:about|if|whether)\s+)?"
+    r"(?=(?:who|whom|whose|what|when|where|why|which|how|in which|the|is|are|was|were|did|does)\b)",
+    re.IGNORECASE,
+)
+_EMPHASIS = re.compile(
+    r" (?:on earth|in the world|the hell)\b|[,\s]+(?:please|pls|plz)(?=\W*$)", re.IGNORECASE
+)
 
 
 def _of(wording: str) -> list[QueryVariant]:

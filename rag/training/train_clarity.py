@@ -21,7 +21,6 @@ from index import Library
 from index.types import EVERYWHERE
 from rag.assistant import Assistant
 from rag.evaluation import Question, load_questions
-from rag.query.question import analyze
 from rag.reader import clarity, gate
 from rag.retrieval import Retriever
 from rag.training.dataset import SEED
@@ -41,8 +40,7 @@ def examine(store: str, file: str) -> tuple[Array, list[Question], NDArray[np.bo
     with Library.open(Path(store)) as library:
         assistant, retriever = Assistant(library, None), Retriever(library, None)
         for question in questions:
-            read, _ = assistant.read_as_meant(question.question)
-            asked = analyze(read, question.history or ())
+            asked, _ = assistant.analyze(question.question, question.history or ())
             found = retriever.retrieve(asked, EVERYWHERE)
             rows.append(clarity.clarity_features(library, asked, found.hits, found.ranking))
             refused.append(gate.decide(found.ranking.answerable) == "not_found")

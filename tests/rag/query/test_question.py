@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.query.question import analyze
+from rag.query.question import analyze, core_of
 from rag.query.time_scope import TimeScope
 
 TALK = [("Who opened the Kyoto forum in 2023?", "Fumio Kishida opened it in Kyoto. [1]")]
@@ -52,3 +52,21 @@ def test_any_question_in_any_talk_is_searched_for_as_typed_first(
     question = analyze(text, history)
     assert question.variants[0].text == question.text == text
     assert question.is_follow_up or len([v for v in question.variants if not v.speaker]) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "core"),
+    [
+        ("do you happen to know when the forum was?", "when the forum was?"),
+        ("Hi, could you please tell me who signed it", "who signed it"),
+        ("any idea why the cables broke", "why the cables broke"),
+        ("I was wondering whether the bridge is open", "the bridge is open"),
+        ("what on earth is a golden share, please?", "what is a golden share?"),
+        ("Who knows the harbour?", "Who knows the harbour?"),
+        ("Tell me more", "Tell me more"),
+        ("please", "please"),
+    ],
+)
+def test_what_stands_around_a_question_is_not_searched_for(asked: str, core: str) -> None:
+    assert core_of(asked) == core
+    assert analyze(asked).text == asked

@@ -101,7 +101,7 @@ def test_the_last_two_answers_are_put_in_order(library: Library, asked: str) -> 
 
 
 def test_how_it_works_is_about_the_talk_once_there_is_one(library: Library) -> None:
-    assert "I answer questions from your own documents" in ask(library, "How does it work?").text
+    assert "I answer questions from your own documents" in ask(library, "What can you do?").text
     assert "I answer" not in ask(library, "How does it work?", (VOTE, FIRST)).text
 
 
