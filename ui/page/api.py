@@ -81,7 +81,8 @@ class PageApi:
             "library": self._list_library, "conversations": self._listed, "open": self._open,
             "turn": self._one_turn, "rename": self._rename,
             "delete": self._delete, "undelete": self._undelete,
-            "sources": self._sources, "read": self._read, "why": self._why,
+            "sources": self._sources, "read": self._read, "read-on": self._read_on,
+            "why": self._why,
             "rate": self._rate, "copy": self._copy, "export": self._export,
             "remove": self._remove, "restore": self._restore,
             "suggest": self._suggest, "follow": self._follow, "names": self._names,
@@ -220,12 +221,21 @@ class PageApi:
         return chat.sources(self._library, turn.answer, number, turn.key)
 
     def _read(self, given: Given) -> Reply:
-        """A whole article, with what the turn cites of it marked where it still stands."""
+        """An article around a place, what the turn cites of it marked where it still stands."""
+        document, marks = self._article(given)
+        return {"slots": {"reader": panes.reader(document, marks, _number(given.get("start")))}}
+
+    def _read_on(self, given: Given) -> Reply:
+        """More paragraphs of the article that is open."""
+        document, marks = self._article(given)
+        first, backwards = _number(given.get("first")) or 0, given.get("way") == "back"
+        return {"html": panes.more_paragraphs(document, marks, first, backwards=backwards)}
+
+    def _article(self, given: Given) -> tuple[Document, list[tuple[int, int, int]]]:
+        """A document, and what the turn cites of it."""
         document = self._library.document(str(given.get("document")))
         turn = self._conversations.turn(str(given.get("key")))
-        at = given.get("start")
-        marks = _marks(turn.answer, document) if turn and turn.answer else []
-        return {"slots": {"reader": panes.reader(document, marks, _number(at))}}
+        return document, _marks(turn.answer, document) if turn and turn.answer else []
 
     def _why(self, given: Given) -> Reply:
         answer = self._answer(given)

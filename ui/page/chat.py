@@ -11,7 +11,8 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -96,6 +97,8 @@ class Run:
     """Set when its conversation was left: what it still says is not drawn."""
     note: str = ""
     """What the person should know besides the answer: that it is not kept."""
+    evidence_seen: list[float] = field(default_factory=list)
+    """After how many seconds the first evidence went to the screen; empty before."""
 
     @property
     def seconds(self) -> float:
@@ -204,7 +207,8 @@ class Chat:
         self._live.add(run.meta.key)
         try:
             for latest, sources in self._snapshots(run):
-                yield answers.answer(latest, run.number, "running", run.seconds, run.meta), sources
+                now = answers.Seconds(run.seconds)
+                yield answers.answer(latest, run.number, "running", now, run.meta), sources
             phase = "stopped" if run.stop.is_set() else "done"
         except PilcrowError as error:
             phase, problem = "failed", str(error)
@@ -228,7 +232,11 @@ class Chat:
     ) -> Turn:
         """Store the turn; when that cannot be done, the answer is shown all the same."""
         key = run.meta.key
-        turn = Turn(key, run.question, answer, phase, round(run.seconds, 3), run.scope, problem)
+        seen = round(run.evidence_seen[0], 3) if run.evidence_seen else None
+        seconds = round(run.seconds, 3)
+        turn = Turn(
+            key, run.question, answer, phase, seconds, run.scope, problem, evidence=seen
+        )  # fmt: skip
         self._conversations.keep(run.meta.conversation, turn, replaces or key)
         return turn
 
@@ -251,8 +259,11 @@ class Chat:
             if not worth_drawing(new, shown, now - drawn_at):
                 continue
             fresh = shown is None or _sources_differ(new, shown)
+            beside = sources(self._library, new, run.number, run.meta.key) if fresh else None
             shown, drawn_at = new, now
-            yield new, sources(self._library, new, run.number, run.meta.key) if fresh else None
+            if not run.evidence_seen and (new.headline or new.citations or new.passages):
+                run.evidence_seen.append(run.seconds)  # drawing it took its time as well
+            yield new, beside
 
 
 def drawn(turn: Turn, number: int, meta: answers.TurnMeta, library: Library) -> str:
@@ -263,14 +274,16 @@ def drawn(turn: Turn, number: int, meta: answers.TurnMeta, library: Library) -> 
     documents = {}
     if not turn.answer.statements:  # a reply about the library may list some of its documents
         documents = {name_of(record): record.id for record in library.documents()}
-    return answers.answer(turn.answer, number, turn.phase, turn.seconds, meta, documents)
+    seconds = answers.Seconds(turn.seconds, turn.evidence)
+    return answers.answer(turn.answer, number, turn.phase, seconds, meta, documents)
 
 
 def sources(library: Library, answer: Answer, number: int, key: str) -> str:
     """The sources of a turn, each in its paragraph as the library holds it now."""
-    contexts = {c.number: paragraph_around(library, c) for c in answer.citations}
-    if not contexts and answer.headline:
-        contexts[answers.HEADLINE] = paragraph_around(library, answer.headline)
+    cited = {c.number: c for c in answer.citations}
+    if not cited and answer.headline:
+        cited[answers.HEADLINE] = answer.headline
+    contexts = dict(zip(cited, paragraphs_around(library, list(cited.values())), strict=True))
     return answers.sources(answer, number, contexts, key)
 
 
@@ -298,22 +311,40 @@ def _sources_differ(new: Answer, shown: Answer) -> bool:
     )
 
 
-def paragraph_around(library: Library, cited: Citation) -> answers.Context:
-    """The cited sentence inside its whole paragraph, read from storage.
+def paragraphs_around(library: Library, cited: Sequence[Citation]) -> list[answers.Context]:
+    """Each cited sentence inside its whole paragraph, read from storage; one each, in their order.
 
-    A long paragraph is stored as several passages; they are joined again. When the document is gone
-    or no longer holds the quote at its offsets, nothing is marked by guess: the quote stands alone.
+    A document is read once and of its passages only those of the cited paragraphs, so a long
+    article takes no longer than a short one. A long paragraph is stored as several passages; they
+    are joined again. When the document is gone or no longer holds the quote at its offsets, nothing
+    is marked by guess: the quote stands alone.
     """
-    try:
-        text = library.document(cited.document_id).text
-        passages = library.passages(cited.document_id)
-    except (PilcrowError, KeyError):
+    numbers: dict[str, set[int]] = {}
+    for citation in cited:
+        numbers.setdefault(citation.document_id, set()).add(citation.paragraph)
+    texts: dict[str, str] = {}
+    extents: dict[tuple[str, int], tuple[int, int]] = {}
+    for document_id, paragraphs in numbers.items():
+        with suppress(PilcrowError, KeyError):
+            text = library.document(document_id).text
+            for passage in library.passages(document_id, paragraphs):
+                start, end = passage.start, passage.end
+                start, _ = extents.get((document_id, passage.paragraph), (start, end))
+                extents[document_id, passage.paragraph] = start, end
+            texts[document_id] = text
+    return [
+        _context(c, texts.get(c.document_id), extents.get((c.document_id, c.paragraph)))
+        for c in cited
+    ]
+
+
+def _context(cited: Citation, text: str | None, extent: tuple[int, int] | None) -> answers.Context:
+    if text is None:
         return answers.Context("", cited.quote, "", "removed")
     if text[cited.start : cited.end] != cited.quote:
         return answers.Context("", cited.quote, "", "changed")
-    parts = [p for p in passages if p.paragraph == cited.paragraph]
-    start = min([p.start for p in parts] + [cited.start])
-    end = max([p.end for p in parts] + [cited.end])
+    start, end = extent or (cited.start, cited.end)
+    start, end = min(start, cited.start), max(end, cited.end)
     return answers.Context(text[start : cited.start], cited.quote, text[cited.end : end])
 
 

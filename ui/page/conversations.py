@@ -83,6 +83,8 @@ class Turn:
     scope: Scope = field(default_factory=Scope)
     problem: str = ""
     verdict: Verdict = ""
+    evidence: float | None = None
+    """Seconds from the question until its first evidence was on the screen; None when unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,7 +365,7 @@ def _insert(db: sqlite3.Connection, conversation: str, turn: Turn, replaces: str
 def turn_columns(turn: Turn) -> tuple[str, str, str]:
     """A turn's question, its words for searching, and all of it as JSON."""
     kept = {"answer": turn.answer and asdict(turn.answer), "phase": turn.phase,
-            "seconds": turn.seconds, "scope": asdict(turn.scope),
+            "seconds": turn.seconds, "evidence": turn.evidence, "scope": asdict(turn.scope),
             "problem": turn.problem}  # fmt: skip
     words = turn.answer.text if turn.answer else ""
     return sound(turn.question), sound(words), sound(json.dumps(kept, ensure_ascii=False))
@@ -388,6 +390,7 @@ def _turn(key: str, question: str, kept: str, verdict: str) -> Turn:
     phase: Phase = saved["phase"]
     if phase not in get_args(Phase):
         raise ValueError(phase)
+    seen = saved.get("evidence")
     return Turn(
         key,
         question,
@@ -397,6 +400,7 @@ def _turn(key: str, question: str, kept: str, verdict: str) -> Turn:
         Scope(tuple(map(str, scope["documents"])), str(scope["since"]), str(scope["until"])),
         str(saved["problem"]),
         "up" if verdict == "up" else "down" if verdict else "",
+        None if seen is None else float(seen),
     )
 
 

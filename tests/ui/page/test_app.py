@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +14,18 @@ import pytest
 
 from index import Library
 from index.errors import PilcrowError
+from index.types import Passage
 from rag.grounding import bundle, sealing
 from rag.types import Answer, Citation, Statement
 from tests.support.browsers import PATIENCE, Tab, chromium, served, tab
 from tests.support.fakes import BagOfWordsEncoder
-from tests.support.page_fakes import HOSTILE, HeldLibrary, ScriptedAssistant, make_library
+from tests.support.page_fakes import (
+    HOSTILE,
+    HeldLibrary,
+    ScriptedAssistant,
+    make_library,
+    quoting,
+)
 from ui.page import app as page_app
 from ui.page import chat, export, server, upload_copies
 from ui.page.conversations import Conversations, Turn, new_key
@@ -838,18 +845,75 @@ def test_a_cited_sentence_stands_in_its_whole_paragraph(tmp_path: Path) -> None:
         text = library.document("a.txt").text
         start = text.index("Two is even.")
         cited = Citation(1, "a.txt", "A", "", 2, start, start + 12, "Two is even.")
-        found = chat.paragraph_around(library, cited)
+        (found,) = chat.paragraphs_around(library, [cited])
         assert (found.before, found.quote, found.after, found.state) == (
             "One is odd. ", "Two is even.", " Three is odd.", "found",
         )  # fmt: skip
         (tmp_path / "a.txt").write_text("Quite another text now, and longer than it.")
         library.update([tmp_path / "a.txt"])
-        assert chat.paragraph_around(library, cited).state == "changed"
+        assert chat.paragraphs_around(library, [cited])[0].state == "changed"
         library.remove(["a.txt"])
-        gone = chat.paragraph_around(library, cited)
+        (gone,) = chat.paragraphs_around(library, [cited])
         assert (gone.before, gone.quote, gone.after, gone.state) == (
             "", "Two is even.", "", "removed",
         )  # fmt: skip
+
+
+class Counted(HeldLibrary):
+    """Notes which passages were read."""
+
+    read: list[tuple[str, set[int] | None]]
+
+    def passages(
+        self, document_id: str, paragraphs: Collection[int] | None = None
+    ) -> list[Passage]:
+        self.read.append((document_id, None if paragraphs is None else set(paragraphs)))
+        return super().passages(document_id, paragraphs)
+
+
+def test_drawing_an_answer_reads_the_cited_paragraphs_only(tmp_path: Path) -> None:
+    articles = {
+        "annals.txt": "\n\n".join(f"In year {n} the pier had {n + 7} posts." for n in range(300)),
+        "notes.txt": "The pier is old.\n\nIt has a lamp.",
+    }
+    make_library(tmp_path, articles).close()
+    with Counted.open(tmp_path / "library", encoder=BagOfWordsEncoder()) as library:
+        assert isinstance(library, Counted)
+        library.read = []
+        quotes = ("In year 250 the pier had 257 posts.", "In year 3 the pier had 10 posts.",
+                  "It has a lamp.")  # fmt: skip
+        answer = quoting(library, "What about the pier?", *quotes)
+        places = [251, 4, 2]
+        answer = replace(answer, citations=tuple(
+            replace(c, paragraph=n) for c, n in zip(answer.citations, places, strict=True)
+        ))  # fmt: skip
+        drawn = chat.sources(library, answer, 1, "k")
+        assert all(f"<mark>{quote}</mark>" in drawn for quote in quotes)
+        assert library.read == [("annals.txt", {4, 251}), ("notes.txt", {2})]
+
+
+def test_the_status_says_when_it_was_on_the_screen(tmp_path: Path) -> None:
+    with make_library(tmp_path) as library:
+        talk = chat.Chat(ScriptedAssistant(library), library, Conversations(library.path))
+        _, _, run = talk.begin(KYOTO, chat.AskRequest())
+        # asked seven seconds ago; the assistant will say that its evidence took 38 ms
+        *_, (drawn, _) = talk.answer(replace(run, asked=run.asked - 7))
+        (status,) = re.findall(r'<p class="status" data-stage="done">(.*?)</p>', drawn)
+        seconds = [float(s) for s in re.findall(r"(?:in|after) ([\d.]+) s", status)]
+        assert len(seconds) == 2 and min(seconds) >= 7, status
+
+
+@pytest.mark.browser
+def test_add_documents_opens_the_chooser_at_once(browser: Browser, tmp_path: Path) -> None:
+    article = tmp_path / "moon.txt"
+    article.write_text("The moon landing happened in July 1969.\n")
+    library = make_library(tmp_path / "empty", {})
+    assistant = ScriptedAssistant(library)
+    with library, served(assistant, library) as address, tab(browser, address) as opened:
+        with opened.page.expect_file_chooser() as chooser:
+            opened.page.click("#welcome [data-action=add]")
+        chooser.value.set_files(str(article))
+        opened.page.wait_for_selector(".documents li:has-text('moon')")
 
 
 def narrow() -> BagOfWordsEncoder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
@@ -338,6 +339,26 @@ def test_the_reader_shows_every_word_once_whatever_is_marked(
     words.feed(body)
     assert "".join(words.said.split()) == "".join(text.split())
     assert look(drawn).handlers == []
+
+
+def test_a_long_article_is_drawn_around_the_place_and_the_rest_as_it_is_scrolled_to() -> None:
+    paragraphs = [f"Paragraph number {n}." for n in range(5 * panes.READ_AT_ONCE)]
+    document = Document("a.txt", "T", "\n\n".join(paragraphs))
+    at = document.text.index("number 150.")
+    drawn = panes.reader(document, [(at, at + 11, 1)], at)
+    assert drawn.count("<p ") <= panes.READ_AT_ONCE + 1
+    assert '<mark data-n="1">number 150.</mark>' in drawn
+    shown = re.findall(r"Paragraph (?:<mark[^>]*>)?number \d+\.", drawn)
+    shown = [re.sub("<.*>", "", paragraph) for paragraph in shown]
+    for way in ("back", "on"):
+        while button := re.search(rf'data-way="{way}"[^>]* data-first="(\d+)"', drawn):
+            first, backwards = int(button[1]), way == "back"
+            drawn = panes.more_paragraphs(document, [], first, backwards=backwards)
+            more = re.findall(r"Paragraph number \d+\.", drawn)
+            assert 0 < len(more) <= panes.READ_AT_ONCE
+            shown = more + shown if backwards else shown + more
+        drawn = panes.reader(document, [(at, at + 11, 1)], at)
+    assert shown == paragraphs
 
 
 class Words(HTMLParser):

@@ -140,6 +140,7 @@ export function addDocuments() {
   showTab("library");
   byId("upload").scrollIntoView({ block: "nearest" });
   byId("upload").querySelector("button")?.focus();
+  byId("upload").querySelector('input[type="file"]')?.click();
 }
 
 // --- files on their way in -----------------------------------------------------------------------

@@ -30,7 +30,7 @@ function labelToggles() {
 }
 
 const actions = {
-  ...library.actions, ...conversation.actions, read: sources.read,
+  ...library.actions, ...conversation.actions, read: sources.read, "read-on": sources.readOn,
   "close-reader": sources.closeReader, left: () => toggle("left"), right: () => toggle("right"),
 };
 

@@ -64,7 +64,18 @@ class TurnMeta:
     """`up` or `down`, when the person has said so."""
 
 
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """When a person saw what, counted from the moment the question was sent."""
+
+    total: float = 0.0
+    """Until it was over, or until now."""
+    evidence: float | None = None
+    """Until the first evidence was on the screen; None while there is none."""
+
+
 NO_META = TurnMeta()
+NO_TIME = Seconds()
 NO_DOCUMENTS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -94,7 +105,7 @@ def answer(
     snapshot: Answer,
     turn: int,
     phase: Phase = "done",
-    seconds: float = 0.0,
+    seconds: Seconds = NO_TIME,
     meta: TurnMeta = NO_META,
     documents: Mapping[str, str] = NO_DOCUMENTS,
 ) -> str:
@@ -104,7 +115,7 @@ def answer(
         snapshot: The snapshot to draw.
         turn: Number of the turn in its conversation, from 1.
         phase: Whether more snapshots follow, and whether the person cut them short.
-        seconds: Time since the question was sent.
+        seconds: Times since the question was sent.
         meta: What the page's script needs to act on it.
         documents: The ids of the library's documents by name, for a reply that lists some.
     """
@@ -120,7 +131,7 @@ def answer(
         answer=snapshot,
         phase=phase,
         running=phase == "running",
-        **_status(snapshot.stage, seconds, snapshot.ahead),
+        **_status(snapshot.stage, seconds.total, snapshot.ahead),
         outcome=_outcome(snapshot, phase, seconds, meta),
         missing=_is_missing(snapshot),
         closest=snapshot.passages[:CLOSEST],
@@ -164,18 +175,18 @@ def _status(stage: str, seconds: float, ahead: int = 0) -> dict[str, str]:
     return {"stage": stage, "status": words, "seconds": f"{seconds:.1f}"}
 
 
-def _outcome(snapshot: Answer, phase: Phase, seconds: float, meta: TurnMeta) -> str:
-    """`Answered in 1.4 s · evidence after 38 ms · SmolLM2`."""
-    total = snapshot.timings.total_ms
-    taken = seconds if total is None or phase == "stopped" else total / 1000
+def _outcome(snapshot: Answer, phase: Phase, seconds: Seconds, meta: TurnMeta) -> str:
+    """`Answered in 1.4 s · evidence after 38 ms · SmolLM2`: as it was seen, drawing included."""
     word = "Stopped" if phase == "stopped" else _OUTCOMES[snapshot.state]
     if snapshot.options:
         word = "Asked back"
     if meta.where and _is_missing(snapshot):
         word = "Searched there"
-    parts = [f"{word} {'after' if phase == 'stopped' else 'in'} {taken:.1f} s"]
-    if snapshot.timings.evidence_ms is not None:
-        parts.append(f"evidence after {milliseconds(snapshot.timings.evidence_ms)}")
+    parts = [
+        f"{word} {'after' if phase == 'stopped' else 'in'} {milliseconds(seconds.total * 1000)}"
+    ]
+    if seconds.evidence is not None and not _is_missing(snapshot):
+        parts.append(f"evidence after {milliseconds(seconds.evidence * 1000)}")
     if _is_missing(snapshot) or not (snapshot.citations or snapshot.headline):
         pass  # no model was asked, and nothing is quoted
     elif snapshot.model == "none":
