@@ -36,6 +36,8 @@ from ui.page.views.html import name_of, plural
 
 log = logging.getLogger(__name__)
 
+_CHOICES = 8
+"""Documents offered after an `@`; the rest are counted."""
 _TO_BEGIN_WITH = 3
 """Questions under a reply that quotes nothing, such as a greeting."""
 
@@ -123,9 +125,18 @@ class PageApi:
         }
 
     def _names(self, given: Given) -> Reply:
-        """Documents whose name holds some words, for choosing one with `@`."""
-        matching = panes.matching(self._library.documents(), str(given.get("words", "")))
-        return {"names": [[r.id, name_of(r)] for r in matching[:8]]}
+        """Documents whose name holds some words, for choosing one with `@`, and how many more.
+
+        Each with its id, its name and, where several are called the same, its path.
+        """
+        records = self._library.documents()
+        matching = panes.matching(records, str(given.get("words", "")))
+        twice = panes.shared_names(records)
+        named = [(r, name_of(r)) for r in matching[:_CHOICES]]
+        return {
+            "names": [[r.id, name, r.id if name in twice else ""] for r, name in named],
+            "more": max(0, len(matching) - _CHOICES),
+        }
 
     def _listed(self, given: Given) -> Reply:
         words = str(given.get("words", ""))
@@ -250,8 +261,7 @@ class PageApi:
             verdict = ""
         feedback.record(self._library.path, turn.key, self._answer(given), verdict)
         self._conversations.rate(turn.key, verdict)
-        where = {"up": feedback.GOOD, "down": feedback.WRONG}
-        text = f"Noted in {where[verdict]}." if verdict else "Taken back."
+        text = "Noted, on this computer only." if verdict else "Taken back."
         return {"verdict": verdict, "toast": {"text": text}}
 
     def _copy(self, given: Given) -> Reply:

@@ -349,13 +349,13 @@ def _context(cited: Citation, text: str | None, extent: tuple[int, int] | None) 
 
 
 def scope_in_words(scope: Scope, library: Library) -> str:
-    """`Cables under the sea · 2023 to 2024`; empty when a question may look everywhere."""
+    """`Cables under the sea · dated from 2023`; empty when a question may look everywhere."""
     parts = []
     if scope.documents:
         names = {r.id: name_of(r) for r in library.documents()}
         parts += [names.get(id_, id_) for id_ in scope.documents]
-    if scope.since and scope.until:
-        parts.append(f"{scope.since} to {scope.until}")
-    elif scope.since or scope.until:
-        parts.append(f"since {scope.since}" if scope.since else f"until {scope.until}")
+    if scope.since or scope.until:
+        dated = (f"from {scope.since}", f"until {scope.until}")
+        dates = " ".join(words for words in dated if not words.endswith(" "))
+        parts.append(f"dated {dates}" if parts else f"what is dated {dates}")
     return " · ".join(parts)

@@ -351,6 +351,12 @@ def _insert(db: sqlite3.Connection, conversation: str, turn: Turn, replaces: str
         "SELECT position FROM turns WHERE key = ? AND conversation = ?", (replaces, conversation)
     ).fetchone()
     if old:
+        # a title that is the question which gives way was given by nobody
+        ((before,),) = db.execute("SELECT question FROM turns WHERE key = ?", (replaces,))
+        db.execute(
+            "UPDATE conversations SET title = ? WHERE id = ? AND title = ?",
+            (shortened(turn.question), conversation, shortened(before)),
+        )
         db.execute("DELETE FROM turns WHERE key = ?", (replaces,))
     (last,) = db.execute(
         "SELECT coalesce(max(position), 0) FROM turns WHERE conversation = ?", (conversation,)

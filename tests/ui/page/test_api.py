@@ -119,7 +119,7 @@ def test_a_question_looks_where_it_was_told_to_and_a_retry_too(room: Room) -> No
     room.ask("", conversation=CONVERSATION, again=key, replaces=key)
     assert room.assistant.scopes[-1] == (("cables.md",), ("2023", "9999"))
     drawn = room.api.ask({"name": "open", "id": CONVERSATION})["slots"]["past"]
-    assert "Asked only in: Cables under the sea · since 2023" in drawn
+    assert "Asked only of Cables under the sea · dated from 2023" in drawn
 
 
 @pytest.mark.parametrize(
@@ -262,9 +262,15 @@ def test_thumbs_go_to_a_question_file_and_back_out(room: Room) -> None:
 
 
 def test_names_and_filters_look_at_every_document(room: Room) -> None:
-    assert room.api.ask({"name": "names", "words": "cables harbour"})["names"] == [
-        ["cables.md", "Cables under the sea"]
-    ]
+    assert room.api.ask({"name": "names", "words": "cables harbour"}) == {
+        "names": [["cables.md", "Cables under the sea", ""]], "more": 0,
+    }  # fmt: skip
+    numbered = {f"cables {n}.txt": f"Cables under the sea\n\nPart {n}.\n" for n in range(9)}
+    write_articles(room.library, numbered)
+    named = room.api.ask({"name": "names", "words": "cables"})
+    assert (len(named["names"]), named["more"]) == (8, 2)
+    assert named["names"][0] == ["cables 0.txt", "Cables under the sea", "cables 0.txt"]
+    room.library.remove(numbered)
     slots = room.api.ask({"name": "library", "words": "kyoto"})["slots"]
     assert slots["library"].count("<li") == 1
     assert "3 documents" in slots["count"]

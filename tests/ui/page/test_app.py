@@ -493,7 +493,7 @@ def test_a_question_can_be_held_to_documents_and_dates(
     page.keyboard.press("Enter")
     assert "Not in your documents" in opened.finish()
     assert list(assistant.scopes[-1]) == [("cables.md",), ("2023-01-01", "9999")]
-    assert "Asked only in: Cables under the sea" in page.inner_text("#current")
+    assert "Asked only of Cables under the sea" in page.inner_text("#current")
     assert opened.inaccessible() == []
     page.click("#current [data-action=widen]")
     page.wait_for_selector("#current .turn:not([data-running]) .statement")
@@ -626,6 +626,13 @@ def test_two_hundred_turns_stay_light(opened: Tab, assistant: ScriptedAssistant)
     page.evaluate(f"location.hash = 'c={conversation}'")
     opened.reload()
     page.wait_for_selector("#past #t200")
+    page.wait_for_function(
+        "Math.abs(document.querySelector('#t200').getBoundingClientRect().top - "
+        "document.querySelector('#conversation').getBoundingClientRect().top) < 60 || "
+        "document.querySelector('#conversation').scrollTop + 2 >= "
+        "document.querySelector('#conversation').scrollHeight - "
+        "document.querySelector('#conversation').clientHeight"
+    )
     page.evaluate(
         """() => {
             window.redrawn = 0;
@@ -669,6 +676,40 @@ class Endless(ScriptedAssistant):
                 self.stopped.wait(0.05)
         finally:
             self.stopped.set()
+
+
+@pytest.mark.browser
+def test_on_paper_stand_all_turns_with_their_sources(opened: Tab) -> None:
+    page = opened.page
+    opened.ask(KYOTO)
+    opened.finish()
+    opened.ask("How long does a ship need on average to reach a cable fault?")
+    page.wait_for_selector("#t2:not([data-running])")
+    page.emulate_media(media="print")
+    shown = page.inner_text("body")
+    assert "More than 9,000 participants" in page.inner_text(
+        ".turn-sources[data-turn='1'] mark >> nth=0"
+    )
+    for words in (KYOTO, "to reach a cable fault?", "CITED (2)"):
+        assert words in shown
+    for hidden in ("#left", "#composer", ".acts >> nth=0"):
+        assert page.is_hidden(hidden)
+    height = page.evaluate("document.documentElement.scrollHeight")
+    last = page.locator(".turn-sources[data-turn='2'] .cited .source").last.bounding_box()
+    assert last and last["y"] + last["height"] <= height
+
+
+@pytest.mark.browser
+def test_a_long_question_shows_whole_lines_and_unfolds(opened: Tab) -> None:
+    page = opened.page
+    opened.ask("Tell me how many participants registered in Kyoto, " + "word by word, " * 60)
+    opened.finish()
+    lines = "(q => q.clientHeight / parseFloat(getComputedStyle(q).lineHeight))"
+    folded = page.evaluate(f"{lines}(document.querySelector('#current .question'))")
+    assert folded == pytest.approx(4, abs=0.05)
+    page.click("#current .unfold")
+    assert page.evaluate(f"{lines}(document.querySelector('#current .question'))") > 6
+    assert opened.inaccessible() == []
 
 
 @pytest.mark.browser

@@ -341,6 +341,54 @@ def test_the_reader_shows_every_word_once_whatever_is_marked(
     assert look(drawn).handlers == []
 
 
+@pytest.mark.parametrize(
+    ("quote", "short", "drawn"),
+    [
+        ("More than 9,000 people came.", "9,000", "More than 9,000"),
+        ("It cost about 12 crowns.", "12 crowns", "about 12 crowns"),
+        ("It opened in 1871.", "1871", "1871"),
+        ("Rund 40 Schiffe kamen.", "40 Schiffe", "Rund 40 Schiffe"),
+        ("It opened in 1871.", "1870", None),
+    ],
+)
+def test_a_short_answer_has_its_number_and_what_its_source_says_before_it(
+    quote: str, short: str, drawn: str | None
+) -> None:
+    cited = Citation(1, "a.txt", "A", "", 1, 0, len(quote), quote)
+    said = Statement(quote, "supported", (1,), quoted=True)
+    page = answers.answer(
+        Answer("q", "answered", quote, (said,), (cited,), short=short, complete=True), 1
+    )
+    found = re.search(
+        r'<p class="short" dir="auto">([^<&]*)&nbsp;<a class="cite"[^>]*data-n="1"', page
+    )
+    assert (found and found[1]) == drawn
+
+
+def test_the_best_sentence_is_not_drawn_above_the_same_words() -> None:
+    best = Citation(1, "a.txt", "A", "", 1, 0, 23, "In May, 12 ships came.")
+    said = Statement("In May 12 ships came.", "supported", (1,))
+    shown = Answer("q", "answered", said.text, (said,), (best,), headline=best, complete=True)
+    assert "Best sentence" not in answers.answer(shown, 1)
+    other = replace(shown, statements=(replace(said, text="In June 12 ships came."),))
+    assert "Best sentence" in answers.answer(other, 1)
+
+
+def test_a_long_question_can_be_unfolded() -> None:
+    said = Answer("why " * 100, "answered", "", complete=True)
+    assert 'data-action="unfold"' in answers.answer(said, 1)
+    assert 'data-action="unfold"' not in answers.answer(replace(said, question="why?"), 1)
+
+
+def test_documents_of_one_name_are_told_apart_by_their_paths() -> None:
+    records = [
+        DocumentRecord(id_, title, "", "", "", 1, 1, 1, 10, "h", id_, "2026")
+        for id_, title in (("old/a.txt", "Report"), ("new/a.txt", "Report"), ("b.txt", "Notes"))
+    ]
+    drawn = panes.library(records, {})
+    assert re.findall(r'<span class="path"[^>]*>([^<]*)<', drawn) == ["old/a.txt", "new/a.txt"]
+
+
 def test_a_long_article_is_drawn_around_the_place_and_the_rest_as_it_is_scrolled_to() -> None:
     paragraphs = [f"Paragraph number {n}." for n in range(5 * panes.READ_AT_ONCE)]
     document = Document("a.txt", "T", "\n\n".join(paragraphs))
@@ -418,7 +466,7 @@ def test_a_cut_comes_after_a_word() -> None:
 
 
 def test_the_short_answer_stands_above_its_sentence() -> None:
-    drawn = answers.answer(replace(answer("It is 310 km long."), short="310 km <b>"), 1)
+    drawn = answers.answer(replace(answer("It is 310 km <b>."), short="310 km <b>"), 1)
     assert drawn.index("310 km &lt;b&gt;") < drawn.index('class="statement')
 
 

@@ -83,9 +83,17 @@ export async function openConversation(id) {
   enter(id);
   document.body.classList.remove("left-open");
   showTurn();
-  lastTurn()?.scrollIntoView({ block: "start" });
+  void showLast(lastTurn());
   void suggestMore(lastTurn());
   void pollRunningTurn(id);
+}
+
+/** Brings a turn to the top, again as turns above it, guessed in height, are laid out. */
+async function showLast(turn) {
+  for (let frame = 0; turn?.isConnected && frame < 8; frame++) {
+    turn.scrollIntoView({ block: "start" });
+    await new Promise(requestAnimationFrame);
+  }
 }
 
 // A reloaded page finds its last question still being answered, and waits for the end.
@@ -288,7 +296,7 @@ export const offer = debounce(async () => {
   if (words === undefined) return hideChoices();
   const reply = await ask("names", { words });
   const documents = reply?.names ?? [];
-  choices().replaceChildren(...documents.map(([id, name], i) => {
+  choices().replaceChildren(...documents.map(([id, name, path], i) => {
     const item = document.createElement("li");
     item.id = `choice-${i}`;
     item.setAttribute("role", "option");
@@ -297,8 +305,16 @@ export const offer = debounce(async () => {
     Object.assign(item.dataset, { id, name });
     item.textContent = name;
     item.dir = "auto";
+    if (path) item.append(Object.assign(document.createElement("small"), { textContent: path }));
     return item;
   }));
+  if (reply?.more) {
+    const rest = document.createElement("li");
+    rest.className = "rest";
+    rest.setAttribute("role", "presentation");
+    rest.textContent = `and ${reply.more} more: write on to narrow them down`;
+    choices().append(rest);
+  }
   choices().hidden = documents.length === 0;
   input.setAttribute("aria-controls", "choices");
   input.setAttribute("aria-activedescendant", documents.length ? "choice-0" : "");
@@ -311,7 +327,7 @@ export function hideChoices() {
 
 /** Up, down, Enter or Tab while documents are offered; false when the key means something else. */
 export function handleListKey(key) {
-  const items = [...choices().children];
+  const items = [...choices().querySelectorAll('[role="option"]')];
   const at = items.findIndex((item) => item.getAttribute("aria-selected") === "true");
   if (key === "Enter" || key === "Tab") take(items[at]);
   else if (key === "ArrowDown" || key === "ArrowUp") {
@@ -332,7 +348,13 @@ function take(item) {
   choose(item.dataset.id, item.dataset.name);
 }
 
+function unfold(button) {
+  const open = button.getAttribute("aria-expanded") !== "true";
+  button.setAttribute("aria-expanded", String(open));
+  button.textContent = open ? "Less of the question" : "The whole question";
+}
+
 export const actions = {
-  again, mean, rate, copy, widen, edit: editQuestion, export: save, choose: take,
+  again, mean, unfold, rate, copy, widen, edit: editQuestion, export: save, choose: take,
   "any-date": anyDate, ask: (button) => send({ question: button.textContent }),
 };

@@ -188,7 +188,7 @@ function prepareFrame() {
   Object.assign(bar, { id: "sheet-bar", type: "button", textContent: "Sources" });
   bar.setAttribute("aria-expanded", "false");
   byId("sources").prepend(bar);
-  document.querySelector(".gradio-container").append(popover, toast);
+  byId("centre").append(popover, toast);
 }
 
 function observe() {

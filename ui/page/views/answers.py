@@ -10,6 +10,7 @@ sources however many follow it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -23,6 +24,15 @@ Phase = Literal["running", "done", "stopped"]
 
 CLOSEST = 3
 """How many passages stand beside "Not in your documents"."""
+_WORD = re.compile(r"\w+")
+_HEDGE = re.compile(
+    r"(?<!\w)((?:(?:no|not) )?(?:more|less|fewer|longer|later|earlier) than|at (?:least|most)|up to"
+    r"|about|around|nearly|almost|over|under|some|roughly|approximately|just (?:over|under)"
+    r"|mehr als|weniger als|mindestens|höchstens|bis zu|etwa|rund|ungefähr|fast|knapp|gut"
+    r"|plus de|moins de|au moins|environ|près de|presque) $",
+    re.IGNORECASE,
+)
+"""Words before a number or a date that make it another one."""
 HEADLINE = 0
 """The number under which the best sentence is known until it is cited."""
 
@@ -136,6 +146,7 @@ def answer(
         missing=_is_missing(snapshot),
         closest=snapshot.passages[:CLOSEST],
         headline=headline,
+        short=_short_answer(snapshot),
         headline_number=_number_of(headline, snapshot.citations) if headline else HEADLINE,
         layout=_LAYOUTS.get(snapshot.form, "prose"),
         sections=[(section, _runs(section.lines)) for section in sections],
@@ -190,7 +201,7 @@ def _outcome(snapshot: Answer, phase: Phase, seconds: Seconds, meta: TurnMeta) -
     if _is_missing(snapshot) or not (snapshot.citations or snapshot.headline):
         pass  # no model was asked, and nothing is quoted
     elif snapshot.model == "none":
-        parts.append("quotes only, no language model")
+        parts.append("in the sources’ own words")
     elif snapshot.model:
         parts.append(snapshot.model)
     return " · ".join(parts)
@@ -207,9 +218,40 @@ def _is_missing(snapshot: Answer) -> bool:
 
 
 def _is_repeated(headline: Citation, statements: Iterable[Statement]) -> bool:
-    """True when a statement holds the headline, so that showing both would say it twice."""
-    quote = " ".join(headline.quote.split())
-    return any(quote in " ".join(s.text.split()) for s in statements if s.quoted)
+    """True when a statement says the headline's words, so that showing both would say it twice."""
+    quote = _words(headline.quote)
+    return any(quote in _words(s.text) for s in statements if s.support == "supported")
+
+
+def _words(text: str) -> str:
+    """A text's words alone, to be compared whatever stands between them."""
+    return f" {' '.join(_WORD.findall(text.casefold()))} "
+
+
+@dataclass(frozen=True, slots=True)
+class _ShortAnswer:
+    """The few words that answer, with what the source says before them, and where they stand."""
+
+    words: str
+    citation: Citation
+    number: int
+
+
+def _short_answer(snapshot: Answer) -> _ShortAnswer | None:
+    """The short answer as its source gives it: "more than 9,000" is not 9,000.
+
+    None when no sentence on the screen holds it: such words would stand there for nothing.
+    """
+    short = snapshot.short
+    if not short:
+        return None
+    headline = (snapshot.headline,) if snapshot.headline else ()
+    for citation in (*snapshot.citations, *headline):
+        if (at := citation.quote.find(short)) >= 0:
+            hedge = _HEDGE.search(citation.quote[:at])
+            words = f"{hedge[1]} {short}" if hedge else short
+            return _ShortAnswer(words, citation, _number_of(citation, snapshot.citations))
+    return None
 
 
 def _is_same_place(first: Citation, second: Citation) -> bool:

@@ -28,6 +28,8 @@ _TEMPLATE_CHARACTERS = str.maketrans({"$": "&#36;", "{": "&#123;", "}": "&#125;"
 
 # `}` ends a rule of a style sheet, as `>` ends a tag
 _BESIDE_A_TAG = re.compile(r"\A\s*\n\s*|(?<=[>}])\s*\n\s*|\s*\n\s*(?=<)|\s*\n\s*\Z")
+_LONG, _LONG_LINES = 280, 5
+"""Characters and lines of a question from which on it is folded."""
 _LINE_BREAK = re.compile(r"\s*\n\s*")
 
 
@@ -80,6 +82,7 @@ def environment() -> Environment:
     )
     # instead of Jinja's own, among which are `safe` and some that escape less than we do
     made.filters = {
+        "is_long": is_long,
         "length": len,
         "name": name_of,
         "number": number,
@@ -117,6 +120,11 @@ def shorten(text: str, limit: int) -> str:
     # a script without blanks, or one endless word, is cut where it is
     whole = cut.rsplit(" ", 1)[0] if " " in cut[limit // 2 :] else cut[:-1]
     return whole.rstrip(" ,;:") + "…"
+
+
+def is_long(text: str) -> bool:
+    """Whether a text of this length is folded where it heads something."""
+    return len(text) > _LONG or text.count("\n") >= _LONG_LINES
 
 
 def milliseconds(value: float) -> str:

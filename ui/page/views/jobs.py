@@ -56,7 +56,7 @@ def draw(view: JobView | None) -> str:
         job=view,
         done=min(view.done, view.total),
         pace=pace(view),
-        open=view.running or (rows and rows[0].state == "failed") or any(r.detail for r in rows),
+        open=view.running or any(r.state == "failed" or r.detail for r in rows),
         files=[(row, _state(row)) for row in rows[:ROWS]],
         more=len(rows) - ROWS,
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,7 +17,7 @@ from typing import Any, Literal
 from index.types import Document, DocumentRecord
 from rag.types import Explanation, HitScores, Timings
 from ui.page.conversations import Listed
-from ui.page.views.html import milliseconds, plural, render, render_macro
+from ui.page.views.html import milliseconds, name_of, plural, render, render_macro
 
 READ_AT_ONCE = 60
 """Paragraphs of an article drawn at a time; scrolling brings the others."""
@@ -141,8 +142,18 @@ def library(
         states: By document id, how its file stands to what is stored.
         words: What they were filtered by.
     """
-    documents = [(r, states.get(r.id, "ready")) for r in records[:LISTED]]
-    return render("library.html", documents=documents, more=len(records) - LISTED, words=words)
+    return render(
+        "library.html",
+        documents=[(r, states.get(r.id, "ready")) for r in records[:LISTED]],
+        twice=shared_names(records),
+        more=len(records) - LISTED,
+        words=words,
+    )
+
+
+def shared_names(records: Iterable[DocumentRecord]) -> set[str]:
+    """Names that several of the documents have, so that their paths must tell them apart."""
+    return {name for name, count in Counter(map(name_of, records)).items() if count > 1}
 
 
 def matching(records: Iterable[DocumentRecord], words: str) -> list[DocumentRecord]:
