@@ -243,7 +243,7 @@ def test_a_rebuild_outlives_a_reload_and_can_be_cancelled(
         opened.reload()
         page.wait_for_selector("#job .pace:has-text('embedding 0/')")
         page.click("#cancel")
-        page.wait_for_selector("#job h3:has-text('Cancelled')")
+        page.wait_for_selector("#job h2:has-text('Cancelled')")
     finally:
         library.go_on.set()
     opened.show("library")
