@@ -28,6 +28,7 @@ from rag.grounding import sealing
 from rag.reader import gate
 from rag.types import Answer
 from ui.page import chat, export, feedback
+from ui.page.chat import Chat
 from ui.page.conversations import Conversations, Turn, Verdict
 from ui.page.jobs import JobRunner
 from ui.page.suggester import Suggester
@@ -55,7 +56,7 @@ class PageApi:
         runner: JobRunner,
         suggester: Suggester,
         *,
-        live: Callable[[str], bool] = lambda _: False,
+        talk: Chat | None = None,
         notice: str = "",
         samples: bool = False,
     ) -> None:
@@ -66,11 +67,11 @@ class PageApi:
             conversations: what was asked.
             runner: changes the library.
             suggester: knows what can be asked.
-            live: whether the turn with this key is being answered.
+            talk: knows what is being answered.
             notice: for the welcome screen, as `samples`.
             samples: whether there are articles to try it with.
         """
-        self._live = live
+        self._chat = talk
         self._library = library
         self._conversations = conversations
         self._jobs = runner
@@ -81,7 +82,7 @@ class PageApi:
         """The last removal."""
         self._requests: dict[str, Callable[[Given], Reply]] = {
             "library": self._list_library, "conversations": self._listed, "open": self._open,
-            "turn": self._one_turn, "rename": self._rename,
+            "turn": self._one_turn, "stop": self._stop, "rename": self._rename,
             "delete": self._delete, "undelete": self._undelete,
             "sources": self._sources, "read": self._read, "read-on": self._read_on,
             "why": self._why,
@@ -206,17 +207,25 @@ class PageApi:
         return {"slots": {"past": drawn, "past-sources": beside}}
 
     def _one_turn(self, given: Given) -> Reply:
-        """One turn and its sources, unless it is still being answered."""
+        """One turn and its sources; `running` while it is being answered, as far as it has come."""
         turn, number = self._turn(given), _number(given.get("number")) or 1
-        if self._live(turn.key):
-            return {"running": True}
-        drawn = self._drawn(turn, number, self._meta(turn, str(given.get("conversation"))))
+        meta = self._meta(turn, str(given.get("conversation")))
+        underway = self._chat.look(turn.key, number, meta) if self._chat else None
+        if underway:
+            return {"running": True, "html": underway[0], "sources": underway[1]}
+        turn = self._turn(given)  # it may have ended since it was read
+        drawn = chat.drawn(turn, number, meta, self._library)
         return {"html": drawn, "sources": self._drawn_sources(turn, number)}
 
+    def _stop(self, given: Given) -> Reply:
+        """Stops an answer that was asked for before the page was reloaded."""
+        if self._chat:
+            self._chat.stop(str(given.get("key")))
+        return {}
+
     def _drawn(self, turn: Turn, number: int, meta: answers.TurnMeta) -> str:
-        if self._live(turn.key):
-            return answers.underway(turn.question, number, meta)
-        return chat.drawn(turn, number, meta, self._library)
+        underway = self._chat.look(turn.key, number, meta) if self._chat else None
+        return underway[0] if underway else chat.drawn(turn, number, meta, self._library)
 
     def _meta(self, turn: Turn, conversation: str) -> answers.TurnMeta:
         where = chat.scope_in_words(turn.scope, self._library)

@@ -28,6 +28,8 @@ from ui.page.views.html import name_of
 AT_ONCE = 32
 """Questions answered at the same time; each holds a thread while it waits for the model."""
 UPDATES_PER_SECOND = 15
+GRACE = 10.0
+"""Seconds that an answer goes on while no page looks at it: as long as a reload may take."""
 TURNS_REMEMBERED = 3
 """Earlier questions handed to the assistant with a new one."""
 _FULL = f"{AT_ONCE} questions are being answered already. Try again in a moment."
@@ -106,20 +108,51 @@ class Run:
         return time.monotonic() - self.asked
 
 
+class _Live:
+    """A turn that is being answered, as far as it has come. One thread writes, any may read."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.latest: Answer | None = None
+        self.alone = False
+        """Whether its page has gone, and it goes on for one that may come."""
+        self.seen = time.monotonic()
+        """When a page last asked for it."""
+
+    def should_stop(self, grace: float) -> bool:
+        """Whether it was stopped, or nobody has looked at it for so many seconds."""
+        if self.alone and time.monotonic() - self.seen > grace:
+            self.run.stop.set()
+        return self.run.stop.is_set()
+
+
 class Chat:
     """Answers one question after another, and keeps them."""
 
     def __init__(
-        self, assistant: Assistant, library: Library, conversations: Conversations
+        self,
+        assistant: Assistant,
+        library: Library,
+        conversations: Conversations,
+        *,
+        grace: float = GRACE,
     ) -> None:
-        """Answer with `assistant`; read paragraphs in `library`; keep turns in `conversations`."""
+        """Answer questions.
+
+        Args:
+            assistant: answers them.
+            library: where cited paragraphs are read.
+            conversations: keep what was answered.
+            grace: seconds that an answer goes on after its page has gone.
+        """
+        self._grace = grace
         self._assistant = assistant
         self._library = library
         self._conversations = conversations
         self._said_unkept: set[str] = set()
         """Conversations of which it was said that they are not kept."""
-        self._live: set[str] = set()
-        """Keys of the turns that are being answered."""
+        self._live: dict[str, _Live] = {}
+        """The turns that are being answered, by key."""
         self._seats = threading.Semaphore(AT_ONCE)
 
     @property
@@ -130,6 +163,29 @@ class Chat:
     def is_live(self, key: str) -> bool:
         """Whether this turn is being answered."""
         return key in self._live
+
+    def look(self, key: str, number: int, meta: answers.TurnMeta) -> tuple[str, str] | None:
+        """A turn that is being answered, as far as it has come, and its sources; else None.
+
+        Whoever looks keeps it going, also when it was asked on a page that has gone.
+        """
+        if (live := self._live.get(key)) is None:
+            return None
+        live.seen, answer, seconds = time.monotonic(), live.latest, live.run.seconds
+        if answer is None:
+            return answers.waiting(live.run.question, number, meta, seconds), ""
+        drawn = answers.answer(answer, number, "running", answers.Seconds(seconds), meta)
+        return drawn, sources(self._library, answer, number, key)
+
+    def stop(self, key: str) -> None:
+        """Stops a turn that is being answered, if it is."""
+        if live := self._live.get(key):
+            live.run.stop.set()
+
+    def close(self) -> None:
+        """Stops everything that is being answered."""
+        for live in list(self._live.values()):
+            live.run.stop.set()
 
     def begin(self, question: str, request: AskRequest) -> tuple[str, str, Run]:
         """Puts the question on screen at once, before it waits for its turn.
@@ -201,31 +257,53 @@ class Chat:
             self._seats.release()
 
     def _answer(self, run: Run) -> Iterator[tuple[str, str | None]]:
-        latest: Answer | None = None
-        phase: Phase = "done"
-        problem = ""
-        self._live.add(run.meta.key)
+        live = self._live[run.meta.key] = _Live(run)
+        snapshots = self._snapshots(live)
         try:
-            for latest, sources in self._snapshots(run):
+            yield from self._drawings(live, snapshots)
+        except GeneratorExit:  # the tab was closed or reloaded, or its conversation was left
+            if run.stop.is_set():
+                self._end(live, "stopped")
+            else:
+                live.alone, live.seen = True, time.monotonic()
+                threading.Thread(
+                    target=self._go_on_alone, args=(live, snapshots), daemon=True
+                ).start()
+            raise
+
+    def _go_on_alone(self, live: _Live, snapshots: Iterator[tuple[Answer, str | None]]) -> None:
+        """Answers to the end for a page that has been reloaded, unless none comes and looks."""
+        with self._seats:
+            for _ in self._drawings(live, snapshots):
+                pass
+
+    def _drawings(
+        self, live: _Live, snapshots: Iterator[tuple[Answer, str | None]]
+    ) -> Iterator[tuple[str, str | None]]:
+        """The turn and its sources as they grow; at its end it is kept."""
+        run, problem = live.run, ""
+        phase: Phase = "done"
+        try:
+            for live.latest, beside in snapshots:
                 now = answers.Seconds(run.seconds)
-                yield answers.answer(latest, run.number, "running", now, run.meta), sources
+                yield answers.answer(live.latest, run.number, "running", now, run.meta), beside
             phase = "stopped" if run.stop.is_set() else "done"
         except PilcrowError as error:
             phase, problem = "failed", str(error)
-        except GeneratorExit:  # the tab was closed or reloaded: what there is, is kept
-            self._keep(run, latest, "stopped")
-            self._live.discard(run.meta.key)
-            raise
         except Exception:
             log.exception("the question could not be answered")
             phase = "failed"
             problem = "Something went wrong inside Pilcrow. The terminal it runs in says more."
-        finally:
-            run.stop.set()
-            run.over.set()
-        turn = self._keep(run, latest, phase, problem)
-        self._live.discard(run.meta.key)
+        turn = self._end(live, phase, problem)
         yield drawn(turn, run.number, run.meta, self._library), None
+
+    def _end(self, live: _Live, phase: Phase, problem: str = "") -> Turn:
+        """The turn as it is kept; from now on it is not being answered."""
+        live.run.stop.set()
+        live.run.over.set()
+        turn = self._keep(live.run, live.latest, phase, problem)
+        self._live.pop(live.run.meta.key, None)
+        return turn
 
     def _keep(
         self, run: Run, answer: Answer | None, phase: Phase, problem: str = "", replaces: str = ""
@@ -240,8 +318,9 @@ class Chat:
         self._conversations.keep(run.meta.conversation, turn, replaces or key)
         return turn
 
-    def _snapshots(self, run: Run) -> Iterator[tuple[Answer, str | None]]:
+    def _snapshots(self, live: _Live) -> Iterator[tuple[Answer, str | None]]:
         """The snapshots worth drawing, each with its sources when those are new."""
+        run = live.run
         shown: Answer | None = None
         drawn_at = 0.0
         stream = self._assistant.stream(
@@ -250,7 +329,7 @@ class Chat:
             documents=run.scope.documents or None,
             dates=run.scope.dates,
             explain=True,
-            stop=run.stop.is_set,
+            stop=lambda: live.should_stop(self._grace),
         )
         for new in stream:
             if run.note:

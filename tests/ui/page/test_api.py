@@ -31,6 +31,7 @@ from ui.page.chat import AskRequest, Chat
 from ui.page.conversations import Conversations
 from ui.page.jobs import JobRunner
 from ui.page.suggester import Suggester
+from ui.page.views.answers import TurnMeta
 
 KYOTO = "How many participants registered in Kyoto?"
 
@@ -86,17 +87,18 @@ def test_a_conversation_is_opened_with_its_turns_and_the_last_ones_sources(room:
     assert 'data-turn="1"' not in slots["past-sources"]
 
 
-def test_a_turn_is_drawn_alone_and_only_when_it_is_over(room: Room) -> None:
+def test_a_turn_is_drawn_alone_as_far_as_it_has_come(room: Room) -> None:
     room.ask("About cables", conversation=CONVERSATION)
     _, _, run = room.chat.begin(KYOTO, AskRequest(conversation=CONVERSATION))
     api = PageApi(
         room.library, room.store, JobRunner(room.library), Suggester(room.library, None),
-        live=room.chat.is_live,
+        talk=room.chat,
     )  # fmt: skip
     request = {"name": "turn", "key": run.meta.key, "number": 2, "conversation": CONVERSATION}
     stream = room.chat.answer(run)
     next(stream)
-    assert api.ask(request) == {"running": True}
+    reply = api.ask(request)
+    assert reply["running"] and "data-running" in reply["html"] and 'id="t2"' in reply["html"]
     assert list(stream)
     reply = api.ask(request)
     assert reply["html"].count("<article") == 1 and 'id="t2"' in reply["html"]
@@ -131,16 +133,56 @@ def test_requests_that_are_not_well_formed_are_none(sent: str) -> None:
     assert AskRequest.read(sent) == AskRequest()
 
 
-def test_an_answer_cut_off_by_a_closed_tab_is_kept(room: Room) -> None:
-    _, _, run = room.chat.begin(KYOTO, AskRequest(conversation=CONVERSATION))
-    stream = room.chat.answer(run)
+def begun(room: Room, talk: Chat) -> str:
+    """The key of a question whose page has gone after its first evidence."""
+    room.assistant.go_on.clear()
+    _, _, run = talk.begin(KYOTO, AskRequest(conversation=CONVERSATION))
+    stream = talk.answer(run)
     while "headline" not in next(stream)[0]:
         pass
-    assert room.chat.is_live(run.meta.key)
     stream.close()  # type: ignore[attr-defined]
-    assert not room.chat.busy
+    return run.meta.key
+
+
+def test_an_answer_goes_on_for_a_page_that_is_reloaded(room: Room) -> None:
+    talk = Chat(room.assistant, room.library, room.store, grace=60)
+    try:
+        key = begun(room, talk)
+        drawn, sources = talk.look(key, 1, TurnMeta(key)) or ("", "")
+        assert "data-running" in drawn and "headline" in drawn and "<mark>" in sources
+    finally:
+        room.assistant.go_on.set()
+    wait_for(lambda: not talk.busy)
+    (kept,) = room.store.turns(CONVERSATION)
+    assert kept.phase == "done" and kept.answer and kept.answer.statements
+    assert talk.look(key, 1, TurnMeta(key)) is None
+
+
+def test_an_answer_that_nobody_comes_back_to_is_stopped_and_kept(room: Room) -> None:
+    talk = Chat(room.assistant, room.library, room.store, grace=0)
+    try:
+        begun(room, talk)
+        wait_for(lambda: not talk.busy)
+    finally:
+        room.assistant.go_on.set()
     (kept,) = room.store.turns(CONVERSATION)
     assert kept.phase == "stopped" and kept.answer and kept.answer.headline
+
+
+def test_an_answer_can_be_stopped_from_a_reloaded_page(room: Room) -> None:
+    talk = Chat(room.assistant, room.library, room.store, grace=60)
+    api = PageApi(
+        room.library, room.store, JobRunner(room.library), Suggester(room.library, None), talk=talk
+    )
+    try:
+        key = begun(room, talk)
+        assert api.ask({"name": "stop", "key": "nobody's"}) == {}
+        assert talk.busy
+        assert api.ask({"name": "stop", "key": key}) == {}
+        wait_for(lambda: not talk.busy)
+    finally:
+        room.assistant.go_on.set()
+    assert room.store.turns(CONVERSATION)[0].phase == "stopped"
 
 
 def test_what_is_deleted_while_it_is_answered_stays_deleted(room: Room) -> None:

@@ -363,7 +363,7 @@ def test_a_change_that_is_lost_is_told_and_not_tried_twice(opened: Tab) -> None:
 
 
 @pytest.mark.browser
-def test_a_reload_in_the_middle_of_an_answer_keeps_what_there_was(
+def test_a_reload_in_the_middle_of_an_answer_goes_on_with_the_draft_and_the_queue(
     opened: Tab, assistant: ScriptedAssistant
 ) -> None:
     page = opened.page
@@ -371,11 +371,45 @@ def test_a_reload_in_the_middle_of_an_answer_keeps_what_there_was(
     try:
         opened.ask(KYOTO)
         page.wait_for_selector("#current .headline")
+        opened.ask("How long does a ship need on average to reach a cable fault?")
+        page.wait_for_selector("#scope .chips li:has-text('Next: How long does a ship')")
+        assert page.input_value("#question textarea") == ""
+        page.fill("#question textarea", "And then")
         opened.reload()
-        page.wait_for_selector(f"#past .turn:has-text('{KYOTO}')")
+        page.wait_for_selector("#past .turn[data-running] .headline")
+        page.wait_for_selector("#past-sources mark:has-text('More than 9,000')")
+        assert page.input_value("#question textarea") == "And then"
+        assert page.is_visible("#stop")
+        page.wait_for_selector("#scope .chips li:has-text('Next: How long does a ship')")
     finally:
         assistant.go_on.set()
-    page.wait_for_selector("#past .turn:not([data-running]):has-text('More than 9,000')")
+    page.wait_for_selector("#t1:not([data-running]) .status:has-text('Answered in')")
+    page.wait_for_selector("#current #t2:not([data-running]) .statement:has-text('eight days')")
+    assert page.input_value("#question textarea") == "And then"
+    assert page.locator("#scope .chips li").count() == 0
+    page.fill("#question textarea", "")
+
+
+@pytest.mark.browser
+def test_a_queued_question_can_be_taken_back_and_a_reloaded_answer_stopped(
+    opened: Tab, assistant: ScriptedAssistant
+) -> None:
+    page = opened.page
+    assistant.go_on.clear()
+    try:
+        opened.ask(KYOTO)
+        page.wait_for_selector("#current .headline")
+        opened.ask("What else?")
+        page.click("#scope .chips li:has-text('Next: What else?') button")
+        assert page.input_value("#question textarea") == "What else?"
+        page.fill("#question textarea", "")
+        opened.reload()
+        page.wait_for_selector("#past .turn[data-running] .headline")
+        page.click("#stop")
+        page.wait_for_selector("#past .turn:not([data-running]) .status:has-text('Stopped')")
+    finally:
+        assistant.go_on.set()
+    assert page.locator(".turn").count() == 1
 
 
 @pytest.mark.browser
@@ -715,7 +749,8 @@ def test_a_long_question_shows_whole_lines_and_unfolds(opened: Tab) -> None:
 @pytest.mark.browser
 def test_a_closed_tab_ends_its_answer(browser: Browser, tmp_path: Path) -> None:
     endless = Endless(make_library(tmp_path))
-    with endless.library, served(endless, endless.library) as address:
+    options = page_app.PageOptions(grace=0.2)
+    with endless.library, served(endless, endless.library, options) as address:
         with tab(browser, address) as opened:
             opened.ask("Go on")
             opened.page.wait_for_selector("#current .statement")

@@ -95,7 +95,6 @@ def every_view(text: str) -> list[str]:
         answers.sources(said, 1, contexts, text),
         answers.failure(text, 1, text, meta),
         answers.waiting(text, 1, meta),
-        answers.underway(text, 1, meta),
         jobs.draw(jobs.JobView(text, rows=rows, stage=text)),
         jobs.draw(jobs.JobView(text, running=False, rows=rows, summary=text)),
         jobs.draw(jobs.JobView(text, running=False, problem=text)),

@@ -92,15 +92,9 @@ NO_DOCUMENTS: Mapping[str, str] = MappingProxyType({})
 # --- the conversation -----------------------------------------------------------------------------
 
 
-def waiting(question: str, turn: int, meta: TurnMeta = NO_META) -> str:
+def waiting(question: str, turn: int, meta: TurnMeta = NO_META, seconds: float = 0.0) -> str:
     """A question that has been sent and is not being answered yet."""
-    status = _status("waiting", 0.0)
-    return render("turn.html", question=question, turn=turn, meta=meta, running=True, **status)
-
-
-def underway(question: str, turn: int, meta: TurnMeta = NO_META) -> str:
-    """A question that is being answered for a page that has been reloaded or is elsewhere."""
-    status = {"status": "Being answered"}
+    status = _status("waiting", seconds)
     return render("turn.html", question=question, turn=turn, meta=meta, running=True, **status)
 
 
