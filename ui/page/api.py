@@ -31,6 +31,7 @@ from ui.page import chat, export, feedback
 from ui.page.chat import Chat
 from ui.page.conversations import Conversations, Turn, Verdict
 from ui.page.jobs import JobRunner
+from ui.page.middleware.uploads import bare
 from ui.page.suggester import Suggester
 from ui.page.views import answers, panes
 from ui.page.views.html import name_of, plural
@@ -88,6 +89,7 @@ class PageApi:
             "why": self._why,
             "rate": self._rate, "copy": self._copy, "export": self._export,
             "remove": self._remove, "restore": self._restore,
+            "taken": self._taken, "put-back": self._put_back,
             "suggest": self._suggest, "follow": self._follow, "names": self._names,
         }  # fmt: skip
 
@@ -191,6 +193,21 @@ class PageApi:
             raise InputError(f"it cannot be added again: {report.failed[0].reason}")
         return {"toast": {"text": "It is back in the library."}}
 
+    def _taken(self, given: Given) -> Reply:
+        """Which of some file names, a line each, are uploaded documents already, with its title."""
+        taken = self._jobs.taken_names
+        asked = set(map(bare, str(given.get("names", "")).split("\n")))
+        titles = {r.id: name_of(r) for r in self._library.documents()}
+        both = sorted(asked.intersection(taken))
+        return {"taken": [[name, titles.get(taken[name], name)] for name in both]}
+
+    def _put_back(self, _: Given) -> Reply:
+        """The files that were replaced last, as they were."""
+        report = self._jobs.put_back()
+        if report.failed:
+            raise InputError(f"it cannot be read again: {report.failed[0].reason}")
+        return {"toast": {"text": f"{plural(len(report.updated), 'document')} as before."}}
+
     # --- the conversation ---------------------------------------------------------------------
 
     def _open(self, given: Given) -> Reply:
@@ -229,7 +246,7 @@ class PageApi:
 
     def _meta(self, turn: Turn, conversation: str) -> answers.TurnMeta:
         where = chat.scope_in_words(turn.scope, self._library)
-        return answers.TurnMeta(turn.key, conversation, "", where, turn.verdict)
+        return answers.TurnMeta(turn.key, conversation, "", where, turn.unread, turn.verdict)
 
     def _sources(self, given: Given) -> Reply:
         turn = self._turn(given)

@@ -151,7 +151,9 @@ def build_services(assistant: Assistant, library: Library, options: PageOptions)
         *_, last = quick.stream(question)
         return last
 
-    chat = Chat(assistant, library, conversations, grace=options.grace)
+    chat = Chat(
+        assistant, library, conversations, grace=options.grace, unread=lambda: runner.unread
+    )
     suggester = Suggester(library, ask if quick else None, busy=lambda: runner.busy or chat.busy)
     api = PageApi(
         library,

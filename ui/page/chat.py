@@ -11,7 +11,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -136,6 +136,7 @@ class Chat:
         conversations: Conversations,
         *,
         grace: float = GRACE,
+        unread: Callable[[], int] = lambda: 0,
     ) -> None:
         """Answer questions.
 
@@ -144,7 +145,9 @@ class Chat:
             library: where cited paragraphs are read.
             conversations: keep what was answered.
             grace: seconds that an answer goes on after its page has gone.
+            unread: how many files are being read and cannot be found yet.
         """
+        self._unread = unread
         self._grace = grace
         self._assistant = assistant
         self._library = library
@@ -212,7 +215,7 @@ class Chat:
         run = Run(
             sound(question).strip(),  # the page cannot be sent halves of characters
             number,
-            answers.TurnMeta(new_key(), conversation, replaces, where),
+            answers.TurnMeta(new_key(), conversation, replaces, where, self._unread()),
             scope,
             tuple(earlier[-TURNS_REMEMBERED:]),
         )
@@ -313,7 +316,8 @@ class Chat:
         seen = round(run.evidence_seen[0], 3) if run.evidence_seen else None
         seconds = round(run.seconds, 3)
         turn = Turn(
-            key, run.question, answer, phase, seconds, run.scope, problem, evidence=seen
+            key, run.question, answer, phase, seconds, run.scope, problem, evidence=seen,
+            unread=run.meta.unread,
         )  # fmt: skip
         self._conversations.keep(run.meta.conversation, turn, replaces or key)
         return turn

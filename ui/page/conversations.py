@@ -85,6 +85,8 @@ class Turn:
     verdict: Verdict = ""
     evidence: float | None = None
     """Seconds from the question until its first evidence was on the screen; None when unknown."""
+    unread: int = 0
+    """How many files were being read when it was asked, and could not be found yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,7 +373,8 @@ def _insert(db: sqlite3.Connection, conversation: str, turn: Turn, replaces: str
 def turn_columns(turn: Turn) -> tuple[str, str, str]:
     """A turn's question, its words for searching, and all of it as JSON."""
     kept = {"answer": turn.answer and asdict(turn.answer), "phase": turn.phase,
-            "seconds": turn.seconds, "evidence": turn.evidence, "scope": asdict(turn.scope),
+            "seconds": turn.seconds, "evidence": turn.evidence, "unread": turn.unread,
+            "scope": asdict(turn.scope),
             "problem": turn.problem}  # fmt: skip
     words = turn.answer.text if turn.answer else ""
     return sound(turn.question), sound(words), sound(json.dumps(kept, ensure_ascii=False))
@@ -407,6 +410,7 @@ def _turn(key: str, question: str, kept: str, verdict: str) -> Turn:
         str(saved["problem"]),
         "up" if verdict == "up" else "down" if verdict else "",
         None if seen is None else float(seen),
+        int(saved.get("unread", 0)),
     )
 
 

@@ -232,7 +232,8 @@ def _wire_jobs(
             yield from draw(runner.watch())
 
     def add(uploaded: list[str], left_out: str) -> Iterator[tuple[Any, str]]:
-        for drawn in draw(runner.add(uploaded, uploads.left_behind(left_out))):
+        left, replacing = uploads.left_behind(left_out), uploads.to_replace(left_out)
+        for drawn in draw(runner.add(uploaded, left, replacing)):
             yield None, drawn
 
     def add_samples() -> Iterator[str]:

@@ -169,6 +169,16 @@ def test_an_answer_that_nobody_comes_back_to_is_stopped_and_kept(room: Room) -> 
     assert kept.phase == "stopped" and kept.answer and kept.answer.headline
 
 
+def test_an_answer_says_how_many_files_were_still_being_read(room: Room) -> None:
+    talk = Chat(room.assistant, room.library, room.store, unread=lambda: 9)
+    _, _, run = talk.begin("Who baked sourdough?", AskRequest(conversation=CONVERSATION))
+    *_, (drawn, _) = talk.answer(run)
+    reopened = room.api.ask({"name": "open", "id": CONVERSATION})["slots"]["past"]
+    for page in (drawn, reopened):
+        assert "9 files were still being read when this was asked." in page
+        assert page.count('data-action="again">Ask again</button>') == 1
+
+
 def test_an_answer_can_be_stopped_from_a_reloaded_page(room: Room) -> None:
     talk = Chat(room.assistant, room.library, room.store, grace=60)
     api = PageApi(

@@ -595,6 +595,47 @@ def test_files_and_folders_are_dropped_and_none_is_lost_silently(
     page.wait_for_selector("#toast:has-text('Nothing to add')")
 
 
+@pytest.mark.browser
+def test_a_file_of_a_name_that_is_there_is_asked_about_and_a_failed_one_tried_again(
+    opened: Tab, library: HeldLibrary, tmp_path: Path
+) -> None:
+    page = opened.page
+    article = tmp_path / "pier.txt"
+    upload = "#upload input[type=file]"
+    opened.show("library")
+    for text, choice, wanted in (
+        ("The pier has 840 posts.", "", "840"),
+        ("The pier has 910 posts.", "Skip", "840"),
+        ("The pier has 910 posts.", "Replace", "910"),
+    ):
+        article.write_text(text)
+        page.set_input_files(upload, str(article))
+        if choice:
+            page.wait_for_selector("dialog.same-name[open]:has-text('pier')")
+            assert opened.inaccessible() == []
+            page.click(f"dialog.same-name button:has-text('{choice}')")
+            page.wait_for_selector("dialog.same-name", state="detached")
+        done = "stays as it is" if choice == "Skip" else "“pier”"
+        page.wait_for_selector(f"#toast:has-text('{done}')")
+        assert wanted in library.document("pier.txt").text
+        page.evaluate("document.getElementById('toast').textContent = ''")
+    page.set_input_files(upload, str(article))  # the very same: nothing to undo
+    page.click("dialog.same-name button:has-text('Replace')")
+    page.wait_for_selector("#toast:has-text('already in the library')")
+    article.write_bytes(b"\x00\x01" * 500)
+    page.set_input_files(upload, str(article))
+    page.click("dialog.same-name button:has-text('Replace')")
+    page.wait_for_selector("#job li[data-state=failed]")
+    article.write_text("The pier has 1,000 posts.")
+    with page.expect_file_chooser() as chooser:  # a browser reads no file that was changed since
+        page.click("#job [data-action=retry]")
+    chooser.value.set_files(str(article))
+    page.click("dialog.same-name button:has-text('Replace')")
+    page.click("#toast button:has-text('Undo')")
+    page.wait_for_selector("#toast:has-text('1 document as before')")
+    assert "910" in library.document("pier.txt").text
+
+
 def drop(opened: Tab, *paths: Path) -> None:
     """Lets go of files and folders over the conversation, as a person does."""
     session = opened.page.context.new_cdp_session(opened.page)

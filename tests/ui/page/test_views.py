@@ -74,7 +74,7 @@ def answer(text: str) -> Answer:
 
 def every_view(text: str) -> list[str]:
     """Everything the page draws, with a text wherever one can stand."""
-    said, meta = answer(text), answers.TurnMeta(text, text, text, text, "up")
+    said, meta = answer(text), answers.TurnMeta(text, text, text, text, 3, "up")
     record = DocumentRecord(text, text, text, text, text, 1, 1, 1, 1, text, text, text)
     hits = (HitScores(text, 1, 1, 0.5, 0.5, 0.5, 0.5),)
     explained = Explanation((text, text), hits=hits, drafts=(CheckedDraft((1,), text, text),))
@@ -425,7 +425,7 @@ def test_a_long_job_draws_what_matters_first() -> None:
 
 def test_a_summary_names_failures_with_their_reason() -> None:
     report = UpdateReport(added=("a",), failed=(FailedFile("/x/b.pdf", "damaged PDF"),))
-    assert jobs.summary(report, 3) == "+3 paragraphs; 1 failed: b.pdf: damaged PDF"
+    assert jobs.summary(report, 3) == "“a” added: +3 paragraphs; 1 failed: b.pdf: damaged PDF"
 
 
 def test_a_quoted_sentence_says_whose_it_is_and_of_when() -> None:
@@ -438,7 +438,8 @@ def test_a_quoted_sentence_says_whose_it_is_and_of_when() -> None:
 
 def test_of_several_failures_the_rows_say_which_and_why() -> None:
     failed = tuple(FailedFile(f"{name}.pdf", "damaged PDF") for name in "ab")
-    assert jobs.summary(UpdateReport(added=("c",), failed=failed), 3) == "+3 paragraphs; 2 failed"
+    summary = jobs.summary(UpdateReport(added=("c",), failed=failed), 3)
+    assert summary == "“c” added: +3 paragraphs; 2 failed"
     rows = (jobs.JobRow("c.txt", "done"), jobs.JobRow("a.pdf", "failed", "damaged PDF"))
     drawn = jobs.draw(jobs.JobView("x", running=False, rows=rows))
     assert "<details open>" in drawn

@@ -148,7 +148,7 @@ export function addDocuments() {
 const HIDDEN = /(^|\/)(\.|~\$)/; // as the library passes them over in a folder
 const LARGEST = 20 * 2 ** 20; // bytes; the server refuses a whole parcel that holds a larger file
 
-let leftOut = []; // [name, why] of files that are not sent, for the job's list
+let leftOut = []; // [name, why]: files that are not sent, for the job's list, or replace others
 
 /** Called by Gradio when the files are at the server: what was dropped with them and stayed here. */
 window.pilcrow.leftOut = () => {
@@ -169,26 +169,92 @@ function whyNot(name, file) {
   return file.size > LARGEST ? "size" : "";
 }
 
+const sent = new Map(); // name → file, as long as the page is open, to be tried again
+
 /** Hands [path, file] pairs to Gradio's uploader; those from folders keep their folders' names. */
-function upload(files) {
-  const parcel = new DataTransfer();
-  leftOut = [];
+async function upload(files) {
+  const named = new Map();
+  const remarks = [];
   for (const [path, file] of files) {
     const name = path.replaceAll("/", " - ");
     const why = whyNot(name, file);
-    if (why) leftOut.push([name, why]);
-    else parcel.items.add(new File([file], name));
+    if (why) remarks.push([name, why]);
+    else named.set(name, file);
   }
-  if (!parcel.items.length) {
+  if (!named.size) {
     toast(`Nothing to add: articles are ${accepted().join(", ")}, up to 20 MB.`);
     return;
   }
   showTab("library");
+  const reply = await ask("taken", { names: [...named.keys()].join("\n") });
+  const taken = reply?.taken ?? [];
+  if (taken.length) {
+    const choice = await askWhatToDo(taken);
+    for (const [name] of taken) {
+      if (choice !== "both") remarks.push([name, choice]);
+      if (choice === "skip") named.delete(name);
+    }
+    if (!named.size) {
+      toast(taken.length === 1 ? `“${taken[0][1]}” stays as it is.` : "They stay as they are.");
+      return;
+    }
+  }
+  const parcel = new DataTransfer();
+  for (const [name, file] of named) {
+    parcel.items.add(new File([file], name));
+    sent.set(name, file);
+  }
+  leftOut = remarks;
   const input = byId("upload").querySelector('input[type="file"]');
   input.files = parcel.files;
   const change = new Event("change", { bubbles: true });
   change.sorted = true;
   input.dispatchEvent(change);
+}
+
+/** What is to become of files whose names are taken: `replace`, `both` or `skip`. */
+function askWhatToDo(taken) {
+  const dialog = document.createElement("dialog");
+  dialog.className = "same-name";
+  const line = document.createElement("p");
+  line.id = "same-name";
+  line.dir = "auto";
+  const titles = taken.slice(0, 3).map(([, title]) => `“${title}”`).join(", ");
+  const more = taken.length > 3 ? ` and ${taken.length - 3} more` : "";
+  line.textContent = taken.length === 1
+    ? `A file called ${taken[0][0]} is in the library already, as ${titles}.`
+    : `${taken.length} files have names that are in the library already: ${titles}${more}.`;
+  dialog.setAttribute("aria-labelledby", line.id);
+  const row = document.createElement("form");
+  row.method = "dialog";
+  for (const [value, words] of [
+    ["replace", "Replace"], ["both", "Keep both"], ["skip", "Skip"],
+  ]) {
+    const button = document.createElement("button");
+    Object.assign(button, { value, textContent: words, className: "quiet-button" });
+    row.append(button);
+  }
+  dialog.append(line, row);
+  byId("left").append(dialog);
+  dialog.showModal();
+  return new Promise((done) => {
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      done(dialog.returnValue || "skip");
+    });
+  });
+}
+
+/** Sends a file again; one that was changed since, which a browser does not read, is chosen anew. */
+async function retry(button) {
+  const { name } = button.dataset;
+  try {
+    await sent.get(name).slice(0, 1).arrayBuffer();
+  } catch {
+    addDocuments();
+    return;
+  }
+  void upload([[name, sent.get(name)]]);
 }
 
 /** The files in what was dropped, as [path, file]; the file is null when it cannot be read. */
@@ -218,7 +284,7 @@ async function uploadDropped(event) {
   const entries = [...event.dataTransfer.items]
     .map((item) => item.webkitGetAsEntry?.())
     .filter(Boolean);
-  upload((await Promise.all(entries.map(filesIn))).flat());
+  void upload((await Promise.all(entries.map(filesIn))).flat());
 }
 
 function uploadChosen(event) {
@@ -227,8 +293,8 @@ function uploadChosen(event) {
   if (event.sorted || !(folder || target.matches('#upload input[type="file"]'))) return;
   event.stopImmediatePropagation();
   const chosen = [...target.files].map((file) => [file.webkitRelativePath || file.name, file]);
-  upload(chosen.filter(([path]) => !folder || !HIDDEN.test(path)));
-  if (folder) target.value = "";
+  target.value = ""; // else choosing the same file again, after a Skip, would be no change
+  void upload(chosen.filter(([path]) => !folder || !HIDDEN.test(path)));
 }
 
 /** Files dropped anywhere on the page, chosen one by one or as a folder, all go the same way. */
@@ -256,8 +322,20 @@ export function watchWork() {
   document.body.classList.toggle("working", now);
   if (!job || now || job.dataset.number === announced) return;
   announced = job.dataset.number;
-  toast(job.querySelector(".summary, .problem")?.textContent ?? "");
+  const said = job.querySelector(".summary, .problem")?.textContent ?? "";
+  const waiting = [...document.querySelectorAll("#conversation .turn")].at(-1)
+    ?.querySelector("[data-unread] [data-action=again]");
+  if (job.dataset.replaced !== undefined) toast(said, "Undo", putBack);
+  else if (waiting) toast(said, "Ask again", () => waiting.click());
+  else toast(said);
   void listLibrary();
+}
+
+async function putBack() {
+  toast("Bringing it back …");
+  const reply = await ask("put-back");
+  if (reply) toast(reply.toast.text);
+  await listLibrary();
 }
 
 export const filters = {
@@ -266,7 +344,7 @@ export const filters = {
 };
 
 export const actions = {
-  open, rename, remove, only, delete: drop, add: addDocuments,
+  open, rename, remove, only, retry, delete: drop, add: addDocuments,
   tab: (button) => showTab(button.dataset.tab),
   samples: () => byId("samples").click(),
   dismiss: (button) => button.closest(".job").setAttribute("hidden", ""),

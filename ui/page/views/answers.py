@@ -70,6 +70,8 @@ class TurnMeta:
     """The key of the turn that it takes the place of."""
     where: str = ""
     """Where it was allowed to look, in words; empty for everywhere."""
+    unread: int = 0
+    """How many files were being read when it was asked, and could not be found yet."""
     verdict: str = ""
     """`up` or `down`, when the person has said so."""
 
