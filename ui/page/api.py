@@ -291,7 +291,8 @@ class PageApi:
         return {"verdict": verdict, "toast": {"text": text}}
 
     def _copy(self, given: Given) -> Reply:
-        return {"text": export.as_text(self._answer(given))}
+        answer = self._answer(given)
+        return {"text": export.as_markdown(answer), "html": export.as_rich_text(answer)}
 
     def _export(self, given: Given) -> Reply:
         """The answer as a file: its name, type and content."""

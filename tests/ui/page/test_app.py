@@ -495,6 +495,11 @@ def test_an_answer_is_rated_copied_explained_and_exported(
     page.click("#current [data-action=copy]")
     page.wait_for_selector("#toast:has-text('Copied')")
     assert "[1] Kyoto hosts" in page.evaluate("navigator.clipboard.readText()")
+    rich = page.evaluate(
+        "navigator.clipboard.read().then(([item]) => item.getType('text/html'))"
+        ".then((blob) => blob.text())"
+    )
+    assert f"<h2>{KYOTO}</h2>" in rich and "<p>[1] Kyoto hosts" in rich
     page.click("#current .why summary")
     page.wait_for_selector("#current .why-body table")
     assert opened.inaccessible() == []

@@ -90,6 +90,7 @@ def every_view(text: str) -> list[str]:
         answers.answer(replace(said, statements=(), stage=text, short=text), 1, "running"),
         answers.answer(replace(said, state="not_found"), 1, meta=meta),
         *(answers.answer(replace(in_parts, form=form), 1) for form in FORMS),
+        *(export.as_rich_text(replace(in_parts, form=form)) for form in FORMS),
         answers.answer(reply, 1, documents={text: text}),
         answers.sources(said, 1, {}),
         answers.sources(said, 1, contexts, text),
@@ -371,6 +372,29 @@ def test_the_best_sentence_is_not_drawn_above_the_same_words() -> None:
     assert "Best sentence" not in answers.answer(shown, 1)
     other = replace(shown, statements=(replace(said, text="In June 12 ships came."),))
     assert "Best sentence" in answers.answer(other, 1)
+
+
+@pytest.mark.parametrize(("count", "hidden"), [(8, 0), (9, 0), (17, 9)])
+def test_a_long_list_says_how_many_there_are(count: int, hidden: int) -> None:
+    drawn = answers.answer(quoted(count, form="bullets"), 1)
+    assert drawn.count('<li class="beyond">') == hidden
+    assert drawn.count("<li") >= count
+    assert (f">Show all {count}</button>" in drawn) == bool(hidden)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_answer_is_copied_with_its_structure(form: str) -> None:
+    said = quoted(3, groups=(Group("2023-10", (1, 3)),), form=form, missing=("No cost is given.",))
+    said = replace(said, statements=(
+        replace(said.statements[0], text="A *bold* | <b>claim</b>"), *said.statements[1:],
+    ))  # fmt: skip
+    markdown, rich = export.as_markdown(said), export.as_rich_text(said)
+    assert "A \\*bold\\* \\| \\<b>claim\\</b> [1]" in markdown
+    assert "A *bold* | &lt;b&gt;claim&lt;/b&gt; [1]" in rich
+    for words in ("October 2023", "No cost is given."):
+        assert words in markdown and words in rich
+    starts = {"bullets": "\n- **October 2023**: ", "table": "\n| October 2023 | "}
+    assert starts.get(form, "\n### October 2023\n\n> ") in markdown
 
 
 def test_a_long_question_can_be_unfolded() -> None:

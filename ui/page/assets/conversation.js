@@ -231,13 +231,16 @@ async function rate(button) {
 async function copy(button) {
   const reply = await ask("copy", { key: turnOf(button).dataset.key });
   if (!reply) return;
-  const done = await toClipboard(reply.text);
+  const done = await toClipboard(reply.text, reply.html);
   toast(done ? "Copied with its citations." : "This browser does not let the page copy.");
 }
 
-async function toClipboard(text) {
+/** Puts a text in the clipboard, as Markdown and as text that has a form: who pastes it, chooses. */
+async function toClipboard(text, html) {
   try {
-    await navigator.clipboard.writeText(text);
+    const kinds = { "text/plain": text, "text/html": html };
+    const item = Object.entries(kinds).map(([type, said]) => [type, new Blob([said], { type })]);
+    await navigator.clipboard.write([new ClipboardItem(Object.fromEntries(item))]);
     return true;
   } catch {
     // over plain HTTP from another computer there is no clipboard but this
@@ -414,7 +417,12 @@ function unfold(button) {
   button.textContent = open ? "Less of the question" : "The whole question";
 }
 
+function showAll(button) {
+  button.previousElementSibling.classList.add("whole");
+  button.remove();
+}
+
 export const actions = {
-  again, mean, unfold, rate, copy, widen, edit: editQuestion, export: save, choose: take,
+  again, mean, unfold, all: showAll, rate, copy, widen, edit: editQuestion, export: save, choose: take,
   "any-date": anyDate, ask: (button) => send({ question: button.textContent }),
 };

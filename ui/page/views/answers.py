@@ -22,6 +22,8 @@ from ui.sections import Line, asked_back, parts_of_reply, sections_of
 
 Phase = Literal["running", "done", "stopped"]
 
+ITEMS = 8
+"""Items of a list that are shown before it is unfolded."""
 CLOSEST = 3
 """How many passages stand beside "Not in your documents"."""
 _WORD = re.compile(r"\w+")
@@ -146,6 +148,7 @@ def answer(
         headline_number=_number_of(headline, snapshot.citations) if headline else HEADLINE,
         layout=_LAYOUTS.get(snapshot.form, "prose"),
         sections=[(section, _runs(section.lines)) for section in sections],
+        folded=ITEMS if len(sections) > ITEMS + 1 else len(sections),
         labelled=any(section.label for section in sections),
         dated=any(section.label for section in sections)
         and all(section.date for section in sections),
