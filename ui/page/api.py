@@ -10,7 +10,7 @@ browser.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -82,7 +82,8 @@ class PageApi:
         self._removed: Receipt | None = None
         """The last removal."""
         self._requests: dict[str, Callable[[Given], Reply]] = {
-            "library": self._list_library, "conversations": self._listed, "open": self._open,
+            "library": self._list_library, "more-documents": self._more_documents,
+            "conversations": self._listed, "open": self._open,
             "turn": self._one_turn, "stop": self._stop, "rename": self._rename,
             "delete": self._delete, "undelete": self._undelete,
             "sources": self._sources, "read": self._read, "read-on": self._read_on,
@@ -112,20 +113,29 @@ class PageApi:
 
     def _list_library(self, given: Given) -> Reply:
         """The library's list and everything that counts it."""
-        records, words = self._library.documents(), str(given.get("words", ""))
+        records = self._library.documents()
         paragraphs = sum(record.paragraphs for record in records)
-        shown = panes.matching(records, words)
-        states = {record.id: _file_state(record) for record in shown[: panes.LISTED]}
         welcome = panes.welcome(len(records), paragraphs, self._notice, samples=self._samples)
         return {
             "documents": len(records),
             "slots": {
-                "library": panes.library(shown, states, words),
+                "library": self._rows(records, given),
                 "count": panes.count(len(records), paragraphs),
                 "welcome": welcome,
                 "suggestions": self._suggested(),
             },
         }
+
+    def _more_documents(self, given: Given) -> Reply:
+        """More rows of the library's list, from a number on."""
+        first = max(1, _number(given.get("first")) or 1)
+        return {"html": self._rows(self._library.documents(), given, first)}
+
+    def _rows(self, records: Sequence[DocumentRecord], given: Given, first: int = 0) -> str:
+        words = str(given.get("words", ""))
+        shown = panes.in_order(panes.matching(records, words), str(given.get("order", "")))
+        drawn = shown[first : first + panes.LISTED]
+        return panes.library(shown, {r.id: _file_state(r) for r in drawn}, words, first)
 
     def _names(self, given: Given) -> Reply:
         """Documents whose name holds some words, for choosing one with `@`, and how many more.

@@ -544,6 +544,18 @@ def test_a_question_can_be_held_to_documents_and_dates(
 def test_documents_are_filtered_read_removed_and_brought_back(opened: Tab) -> None:
     page = opened.page
     opened.show("library")
+    names = page.locator(".documents .name")
+    page.select_option("#library-order", "date")
+    page.wait_for_function(
+        "document.querySelector('.documents .name').textContent === 'Cables under the sea'"
+    )
+    page.select_option("#library-order", "name")
+    page.wait_for_function(
+        "document.querySelector('.documents .name').textContent !== 'Kyoto hosts the Internet "
+        "Governance Forum'"
+    )
+    shown = names.all_inner_texts()
+    assert shown == sorted(shown, key=str.casefold)
     page.fill("#library-words", "harbour")
     page.wait_for_function("document.querySelectorAll('.documents li').length === 1")
     page.click(".documents .name")

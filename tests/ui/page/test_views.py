@@ -412,6 +412,37 @@ def test_documents_of_one_name_are_told_apart_by_their_paths() -> None:
     assert re.findall(r'<span class="path"[^>]*>([^<]*)<', drawn) == ["old/a.txt", "new/a.txt"]
 
 
+def record(id_: str, title: str, date: str = "", characters: int = 10) -> DocumentRecord:
+    return DocumentRecord(id_, title, "", "", date, 1, 1, 1, characters, "h", id_, "2026-11-29T10")
+
+
+def test_every_document_can_be_reached_in_its_order() -> None:
+    records = [record(f"{n}.txt", f"Title {n:05}") for n in range(2 * panes.LISTED + 50)]
+    drawn = panes.library(panes.in_order(records[::-1], ""), {})
+    reached = re.findall(r'<li data-document="(\d+)\.txt"', drawn)
+    while button := re.search(r'data-action="more-documents"\s+data-first="(\d+)"', drawn):
+        drawn = panes.library(records, {}, "", int(button[1]))
+        assert drawn.startswith("<li")
+        reached += re.findall(r'<li data-document="(\d+)\.txt"', drawn)
+    assert reached == [str(n) for n in range(len(records))]
+
+
+def test_documents_are_sorted_by_what_a_person_sees() -> None:
+    records = [
+        record("a.txt", "zebras", "2023-05"),
+        record("b.txt", "Apes", "2024", 50),
+        record("c.md", ""),
+    ]  # fmt: skip
+    orders = {
+        "": ["b.txt", "c.md", "a.txt"], "date": ["b.txt", "a.txt", "c.md"],
+        "length": ["b.txt", "c.md", "a.txt"], "nonsense": ["b.txt", "c.md", "a.txt"],
+    }  # fmt: skip
+    for order, ids in orders.items():
+        assert [r.id for r in panes.in_order(records, order)] == ids
+    drawn = panes.library(records, {})
+    assert "<span>md</span>" in drawn and "added 2026-11-29" in drawn
+
+
 def test_a_long_article_is_drawn_around_the_place_and_the_rest_as_it_is_scrolled_to() -> None:
     paragraphs = [f"Paragraph number {n}." for n in range(5 * panes.READ_AT_ONCE)]
     document = Document("a.txt", "T", "\n\n".join(paragraphs))

@@ -94,14 +94,41 @@ let empty = null;
 let pollsLeft = 0;
 
 export async function listLibrary() {
-  const reply = await ask("library", { words: byId("library-words").value });
+  const reply = await ask("library", listed());
   if (!reply) return;
+  watchEnd();
   const nothing = reply.documents === 0;
   if (empty !== nothing && nothing) showTab("library");
   empty = nothing;
   document.body.classList.toggle("empty-library", nothing);
   pollsLeft = 40;
   void lookForSuggestions();
+}
+
+const listed = () => ({ words: byId("library-words").value, order: byId("library-order").value });
+
+/** Puts more rows in the place of the one that stands for them. */
+async function moreDocuments(button) {
+  if (button.disabled) return;
+  button.disabled = true;
+  const reply = await ask("more-documents", { ...listed(), first: Number(button.dataset.first) });
+  if (!reply || !button.isConnected) {
+    button.disabled = false;
+    return;
+  }
+  button.closest("li").outerHTML = reply.html;
+  watchEnd();
+}
+
+const end = new IntersectionObserver((seen) => {
+  for (const { isIntersecting, target } of seen) if (isIntersecting) void moreDocuments(target);
+});
+
+/** Lets the rest of a long list come when it is scrolled to. */
+function watchEnd() {
+  end.disconnect();
+  const button = document.querySelector(".documents .more button");
+  if (button) end.observe(button);
 }
 
 async function lookForSuggestions() {
@@ -341,10 +368,11 @@ async function putBack() {
 export const filters = {
   "chat-words": debounce(listChats),
   "library-words": debounce(listLibrary),
+  "library-order": listLibrary,
 };
 
 export const actions = {
-  open, rename, remove, only, retry, delete: drop, add: addDocuments,
+  open, rename, remove, only, retry, "more-documents": moreDocuments, delete: drop, add: addDocuments,
   tab: (button) => showTab(button.dataset.tab),
   samples: () => byId("samples").click(),
   dismiss: (button) => button.closest(".job").setAttribute("hidden", ""),

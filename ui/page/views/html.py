@@ -82,7 +82,9 @@ def environment() -> Environment:
     )
     # instead of Jinja's own, among which are `safe` and some that escape less than we do
     made.filters = {
+        "day": day,
         "is_long": is_long,
+        "kind": kind,
         "length": len,
         "name": name_of,
         "number": number,
@@ -120,6 +122,16 @@ def shorten(text: str, limit: int) -> str:
     # a script without blanks, or one endless word, is cut where it is
     whole = cut.rsplit(" ", 1)[0] if " " in cut[limit // 2 :] else cut[:-1]
     return whole.rstrip(" ,;:") + "…"
+
+
+def day(added_at: str) -> str:
+    """The day of an ISO 8601 time, `2026-11-29`."""
+    return added_at[:10]
+
+
+def kind(document_id: str) -> str:
+    """What kind of file a document is: `pdf`, `md`."""
+    return Path(document_id).suffix.removeprefix(".").lower()
 
 
 def is_long(text: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
@@ -22,7 +22,7 @@ from ui.page.views.html import milliseconds, name_of, plural, render, render_mac
 READ_AT_ONCE = 60
 """Paragraphs of an article drawn at a time; scrolling brings the others."""
 LISTED = 300
-"""Documents and conversations drawn in a list; a filter finds the others."""
+"""Documents and conversations drawn at once; of documents the others come when scrolled to."""
 
 FileState = Literal["ready", "changed", "gone", "away"]
 
@@ -94,9 +94,9 @@ def tabs() -> str:
     return render_macro("frame.html", "tabs")
 
 
-def search(id_: str, label: str, slot: str) -> str:
-    """A box to narrow a list down, and the list."""
-    return render_macro("frame.html", "search", id_, label, slot)
+def search(id_: str, label: str, slot: str, *, is_sorted: bool = False) -> str:
+    """A box to narrow a list down, what it may be sorted by, and the list."""
+    return render_macro("frame.html", "search", id_, label, slot, is_sorted)
 
 
 def folder() -> str:
@@ -133,22 +133,37 @@ def day(when: date, today: date) -> str:
 
 
 def library(
-    records: Sequence[DocumentRecord], states: Mapping[str, FileState], words: str = ""
+    records: Sequence[DocumentRecord],
+    states: Mapping[str, FileState],
+    words: str = "",
+    first: int = 0,
 ) -> str:
-    """Every document with title, source, date, paragraphs and state.
+    """Documents with title, source, date, paragraphs, kind and state; more come when scrolled to.
 
     Args:
-        records: The documents to list.
+        records: All documents of the list.
         states: By document id, how its file stands to what is stored.
         words: What they were filtered by.
+        first: From which on `LISTED` are drawn; after the first ones, rows alone.
     """
+    last = first + LISTED
     return render(
-        "library.html",
-        documents=[(r, states.get(r.id, "ready")) for r in records[:LISTED]],
+        "library_rows.html" if first else "library.html",
+        documents=[(r, states.get(r.id, "ready")) for r in records[first:last]],
         twice=shared_names(records),
-        more=len(records) - LISTED,
+        next=last,
+        more=len(records) - last,
         words=words,
     )
+
+
+def in_order(records: Sequence[DocumentRecord], order: str) -> list[DocumentRecord]:
+    """The documents by `date`, `added` or `length`, the newest or longest first, else by name."""
+    by_name = sorted(records, key=lambda r: (name_of(r).casefold(), r.id))
+    keys: dict[str, Callable[[DocumentRecord], Any]] = {
+        "date": lambda r: r.date, "added": lambda r: r.added_at, "length": lambda r: r.characters,
+    }  # fmt: skip
+    return sorted(by_name, key=keys[order], reverse=True) if order in keys else by_name
 
 
 def shared_names(records: Iterable[DocumentRecord]) -> set[str]:
