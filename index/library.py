@@ -433,10 +433,17 @@ class Library:
             raise InputError(f"no document {document_id!r} in the library. See: pilcrow list")
         return document
 
-    def passages(self, document_id: str) -> list[Passage]:
-        """A document's passages in order; empty when it is not in the library."""
+    def passages(
+        self, document_id: str, paragraphs: Collection[int] | None = None
+    ) -> list[Passage]:
+        """A document's passages in order; empty when it is not in the library.
+
+        Args:
+            document_id: whose.
+            paragraphs: only those of the paragraphs with these numbers; all when None.
+        """
         with self._store.reading() as reader:
-            return [stored.as_passage() for stored in reader.passages_of(document_id)]
+            return [stored.as_passage() for stored in reader.passages_of(document_id, paragraphs)]
 
     def vocabulary(self) -> Mapping[str, int]:
         """Every word of the documents, lower case, and how often it occurs; kept until a change.

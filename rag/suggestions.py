@@ -9,14 +9,16 @@ English sentences nothing is suggested.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Protocol
 
+from index.tokenization import STOP_WORDS
 from index.types import Passage
-from rag.query.text_features import content_stems, names, numbers
+from rag.query.text_features import content_stems, names
 from rag.query.word_lists import MONTH_NAMES, NUMBER_WORDS, REFERRING_WORDS, any_of
-from rag.types import Answer, Citation, PassageRead
+from rag.types import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,12 @@ class SuggestionLimits:
     """Asked per document, or per question wanted, before it is given up."""
     documents: int = 30
     """Looked into, evenly spread, however many there are."""
+    paragraphs: int = 60
+    """Of a document that are looked into for a question to begin with."""
+    neighbours: int = 8
+    """Paragraphs before and after a cited one from which a question may go on."""
+    wider: int = 2
+    """Questions about a name or the whole article, where too few go on from a sentence."""
     fewest_words: int = 4
     """Of a question; one fewer of "What is …?"."""
     most_words: int = 13
@@ -59,6 +67,16 @@ _WHEN = re.compile(
     rf"(?P<rest>[^,;]*?(?:{_YEAR}).*)$"
 )
 _WHAT = re.compile(rf"^(?P<what>{_NAME}) (?P<be>is|are) (?:a|an|the|one of)\b .+$")
+_LONG_NAME = re.compile(
+    r"(?P<the>\b[Tt]he )?"
+    r"(?P<name>\b[A-Z][\w-]*[a-z](?:(?: (?:of|for|and|the|de|von))? [A-Z][\w-]+){1,5})"
+    r"(?![\w’'])"
+)
+# Words that open a sentence before a name, and months.
+_LEADING = re.compile(
+    rf"^(?:(?:{any_of(sorted(w.capitalize() for w in STOP_WORDS))}|{any_of(MONTH_NAMES)}) )+"
+)
+_MONTHS = frozenset(month.lower() for month in MONTH_NAMES)
 _BASE = {"opened": "open", "ended": "end", "began": "begin", "started": "start",
          "closed": "close", "met": "meet", "entered into force": "enter into force",
          "took place": "take place"}  # fmt: skip
@@ -89,8 +107,14 @@ class Candidate:
 
 Ask = Callable[[str], Answer]
 """Answers a question with quotes only."""
-PassagesOf = Callable[[str], Sequence[Passage]]
-"""A document's passages in order, by its id: `Library.passages`."""
+
+
+class PassagesOf(Protocol):
+    """A document's passages in order, by its id and its paragraphs' numbers: `Library.passages`."""
+
+    def __call__(  # noqa: D102
+        self, document_id: str, paragraphs: Collection[int] | None = None, /
+    ) -> Sequence[Passage]: ...
 
 
 def opening(
@@ -115,50 +139,114 @@ def opening(
     for document_id in document_ids[::step]:
         if len(questions) == wanted:
             break
-        # with nothing said before, a question must name what it is about
-        candidates = (
-            one
-            for one in candidates_in(document_id, passages_of(document_id))
-            if names(one.question) | numbers(one.question)
-        )
+        beginning = passages_of(document_id, range(1, LIMITS.paragraphs + 1))
+        candidates = filter(_stands_alone, candidates_in(document_id, beginning))
         tried = islice(candidates, LIMITS.candidates)
         questions += islice(_answerable(tried, ask, stop), 1)
     return tuple(questions)
 
 
 def following(
-    passages_of: PassagesOf, ask: Ask, answer: Answer, *, wanted: int = 3
+    passages_of: PassagesOf,
+    ask: Ask,
+    answer: Answer,
+    *,
+    asked: Collection[str] = (),
+    wanted: int = 3,
 ) -> tuple[str, ...]:
-    """Questions that may come next, answered by sentences that are not cited yet.
+    """Questions that go on from an answer: about what stands around the sentences it cites.
 
-    From the cited documents first, then from the others that were read; among those of one document
-    the ones that share words with the question and its answer, then the ones nearby.
+    They are made from sentences that it does not cite, of its own documents and within
+    `SuggestionLimits.neighbours` paragraphs; those that share words with the question and its
+    answer come first, then the nearest. None asks in other words what was asked before.
+
+    Args:
+        passages_of: where the documents are.
+        ask: answers with quotes only.
+        answer: what was just read.
+        asked: the questions of the conversation.
+        wanted: how many at most.
     """
     quoted = {(c.document_id, c.start) for c in answer.citations}
+    cited: dict[str, set[int]] = {}
+    sides = 2 if answer.form == "columns" else 1  # what comes after the best may be beside it
+    for citation in answer.citations:
+        if len(cited) < sides or citation.document_id in cited:
+            cited.setdefault(citation.document_id, set()).add(citation.paragraph)
+    before = {_meaning(question) for question in (*asked, answer.question)}
     talk = set(content_stems(f"{answer.question} {answer.text}"))
-    asked = set(content_stems(answer.question))
-    near: dict[str, int] = {}
-    seen: list[Citation | PassageRead] = [*answer.citations, *answer.passages]
-    for place in seen:
-        near.setdefault(place.document_id, place.paragraph)
-    cited = {c.document_id for c in answer.citations}
-    ranked = sorted(
-        (
-            one
-            for document_id in islice(near, LIMITS.documents)
-            for one in candidates_in(document_id, passages_of(document_id))
-            if (document_id, one.start) not in quoted
-            and set(content_stems(one.question)) - asked
-            and (document_id in cited or names(one.question) | numbers(one.question))
-        ),
-        key=lambda one: (
-            one.document_id not in cited,
-            -len(talk & set(content_stems(one.question))),
-            abs(one.paragraph - near[one.document_id]),
-        ),
-    )
-    candidates = islice(ranked, wanted * LIMITS.candidates)
-    return tuple(islice(_answerable(candidates, ask, lambda: False), wanted))
+    candidates = [
+        candidate
+        for document_id, paragraphs in cited.items()
+        for candidate in candidates_in(document_id, passages_of(document_id, _around(paragraphs)))
+        if (document_id, candidate.start) not in quoted
+        and _meaning(candidate.question) not in before
+        and _stands_alone(candidate)
+    ]
+
+    def closeness(candidate: Candidate) -> tuple[int, int]:
+        shared = talk & set(content_stems(candidate.question))
+        near = cited[candidate.document_id]
+        return -len(shared), min(abs(candidate.paragraph - number) for number in near)
+
+    tried = islice(sorted(candidates, key=closeness), wanted * LIMITS.candidates)
+    found = list(islice(_answerable(tried, ask, lambda: False), wanted))
+    if len(found) < wanted:
+        wider = _about_names(passages_of, answer, cited)
+        more = _leading_into(cited, ask, (q for q in wider if _meaning(q) not in before))
+        found += islice(more, min(wanted - len(found), LIMITS.wider))
+    return tuple(found)
+
+
+def _about_names(
+    passages_of: PassagesOf, answer: Answer, cited: Mapping[str, Collection[int]]
+) -> Iterator[str]:
+    """What is said of the names around the cited sentences; last, what the whole article says."""
+    known = _meaning(answer.question)
+    offered: set[frozenset[str]] = set()
+    for document_id, paragraphs in cited.items():
+        for passage in passages_of(document_id, _around(paragraphs, 1)):
+            for match in _LONG_NAME.finditer(" ".join(passage.text.split())):
+                name = _LEADING.sub("", match["name"])
+                stems = frozenset(content_stems(name))
+                if " " not in name or stems & known or stems in offered or _dated(name):
+                    continue
+                offered.add(stems)
+                if len(offered) > LIMITS.candidates:
+                    break
+                article = "the " if match["the"] and name == match["name"] else ""
+                yield f"What do the articles say about {article}{name}?"
+    titles = dict.fromkeys(c.title for c in answer.citations if c.title)
+    yield from (f"Summarise “{title}”" for title in islice(titles, 1))
+
+
+def _leading_into(documents: Collection[str], ask: Ask, questions: Iterable[str]) -> Iterator[str]:
+    """The questions that are answered out of some of these documents."""
+    for question in questions:
+        answer = ask(question)
+        if answer.state == "answered" and any(c.document_id in documents for c in answer.citations):
+            yield question
+
+
+def _dated(name: str) -> bool:
+    """Whether a month stands in what looks like a name."""
+    return not _MONTHS.isdisjoint(name.lower().split())
+
+
+def _around(paragraphs: Iterable[int], distance: int = LIMITS.neighbours) -> set[int]:
+    """The numbers of some paragraphs and of those before and after them."""
+    reach = range(-distance, distance + 1)
+    return {number + step for number in paragraphs for step in reach}
+
+
+def _meaning(question: str) -> frozenset[str]:
+    """What a question asks about, however it is worded."""
+    return frozenset(content_stems(question))
+
+
+def _stands_alone(candidate: Candidate) -> bool:
+    """Whether a question names what it is about; a month or a day is no name."""
+    return bool(names(candidate.question) - _MONTHS)
 
 
 def candidates_in(document_id: str, passages: Iterable[Passage]) -> Iterator[Candidate]:

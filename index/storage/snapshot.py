@@ -303,16 +303,25 @@ class Snapshot:
         stated = decode_labels(labels)
         return Document(document_id, title, text, source, author, date, parts, *stated)
 
-    def passages_of(self, document_id: str) -> list[StoredPassage]:
-        """A document's passages in order, cut out of its text here."""
+    def passages_of(
+        self, document_id: str, paragraphs: Collection[int] | None = None
+    ) -> list[StoredPassage]:
+        """A document's passages in order, cut out of its text here.
+
+        Args:
+            document_id: whose.
+            paragraphs: only those of the paragraphs with these numbers; all when None.
+        """
         location = self.by_id(document_id)
         document = self.document(document_id) if location else None
         if location is None or document is None:
             return []
+        wanted = json.dumps(None if paragraphs is None else sorted(paragraphs))
         rows = self._db.execute(
             f'SELECT p.id, p.seal, {PASSAGE_COLUMNS_BUT_TEXT}, p.start, p."end" FROM passages p '
-            "JOIN contents c ON c.id = p.content WHERE p.content = ? ORDER BY p.start",
-            (location.content,),
+            "JOIN contents c ON c.id = p.content WHERE p.content = ?1 AND (?2 = 'null' "
+            "OR p.paragraph IN (SELECT value FROM json_each(?2))) ORDER BY p.start",
+            (location.content, wanted),
         ).fetchall()
         sound = self._sound("WHERE d.content = ?", location.content)
         names = sorted(other.id for other in sound)

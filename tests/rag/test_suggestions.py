@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import pytest
@@ -35,8 +36,11 @@ def passages_of(text: str) -> list[Passage]:
 class Shelf:
     texts: dict[str, str]
 
-    def passages(self, document_id: str, /) -> list[Passage]:
-        return passages_of(self.texts[document_id])
+    def passages(
+        self, document_id: str, paragraphs: Collection[int] | None = None, /
+    ) -> list[Passage]:
+        passages = passages_of(self.texts[document_id])
+        return [p for p in passages if paragraphs is None or p.paragraph in paragraphs]
 
 
 @dataclass
@@ -113,4 +117,55 @@ def test_follow_ups_lead_on_and_never_back() -> None:
     ask = Ask(ARTICLES)
     answer = ask("Who chaired the Leadership Panel in Kyoto?")
     found = suggestions.following(Shelf(ARTICLES).passages, ask, answer)
-    assert found == ("Who welcomed the new Kyoto Declaration of 2023?",)
+    assert found[0] == "Who welcomed the new Kyoto Declaration of 2023?"
+    assert answer.question not in found
+
+
+NEAR, FAR = 2, 40
+
+
+def test_what_to_ask_next_stands_near_what_was_read_and_is_not_asked_twice() -> None:
+    paragraphs = [f"he went on with chapter {n} then." for n in range(60)]
+    paragraphs[0] = "Vint Cerf chaired the Leadership Panel in Kyoto."
+    paragraphs[NEAR] = (
+        "Maria Ressa welcomed the Kyoto Declaration. "
+        "Tomas Lamanauskas proposed the law on April 21."
+    )
+    paragraphs[FAR] = "Audrey Tang praised the Leadership Panel in Kyoto."
+    texts = {
+        "panel.txt": "\n\n".join(paragraphs),
+        "other.txt": "Doreen Bogdan founded the Leadership Panel in Kyoto.",
+    }
+    ask = Ask(texts)
+    answer = ask("Who chaired the Leadership Panel in Kyoto?")
+    # neither another document, nor far away, nor a question that names nothing
+    found = suggestions.following(Shelf(texts).passages, ask, answer)
+    assert found == (
+        "Who welcomed the Kyoto Declaration?", "What do the articles say about Vint Cerf?",
+    )  # fmt: skip
+    asked = ["who did welcome the Kyoto Declaration"]
+    assert suggestions.following(Shelf(texts).passages, ask, answer, asked=asked) == found[1:]
+
+
+@pytest.mark.parametrize(
+    ("passage", "name"),
+    [
+        ("In September the African Union met.", "the African Union"),
+        ("It was said by Secretary-General Kofi Annan.", "Secretary-General Kofi Annan"),
+        ("They met in Malabo in June and in Paris on February 3.", ""),
+        ("NEW YORK, May 3 - It rained.", ""),
+        ("West Africa's coast is long.", ""),
+        ("The Leadership Panel met.", ""),  # it was asked about
+    ],
+)
+def test_names_around_what_was_read_can_be_asked_about(passage: str, name: str) -> None:
+    texts = {"a.txt": f"Who was on the Leadership Panel is known.\n\n{passage}"}
+    ask = Ask(texts)
+    answer = ask("Who was on the Leadership Panel?")
+    found = suggestions.following(Shelf(texts).passages, ask, answer)
+    assert found == ((f"What do the articles say about {name}?",) if name else ())
+
+
+def test_a_question_to_begin_with_names_what_it_is_about() -> None:
+    texts = {"law.txt": "Tomas Lamanauskas proposed the law on April 21."}
+    assert suggestions.opening(Shelf(texts).passages, Ask(texts), ["law.txt"]) == ()

@@ -73,13 +73,23 @@ def test_a_page_left_open_says_so_and_comes_back(server: Server) -> None:
         page = opened.page
         opened.ask(KYOTO)
         page.wait_for_selector("#current .headline")
+        opened.ask(CABLES)
+        page.fill("#question textarea", "What I am writing")
         server.kill()
-        page.wait_for_selector("text=Connection to the server was lost")
+        page.wait_for_selector("#lost")
+        page.keyboard.press("Enter")
+        page.click(".chats .name >> nth=0")  # whatever is tried meanwhile, it is said once
+        assert page.locator("#lost, #toast:visible, .toast-wrap:visible").count() == 1
+        assert page.input_value("#question textarea") == "What I am writing"
         server.start()
         page.wait_for_selector("#past .turn .problem")
+        page.wait_for_selector("#current .turn:not([data-running])")  # what was queued is asked
+        assert "600 cables" in page.inner_text("#current .turn")
+        assert page.input_value("#question textarea") == "What I am writing"
         assert KYOTO in page.inner_text("#past .turn .question")
         page.wait_for_selector("html[data-pilcrow=ready]")
-        page.click("#past [data-action=again]")
-        assert "9,000" in opened.finish()
-        assert page.locator(".turn").count() == 1
+        page.fill("#question textarea", "")
+        opened.ask(KYOTO)
+        page.wait_for_selector("#t3:not([data-running])")
+        assert "9,000" in page.inner_text("#t3")
         opened.complaints.clear()  # the browser notes that the server was away

@@ -10,7 +10,7 @@ browser.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,14 +28,18 @@ from rag.grounding import sealing
 from rag.reader import gate
 from rag.types import Answer
 from ui.page import chat, export, feedback
+from ui.page.chat import Chat
 from ui.page.conversations import Conversations, Turn, Verdict
 from ui.page.jobs import JobRunner
+from ui.page.middleware.uploads import bare
 from ui.page.suggester import Suggester
 from ui.page.views import answers, panes
 from ui.page.views.html import name_of, plural
 
 log = logging.getLogger(__name__)
 
+_CHOICES = 8
+"""Documents offered after an `@`; the rest are counted."""
 _TO_BEGIN_WITH = 3
 """Questions under a reply that quotes nothing, such as a greeting."""
 
@@ -53,7 +57,7 @@ class PageApi:
         runner: JobRunner,
         suggester: Suggester,
         *,
-        live: Callable[[str], bool] = lambda _: False,
+        talk: Chat | None = None,
         notice: str = "",
         samples: bool = False,
     ) -> None:
@@ -64,11 +68,11 @@ class PageApi:
             conversations: what was asked.
             runner: changes the library.
             suggester: knows what can be asked.
-            live: whether the turn with this key is being answered.
+            talk: knows what is being answered.
             notice: for the welcome screen, as `samples`.
             samples: whether there are articles to try it with.
         """
-        self._live = live
+        self._chat = talk
         self._library = library
         self._conversations = conversations
         self._jobs = runner
@@ -78,12 +82,15 @@ class PageApi:
         self._removed: Receipt | None = None
         """The last removal."""
         self._requests: dict[str, Callable[[Given], Reply]] = {
-            "library": self._list_library, "conversations": self._listed, "open": self._open,
-            "turn": self._one_turn, "rename": self._rename,
+            "library": self._list_library, "more-documents": self._more_documents,
+            "conversations": self._listed, "open": self._open,
+            "turn": self._one_turn, "stop": self._stop, "rename": self._rename,
             "delete": self._delete, "undelete": self._undelete,
-            "sources": self._sources, "read": self._read, "why": self._why,
+            "sources": self._sources, "read": self._read, "read-on": self._read_on,
+            "why": self._why,
             "rate": self._rate, "copy": self._copy, "export": self._export,
             "remove": self._remove, "restore": self._restore,
+            "taken": self._taken, "put-back": self._put_back,
             "suggest": self._suggest, "follow": self._follow, "names": self._names,
         }  # fmt: skip
 
@@ -106,25 +113,43 @@ class PageApi:
 
     def _list_library(self, given: Given) -> Reply:
         """The library's list and everything that counts it."""
-        records, words = self._library.documents(), str(given.get("words", ""))
+        records = self._library.documents()
         paragraphs = sum(record.paragraphs for record in records)
-        shown = panes.matching(records, words)
-        states = {record.id: _file_state(record) for record in shown[: panes.LISTED]}
         welcome = panes.welcome(len(records), paragraphs, self._notice, samples=self._samples)
         return {
             "documents": len(records),
             "slots": {
-                "library": panes.library(shown, states, words),
+                "library": self._rows(records, given),
                 "count": panes.count(len(records), paragraphs),
                 "welcome": welcome,
                 "suggestions": self._suggested(),
             },
         }
 
+    def _more_documents(self, given: Given) -> Reply:
+        """More rows of the library's list, from a number on."""
+        first = max(1, _number(given.get("first")) or 1)
+        return {"html": self._rows(self._library.documents(), given, first)}
+
+    def _rows(self, records: Sequence[DocumentRecord], given: Given, first: int = 0) -> str:
+        words = str(given.get("words", ""))
+        shown = panes.in_order(panes.matching(records, words), str(given.get("order", "")))
+        drawn = shown[first : first + panes.LISTED]
+        return panes.library(shown, {r.id: _file_state(r) for r in drawn}, words, first)
+
     def _names(self, given: Given) -> Reply:
-        """Documents whose name holds some words, for choosing one with `@`."""
-        matching = panes.matching(self._library.documents(), str(given.get("words", "")))
-        return {"names": [[r.id, name_of(r)] for r in matching[:8]]}
+        """Documents whose name holds some words, for choosing one with `@`, and how many more.
+
+        Each with its id, its name and, where several are called the same, its path.
+        """
+        records = self._library.documents()
+        matching = panes.matching(records, str(given.get("words", "")))
+        twice = panes.shared_names(records)
+        named = [(r, name_of(r)) for r in matching[:_CHOICES]]
+        return {
+            "names": [[r.id, name, r.id if name in twice else ""] for r, name in named],
+            "more": max(0, len(matching) - _CHOICES),
+        }
 
     def _listed(self, given: Given) -> Reply:
         words = str(given.get("words", ""))
@@ -178,6 +203,21 @@ class PageApi:
             raise InputError(f"it cannot be added again: {report.failed[0].reason}")
         return {"toast": {"text": "It is back in the library."}}
 
+    def _taken(self, given: Given) -> Reply:
+        """Which of some file names, a line each, are uploaded documents already, with its title."""
+        taken = self._jobs.taken_names
+        asked = set(map(bare, str(given.get("names", "")).split("\n")))
+        titles = {r.id: name_of(r) for r in self._library.documents()}
+        both = sorted(asked.intersection(taken))
+        return {"taken": [[name, titles.get(taken[name], name)] for name in both]}
+
+    def _put_back(self, _: Given) -> Reply:
+        """The files that were replaced last, as they were."""
+        report = self._jobs.put_back()
+        if report.failed:
+            raise InputError(f"it cannot be read again: {report.failed[0].reason}")
+        return {"toast": {"text": f"{plural(len(report.updated), 'document')} as before."}}
+
     # --- the conversation ---------------------------------------------------------------------
 
     def _open(self, given: Given) -> Reply:
@@ -194,21 +234,29 @@ class PageApi:
         return {"slots": {"past": drawn, "past-sources": beside}}
 
     def _one_turn(self, given: Given) -> Reply:
-        """One turn and its sources, unless it is still being answered."""
+        """One turn and its sources; `running` while it is being answered, as far as it has come."""
         turn, number = self._turn(given), _number(given.get("number")) or 1
-        if self._live(turn.key):
-            return {"running": True}
-        drawn = self._drawn(turn, number, self._meta(turn, str(given.get("conversation"))))
+        meta = self._meta(turn, str(given.get("conversation")))
+        underway = self._chat.look(turn.key, number, meta) if self._chat else None
+        if underway:
+            return {"running": True, "html": underway[0], "sources": underway[1]}
+        turn = self._turn(given)  # it may have ended since it was read
+        drawn = chat.drawn(turn, number, meta, self._library)
         return {"html": drawn, "sources": self._drawn_sources(turn, number)}
 
+    def _stop(self, given: Given) -> Reply:
+        """Stops an answer that was asked for before the page was reloaded."""
+        if self._chat:
+            self._chat.stop(str(given.get("key")))
+        return {}
+
     def _drawn(self, turn: Turn, number: int, meta: answers.TurnMeta) -> str:
-        if self._live(turn.key):
-            return answers.underway(turn.question, number, meta)
-        return chat.drawn(turn, number, meta, self._library)
+        underway = self._chat.look(turn.key, number, meta) if self._chat else None
+        return underway[0] if underway else chat.drawn(turn, number, meta, self._library)
 
     def _meta(self, turn: Turn, conversation: str) -> answers.TurnMeta:
         where = chat.scope_in_words(turn.scope, self._library)
-        return answers.TurnMeta(turn.key, conversation, "", where, turn.verdict)
+        return answers.TurnMeta(turn.key, conversation, "", where, turn.unread, turn.verdict)
 
     def _sources(self, given: Given) -> Reply:
         turn = self._turn(given)
@@ -220,12 +268,21 @@ class PageApi:
         return chat.sources(self._library, turn.answer, number, turn.key)
 
     def _read(self, given: Given) -> Reply:
-        """A whole article, with what the turn cites of it marked where it still stands."""
+        """An article around a place, what the turn cites of it marked where it still stands."""
+        document, marks = self._article(given)
+        return {"slots": {"reader": panes.reader(document, marks, _number(given.get("start")))}}
+
+    def _read_on(self, given: Given) -> Reply:
+        """More paragraphs of the article that is open."""
+        document, marks = self._article(given)
+        first, backwards = _number(given.get("first")) or 0, given.get("way") == "back"
+        return {"html": panes.more_paragraphs(document, marks, first, backwards=backwards)}
+
+    def _article(self, given: Given) -> tuple[Document, list[tuple[int, int, int]]]:
+        """A document, and what the turn cites of it."""
         document = self._library.document(str(given.get("document")))
         turn = self._conversations.turn(str(given.get("key")))
-        at = given.get("start")
-        marks = _marks(turn.answer, document) if turn and turn.answer else []
-        return {"slots": {"reader": panes.reader(document, marks, _number(at))}}
+        return document, _marks(turn.answer, document) if turn and turn.answer else []
 
     def _why(self, given: Given) -> Reply:
         answer = self._answer(given)
@@ -240,12 +297,12 @@ class PageApi:
             verdict = ""
         feedback.record(self._library.path, turn.key, self._answer(given), verdict)
         self._conversations.rate(turn.key, verdict)
-        where = {"up": feedback.GOOD, "down": feedback.WRONG}
-        text = f"Noted in {where[verdict]}." if verdict else "Taken back."
+        text = "Noted, on this computer only." if verdict else "Taken back."
         return {"verdict": verdict, "toast": {"text": text}}
 
     def _copy(self, given: Given) -> Reply:
-        return {"text": export.as_text(self._answer(given))}
+        answer = self._answer(given)
+        return {"text": export.as_markdown(answer), "html": export.as_rich_text(answer)}
 
     def _export(self, given: Given) -> Reply:
         """The answer as a file: its name, type and content."""

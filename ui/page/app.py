@@ -23,7 +23,7 @@ from index.system.offline import stay_offline
 from rag import Assistant
 from rag.types import Answer
 from ui.page.api import PageApi
-from ui.page.chat import Chat
+from ui.page.chat import GRACE, Chat
 from ui.page.conversations import Conversations
 from ui.page.jobs import JobRunner
 from ui.page.layout import Services, calls_of, make_page
@@ -54,6 +54,8 @@ class PageOptions:
     """A folder of articles to try it with while the library is empty."""
     notice: str = ""
     """What the welcome screen says about a missing language model."""
+    grace: float = GRACE
+    """Seconds that an answer goes on after its page has gone, until another looks at it."""
 
 
 # --- the page -------------------------------------------------------------------------------------
@@ -89,6 +91,7 @@ def build_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        services.chat.close()
         services.suggester.close()
         services.jobs.tidy()
 
@@ -148,14 +151,16 @@ def build_services(assistant: Assistant, library: Library, options: PageOptions)
         *_, last = quick.stream(question)
         return last
 
-    chat = Chat(assistant, library, conversations)
+    chat = Chat(
+        assistant, library, conversations, grace=options.grace, unread=lambda: runner.unread
+    )
     suggester = Suggester(library, ask if quick else None, busy=lambda: runner.busy or chat.busy)
     api = PageApi(
         library,
         conversations,
         runner,
         suggester,
-        live=chat.is_live,
+        talk=chat,
         notice=options.notice,
         samples=options.samples is not None,
     )

@@ -11,7 +11,8 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,6 +28,8 @@ from ui.page.views.html import name_of
 AT_ONCE = 32
 """Questions answered at the same time; each holds a thread while it waits for the model."""
 UPDATES_PER_SECOND = 15
+GRACE = 10.0
+"""Seconds that an answer goes on while no page looks at it: as long as a reload may take."""
 TURNS_REMEMBERED = 3
 """Earlier questions handed to the assistant with a new one."""
 _FULL = f"{AT_ONCE} questions are being answered already. Try again in a moment."
@@ -96,6 +99,8 @@ class Run:
     """Set when its conversation was left: what it still says is not drawn."""
     note: str = ""
     """What the person should know besides the answer: that it is not kept."""
+    evidence_seen: list[float] = field(default_factory=list)
+    """After how many seconds the first evidence went to the screen; empty before."""
 
     @property
     def seconds(self) -> float:
@@ -103,20 +108,54 @@ class Run:
         return time.monotonic() - self.asked
 
 
+class _Live:
+    """A turn that is being answered, as far as it has come. One thread writes, any may read."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.latest: Answer | None = None
+        self.alone = False
+        """Whether its page has gone, and it goes on for one that may come."""
+        self.seen = time.monotonic()
+        """When a page last asked for it."""
+
+    def should_stop(self, grace: float) -> bool:
+        """Whether it was stopped, or nobody has looked at it for so many seconds."""
+        if self.alone and time.monotonic() - self.seen > grace:
+            self.run.stop.set()
+        return self.run.stop.is_set()
+
+
 class Chat:
     """Answers one question after another, and keeps them."""
 
     def __init__(
-        self, assistant: Assistant, library: Library, conversations: Conversations
+        self,
+        assistant: Assistant,
+        library: Library,
+        conversations: Conversations,
+        *,
+        grace: float = GRACE,
+        unread: Callable[[], int] = lambda: 0,
     ) -> None:
-        """Answer with `assistant`; read paragraphs in `library`; keep turns in `conversations`."""
+        """Answer questions.
+
+        Args:
+            assistant: answers them.
+            library: where cited paragraphs are read.
+            conversations: keep what was answered.
+            grace: seconds that an answer goes on after its page has gone.
+            unread: how many files are being read and cannot be found yet.
+        """
+        self._unread = unread
+        self._grace = grace
         self._assistant = assistant
         self._library = library
         self._conversations = conversations
         self._said_unkept: set[str] = set()
         """Conversations of which it was said that they are not kept."""
-        self._live: set[str] = set()
-        """Keys of the turns that are being answered."""
+        self._live: dict[str, _Live] = {}
+        """The turns that are being answered, by key."""
         self._seats = threading.Semaphore(AT_ONCE)
 
     @property
@@ -127,6 +166,29 @@ class Chat:
     def is_live(self, key: str) -> bool:
         """Whether this turn is being answered."""
         return key in self._live
+
+    def look(self, key: str, number: int, meta: answers.TurnMeta) -> tuple[str, str] | None:
+        """A turn that is being answered, as far as it has come, and its sources; else None.
+
+        Whoever looks keeps it going, also when it was asked on a page that has gone.
+        """
+        if (live := self._live.get(key)) is None:
+            return None
+        live.seen, answer, seconds = time.monotonic(), live.latest, live.run.seconds
+        if answer is None:
+            return answers.waiting(live.run.question, number, meta, seconds), ""
+        drawn = answers.answer(answer, number, "running", answers.Seconds(seconds), meta)
+        return drawn, sources(self._library, answer, number, key)
+
+    def stop(self, key: str) -> None:
+        """Stops a turn that is being answered, if it is."""
+        if live := self._live.get(key):
+            live.run.stop.set()
+
+    def close(self) -> None:
+        """Stops everything that is being answered."""
+        for live in list(self._live.values()):
+            live.run.stop.set()
 
     def begin(self, question: str, request: AskRequest) -> tuple[str, str, Run]:
         """Puts the question on screen at once, before it waits for its turn.
@@ -153,7 +215,7 @@ class Chat:
         run = Run(
             sound(question).strip(),  # the page cannot be sent halves of characters
             number,
-            answers.TurnMeta(new_key(), conversation, replaces, where),
+            answers.TurnMeta(new_key(), conversation, replaces, where, self._unread()),
             scope,
             tuple(earlier[-TURNS_REMEMBERED:]),
         )
@@ -198,42 +260,71 @@ class Chat:
             self._seats.release()
 
     def _answer(self, run: Run) -> Iterator[tuple[str, str | None]]:
-        latest: Answer | None = None
-        phase: Phase = "done"
-        problem = ""
-        self._live.add(run.meta.key)
+        live = self._live[run.meta.key] = _Live(run)
+        snapshots = self._snapshots(live)
         try:
-            for latest, sources in self._snapshots(run):
-                yield answers.answer(latest, run.number, "running", run.seconds, run.meta), sources
+            yield from self._drawings(live, snapshots)
+        except GeneratorExit:  # the tab was closed or reloaded, or its conversation was left
+            if run.stop.is_set():
+                self._end(live, "stopped")
+            else:
+                live.alone, live.seen = True, time.monotonic()
+                threading.Thread(
+                    target=self._go_on_alone, args=(live, snapshots), daemon=True
+                ).start()
+            raise
+
+    def _go_on_alone(self, live: _Live, snapshots: Iterator[tuple[Answer, str | None]]) -> None:
+        """Answers to the end for a page that has been reloaded, unless none comes and looks."""
+        with self._seats:
+            for _ in self._drawings(live, snapshots):
+                pass
+
+    def _drawings(
+        self, live: _Live, snapshots: Iterator[tuple[Answer, str | None]]
+    ) -> Iterator[tuple[str, str | None]]:
+        """The turn and its sources as they grow; at its end it is kept."""
+        run, problem = live.run, ""
+        phase: Phase = "done"
+        try:
+            for live.latest, beside in snapshots:
+                now = answers.Seconds(run.seconds)
+                yield answers.answer(live.latest, run.number, "running", now, run.meta), beside
             phase = "stopped" if run.stop.is_set() else "done"
         except PilcrowError as error:
             phase, problem = "failed", str(error)
-        except GeneratorExit:  # the tab was closed or reloaded: what there is, is kept
-            self._keep(run, latest, "stopped")
-            self._live.discard(run.meta.key)
-            raise
         except Exception:
             log.exception("the question could not be answered")
             phase = "failed"
             problem = "Something went wrong inside Pilcrow. The terminal it runs in says more."
-        finally:
-            run.stop.set()
-            run.over.set()
-        turn = self._keep(run, latest, phase, problem)
-        self._live.discard(run.meta.key)
+        turn = self._end(live, phase, problem)
         yield drawn(turn, run.number, run.meta, self._library), None
+
+    def _end(self, live: _Live, phase: Phase, problem: str = "") -> Turn:
+        """The turn as it is kept; from now on it is not being answered."""
+        live.run.stop.set()
+        live.run.over.set()
+        turn = self._keep(live.run, live.latest, phase, problem)
+        self._live.pop(live.run.meta.key, None)
+        return turn
 
     def _keep(
         self, run: Run, answer: Answer | None, phase: Phase, problem: str = "", replaces: str = ""
     ) -> Turn:
         """Store the turn; when that cannot be done, the answer is shown all the same."""
         key = run.meta.key
-        turn = Turn(key, run.question, answer, phase, round(run.seconds, 3), run.scope, problem)
+        seen = round(run.evidence_seen[0], 3) if run.evidence_seen else None
+        seconds = round(run.seconds, 3)
+        turn = Turn(
+            key, run.question, answer, phase, seconds, run.scope, problem, evidence=seen,
+            unread=run.meta.unread,
+        )  # fmt: skip
         self._conversations.keep(run.meta.conversation, turn, replaces or key)
         return turn
 
-    def _snapshots(self, run: Run) -> Iterator[tuple[Answer, str | None]]:
+    def _snapshots(self, live: _Live) -> Iterator[tuple[Answer, str | None]]:
         """The snapshots worth drawing, each with its sources when those are new."""
+        run = live.run
         shown: Answer | None = None
         drawn_at = 0.0
         stream = self._assistant.stream(
@@ -242,7 +333,7 @@ class Chat:
             documents=run.scope.documents or None,
             dates=run.scope.dates,
             explain=True,
-            stop=run.stop.is_set,
+            stop=lambda: live.should_stop(self._grace),
         )
         for new in stream:
             if run.note:
@@ -251,8 +342,11 @@ class Chat:
             if not worth_drawing(new, shown, now - drawn_at):
                 continue
             fresh = shown is None or _sources_differ(new, shown)
+            beside = sources(self._library, new, run.number, run.meta.key) if fresh else None
             shown, drawn_at = new, now
-            yield new, sources(self._library, new, run.number, run.meta.key) if fresh else None
+            if not run.evidence_seen and (new.headline or new.citations or new.passages):
+                run.evidence_seen.append(run.seconds)  # drawing it took its time as well
+            yield new, beside
 
 
 def drawn(turn: Turn, number: int, meta: answers.TurnMeta, library: Library) -> str:
@@ -263,14 +357,16 @@ def drawn(turn: Turn, number: int, meta: answers.TurnMeta, library: Library) -> 
     documents = {}
     if not turn.answer.statements:  # a reply about the library may list some of its documents
         documents = {name_of(record): record.id for record in library.documents()}
-    return answers.answer(turn.answer, number, turn.phase, turn.seconds, meta, documents)
+    seconds = answers.Seconds(turn.seconds, turn.evidence)
+    return answers.answer(turn.answer, number, turn.phase, seconds, meta, documents)
 
 
 def sources(library: Library, answer: Answer, number: int, key: str) -> str:
     """The sources of a turn, each in its paragraph as the library holds it now."""
-    contexts = {c.number: paragraph_around(library, c) for c in answer.citations}
-    if not contexts and answer.headline:
-        contexts[answers.HEADLINE] = paragraph_around(library, answer.headline)
+    cited = {c.number: c for c in answer.citations}
+    if not cited and answer.headline:
+        cited[answers.HEADLINE] = answer.headline
+    contexts = dict(zip(cited, paragraphs_around(library, list(cited.values())), strict=True))
     return answers.sources(answer, number, contexts, key)
 
 
@@ -298,33 +394,51 @@ def _sources_differ(new: Answer, shown: Answer) -> bool:
     )
 
 
-def paragraph_around(library: Library, cited: Citation) -> answers.Context:
-    """The cited sentence inside its whole paragraph, read from storage.
+def paragraphs_around(library: Library, cited: Sequence[Citation]) -> list[answers.Context]:
+    """Each cited sentence inside its whole paragraph, read from storage; one each, in their order.
 
-    A long paragraph is stored as several passages; they are joined again. When the document is gone
-    or no longer holds the quote at its offsets, nothing is marked by guess: the quote stands alone.
+    A document is read once and of its passages only those of the cited paragraphs, so a long
+    article takes no longer than a short one. A long paragraph is stored as several passages; they
+    are joined again. When the document is gone or no longer holds the quote at its offsets, nothing
+    is marked by guess: the quote stands alone.
     """
-    try:
-        text = library.document(cited.document_id).text
-        passages = library.passages(cited.document_id)
-    except (PilcrowError, KeyError):
+    numbers: dict[str, set[int]] = {}
+    for citation in cited:
+        numbers.setdefault(citation.document_id, set()).add(citation.paragraph)
+    texts: dict[str, str] = {}
+    extents: dict[tuple[str, int], tuple[int, int]] = {}
+    for document_id, paragraphs in numbers.items():
+        with suppress(PilcrowError, KeyError):
+            text = library.document(document_id).text
+            for passage in library.passages(document_id, paragraphs):
+                start, end = passage.start, passage.end
+                start, _ = extents.get((document_id, passage.paragraph), (start, end))
+                extents[document_id, passage.paragraph] = start, end
+            texts[document_id] = text
+    return [
+        _context(c, texts.get(c.document_id), extents.get((c.document_id, c.paragraph)))
+        for c in cited
+    ]
+
+
+def _context(cited: Citation, text: str | None, extent: tuple[int, int] | None) -> answers.Context:
+    if text is None:
         return answers.Context("", cited.quote, "", "removed")
     if text[cited.start : cited.end] != cited.quote:
         return answers.Context("", cited.quote, "", "changed")
-    parts = [p for p in passages if p.paragraph == cited.paragraph]
-    start = min([p.start for p in parts] + [cited.start])
-    end = max([p.end for p in parts] + [cited.end])
+    start, end = extent or (cited.start, cited.end)
+    start, end = min(start, cited.start), max(end, cited.end)
     return answers.Context(text[start : cited.start], cited.quote, text[cited.end : end])
 
 
 def scope_in_words(scope: Scope, library: Library) -> str:
-    """`Cables under the sea · 2023 to 2024`; empty when a question may look everywhere."""
+    """`Cables under the sea · dated from 2023`; empty when a question may look everywhere."""
     parts = []
     if scope.documents:
         names = {r.id: name_of(r) for r in library.documents()}
         parts += [names.get(id_, id_) for id_ in scope.documents]
-    if scope.since and scope.until:
-        parts.append(f"{scope.since} to {scope.until}")
-    elif scope.since or scope.until:
-        parts.append(f"since {scope.since}" if scope.since else f"until {scope.until}")
+    if scope.since or scope.until:
+        dated = (f"from {scope.since}", f"until {scope.until}")
+        dates = " ".join(words for words in dated if not words.endswith(" "))
+        parts.append(f"dated {dates}" if parts else f"what is dated {dates}")
     return " · ".join(parts)

@@ -83,6 +83,10 @@ class Turn:
     scope: Scope = field(default_factory=Scope)
     problem: str = ""
     verdict: Verdict = ""
+    evidence: float | None = None
+    """Seconds from the question until its first evidence was on the screen; None when unknown."""
+    unread: int = 0
+    """How many files were being read when it was asked, and could not be found yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,6 +353,12 @@ def _insert(db: sqlite3.Connection, conversation: str, turn: Turn, replaces: str
         "SELECT position FROM turns WHERE key = ? AND conversation = ?", (replaces, conversation)
     ).fetchone()
     if old:
+        # a title that is the question which gives way was given by nobody
+        ((before,),) = db.execute("SELECT question FROM turns WHERE key = ?", (replaces,))
+        db.execute(
+            "UPDATE conversations SET title = ? WHERE id = ? AND title = ?",
+            (shortened(turn.question), conversation, shortened(before)),
+        )
         db.execute("DELETE FROM turns WHERE key = ?", (replaces,))
     (last,) = db.execute(
         "SELECT coalesce(max(position), 0) FROM turns WHERE conversation = ?", (conversation,)
@@ -363,7 +373,8 @@ def _insert(db: sqlite3.Connection, conversation: str, turn: Turn, replaces: str
 def turn_columns(turn: Turn) -> tuple[str, str, str]:
     """A turn's question, its words for searching, and all of it as JSON."""
     kept = {"answer": turn.answer and asdict(turn.answer), "phase": turn.phase,
-            "seconds": turn.seconds, "scope": asdict(turn.scope),
+            "seconds": turn.seconds, "evidence": turn.evidence, "unread": turn.unread,
+            "scope": asdict(turn.scope),
             "problem": turn.problem}  # fmt: skip
     words = turn.answer.text if turn.answer else ""
     return sound(turn.question), sound(words), sound(json.dumps(kept, ensure_ascii=False))
@@ -388,6 +399,7 @@ def _turn(key: str, question: str, kept: str, verdict: str) -> Turn:
     phase: Phase = saved["phase"]
     if phase not in get_args(Phase):
         raise ValueError(phase)
+    seen = saved.get("evidence")
     return Turn(
         key,
         question,
@@ -397,6 +409,8 @@ def _turn(key: str, question: str, kept: str, verdict: str) -> Turn:
         Scope(tuple(map(str, scope["documents"])), str(scope["since"]), str(scope["until"])),
         str(saved["problem"]),
         "up" if verdict == "up" else "down" if verdict else "",
+        None if seen is None else float(seen),
+        int(saved.get("unread", 0)),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +21,12 @@ from index.errors import InputError
 from rag.grounding.bundle import Finding
 from rag.types import Answer, Citation
 from ui.page.views.html import render
+from ui.sections import Line, sections_of
 
 _OPEN, _CLOSE = '<script type="application/json" id="pilcrow-answer">', "</script>"
 _LARGEST = 50 * 2**20
+_MARKDOWN = re.compile(r"[\\`*_<|]")
+"""What would be taken for emphasis, code, a tag or the side of a table's cell."""
 
 
 def as_json(bundle: dict[str, Any]) -> str:
@@ -115,15 +119,68 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def as_text(answer: Answer) -> str:
-    """The answer with its citations, for pasting into a text."""
-    lines = [answer.question, "", answer.text]
-    lines += [""] if answer.citations else []
-    for c in answer.citations:
-        where = ", ".join(part for part in (c.title or c.document_id, c.source, c.date) if part)
-        quote = " ".join(c.quote.split())
-        lines.append(f"[{c.number}] {where}, paragraph {c.paragraph}: “{quote}”")
-    return "\n".join(lines)
+def as_markdown(answer: Answer) -> str:
+    """The answer with its structure and its citations, to be pasted as Markdown."""
+    blocks = [f"## {_inline(answer.question)}"]
+    sections = sections_of(answer)
+    if answer.form == "table":
+        rows = [(s.title, _said(line), _where(line)) for s in sections for line in s.lines]
+        head = ("About", "What the source says", "Source"), ("---", "---", "---")
+        blocks.append("\n".join(f"| {' | '.join(row)} |" for row in (*head, *rows)))
+    elif answer.form == "bullets":
+        items = [
+            f"- {f'**{_inline(s.title)}**: ' if s.label else ''}{_said(line)}"
+            for s in sections
+            for line in s.lines
+        ]
+        blocks.append("\n".join(items))
+    else:
+        for section in sections:
+            blocks += [f"### {_inline(section.title)}"] if section.label else []
+            blocks += [
+                f"> {_said(line)}" if line.statement.quoted else _said(line)
+                for line in section.lines
+            ]
+    if not sections:
+        blocks.append(_inline(answer.text))
+    blocks += map(_inline, answer.missing)
+    blocks += [_source_line(citation) for citation in answer.citations]
+    return "\n\n".join(block for block in blocks if block)
+
+
+def as_rich_text(answer: Answer) -> str:
+    """The same as HTML, to be pasted where text has a form."""
+    return render(
+        "copy.html",
+        answer=answer,
+        sections=sections_of(answer),
+        sources=[(c, _place(c)) for c in answer.citations],
+    )
+
+
+def _said(line: Line) -> str:
+    numbers = "".join(f" [{number}]" for number in line.statement.citations)
+    return f"{_inline(line.statement.text)}{numbers}"
+
+
+def _where(line: Line) -> str:
+    return _inline(_place(line.citations[0])) if line.citations else ""
+
+
+def _inline(text: str) -> str:
+    """A text of somebody's on one line, none of it taken for Markdown."""
+    return _MARKDOWN.sub(r"\\\g<0>", " ".join(text.split()))
+
+
+def _place(citation: Citation) -> str:
+    """Title, outlet and date of where a sentence stands, and its paragraph."""
+    parts = (citation.title or citation.document_id, citation.source, citation.date)
+    return ", ".join((*filter(None, parts), f"paragraph {citation.paragraph}"))
+
+
+def _source_line(citation: Citation) -> str:
+    place = _inline(_place(citation))
+    return f"[{citation.number}] {place}: “{_inline(citation.quote)}”"
 
 
 def file_name(answer: Answer, suffix: str) -> str:

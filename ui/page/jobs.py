@@ -8,18 +8,24 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from index import Library
-from index.errors import LibraryBusy, PilcrowError
+from index.errors import InputError, LibraryBusy, PilcrowError
 from index.types import FailedFile, Progress, Receipt, UpdateReport
 from ui.page import upload_copies
 from ui.page.middleware.file_data import is_upload
 from ui.page.views import jobs
-from ui.page.views.html import plural
+from ui.page.views.html import name_of, plural
+
+_FIRST_TURN, _LARGEST_TURN = 32_000, 512_000
+"""Bytes of files that are taken in together: few at first, so that there soon is something to ask
+about; each turn may have twice as much as the one before."""
+_ENDED = ("done", "unchanged", "failed", "removed", "not done")
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +41,12 @@ class _Task:
     """What to say of files besides how they ended, by name."""
     notes: Sequence[str] = ()
     """The same in a line for all of a kind."""
+    adding: bool = False
+    """Whether its files cannot be found before it is through with them."""
+    final: frozenset[str] = frozenset()
+    """Names of files that it is no use to try again."""
+    replaced: bool = False
+    """Whether files took the place of others, which can be undone."""
     rows: dict[str, jobs.JobRow] = field(default_factory=dict)
     reading: str = ""
     """The file that is being read."""
@@ -58,25 +70,35 @@ class JobRunner:
         self._pending: set[str] = set()
         """Copies that were taken in and wait to be indexed."""
         self._jobs = 0
+        self._replaced: tuple[str, ...] = ()
+        """Names of the files that were replaced last."""
 
     def rebuild(self) -> Iterator[jobs.JobView]:
         """Reads every place that was ever added again; yields progress until it is over."""
+        expected = [record.id for record in self._library.documents()]
+        rows = {name: jobs.JobRow(name, "waiting") for name in expected}
         return self._run(
-            ("Rebuilding the library", "Library rebuilt"),
+            "Rebuilding the library",
             lambda: self._library.rebuild(progress=self._report, cancelled=self._cancel.is_set),
-            [record.id for record in self._library.documents()],
+            _Task("Library rebuilt", None, rows=rows),
         )
 
     def add(
-        self, files: Sequence[str], left_out: Sequence[FailedFile] = ()
+        self,
+        files: Sequence[str],
+        left_out: Sequence[FailedFile] = (),
+        replacing: Collection[str] = (),
     ) -> Iterator[jobs.JobView]:
         """Copies files into the library's folder and indexes these alone; yields progress.
 
-        A file whose name is taken gets a numbered one; one whose text is there is not taken in.
+        The smallest come first and are in the library when they are ready: a long one holds up
+        nobody. A file whose name is taken gets a numbered one, unless it is to take the other's
+        place; one whose text is there is not taken in.
 
         Args:
             files: where they are now; others than uploads of the page are left where they are.
             left_out: what was to be added with them and cannot be; reported as failed.
+            replacing: names of files that are to take the place of those called so.
         """
         incoming = self._library.path / "incoming"
         own = [file for file in dict.fromkeys(files) if is_upload(file, incoming)]
@@ -85,9 +107,11 @@ class JobRunner:
         folder = upload_copies.folder_of(self._library)
         with self._taking_in:
             held = {record.content_hash: record.id for record in self._library.documents()}
-            parcel = upload_copies.take_in(own, folder, held)
+            upload_copies.forget_replaced(self._library)
+            parcel = upload_copies.take_in(own, folder, held, replacing)
             paths = [folder / name for name in parcel.names]
             self._pending.update(map(str, paths))
+            self._replaced = parcel.replaced
         failed = (*parcel.failed, *left_out)
 
         def work() -> UpdateReport:
@@ -95,22 +119,74 @@ class JobRunner:
                 self._note(file.path, "failed", file.reason)
             for name, _ in parcel.held:
                 self._note(name, "unchanged")
-            report = self._update(paths, folder=folder) if paths else UpdateReport()
+            report = self._update_in_turns(paths, folder)
             self._pending.difference_update(map(str, paths))
-            # what could not be read, or was cancelled, is nobody's: whoever sent it has it still
+            # what could not be read, or was cancelled, leaves what it was to replace as it was
+            failing = {Path(file.path).name for file in report.failed}
+            read = {self._row_name(id_) for id_ in (*report.updated, *report.added)}
+            self._replaced = tuple(n for n in parcel.replaced if n in read and n not in failing)
+            self._task.replaced = bool(self._replaced)
+            upload_copies.put_back(folder, set(parcel.replaced) - set(self._replaced))
+            # and it is nobody's: whoever sent it has it still
             upload_copies.discard(self._library, map(str, paths))
             return replace(report, failed=(*report.failed, *failed))
 
         only = [*parcel.names, *(name for name, _ in parcel.held), *(file.path for file in failed)]
         count = plural(len(only), "file")
         details, notes = _remarks_on(parcel)
-        titles = f"Adding {count}", f"Finished with {count}"
-        return self._run(titles, work, parcel.names, only, details, notes)
+        task = _Task(
+            f"Finished with {count}", only, details, notes, adding=True,
+            final=frozenset(file.path for file in left_out),
+            rows={name: jobs.JobRow(name, "waiting") for name in parcel.names},
+        )  # fmt: skip
+        return self._run(f"Adding {count}", work, task)
+
+    def put_back(self) -> UpdateReport:
+        """Reads the files that were replaced last as they were before.
+
+        Raises:
+            PilcrowError: when the library is being changed, or there is nothing to put back.
+        """
+        with self._alone():
+            folder = upload_copies.folder_of(self._library)
+            paths = upload_copies.put_back(folder, self._replaced)
+            self._replaced = ()
+            if not paths:
+                raise InputError("what was replaced can no longer be brought back")
+            return self._library.update(paths, folder=folder)
+
+    @property
+    def taken_names(self) -> dict[str, str]:
+        """The names of uploaded files that are documents, each with its document's id."""
+        folder = str(upload_copies.folder_of(self._library))
+        return {
+            Path(record.path).name: record.id
+            for record in self._library.documents()
+            if str(Path(record.path).parent) == folder
+        }
+
+    @property
+    def unread(self) -> int:
+        """How many files are on their way into the library and cannot be found yet."""
+        if not self.busy or not self._task.adding:
+            return 0
+        return sum(row.state not in _ENDED for row in list(self._task.rows.values()))
 
     def add_folder(self, folder: Path) -> Iterator[jobs.JobView]:
         """Indexes a folder of this computer where it is; yields progress."""
-        titles = f"Adding {folder.name}", "Articles added"
-        return self._run(titles, lambda: self._update([folder]))
+        task = _Task("Articles added", None, adding=True)
+        return self._run(f"Adding {folder.name}", lambda: self._update([folder]), task)
+
+    def _update_in_turns(self, paths: Sequence[Path], folder: Path) -> UpdateReport:
+        """The report of indexing files, the smallest first, each turn ready before the next."""
+        report = UpdateReport()
+        for parcel in in_turns(paths):
+            if report.cancelled or self._cancel.is_set():
+                return replace(report, cancelled=True)
+            turn = self._update(parcel, folder)
+            self._note_ended(turn)
+            report = _joined(report, turn)
+        return report
 
     def _update(self, paths: Sequence[str | Path], folder: Path | None = None) -> UpdateReport:
         return self._library.update(
@@ -133,6 +209,7 @@ class JobRunner:
 
     def tidy(self) -> None:
         """Deletes the copies of what was removed: at the start and at the end nobody can undo."""
+        upload_copies.forget_replaced(self._library)
         upload_copies.tidy(self._library)
 
     def restore(self, receipt: Receipt) -> UpdateReport:
@@ -169,28 +246,16 @@ class JobRunner:
         return self._lock
 
     def _run(
-        self,
-        titles: tuple[str, str],
-        work: Callable[[], UpdateReport],
-        expected: Iterable[str] = (),
-        only: Sequence[str] | None = None,
-        details: dict[str, str] | None = None,
-        notes: Sequence[str] = (),
+        self, title: str, work: Callable[[], UpdateReport], task: _Task
     ) -> Iterator[jobs.JobView]:
         """Does `work` in a thread, after whatever is under way; yields its progress.
 
         Args:
-            titles: what is being done and, afterwards, what was.
+            title: what is being done.
             work: changes the library.
-            expected: names of files that wait for their turn.
-            only: names of the files it is about; None for all.
-            details: what to say of files besides how they ended, by name.
-            notes: the same in a line for all of a kind.
+            task: what is known about it beforehand.
         """
-        doing, done = titles
-        rows = {name: jobs.JobRow(name, "waiting") for name in expected}
-        task = _Task(done, only, details or {}, notes, rows)
-        while not self._begin(doing, task):
+        while not self._begin(title, task):
             yield from self.watch()
         threading.Thread(target=self._work, args=(work,), daemon=True).start()
         yield from self.watch()
@@ -214,10 +279,12 @@ class JobRunner:
             before = _paragraphs(self._library)
             report = work()
             gained = _paragraphs(self._library) - before
-            line = "; ".join([jobs.summary(report, gained, only=task.only), *task.notes])
+            names = {record.id: name_of(record) for record in self._library.documents()}
+            summary = jobs.summary(report, gained, only=task.only, names=names)
+            line = "; ".join([summary, *task.notes])
             title = "Cancelled" if self._cancel.is_set() else task.done_title
             self._finish_rows(report)
-            outcome = {"title": title, "summary": line}
+            outcome = {"title": title, "summary": line, "replaced": task.replaced}
         except PilcrowError as error:
             outcome = {"problem": str(error)}
         except Exception:
@@ -226,12 +293,16 @@ class JobRunner:
         self._view = replace(self._view, running=False, rate=None, eta=None, **outcome)
         self._over.set()
 
-    def _finish_rows(self, report: UpdateReport) -> None:
-        """Each file as it ended; one that was cut off says so."""
+    def _note_ended(self, report: UpdateReport) -> None:
+        """Each file of a report as it ended."""
         for names, state in ((report.unchanged, "unchanged"), (report.added, "done"),
                              (report.updated, "done"), (report.removed, "removed")):  # fmt: skip
             for name in names:
                 self._note(name, state)
+
+    def _finish_rows(self, report: UpdateReport) -> None:
+        """Each file as it ended; one that was cut off says so."""
+        self._note_ended(report)
         for name, row in self._task.rows.items():
             if row.state not in ("done", "unchanged", "failed", "removed"):
                 self._task.rows[name] = replace(row, state="not done", detail="")
@@ -241,7 +312,8 @@ class JobRunner:
     def _note(self, document_id: str, state: str, detail: str = "") -> None:
         task, name = self._task, self._row_name(document_id)
         if task.only is None or name in task.only:
-            task.rows[name] = jobs.JobRow(name, state, detail)
+            again = state == "failed" and task.adding and name not in task.final
+            task.rows[name] = jobs.JobRow(name, state, detail, again=again)
 
     def _row_name(self, document_id: str) -> str:
         """What a file's row is called: uploads, whose ids may carry their folder, by bare name."""
@@ -282,6 +354,42 @@ class JobRunner:
         task.reading = document_id
         if document_id:
             self._note(document_id, "reading")
+
+
+def in_turns(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """Files in turns, the smallest first; a turn is small at first and twice as large each time."""
+    sizes = {path: _size(path) for path in paths}
+    turn: list[Path] = []
+    most, held = _FIRST_TURN, 0
+    for path in sorted(paths, key=lambda path: (sizes[path], path.name)):
+        if turn and held + sizes[path] > most:
+            yield turn
+            turn, held, most = [], 0, min(2 * most, _LARGEST_TURN)
+        turn.append(path)
+        held += sizes[path]
+    if turn:
+        yield turn
+
+
+def _size(path: Path) -> int:
+    """In bytes; 0 when it cannot be seen, which is told when it is read."""
+    with suppress(OSError):
+        return path.stat().st_size
+    return 0
+
+
+def _joined(first: UpdateReport, then: UpdateReport) -> UpdateReport:
+    """What two updates did, one after the other."""
+    return replace(
+        then,
+        added=(*first.added, *then.added),
+        updated=(*first.updated, *then.updated),
+        unchanged=(*first.unchanged, *then.unchanged),
+        removed=(*first.removed, *then.removed),
+        failed=(*first.failed, *then.failed),
+        embedded=first.embedded + then.embedded,
+        reused=first.reused + then.reused,
+    )
 
 
 def _remarks_on(parcel: upload_copies.Parcel) -> tuple[dict[str, str], list[str]]:

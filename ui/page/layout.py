@@ -98,7 +98,8 @@ def _left(gr: Any) -> dict[str, Any]:
         made["new"] = gr.Button("New chat", elem_id="new-chat")
         _html(gr, "tabs", panes.tabs())
         _html(gr, "chats", panes.search("chat-words", "Search conversations", "conversations"))
-        _html(gr, "library", panes.search("library-words", "Filter documents", "library"))
+        library = "library-words", "Filter documents", "library"
+        _html(gr, "library", panes.search(*library, is_sorted=True))
         made["job"] = _html(gr, "job")
         made["cancel"] = gr.Button("Cancel", elem_id="cancel")
         made["files"] = gr.File(
@@ -232,7 +233,8 @@ def _wire_jobs(
             yield from draw(runner.watch())
 
     def add(uploaded: list[str], left_out: str) -> Iterator[tuple[Any, str]]:
-        for drawn in draw(runner.add(uploaded, uploads.left_behind(left_out))):
+        left, replacing = uploads.left_behind(left_out), uploads.to_replace(left_out)
+        for drawn in draw(runner.add(uploaded, left, replacing)):
             yield None, drawn
 
     def add_samples() -> Iterator[str]:

@@ -76,18 +76,15 @@ class Suggester:
             thread.join(_CLOSE_TIMEOUT)
 
     def following(self, answer: Answer, asked: Collection[str], wanted: int = 3) -> tuple[str, ...]:
-        """Questions that may come next, none of those asked already.
-
-        Those that the answer leads to come first, then some to begin anew with.
-        """
+        """Questions that go on from an answer; none when nothing around it leads on."""
         if self._ask is None:
             return ()
         try:
-            questions = suggestions.following(self._library.passages, self._ask, answer)
+            return suggestions.following(
+                self._library.passages, self._ask, answer, asked=asked, wanted=wanted
+            )
         except PilcrowError:  # a document that has gone meanwhile
-            questions = ()
-        new = dict.fromkeys(q for q in (*questions, *self.opening()) if q not in asked)
-        return tuple(new)[:wanted]
+            return ()
 
     def _search(self, state: str) -> None:
         assert self._ask is not None

@@ -36,6 +36,8 @@ class Parcel:
     held: tuple[tuple[str, str], ...] = ()
     """Names of those whose text the library has already, and the document that it is."""
     failed: tuple[FailedFile, ...] = ()
+    replaced: tuple[str, ...] = ()
+    """Those that took the place of a file of their name, which is kept aside until `tidy`."""
 
 
 class Holding(Protocol):
@@ -53,7 +55,12 @@ def folder_of(library: Holding) -> Path:
     return roots.settled(library.path / "uploads")
 
 
-def take_in(files: Iterable[str], folder: Path, held: Mapping[str, str]) -> Parcel:
+def take_in(
+    files: Iterable[str],
+    folder: Path,
+    held: Mapping[str, str],
+    replacing: Collection[str] = (),
+) -> Parcel:
     """Moves uploaded files into `folder`; one caller at a time.
 
     A name is hostile: only its last part is used, without leading dots or control characters.
@@ -62,8 +69,10 @@ def take_in(files: Iterable[str], folder: Path, held: Mapping[str, str]) -> Parc
         files: where they are now.
         folder: made when it is missing.
         held: ids of documents by the hash of their content; what is there is not taken in again.
+        replacing: names of files that are to take the place of those called so.
     """
     names, renamed, known, failed = list[str](), [], [], []
+    replaced = list[str]()
     for file in map(Path, files):
         name = bare(file.name)
         try:
@@ -73,6 +82,9 @@ def take_in(files: Iterable[str], folder: Path, held: Mapping[str, str]) -> Parc
                 file.unlink()
                 continue
             folder.mkdir(0o700, parents=True, exist_ok=True)
+            if name in replacing and name not in names and (folder / name).is_file():
+                (folder / name).replace(_aside(folder / name))
+                replaced.append(name)
             free = _free_name(name, folder, hash_, names)
             _move(file, folder / free)
         except OSError as error:
@@ -81,7 +93,28 @@ def take_in(files: Iterable[str], folder: Path, held: Mapping[str, str]) -> Parc
         names.append(free)
         if free != name:
             renamed.append((free, name))
-    return Parcel(tuple(names), tuple(renamed), tuple(known), tuple(failed))
+    return Parcel(tuple(names), tuple(renamed), tuple(known), tuple(failed), tuple(replaced))
+
+
+def _aside(path: Path) -> Path:
+    """Where a replaced file is kept: hidden, so that no place ever reads it."""
+    return path.with_name(f".{path.name}.before")
+
+
+def put_back(folder: Path, names: Iterable[str]) -> list[Path]:
+    """The files of these names that were replaced, in their places again."""
+    paths = [folder / name for name in names]
+    there = [path for path in paths if _aside(path).is_file()]
+    for path in there:
+        _aside(path).replace(path)
+    return there
+
+
+def forget_replaced(library: Holding) -> None:
+    """Deletes what was kept aside; from now on no replacement can be undone."""
+    for path in folder_of(library).glob(".*.before"):
+        with suppress(OSError):
+            path.unlink()
 
 
 def _free_name(name: str, folder: Path, hash_: str, taken: Collection[str]) -> str:

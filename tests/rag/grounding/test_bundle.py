@@ -353,6 +353,6 @@ def test_a_file_without_an_export_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_text_to_paste_names_every_source() -> None:
-    text = export.as_text(answer())
+    text = export.as_markdown(answer())
     assert text.endswith(f"[1] A title, S, 2023-10, paragraph 1: “{QUOTE}”")
     assert export.file_name(answer(), "json") == "How-many-registered.json"

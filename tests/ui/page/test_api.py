@@ -31,6 +31,7 @@ from ui.page.chat import AskRequest, Chat
 from ui.page.conversations import Conversations
 from ui.page.jobs import JobRunner
 from ui.page.suggester import Suggester
+from ui.page.views.answers import TurnMeta
 
 KYOTO = "How many participants registered in Kyoto?"
 
@@ -86,17 +87,18 @@ def test_a_conversation_is_opened_with_its_turns_and_the_last_ones_sources(room:
     assert 'data-turn="1"' not in slots["past-sources"]
 
 
-def test_a_turn_is_drawn_alone_and_only_when_it_is_over(room: Room) -> None:
+def test_a_turn_is_drawn_alone_as_far_as_it_has_come(room: Room) -> None:
     room.ask("About cables", conversation=CONVERSATION)
     _, _, run = room.chat.begin(KYOTO, AskRequest(conversation=CONVERSATION))
     api = PageApi(
         room.library, room.store, JobRunner(room.library), Suggester(room.library, None),
-        live=room.chat.is_live,
+        talk=room.chat,
     )  # fmt: skip
     request = {"name": "turn", "key": run.meta.key, "number": 2, "conversation": CONVERSATION}
     stream = room.chat.answer(run)
     next(stream)
-    assert api.ask(request) == {"running": True}
+    reply = api.ask(request)
+    assert reply["running"] and "data-running" in reply["html"] and 'id="t2"' in reply["html"]
     assert list(stream)
     reply = api.ask(request)
     assert reply["html"].count("<article") == 1 and 'id="t2"' in reply["html"]
@@ -119,7 +121,7 @@ def test_a_question_looks_where_it_was_told_to_and_a_retry_too(room: Room) -> No
     room.ask("", conversation=CONVERSATION, again=key, replaces=key)
     assert room.assistant.scopes[-1] == (("cables.md",), ("2023", "9999"))
     drawn = room.api.ask({"name": "open", "id": CONVERSATION})["slots"]["past"]
-    assert "Asked only in: Cables under the sea · since 2023" in drawn
+    assert "Asked only of Cables under the sea · dated from 2023" in drawn
 
 
 @pytest.mark.parametrize(
@@ -131,16 +133,66 @@ def test_requests_that_are_not_well_formed_are_none(sent: str) -> None:
     assert AskRequest.read(sent) == AskRequest()
 
 
-def test_an_answer_cut_off_by_a_closed_tab_is_kept(room: Room) -> None:
-    _, _, run = room.chat.begin(KYOTO, AskRequest(conversation=CONVERSATION))
-    stream = room.chat.answer(run)
+def begun(room: Room, talk: Chat) -> str:
+    """The key of a question whose page has gone after its first evidence."""
+    room.assistant.go_on.clear()
+    _, _, run = talk.begin(KYOTO, AskRequest(conversation=CONVERSATION))
+    stream = talk.answer(run)
     while "headline" not in next(stream)[0]:
         pass
-    assert room.chat.is_live(run.meta.key)
     stream.close()  # type: ignore[attr-defined]
-    assert not room.chat.busy
+    return run.meta.key
+
+
+def test_an_answer_goes_on_for_a_page_that_is_reloaded(room: Room) -> None:
+    talk = Chat(room.assistant, room.library, room.store, grace=60)
+    try:
+        key = begun(room, talk)
+        drawn, sources = talk.look(key, 1, TurnMeta(key)) or ("", "")
+        assert "data-running" in drawn and "headline" in drawn and "<mark>" in sources
+    finally:
+        room.assistant.go_on.set()
+    wait_for(lambda: not talk.busy)
+    (kept,) = room.store.turns(CONVERSATION)
+    assert kept.phase == "done" and kept.answer and kept.answer.statements
+    assert talk.look(key, 1, TurnMeta(key)) is None
+
+
+def test_an_answer_that_nobody_comes_back_to_is_stopped_and_kept(room: Room) -> None:
+    talk = Chat(room.assistant, room.library, room.store, grace=0)
+    try:
+        begun(room, talk)
+        wait_for(lambda: not talk.busy)
+    finally:
+        room.assistant.go_on.set()
     (kept,) = room.store.turns(CONVERSATION)
     assert kept.phase == "stopped" and kept.answer and kept.answer.headline
+
+
+def test_an_answer_says_how_many_files_were_still_being_read(room: Room) -> None:
+    talk = Chat(room.assistant, room.library, room.store, unread=lambda: 9)
+    _, _, run = talk.begin("Who baked sourdough?", AskRequest(conversation=CONVERSATION))
+    *_, (drawn, _) = talk.answer(run)
+    reopened = room.api.ask({"name": "open", "id": CONVERSATION})["slots"]["past"]
+    for page in (drawn, reopened):
+        assert "9 files were still being read when this was asked." in page
+        assert page.count('data-action="again">Ask again</button>') == 1
+
+
+def test_an_answer_can_be_stopped_from_a_reloaded_page(room: Room) -> None:
+    talk = Chat(room.assistant, room.library, room.store, grace=60)
+    api = PageApi(
+        room.library, room.store, JobRunner(room.library), Suggester(room.library, None), talk=talk
+    )
+    try:
+        key = begun(room, talk)
+        assert api.ask({"name": "stop", "key": "nobody's"}) == {}
+        assert talk.busy
+        assert api.ask({"name": "stop", "key": key}) == {}
+        wait_for(lambda: not talk.busy)
+    finally:
+        room.assistant.go_on.set()
+    assert room.store.turns(CONVERSATION)[0].phase == "stopped"
 
 
 def test_what_is_deleted_while_it_is_answered_stays_deleted(room: Room) -> None:
@@ -262,9 +314,15 @@ def test_thumbs_go_to_a_question_file_and_back_out(room: Room) -> None:
 
 
 def test_names_and_filters_look_at_every_document(room: Room) -> None:
-    assert room.api.ask({"name": "names", "words": "cables harbour"})["names"] == [
-        ["cables.md", "Cables under the sea"]
-    ]
+    assert room.api.ask({"name": "names", "words": "cables harbour"}) == {
+        "names": [["cables.md", "Cables under the sea", ""]], "more": 0,
+    }  # fmt: skip
+    numbered = {f"cables {n}.txt": f"Cables under the sea\n\nPart {n}.\n" for n in range(9)}
+    write_articles(room.library, numbered)
+    named = room.api.ask({"name": "names", "words": "cables"})
+    assert (len(named["names"]), named["more"]) == (8, 2)
+    assert named["names"][0] == ["cables 0.txt", "Cables under the sea", "cables 0.txt"]
+    room.library.remove(numbered)
     slots = room.api.ask({"name": "library", "words": "kyoto"})["slots"]
     assert slots["library"].count("<li") == 1
     assert "3 documents" in slots["count"]
@@ -338,9 +396,11 @@ def test_suggestions_are_found_once_for_each_state_of_the_library(tmp_path: Path
     wait_for(lambda: suggester.ready)
     assert suggester.opening() == ("Who chaired the Leadership Panel in Kyoto?",)
     wait_for((library.path / "suggestions.json").exists)
-    *_, answer = assistant.stream("Was anybody else there?")
-    assert suggester.following(answer, {answer.question}) == suggester.opening()
-    assert suggester.following(answer, set(suggester.opening())) == ()
+    *_, answer = assistant.stream("Others that were there?")
+    answer = replace(answer, citations=answer.citations[:1])
+    following = suggester.following(answer, {answer.question})
+    assert following[:1] == suggester.opening()
+    assert suggester.following(answer, set(following)) == ()
     asked = len(assistant.histories)
     assert Suggester(library, ask).opening() == suggester.opening()
     assert len(assistant.histories) == asked

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +14,18 @@ import pytest
 
 from index import Library
 from index.errors import PilcrowError
+from index.types import Passage
 from rag.grounding import bundle, sealing
 from rag.types import Answer, Citation, Statement
 from tests.support.browsers import PATIENCE, Tab, chromium, served, tab
 from tests.support.fakes import BagOfWordsEncoder
-from tests.support.page_fakes import HOSTILE, HeldLibrary, ScriptedAssistant, make_library
+from tests.support.page_fakes import (
+    HOSTILE,
+    HeldLibrary,
+    ScriptedAssistant,
+    make_library,
+    quoting,
+)
 from ui.page import app as page_app
 from ui.page import chat, export, server, upload_copies
 from ui.page.conversations import Conversations, Turn, new_key
@@ -236,7 +243,7 @@ def test_a_rebuild_outlives_a_reload_and_can_be_cancelled(
         opened.reload()
         page.wait_for_selector("#job .pace:has-text('embedding 0/')")
         page.click("#cancel")
-        page.wait_for_selector("#job h3:has-text('Cancelled')")
+        page.wait_for_selector("#job h2:has-text('Cancelled')")
     finally:
         library.go_on.set()
     opened.show("library")
@@ -356,7 +363,7 @@ def test_a_change_that_is_lost_is_told_and_not_tried_twice(opened: Tab) -> None:
 
 
 @pytest.mark.browser
-def test_a_reload_in_the_middle_of_an_answer_keeps_what_there_was(
+def test_a_reload_in_the_middle_of_an_answer_goes_on_with_the_draft_and_the_queue(
     opened: Tab, assistant: ScriptedAssistant
 ) -> None:
     page = opened.page
@@ -364,11 +371,45 @@ def test_a_reload_in_the_middle_of_an_answer_keeps_what_there_was(
     try:
         opened.ask(KYOTO)
         page.wait_for_selector("#current .headline")
+        opened.ask("How long does a ship need on average to reach a cable fault?")
+        page.wait_for_selector("#scope .chips li:has-text('Next: How long does a ship')")
+        assert page.input_value("#question textarea") == ""
+        page.fill("#question textarea", "And then")
         opened.reload()
-        page.wait_for_selector(f"#past .turn:has-text('{KYOTO}')")
+        page.wait_for_selector("#past .turn[data-running] .headline")
+        page.wait_for_selector("#past-sources mark:has-text('More than 9,000')")
+        assert page.input_value("#question textarea") == "And then"
+        assert page.is_visible("#stop")
+        page.wait_for_selector("#scope .chips li:has-text('Next: How long does a ship')")
     finally:
         assistant.go_on.set()
-    page.wait_for_selector("#past .turn:not([data-running]):has-text('More than 9,000')")
+    page.wait_for_selector("#t1:not([data-running]) .status:has-text('Answered in')")
+    page.wait_for_selector("#current #t2:not([data-running]) .statement:has-text('eight days')")
+    assert page.input_value("#question textarea") == "And then"
+    assert page.locator("#scope .chips li").count() == 0
+    page.fill("#question textarea", "")
+
+
+@pytest.mark.browser
+def test_a_queued_question_can_be_taken_back_and_a_reloaded_answer_stopped(
+    opened: Tab, assistant: ScriptedAssistant
+) -> None:
+    page = opened.page
+    assistant.go_on.clear()
+    try:
+        opened.ask(KYOTO)
+        page.wait_for_selector("#current .headline")
+        opened.ask("What else?")
+        page.click("#scope .chips li:has-text('Next: What else?') button")
+        assert page.input_value("#question textarea") == "What else?"
+        page.fill("#question textarea", "")
+        opened.reload()
+        page.wait_for_selector("#past .turn[data-running] .headline")
+        page.click("#stop")
+        page.wait_for_selector("#past .turn:not([data-running]) .status:has-text('Stopped')")
+    finally:
+        assistant.go_on.set()
+    assert page.locator(".turn").count() == 1
 
 
 @pytest.mark.browser
@@ -454,6 +495,11 @@ def test_an_answer_is_rated_copied_explained_and_exported(
     page.click("#current [data-action=copy]")
     page.wait_for_selector("#toast:has-text('Copied')")
     assert "[1] Kyoto hosts" in page.evaluate("navigator.clipboard.readText()")
+    rich = page.evaluate(
+        "navigator.clipboard.read().then(([item]) => item.getType('text/html'))"
+        ".then((blob) => blob.text())"
+    )
+    assert f"<h2>{KYOTO}</h2>" in rich and "<p>[1] Kyoto hosts" in rich
     page.click("#current .why summary")
     page.wait_for_selector("#current .why-body table")
     assert opened.inaccessible() == []
@@ -486,7 +532,7 @@ def test_a_question_can_be_held_to_documents_and_dates(
     page.keyboard.press("Enter")
     assert "Not in your documents" in opened.finish()
     assert list(assistant.scopes[-1]) == [("cables.md",), ("2023-01-01", "9999")]
-    assert "Asked only in: Cables under the sea" in page.inner_text("#current")
+    assert "Asked only of Cables under the sea" in page.inner_text("#current")
     assert opened.inaccessible() == []
     page.click("#current [data-action=widen]")
     page.wait_for_selector("#current .turn:not([data-running]) .statement")
@@ -498,6 +544,18 @@ def test_a_question_can_be_held_to_documents_and_dates(
 def test_documents_are_filtered_read_removed_and_brought_back(opened: Tab) -> None:
     page = opened.page
     opened.show("library")
+    names = page.locator(".documents .name")
+    page.select_option("#library-order", "date")
+    page.wait_for_function(
+        "document.querySelector('.documents .name').textContent === 'Cables under the sea'"
+    )
+    page.select_option("#library-order", "name")
+    page.wait_for_function(
+        "document.querySelector('.documents .name').textContent !== 'Kyoto hosts the Internet "
+        "Governance Forum'"
+    )
+    shown = names.all_inner_texts()
+    assert shown == sorted(shown, key=str.casefold)
     page.fill("#library-words", "harbour")
     page.wait_for_function("document.querySelectorAll('.documents li').length === 1")
     page.click(".documents .name")
@@ -552,6 +610,47 @@ def test_files_and_folders_are_dropped_and_none_is_lost_silently(
     page.wait_for_selector(".documents li[data-document='notes - deep - mars.txt']")
     drop(opened, tmp_path / "notes" / "deep" / "map.png")
     page.wait_for_selector("#toast:has-text('Nothing to add')")
+
+
+@pytest.mark.browser
+def test_a_file_of_a_name_that_is_there_is_asked_about_and_a_failed_one_tried_again(
+    opened: Tab, library: HeldLibrary, tmp_path: Path
+) -> None:
+    page = opened.page
+    article = tmp_path / "pier.txt"
+    upload = "#upload input[type=file]"
+    opened.show("library")
+    for text, choice, wanted in (
+        ("The pier has 840 posts.", "", "840"),
+        ("The pier has 910 posts.", "Skip", "840"),
+        ("The pier has 910 posts.", "Replace", "910"),
+    ):
+        article.write_text(text)
+        page.set_input_files(upload, str(article))
+        if choice:
+            page.wait_for_selector("dialog.same-name[open]:has-text('pier')")
+            assert opened.inaccessible() == []
+            page.click(f"dialog.same-name button:has-text('{choice}')")
+            page.wait_for_selector("dialog.same-name", state="detached")
+        done = "stays as it is" if choice == "Skip" else "“pier”"
+        page.wait_for_selector(f"#toast:has-text('{done}')")
+        assert wanted in library.document("pier.txt").text
+        page.evaluate("document.getElementById('toast').textContent = ''")
+    page.set_input_files(upload, str(article))  # the very same: nothing to undo
+    page.click("dialog.same-name button:has-text('Replace')")
+    page.wait_for_selector("#toast:has-text('already in the library')")
+    article.write_bytes(b"\x00\x01" * 500)
+    page.set_input_files(upload, str(article))
+    page.click("dialog.same-name button:has-text('Replace')")
+    page.wait_for_selector("#job li[data-state=failed]")
+    article.write_text("The pier has 1,000 posts.")
+    with page.expect_file_chooser() as chooser:  # a browser reads no file that was changed since
+        page.click("#job [data-action=retry]")
+    chooser.value.set_files(str(article))
+    page.click("dialog.same-name button:has-text('Replace')")
+    page.click("#toast button:has-text('Undo')")
+    page.wait_for_selector("#toast:has-text('1 document as before')")
+    assert "910" in library.document("pier.txt").text
 
 
 def drop(opened: Tab, *paths: Path) -> None:
@@ -619,6 +718,13 @@ def test_two_hundred_turns_stay_light(opened: Tab, assistant: ScriptedAssistant)
     page.evaluate(f"location.hash = 'c={conversation}'")
     opened.reload()
     page.wait_for_selector("#past #t200")
+    page.wait_for_function(
+        "Math.abs(document.querySelector('#t200').getBoundingClientRect().top - "
+        "document.querySelector('#conversation').getBoundingClientRect().top) < 60 || "
+        "document.querySelector('#conversation').scrollTop + 2 >= "
+        "document.querySelector('#conversation').scrollHeight - "
+        "document.querySelector('#conversation').clientHeight"
+    )
     page.evaluate(
         """() => {
             window.redrawn = 0;
@@ -665,9 +771,44 @@ class Endless(ScriptedAssistant):
 
 
 @pytest.mark.browser
+def test_on_paper_stand_all_turns_with_their_sources(opened: Tab) -> None:
+    page = opened.page
+    opened.ask(KYOTO)
+    opened.finish()
+    opened.ask("How long does a ship need on average to reach a cable fault?")
+    page.wait_for_selector("#t2:not([data-running])")
+    page.emulate_media(media="print")
+    shown = page.inner_text("body")
+    assert "More than 9,000 participants" in page.inner_text(
+        ".turn-sources[data-turn='1'] mark >> nth=0"
+    )
+    for words in (KYOTO, "to reach a cable fault?", "CITED (2)"):
+        assert words in shown
+    for hidden in ("#left", "#composer", ".acts >> nth=0"):
+        assert page.is_hidden(hidden)
+    height = page.evaluate("document.documentElement.scrollHeight")
+    last = page.locator(".turn-sources[data-turn='2'] .cited .source").last.bounding_box()
+    assert last and last["y"] + last["height"] <= height
+
+
+@pytest.mark.browser
+def test_a_long_question_shows_whole_lines_and_unfolds(opened: Tab) -> None:
+    page = opened.page
+    opened.ask("Tell me how many participants registered in Kyoto, " + "word by word, " * 60)
+    opened.finish()
+    lines = "(q => q.clientHeight / parseFloat(getComputedStyle(q).lineHeight))"
+    folded = page.evaluate(f"{lines}(document.querySelector('#current .question'))")
+    assert folded == pytest.approx(4, abs=0.05)
+    page.click("#current .unfold")
+    assert page.evaluate(f"{lines}(document.querySelector('#current .question'))") > 6
+    assert opened.inaccessible() == []
+
+
+@pytest.mark.browser
 def test_a_closed_tab_ends_its_answer(browser: Browser, tmp_path: Path) -> None:
     endless = Endless(make_library(tmp_path))
-    with endless.library, served(endless, endless.library) as address:
+    options = page_app.PageOptions(grace=0.2)
+    with endless.library, served(endless, endless.library, options) as address:
         with tab(browser, address) as opened:
             opened.ask("Go on")
             opened.page.wait_for_selector("#current .statement")
@@ -838,18 +979,75 @@ def test_a_cited_sentence_stands_in_its_whole_paragraph(tmp_path: Path) -> None:
         text = library.document("a.txt").text
         start = text.index("Two is even.")
         cited = Citation(1, "a.txt", "A", "", 2, start, start + 12, "Two is even.")
-        found = chat.paragraph_around(library, cited)
+        (found,) = chat.paragraphs_around(library, [cited])
         assert (found.before, found.quote, found.after, found.state) == (
             "One is odd. ", "Two is even.", " Three is odd.", "found",
         )  # fmt: skip
         (tmp_path / "a.txt").write_text("Quite another text now, and longer than it.")
         library.update([tmp_path / "a.txt"])
-        assert chat.paragraph_around(library, cited).state == "changed"
+        assert chat.paragraphs_around(library, [cited])[0].state == "changed"
         library.remove(["a.txt"])
-        gone = chat.paragraph_around(library, cited)
+        (gone,) = chat.paragraphs_around(library, [cited])
         assert (gone.before, gone.quote, gone.after, gone.state) == (
             "", "Two is even.", "", "removed",
         )  # fmt: skip
+
+
+class Counted(HeldLibrary):
+    """Notes which passages were read."""
+
+    read: list[tuple[str, set[int] | None]]
+
+    def passages(
+        self, document_id: str, paragraphs: Collection[int] | None = None
+    ) -> list[Passage]:
+        self.read.append((document_id, None if paragraphs is None else set(paragraphs)))
+        return super().passages(document_id, paragraphs)
+
+
+def test_drawing_an_answer_reads_the_cited_paragraphs_only(tmp_path: Path) -> None:
+    articles = {
+        "annals.txt": "\n\n".join(f"In year {n} the pier had {n + 7} posts." for n in range(300)),
+        "notes.txt": "The pier is old.\n\nIt has a lamp.",
+    }
+    make_library(tmp_path, articles).close()
+    with Counted.open(tmp_path / "library", encoder=BagOfWordsEncoder()) as library:
+        assert isinstance(library, Counted)
+        library.read = []
+        quotes = ("In year 250 the pier had 257 posts.", "In year 3 the pier had 10 posts.",
+                  "It has a lamp.")  # fmt: skip
+        answer = quoting(library, "What about the pier?", *quotes)
+        places = [251, 4, 2]
+        answer = replace(answer, citations=tuple(
+            replace(c, paragraph=n) for c, n in zip(answer.citations, places, strict=True)
+        ))  # fmt: skip
+        drawn = chat.sources(library, answer, 1, "k")
+        assert all(f"<mark>{quote}</mark>" in drawn for quote in quotes)
+        assert library.read == [("annals.txt", {4, 251}), ("notes.txt", {2})]
+
+
+def test_the_status_says_when_it_was_on_the_screen(tmp_path: Path) -> None:
+    with make_library(tmp_path) as library:
+        talk = chat.Chat(ScriptedAssistant(library), library, Conversations(library.path))
+        _, _, run = talk.begin(KYOTO, chat.AskRequest())
+        # asked seven seconds ago; the assistant will say that its evidence took 38 ms
+        *_, (drawn, _) = talk.answer(replace(run, asked=run.asked - 7))
+        (status,) = re.findall(r'<p class="status" data-stage="done">(.*?)</p>', drawn)
+        seconds = [float(s) for s in re.findall(r"(?:in|after) ([\d.]+) s", status)]
+        assert len(seconds) == 2 and min(seconds) >= 7, status
+
+
+@pytest.mark.browser
+def test_add_documents_opens_the_chooser_at_once(browser: Browser, tmp_path: Path) -> None:
+    article = tmp_path / "moon.txt"
+    article.write_text("The moon landing happened in July 1969.\n")
+    library = make_library(tmp_path / "empty", {})
+    assistant = ScriptedAssistant(library)
+    with library, served(assistant, library) as address, tab(browser, address) as opened:
+        with opened.page.expect_file_chooser() as chooser:
+            opened.page.click("#welcome [data-action=add]")
+        chooser.value.set_files(str(article))
+        opened.page.wait_for_selector(".documents li:has-text('moon')")
 
 
 def narrow() -> BagOfWordsEncoder:

@@ -50,6 +50,18 @@ def test_a_turn_comes_back_as_it_was(
     assert store.turn(kept.key) == clean
 
 
+def test_a_title_that_nobody_gave_follows_the_question_that_was_edited(tmp_path: Path) -> None:
+    store, conversation = Conversations(tmp_path), new_key()
+    first = Turn(new_key(), "Whn was it?")
+    store.keep(conversation, first)
+    edited = Turn(new_key(), "When was it?")
+    store.keep(conversation, edited, first.key)
+    assert [c.title for c in store.listed()] == ["When was it?"]
+    store.rename(conversation, "Dates")
+    store.keep(conversation, Turn(new_key(), "When?"), edited.key)
+    assert [c.title for c in store.listed()] == ["Dates"]
+
+
 def test_turns_keep_their_order_and_the_last_can_give_way(tmp_path: Path) -> None:
     store = Conversations(tmp_path)
     first, second, third = turn("one"), turn("two"), turn("three")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
@@ -73,7 +74,7 @@ def answer(text: str) -> Answer:
 
 def every_view(text: str) -> list[str]:
     """Everything the page draws, with a text wherever one can stand."""
-    said, meta = answer(text), answers.TurnMeta(text, text, text, text, "up")
+    said, meta = answer(text), answers.TurnMeta(text, text, text, text, 3, "up")
     record = DocumentRecord(text, text, text, text, text, 1, 1, 1, 1, text, text, text)
     hits = (HitScores(text, 1, 1, 0.5, 0.5, 0.5, 0.5),)
     explained = Explanation((text, text), hits=hits, drafts=(CheckedDraft((1,), text, text),))
@@ -89,12 +90,12 @@ def every_view(text: str) -> list[str]:
         answers.answer(replace(said, statements=(), stage=text, short=text), 1, "running"),
         answers.answer(replace(said, state="not_found"), 1, meta=meta),
         *(answers.answer(replace(in_parts, form=form), 1) for form in FORMS),
+        *(export.as_rich_text(replace(in_parts, form=form)) for form in FORMS),
         answers.answer(reply, 1, documents={text: text}),
         answers.sources(said, 1, {}),
         answers.sources(said, 1, contexts, text),
         answers.failure(text, 1, text, meta),
         answers.waiting(text, 1, meta),
-        answers.underway(text, 1, meta),
         jobs.draw(jobs.JobView(text, rows=rows, stage=text)),
         jobs.draw(jobs.JobView(text, running=False, rows=rows, summary=text)),
         jobs.draw(jobs.JobView(text, running=False, problem=text)),
@@ -340,6 +341,128 @@ def test_the_reader_shows_every_word_once_whatever_is_marked(
     assert look(drawn).handlers == []
 
 
+@pytest.mark.parametrize(
+    ("quote", "short", "drawn"),
+    [
+        ("More than 9,000 people came.", "9,000", "More than 9,000"),
+        ("It cost about 12 crowns.", "12 crowns", "about 12 crowns"),
+        ("It opened in 1871.", "1871", "1871"),
+        ("Rund 40 Schiffe kamen.", "40 Schiffe", "Rund 40 Schiffe"),
+        ("It opened in 1871.", "1870", None),
+    ],
+)
+def test_a_short_answer_has_its_number_and_what_its_source_says_before_it(
+    quote: str, short: str, drawn: str | None
+) -> None:
+    cited = Citation(1, "a.txt", "A", "", 1, 0, len(quote), quote)
+    said = Statement(quote, "supported", (1,), quoted=True)
+    page = answers.answer(
+        Answer("q", "answered", quote, (said,), (cited,), short=short, complete=True), 1
+    )
+    found = re.search(
+        r'<p class="short" dir="auto">([^<&]*)&nbsp;<a class="cite"[^>]*data-n="1"', page
+    )
+    assert (found and found[1]) == drawn
+
+
+def test_the_best_sentence_is_not_drawn_above_the_same_words() -> None:
+    best = Citation(1, "a.txt", "A", "", 1, 0, 23, "In May, 12 ships came.")
+    said = Statement("In May 12 ships came.", "supported", (1,))
+    shown = Answer("q", "answered", said.text, (said,), (best,), headline=best, complete=True)
+    assert "Best sentence" not in answers.answer(shown, 1)
+    other = replace(shown, statements=(replace(said, text="In June 12 ships came."),))
+    assert "Best sentence" in answers.answer(other, 1)
+
+
+@pytest.mark.parametrize(("count", "hidden"), [(8, 0), (9, 0), (17, 9)])
+def test_a_long_list_says_how_many_there_are(count: int, hidden: int) -> None:
+    drawn = answers.answer(quoted(count, form="bullets"), 1)
+    assert drawn.count('<li class="beyond">') == hidden
+    assert drawn.count("<li") >= count
+    assert (f">Show all {count}</button>" in drawn) == bool(hidden)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_answer_is_copied_with_its_structure(form: str) -> None:
+    said = quoted(3, groups=(Group("2023-10", (1, 3)),), form=form, missing=("No cost is given.",))
+    said = replace(said, statements=(
+        replace(said.statements[0], text="A *bold* | <b>claim</b>"), *said.statements[1:],
+    ))  # fmt: skip
+    markdown, rich = export.as_markdown(said), export.as_rich_text(said)
+    assert "A \\*bold\\* \\| \\<b>claim\\</b> [1]" in markdown
+    assert "A *bold* | &lt;b&gt;claim&lt;/b&gt; [1]" in rich
+    for words in ("October 2023", "No cost is given."):
+        assert words in markdown and words in rich
+    starts = {"bullets": "\n- **October 2023**: ", "table": "\n| October 2023 | "}
+    assert starts.get(form, "\n### October 2023\n\n> ") in markdown
+
+
+def test_a_long_question_can_be_unfolded() -> None:
+    said = Answer("why " * 100, "answered", "", complete=True)
+    assert 'data-action="unfold"' in answers.answer(said, 1)
+    assert 'data-action="unfold"' not in answers.answer(replace(said, question="why?"), 1)
+
+
+def test_documents_of_one_name_are_told_apart_by_their_paths() -> None:
+    records = [
+        DocumentRecord(id_, title, "", "", "", 1, 1, 1, 10, "h", id_, "2026")
+        for id_, title in (("old/a.txt", "Report"), ("new/a.txt", "Report"), ("b.txt", "Notes"))
+    ]
+    drawn = panes.library(records, {})
+    assert re.findall(r'<span class="path"[^>]*>([^<]*)<', drawn) == ["old/a.txt", "new/a.txt"]
+
+
+def record(id_: str, title: str, date: str = "", characters: int = 10) -> DocumentRecord:
+    return DocumentRecord(id_, title, "", "", date, 1, 1, 1, characters, "h", id_, "2026-11-29T10")
+
+
+def test_every_document_can_be_reached_in_its_order() -> None:
+    records = [record(f"{n}.txt", f"Title {n:05}") for n in range(2 * panes.LISTED + 50)]
+    drawn = panes.library(panes.in_order(records[::-1], ""), {})
+    reached = re.findall(r'<li data-document="(\d+)\.txt"', drawn)
+    while button := re.search(r'data-action="more-documents"\s+data-first="(\d+)"', drawn):
+        drawn = panes.library(records, {}, "", int(button[1]))
+        assert drawn.startswith("<li")
+        reached += re.findall(r'<li data-document="(\d+)\.txt"', drawn)
+    assert reached == [str(n) for n in range(len(records))]
+
+
+def test_documents_are_sorted_by_what_a_person_sees() -> None:
+    records = [
+        record("a.txt", "zebras", "2023-05"),
+        record("b.txt", "Apes", "2024", 50),
+        record("c.md", ""),
+    ]  # fmt: skip
+    orders = {
+        "": ["b.txt", "c.md", "a.txt"], "date": ["b.txt", "a.txt", "c.md"],
+        "length": ["b.txt", "c.md", "a.txt"], "nonsense": ["b.txt", "c.md", "a.txt"],
+    }  # fmt: skip
+    for order, ids in orders.items():
+        assert [r.id for r in panes.in_order(records, order)] == ids
+    drawn = panes.library(records, {})
+    assert "<span>md</span>" in drawn and "added 2026-11-29" in drawn
+
+
+def test_a_long_article_is_drawn_around_the_place_and_the_rest_as_it_is_scrolled_to() -> None:
+    paragraphs = [f"Paragraph number {n}." for n in range(5 * panes.READ_AT_ONCE)]
+    document = Document("a.txt", "T", "\n\n".join(paragraphs))
+    at = document.text.index("number 150.")
+    drawn = panes.reader(document, [(at, at + 11, 1)], at)
+    assert drawn.count("<p ") <= panes.READ_AT_ONCE + 1
+    assert '<mark data-n="1">number 150.</mark>' in drawn
+    shown = re.findall(r"Paragraph (?:<mark[^>]*>)?number \d+\.", drawn)
+    shown = [re.sub("<.*>", "", paragraph) for paragraph in shown]
+    for way in ("back", "on"):
+        while button := re.search(rf'data-way="{way}"[^>]* data-first="(\d+)"', drawn):
+            first, backwards = int(button[1]), way == "back"
+            drawn = panes.more_paragraphs(document, [], first, backwards=backwards)
+            more = re.findall(r"Paragraph number \d+\.", drawn)
+            assert 0 < len(more) <= panes.READ_AT_ONCE
+            shown = more + shown if backwards else shown + more
+        drawn = panes.reader(document, [(at, at + 11, 1)], at)
+    assert shown == paragraphs
+
+
 class Words(HTMLParser):
     said = ""
 
@@ -357,7 +480,7 @@ def test_a_long_job_draws_what_matters_first() -> None:
 
 def test_a_summary_names_failures_with_their_reason() -> None:
     report = UpdateReport(added=("a",), failed=(FailedFile("/x/b.pdf", "damaged PDF"),))
-    assert jobs.summary(report, 3) == "+3 paragraphs; 1 failed: b.pdf: damaged PDF"
+    assert jobs.summary(report, 3) == "“a” added: +3 paragraphs; 1 failed: b.pdf: damaged PDF"
 
 
 def test_a_quoted_sentence_says_whose_it_is_and_of_when() -> None:
@@ -370,7 +493,8 @@ def test_a_quoted_sentence_says_whose_it_is_and_of_when() -> None:
 
 def test_of_several_failures_the_rows_say_which_and_why() -> None:
     failed = tuple(FailedFile(f"{name}.pdf", "damaged PDF") for name in "ab")
-    assert jobs.summary(UpdateReport(added=("c",), failed=failed), 3) == "+3 paragraphs; 2 failed"
+    summary = jobs.summary(UpdateReport(added=("c",), failed=failed), 3)
+    assert summary == "“c” added: +3 paragraphs; 2 failed"
     rows = (jobs.JobRow("c.txt", "done"), jobs.JobRow("a.pdf", "failed", "damaged PDF"))
     drawn = jobs.draw(jobs.JobView("x", running=False, rows=rows))
     assert "<details open>" in drawn
@@ -397,7 +521,7 @@ def test_a_cut_comes_after_a_word() -> None:
 
 
 def test_the_short_answer_stands_above_its_sentence() -> None:
-    drawn = answers.answer(replace(answer("It is 310 km long."), short="310 km <b>"), 1)
+    drawn = answers.answer(replace(answer("It is 310 km <b>."), short="310 km <b>"), 1)
     assert drawn.index("310 km &lt;b&gt;") < drawn.index('class="statement')
 
 

@@ -6,8 +6,8 @@ export const slot = (name) => document.querySelector(`[data-slot="${name}"]`);
 
 // These change nothing, so one that was lost may be asked for again; a change might be made twice.
 const READ_ONLY = new Set([
-  "library", "conversations", "open", "turn", "sources", "read", "why", "copy", "export",
-  "suggest", "follow", "names",
+  "library", "more-documents", "conversations", "open", "turn", "sources", "read", "read-on", "why", "copy", "export",
+  "suggest", "follow", "names", "taken",
 ]);
 
 /** One request of the page; null when it was lost: Gradio logs why and gives nothing. */
@@ -24,7 +24,8 @@ export async function ask(name, more = {}) {
   const request = { ...more, name };
   const reply = (await call(request)) ?? (READ_ONLY.has(name) ? await call(request) : null);
   if (!reply) {
-    toast("Pilcrow does not answer. Is it still running?");
+    if (await isThere()) toast("Pilcrow does not answer. Is it still running?");
+    else lose();
     return null;
   }
   if (reply.problem) {
@@ -37,6 +38,42 @@ export async function ask(name, more = {}) {
     if (node) node.innerHTML = html;
   }
   return reply;
+}
+
+// --- a server that has gone ----------------------------------------------------------------------
+
+/** Whether the server answers at all. */
+async function isThere() {
+  try {
+    return (await fetch("theme.css", { cache: "no-store" })).ok;
+  } catch {
+    return false;
+  }
+}
+
+/** Says once that the server has gone; when it is back the page loads anew, with what was written. */
+function lose() {
+  if (document.body.classList.contains("lost")) return;
+  document.body.classList.add("lost");
+  const line = document.createElement("p");
+  Object.assign(line, { id: "lost", textContent: "Pilcrow has stopped or cannot be reached. What "
+    + "you are writing is kept, and the page comes back by itself." });
+  line.setAttribute("role", "alert");
+  byId("composer").before(line);
+  const timer = window.setInterval(async () => {
+    if (!(await isThere())) return;
+    window.clearInterval(timer);
+    location.reload();
+  }, 2000);
+}
+
+const GRADIO_LOST = "Connection to the server was lost";
+
+/** Gradio says twice that it has lost its server; that is our cue, and its boxes are hidden. */
+export function watchServer() {
+  new MutationObserver(() => {
+    if (document.querySelector(".toast-body.error")?.textContent.includes(GRADIO_LOST)) lose();
+  }).observe(document.body, { childList: true, subtree: true });
 }
 
 let fading = 0;

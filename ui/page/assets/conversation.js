@@ -5,7 +5,8 @@ import { ask, byId, debounce, slot, toast } from "./api.js";
 import { closeReader, followLatest, pullSheet, showTurn } from "./sources.js";
 
 export const box = () => document.querySelector("#question textarea");
-export const running = () => document.querySelector("#current .turn[data-running]");
+/** The turn that is being answered, asked on this page or before it was reloaded. */
+export const running = () => document.querySelector("#conversation .turn[data-running]");
 const turnOf = (node) => node.closest(".turn");
 const lastTurn = () => [...document.querySelectorAll("#past .turn, #current .turn")].at(-1);
 
@@ -35,9 +36,61 @@ window.pilcrow = { askRequest };
 export const hasPending = () => Boolean(pending.question || pending.again);
 
 function send(what) {
-  if (running()) return;
+  if (running()) {
+    if (what.question) queueUp(what.question);
+    return;
+  }
   pending = what;
   byId("ask").click();
+}
+
+// --- questions that wait for the answer under way ------------------------------------------------
+
+let queue = [];
+
+/** Keeps a question until its turn has come; it stands above the box and can be taken back. */
+export function queueUp(question) {
+  queue.push(question);
+  drawChips();
+}
+
+/** Asks what was queued first, once nothing is being answered. */
+export function askNext() {
+  if (!queue.length || running() || document.body.classList.contains("lost")) return;
+  const question = queue.shift();
+  drawChips();
+  send({ question, replaces: "" });
+}
+
+function takeBack(index) {
+  const [question] = queue.splice(index, 1);
+  if (!box().value.trim()) write(question);
+}
+
+/** Ends the answer under way. */
+export function stop() {
+  const turn = running();
+  if (turn?.closest("#current")) byId("stop").click();
+  else if (turn) void ask("stop", { key: turn.dataset.key });
+}
+
+// What was being written outlives the page, for a reload, planned or not.
+const KEPT = "pilcrow-draft";
+
+window.addEventListener("pagehide", () => {
+  const kept = { text: box()?.value ?? "", queue, conversation: currentConversation() };
+  sessionStorage.setItem(KEPT, JSON.stringify(kept));
+});
+
+export function restoreDraft() {
+  const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
+  sessionStorage.removeItem(KEPT);
+  if (!kept) return;
+  if (kept.text && !box().value) write(kept.text);
+  if (kept.queue.length && kept.conversation === currentConversation()) {
+    queue = kept.queue;
+    drawChips();
+  }
 }
 
 /** Puts a text in the box, as if it had been typed. */
@@ -65,6 +118,7 @@ export function enter(id) {
 /** Empties the screen; what is kept stays kept. */
 export function clear() {
   finishedTurn = null;
+  queue = [];
   for (const name of ["past", "past-sources"]) slot(name).replaceChildren();
   edit(null);
   followLatest();
@@ -83,27 +137,38 @@ export async function openConversation(id) {
   enter(id);
   document.body.classList.remove("left-open");
   showTurn();
-  lastTurn()?.scrollIntoView({ block: "start" });
+  void showLast(lastTurn());
   void suggestMore(lastTurn());
   void pollRunningTurn(id);
 }
 
-// A reloaded page finds its last question still being answered, and waits for the end.
-async function pollRunningTurn(id) {
+/** Brings a turn to the top, again as turns above it, guessed in height, are laid out. */
+async function showLast(turn) {
+  for (let frame = 0; turn?.isConnected && frame < 8; frame++) {
+    turn.scrollIntoView({ block: "start" });
+    await new Promise(requestAnimationFrame);
+  }
+}
+
+// A reloaded page finds its last question still being answered: it looks on, and so keeps it going.
+async function pollRunningTurn(id, before = "") {
   const turn = document.querySelector("#past .turn[data-running]");
   if (!turn || currentConversation() !== id || document.querySelector("#current .turn")) return;
   const { key, turn: number } = turn.dataset;
   const reply = await ask("turn", { key, number: Number(number), conversation: id });
-  if (!reply || !turn.isConnected) return;
-  if (reply.running) {
-    window.setTimeout(() => pollRunningTurn(id), 1000);
-    return;
+  if (!turn.isConnected) return;
+  const seen = reply?.html.replace(CLOCK, "");
+  if (reply && seen !== before) {
+    turn.outerHTML = reply.html;
+    document.querySelector(`#past-sources .turn-sources[data-key="${key}"]`)?.remove();
+    slot("past-sources").insertAdjacentHTML("beforeend", reply.sources);
+    showTurn();
   }
-  turn.outerHTML = reply.html;
-  slot("past-sources").insertAdjacentHTML("beforeend", reply.sources);
-  showTurn();
-  void suggestMore(lastTurn());
+  if (!reply || reply.running) window.setTimeout(() => pollRunningTurn(id, seen), 400);
+  else void suggestMore(lastTurn());
 }
+
+const CLOCK = /<span class="clock".*?<\/span>/;
 
 // --- following what the server draws ---------------------------------------------------------------
 
@@ -166,13 +231,16 @@ async function rate(button) {
 async function copy(button) {
   const reply = await ask("copy", { key: turnOf(button).dataset.key });
   if (!reply) return;
-  const done = await toClipboard(reply.text);
+  const done = await toClipboard(reply.text, reply.html);
   toast(done ? "Copied with its citations." : "This browser does not let the page copy.");
 }
 
-async function toClipboard(text) {
+/** Puts a text in the clipboard, as Markdown and as text that has a form: who pastes it, chooses. */
+async function toClipboard(text, html) {
   try {
-    await navigator.clipboard.writeText(text);
+    const kinds = { "text/plain": text, "text/html": html };
+    const item = Object.entries(kinds).map(([type, said]) => [type, new Blob([said], { type })]);
+    await navigator.clipboard.write([new ClipboardItem(Object.fromEntries(item))]);
     return true;
   } catch {
     // over plain HTTP from another computer there is no clipboard but this
@@ -255,6 +323,9 @@ export function drawChips() {
   const chips = [...chosen].map(([id, name]) => chip(name, () => chosen.delete(id)));
   const [since, until] = [byId("since").value, byId("until").value];
   if (since || until) chips.push(chip(`${since || "…"} – ${until || "…"}`, anyDate));
+  queue.forEach((question, index) => {
+    chips.push(chip(`Next: ${question}`, () => takeBack(index)));
+  });
   if (editing) chips.push(chip("Editing: the new answer takes the old one’s place", () => edit(null)));
   row.replaceChildren(...chips);
 }
@@ -288,7 +359,7 @@ export const offer = debounce(async () => {
   if (words === undefined) return hideChoices();
   const reply = await ask("names", { words });
   const documents = reply?.names ?? [];
-  choices().replaceChildren(...documents.map(([id, name], i) => {
+  choices().replaceChildren(...documents.map(([id, name, path], i) => {
     const item = document.createElement("li");
     item.id = `choice-${i}`;
     item.setAttribute("role", "option");
@@ -297,8 +368,16 @@ export const offer = debounce(async () => {
     Object.assign(item.dataset, { id, name });
     item.textContent = name;
     item.dir = "auto";
+    if (path) item.append(Object.assign(document.createElement("small"), { textContent: path }));
     return item;
   }));
+  if (reply?.more) {
+    const rest = document.createElement("li");
+    rest.className = "rest";
+    rest.setAttribute("role", "presentation");
+    rest.textContent = `and ${reply.more} more: write on to narrow them down`;
+    choices().append(rest);
+  }
   choices().hidden = documents.length === 0;
   input.setAttribute("aria-controls", "choices");
   input.setAttribute("aria-activedescendant", documents.length ? "choice-0" : "");
@@ -311,7 +390,7 @@ export function hideChoices() {
 
 /** Up, down, Enter or Tab while documents are offered; false when the key means something else. */
 export function handleListKey(key) {
-  const items = [...choices().children];
+  const items = [...choices().querySelectorAll('[role="option"]')];
   const at = items.findIndex((item) => item.getAttribute("aria-selected") === "true");
   if (key === "Enter" || key === "Tab") take(items[at]);
   else if (key === "ArrowDown" || key === "ArrowUp") {
@@ -332,7 +411,18 @@ function take(item) {
   choose(item.dataset.id, item.dataset.name);
 }
 
+function unfold(button) {
+  const open = button.getAttribute("aria-expanded") !== "true";
+  button.setAttribute("aria-expanded", String(open));
+  button.textContent = open ? "Less of the question" : "The whole question";
+}
+
+function showAll(button) {
+  button.previousElementSibling.classList.add("whole");
+  button.remove();
+}
+
 export const actions = {
-  again, mean, rate, copy, widen, edit: editQuestion, export: save, choose: take,
+  again, mean, unfold, all: showAll, rate, copy, widen, edit: editQuestion, export: save, choose: take,
   "any-date": anyDate, ask: (button) => send({ question: button.textContent }),
 };

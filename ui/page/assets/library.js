@@ -94,14 +94,41 @@ let empty = null;
 let pollsLeft = 0;
 
 export async function listLibrary() {
-  const reply = await ask("library", { words: byId("library-words").value });
+  const reply = await ask("library", listed());
   if (!reply) return;
+  watchEnd();
   const nothing = reply.documents === 0;
   if (empty !== nothing && nothing) showTab("library");
   empty = nothing;
   document.body.classList.toggle("empty-library", nothing);
   pollsLeft = 40;
   void lookForSuggestions();
+}
+
+const listed = () => ({ words: byId("library-words").value, order: byId("library-order").value });
+
+/** Puts more rows in the place of the one that stands for them. */
+async function moreDocuments(button) {
+  if (button.disabled) return;
+  button.disabled = true;
+  const reply = await ask("more-documents", { ...listed(), first: Number(button.dataset.first) });
+  if (!reply || !button.isConnected) {
+    button.disabled = false;
+    return;
+  }
+  button.closest("li").outerHTML = reply.html;
+  watchEnd();
+}
+
+const end = new IntersectionObserver((seen) => {
+  for (const { isIntersecting, target } of seen) if (isIntersecting) void moreDocuments(target);
+});
+
+/** Lets the rest of a long list come when it is scrolled to. */
+function watchEnd() {
+  end.disconnect();
+  const button = document.querySelector(".documents .more button");
+  if (button) end.observe(button);
 }
 
 async function lookForSuggestions() {
@@ -140,6 +167,7 @@ export function addDocuments() {
   showTab("library");
   byId("upload").scrollIntoView({ block: "nearest" });
   byId("upload").querySelector("button")?.focus();
+  byId("upload").querySelector('input[type="file"]')?.click();
 }
 
 // --- files on their way in -----------------------------------------------------------------------
@@ -147,7 +175,7 @@ export function addDocuments() {
 const HIDDEN = /(^|\/)(\.|~\$)/; // as the library passes them over in a folder
 const LARGEST = 20 * 2 ** 20; // bytes; the server refuses a whole parcel that holds a larger file
 
-let leftOut = []; // [name, why] of files that are not sent, for the job's list
+let leftOut = []; // [name, why]: files that are not sent, for the job's list, or replace others
 
 /** Called by Gradio when the files are at the server: what was dropped with them and stayed here. */
 window.pilcrow.leftOut = () => {
@@ -168,26 +196,92 @@ function whyNot(name, file) {
   return file.size > LARGEST ? "size" : "";
 }
 
+const sent = new Map(); // name → file, as long as the page is open, to be tried again
+
 /** Hands [path, file] pairs to Gradio's uploader; those from folders keep their folders' names. */
-function upload(files) {
-  const parcel = new DataTransfer();
-  leftOut = [];
+async function upload(files) {
+  const named = new Map();
+  const remarks = [];
   for (const [path, file] of files) {
     const name = path.replaceAll("/", " - ");
     const why = whyNot(name, file);
-    if (why) leftOut.push([name, why]);
-    else parcel.items.add(new File([file], name));
+    if (why) remarks.push([name, why]);
+    else named.set(name, file);
   }
-  if (!parcel.items.length) {
+  if (!named.size) {
     toast(`Nothing to add: articles are ${accepted().join(", ")}, up to 20 MB.`);
     return;
   }
   showTab("library");
+  const reply = await ask("taken", { names: [...named.keys()].join("\n") });
+  const taken = reply?.taken ?? [];
+  if (taken.length) {
+    const choice = await askWhatToDo(taken);
+    for (const [name] of taken) {
+      if (choice !== "both") remarks.push([name, choice]);
+      if (choice === "skip") named.delete(name);
+    }
+    if (!named.size) {
+      toast(taken.length === 1 ? `“${taken[0][1]}” stays as it is.` : "They stay as they are.");
+      return;
+    }
+  }
+  const parcel = new DataTransfer();
+  for (const [name, file] of named) {
+    parcel.items.add(new File([file], name));
+    sent.set(name, file);
+  }
+  leftOut = remarks;
   const input = byId("upload").querySelector('input[type="file"]');
   input.files = parcel.files;
   const change = new Event("change", { bubbles: true });
   change.sorted = true;
   input.dispatchEvent(change);
+}
+
+/** What is to become of files whose names are taken: `replace`, `both` or `skip`. */
+function askWhatToDo(taken) {
+  const dialog = document.createElement("dialog");
+  dialog.className = "same-name";
+  const line = document.createElement("p");
+  line.id = "same-name";
+  line.dir = "auto";
+  const titles = taken.slice(0, 3).map(([, title]) => `“${title}”`).join(", ");
+  const more = taken.length > 3 ? ` and ${taken.length - 3} more` : "";
+  line.textContent = taken.length === 1
+    ? `A file called ${taken[0][0]} is in the library already, as ${titles}.`
+    : `${taken.length} files have names that are in the library already: ${titles}${more}.`;
+  dialog.setAttribute("aria-labelledby", line.id);
+  const row = document.createElement("form");
+  row.method = "dialog";
+  for (const [value, words] of [
+    ["replace", "Replace"], ["both", "Keep both"], ["skip", "Skip"],
+  ]) {
+    const button = document.createElement("button");
+    Object.assign(button, { value, textContent: words, className: "quiet-button" });
+    row.append(button);
+  }
+  dialog.append(line, row);
+  byId("left").append(dialog);
+  dialog.showModal();
+  return new Promise((done) => {
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      done(dialog.returnValue || "skip");
+    });
+  });
+}
+
+/** Sends a file again; one that was changed since, which a browser does not read, is chosen anew. */
+async function retry(button) {
+  const { name } = button.dataset;
+  try {
+    await sent.get(name).slice(0, 1).arrayBuffer();
+  } catch {
+    addDocuments();
+    return;
+  }
+  void upload([[name, sent.get(name)]]);
 }
 
 /** The files in what was dropped, as [path, file]; the file is null when it cannot be read. */
@@ -217,7 +311,7 @@ async function uploadDropped(event) {
   const entries = [...event.dataTransfer.items]
     .map((item) => item.webkitGetAsEntry?.())
     .filter(Boolean);
-  upload((await Promise.all(entries.map(filesIn))).flat());
+  void upload((await Promise.all(entries.map(filesIn))).flat());
 }
 
 function uploadChosen(event) {
@@ -226,8 +320,8 @@ function uploadChosen(event) {
   if (event.sorted || !(folder || target.matches('#upload input[type="file"]'))) return;
   event.stopImmediatePropagation();
   const chosen = [...target.files].map((file) => [file.webkitRelativePath || file.name, file]);
-  upload(chosen.filter(([path]) => !folder || !HIDDEN.test(path)));
-  if (folder) target.value = "";
+  target.value = ""; // else choosing the same file again, after a Skip, would be no change
+  void upload(chosen.filter(([path]) => !folder || !HIDDEN.test(path)));
 }
 
 /** Files dropped anywhere on the page, chosen one by one or as a folder, all go the same way. */
@@ -255,17 +349,30 @@ export function watchWork() {
   document.body.classList.toggle("working", now);
   if (!job || now || job.dataset.number === announced) return;
   announced = job.dataset.number;
-  toast(job.querySelector(".summary, .problem")?.textContent ?? "");
+  const said = job.querySelector(".summary, .problem")?.textContent ?? "";
+  const waiting = [...document.querySelectorAll("#conversation .turn")].at(-1)
+    ?.querySelector("[data-unread] [data-action=again]");
+  if (job.dataset.replaced !== undefined) toast(said, "Undo", putBack);
+  else if (waiting) toast(said, "Ask again", () => waiting.click());
+  else toast(said);
   void listLibrary();
+}
+
+async function putBack() {
+  toast("Bringing it back …");
+  const reply = await ask("put-back");
+  if (reply) toast(reply.toast.text);
+  await listLibrary();
 }
 
 export const filters = {
   "chat-words": debounce(listChats),
   "library-words": debounce(listLibrary),
+  "library-order": listLibrary,
 };
 
 export const actions = {
-  open, rename, remove, only, delete: drop, add: addDocuments,
+  open, rename, remove, only, retry, "more-documents": moreDocuments, delete: drop, add: addDocuments,
   tab: (button) => showTab(button.dataset.tab),
   samples: () => byId("samples").click(),
   dismiss: (button) => button.closest(".job").setAttribute("hidden", ""),

@@ -1,6 +1,6 @@
 // Puts the page together: which click does what, the keys, the running clock, the start.
 
-import { byId } from "./api.js";
+import { byId, watchServer } from "./api.js";
 import * as conversation from "./conversation.js";
 import * as library from "./library.js";
 import * as sources from "./sources.js";
@@ -30,7 +30,7 @@ function labelToggles() {
 }
 
 const actions = {
-  ...library.actions, ...conversation.actions, read: sources.read,
+  ...library.actions, ...conversation.actions, read: sources.read, "read-on": sources.readOn,
   "close-reader": sources.closeReader, left: () => toggle("left"), right: () => toggle("right"),
 };
 
@@ -47,6 +47,7 @@ document.addEventListener("click", (event) => {
   }
   const button = target.closest?.("[data-action]");
   if (button) actions[button.dataset.action]?.(button);
+  else if (target.closest?.("#stop") && running()?.closest("#past")) conversation.stop();
   else if (target.closest?.("#sheet-bar")) toggle("right");
   else if (target.closest?.("#ask") && !conversation.hasPending() && !box()?.value.trim()) {
     cancelEvent(event);
@@ -84,6 +85,8 @@ document.addEventListener("input", (event) => {
   else library.filters[event.target.id]?.();
 });
 
+const body = document.body.classList;
+
 // --- keys ----------------------------------------------------------------------------------------
 
 document.addEventListener("keydown", (event) => {
@@ -93,7 +96,12 @@ document.addEventListener("keydown", (event) => {
   if (inBox && conversation.offering() && conversation.handleListKey(event.key)) cancelEvent(event);
   else if (event.key === "Escape") escape(event);
   else if (event.key === "Enter" && inBox && !event.shiftKey) {
-    if (running() || !box().value.trim()) cancelEvent(event);
+    const text = box().value.trim();
+    if (!text || running() || body.contains("lost")) cancelEvent(event);
+    if (text && running() && !body.contains("lost")) {
+      conversation.queueUp(text);
+      conversation.write("");
+    }
   } else if (event.target.matches?.('[role="tab"]') && /^Arrow(Left|Right)$/.test(event.key)) {
     const other = document.querySelector('[role="tab"][aria-selected="false"]');
     library.showTab(other.dataset.tab);
@@ -112,7 +120,7 @@ function escape(event) {
   else if (menu) {
     menu.open = false;
     menu.querySelector("summary").focus();
-  } else if (running()) byId("stop")?.click();
+  } else if (running()) conversation.stop();
   else if (sources.closeReader()) { /* that was it */ }
   else if (inSources || document.body.matches(".left-open, .sources-open")) {
     document.body.classList.remove("left-open");
@@ -136,6 +144,7 @@ function follow() {
   }
   labelToggles();
   labelUpload();
+  conversation.askNext();
 }
 
 // The stylesheet draws our words in the drop zone; Gradio's, which it brings back after each
@@ -151,7 +160,7 @@ function labelUpload() {
 
 function tick() {
   const clock = running()?.querySelector(".clock");
-  if (!clock) return;
+  if (!clock || body.contains("lost")) return;
   const now = performance.now();
   if (clock.dataset.seconds !== clock.drawn) {
     clock.drawn = clock.dataset.seconds;
@@ -188,7 +197,7 @@ function prepareFrame() {
   Object.assign(bar, { id: "sheet-bar", type: "button", textContent: "Sources" });
   bar.setAttribute("aria-expanded", "false");
   byId("sources").prepend(bar);
-  document.querySelector(".gradio-container").append(popover, toast);
+  byId("centre").append(popover, toast);
 }
 
 function observe() {
@@ -210,6 +219,7 @@ function observe() {
 async function start() {
   prepareFrame();
   observe();
+  watchServer();
   library.acceptFiles();
   library.showTab("chats");
   byId("conversation").addEventListener("scroll", sources.hideCard, { passive: true });
@@ -218,6 +228,7 @@ async function start() {
   const id = conversation.currentConversation();
   if (id) await conversation.openConversation(id);
   library.markChat();
+  conversation.restoreDraft();
   follow();
   if (!sources.isNarrow()) box().focus();
   document.documentElement.dataset.pilcrow = "ready";

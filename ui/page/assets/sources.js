@@ -84,6 +84,7 @@ export async function read(button) {
   document.body.classList.remove("left-open", "right-closed");
   document.body.classList.add("reading");
   pullSheet(true);
+  byId("reader").dataset.key = key;
   const wanted = source?.dataset.n;
   const place = byId("reader").querySelector(
     wanted ? `mark[data-n="${wanted}"]` : "[data-here]",
@@ -95,6 +96,37 @@ export async function read(button) {
   if (below) place.scrollIntoView({ block: "center" });
   place?.classList.add("here");
   byId("reader").querySelector("button")?.focus({ preventScroll: true });
+  watchEnds();
+}
+
+/** Puts more paragraphs in the place of the button that stands for them; the view stays where it is. */
+export async function readOn(button) {
+  if (button.disabled) return;
+  button.disabled = true;
+  const { document: id, first, way } = button.dataset;
+  const key = byId("reader").dataset.key ?? "";
+  const reply = await ask("read-on", { document: id, key, first: Number(first), way });
+  if (!reply || !button.isConnected) {
+    button.disabled = false;
+    return;
+  }
+  const pane = byId("sources");
+  const below = pane.scrollHeight - pane.scrollTop;
+  button.insertAdjacentHTML("beforebegin", reply.html);
+  button.remove();
+  if (way === "back") pane.scrollTop = pane.scrollHeight - below;
+  watchEnds();
+}
+
+let ends = null;
+
+/** Lets the rest of a long article come before it is scrolled to. */
+function watchEnds() {
+  ends?.disconnect();
+  ends = new IntersectionObserver((seen) => {
+    for (const { isIntersecting, target } of seen) if (isIntersecting) void readOn(target);
+  }, { root: byId("sources"), rootMargin: "600px" });
+  for (const button of byId("reader").querySelectorAll(".more")) ends.observe(button);
 }
 
 export function closeReader() {

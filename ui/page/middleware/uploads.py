@@ -30,7 +30,9 @@ _LEFT_OUT = {
     "kind": f"not an article: {SUFFIXES_IN_WORDS}",
     "size": "larger than 20 MB",
     "unreadable": "the browser cannot read it",
+    "skip": "skipped: a document of this name is kept",
 }
+_REPLACE = "replace"
 _MOST_LEFT_OUT = 1_000
 _LONGEST_NAME = 120
 """Bytes; the end is kept, since it says what kind of file it is. Disks allow 255."""
@@ -95,16 +97,30 @@ def clear(folder: Path, now: float | None = None) -> None:
 
 def left_behind(sent: str) -> tuple[FailedFile, ...]:
     """Files that a page did not send, from its JSON; comes from a browser: read, never trusted."""
+    return tuple(
+        FailedFile(name, _LEFT_OUT.get(why, "not added"))
+        for name, why in _remarks(sent)
+        if why != _REPLACE
+    )
+
+
+def to_replace(sent: str) -> frozenset[str]:
+    """Names of files that are to take the place of those called so, from the same JSON."""
+    return frozenset(name for name, why in _remarks(sent) if why == _REPLACE)
+
+
+def _remarks(sent: str) -> list[tuple[str, str]]:
+    """Pairs of a file name and what is said of it."""
     try:
         given = json.loads(sent)
     except (ValueError, RecursionError):
         given = None
     pairs = given if isinstance(given, list) else []
-    return tuple(
-        FailedFile(bare(pair[0]), _LEFT_OUT.get(pair[1], "not added"))
+    return [
+        (bare(pair[0]), pair[1])
         for pair in pairs[:_MOST_LEFT_OUT]
         if isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) for part in pair)
-    )
+    ]
 
 
 def bare(name: str) -> str:

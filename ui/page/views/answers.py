@@ -10,6 +10,7 @@ sources however many follow it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -21,8 +22,19 @@ from ui.sections import Line, asked_back, parts_of_reply, sections_of
 
 Phase = Literal["running", "done", "stopped"]
 
+ITEMS = 8
+"""Items of a list that are shown before it is unfolded."""
 CLOSEST = 3
 """How many passages stand beside "Not in your documents"."""
+_WORD = re.compile(r"\w+")
+_HEDGE = re.compile(
+    r"(?<!\w)((?:(?:no|not) )?(?:more|less|fewer|longer|later|earlier) than|at (?:least|most)|up to"
+    r"|about|around|nearly|almost|over|under|some|roughly|approximately|just (?:over|under)"
+    r"|mehr als|weniger als|mindestens|höchstens|bis zu|etwa|rund|ungefähr|fast|knapp|gut"
+    r"|plus de|moins de|au moins|environ|près de|presque) $",
+    re.IGNORECASE,
+)
+"""Words before a number or a date that make it another one."""
 HEADLINE = 0
 """The number under which the best sentence is known until it is cited."""
 
@@ -60,26 +72,33 @@ class TurnMeta:
     """The key of the turn that it takes the place of."""
     where: str = ""
     """Where it was allowed to look, in words; empty for everywhere."""
+    unread: int = 0
+    """How many files were being read when it was asked, and could not be found yet."""
     verdict: str = ""
     """`up` or `down`, when the person has said so."""
 
 
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """When a person saw what, counted from the moment the question was sent."""
+
+    total: float = 0.0
+    """Until it was over, or until now."""
+    evidence: float | None = None
+    """Until the first evidence was on the screen; None while there is none."""
+
+
 NO_META = TurnMeta()
+NO_TIME = Seconds()
 NO_DOCUMENTS: Mapping[str, str] = MappingProxyType({})
 
 
 # --- the conversation -----------------------------------------------------------------------------
 
 
-def waiting(question: str, turn: int, meta: TurnMeta = NO_META) -> str:
+def waiting(question: str, turn: int, meta: TurnMeta = NO_META, seconds: float = 0.0) -> str:
     """A question that has been sent and is not being answered yet."""
-    status = _status("waiting", 0.0)
-    return render("turn.html", question=question, turn=turn, meta=meta, running=True, **status)
-
-
-def underway(question: str, turn: int, meta: TurnMeta = NO_META) -> str:
-    """A question that is being answered for a page that has been reloaded or is elsewhere."""
-    status = {"status": "Being answered"}
+    status = _status("waiting", seconds)
     return render("turn.html", question=question, turn=turn, meta=meta, running=True, **status)
 
 
@@ -94,7 +113,7 @@ def answer(
     snapshot: Answer,
     turn: int,
     phase: Phase = "done",
-    seconds: float = 0.0,
+    seconds: Seconds = NO_TIME,
     meta: TurnMeta = NO_META,
     documents: Mapping[str, str] = NO_DOCUMENTS,
 ) -> str:
@@ -104,7 +123,7 @@ def answer(
         snapshot: The snapshot to draw.
         turn: Number of the turn in its conversation, from 1.
         phase: Whether more snapshots follow, and whether the person cut them short.
-        seconds: Time since the question was sent.
+        seconds: Times since the question was sent.
         meta: What the page's script needs to act on it.
         documents: The ids of the library's documents by name, for a reply that lists some.
     """
@@ -120,14 +139,16 @@ def answer(
         answer=snapshot,
         phase=phase,
         running=phase == "running",
-        **_status(snapshot.stage, seconds, snapshot.ahead),
+        **_status(snapshot.stage, seconds.total, snapshot.ahead),
         outcome=_outcome(snapshot, phase, seconds, meta),
         missing=_is_missing(snapshot),
         closest=snapshot.passages[:CLOSEST],
         headline=headline,
+        short=_short_answer(snapshot),
         headline_number=_number_of(headline, snapshot.citations) if headline else HEADLINE,
         layout=_LAYOUTS.get(snapshot.form, "prose"),
         sections=[(section, _runs(section.lines)) for section in sections],
+        folded=ITEMS if len(sections) > ITEMS + 1 else len(sections),
         labelled=any(section.label for section in sections),
         dated=any(section.label for section in sections)
         and all(section.date for section in sections),
@@ -164,22 +185,22 @@ def _status(stage: str, seconds: float, ahead: int = 0) -> dict[str, str]:
     return {"stage": stage, "status": words, "seconds": f"{seconds:.1f}"}
 
 
-def _outcome(snapshot: Answer, phase: Phase, seconds: float, meta: TurnMeta) -> str:
-    """`Answered in 1.4 s · evidence after 38 ms · SmolLM2`."""
-    total = snapshot.timings.total_ms
-    taken = seconds if total is None or phase == "stopped" else total / 1000
+def _outcome(snapshot: Answer, phase: Phase, seconds: Seconds, meta: TurnMeta) -> str:
+    """`Answered in 1.4 s · evidence after 38 ms · SmolLM2`: as it was seen, drawing included."""
     word = "Stopped" if phase == "stopped" else _OUTCOMES[snapshot.state]
     if snapshot.options:
         word = "Asked back"
     if meta.where and _is_missing(snapshot):
         word = "Searched there"
-    parts = [f"{word} {'after' if phase == 'stopped' else 'in'} {taken:.1f} s"]
-    if snapshot.timings.evidence_ms is not None:
-        parts.append(f"evidence after {milliseconds(snapshot.timings.evidence_ms)}")
+    parts = [
+        f"{word} {'after' if phase == 'stopped' else 'in'} {milliseconds(seconds.total * 1000)}"
+    ]
+    if seconds.evidence is not None and not _is_missing(snapshot):
+        parts.append(f"evidence after {milliseconds(seconds.evidence * 1000)}")
     if _is_missing(snapshot) or not (snapshot.citations or snapshot.headline):
         pass  # no model was asked, and nothing is quoted
     elif snapshot.model == "none":
-        parts.append("quotes only, no language model")
+        parts.append("in the sources’ own words")
     elif snapshot.model:
         parts.append(snapshot.model)
     return " · ".join(parts)
@@ -196,9 +217,40 @@ def _is_missing(snapshot: Answer) -> bool:
 
 
 def _is_repeated(headline: Citation, statements: Iterable[Statement]) -> bool:
-    """True when a statement holds the headline, so that showing both would say it twice."""
-    quote = " ".join(headline.quote.split())
-    return any(quote in " ".join(s.text.split()) for s in statements if s.quoted)
+    """True when a statement says the headline's words, so that showing both would say it twice."""
+    quote = _words(headline.quote)
+    return any(quote in _words(s.text) for s in statements if s.support == "supported")
+
+
+def _words(text: str) -> str:
+    """A text's words alone, to be compared whatever stands between them."""
+    return f" {' '.join(_WORD.findall(text.casefold()))} "
+
+
+@dataclass(frozen=True, slots=True)
+class _ShortAnswer:
+    """The few words that answer, with what the source says before them, and where they stand."""
+
+    words: str
+    citation: Citation
+    number: int
+
+
+def _short_answer(snapshot: Answer) -> _ShortAnswer | None:
+    """The short answer as its source gives it: "more than 9,000" is not 9,000.
+
+    None when no sentence on the screen holds it: such words would stand there for nothing.
+    """
+    short = snapshot.short
+    if not short:
+        return None
+    headline = (snapshot.headline,) if snapshot.headline else ()
+    for citation in (*snapshot.citations, *headline):
+        if (at := citation.quote.find(short)) >= 0:
+            hedge = _HEDGE.search(citation.quote[:at])
+            words = f"{hedge[1]} {short}" if hedge else short
+            return _ShortAnswer(words, citation, _number_of(citation, snapshot.citations))
+    return None
 
 
 def _is_same_place(first: Citation, second: Citation) -> bool:

@@ -28,6 +28,8 @@ _TEMPLATE_CHARACTERS = str.maketrans({"$": "&#36;", "{": "&#123;", "}": "&#125;"
 
 # `}` ends a rule of a style sheet, as `>` ends a tag
 _BESIDE_A_TAG = re.compile(r"\A\s*\n\s*|(?<=[>}])\s*\n\s*|\s*\n\s*(?=<)|\s*\n\s*\Z")
+_LONG, _LONG_LINES = 280, 5
+"""Characters and lines of a question from which on it is folded."""
 _LINE_BREAK = re.compile(r"\s*\n\s*")
 
 
@@ -80,6 +82,9 @@ def environment() -> Environment:
     )
     # instead of Jinja's own, among which are `safe` and some that escape less than we do
     made.filters = {
+        "day": day,
+        "is_long": is_long,
+        "kind": kind,
         "length": len,
         "name": name_of,
         "number": number,
@@ -117,6 +122,21 @@ def shorten(text: str, limit: int) -> str:
     # a script without blanks, or one endless word, is cut where it is
     whole = cut.rsplit(" ", 1)[0] if " " in cut[limit // 2 :] else cut[:-1]
     return whole.rstrip(" ,;:") + "…"
+
+
+def day(added_at: str) -> str:
+    """The day of an ISO 8601 time, `2026-11-29`."""
+    return added_at[:10]
+
+
+def kind(document_id: str) -> str:
+    """What kind of file a document is: `pdf`, `md`."""
+    return Path(document_id).suffix.removeprefix(".").lower()
+
+
+def is_long(text: str) -> bool:
+    """Whether a text of this length is folded where it heads something."""
+    return len(text) > _LONG or text.count("\n") >= _LONG_LINES
 
 
 def milliseconds(value: float) -> str:

@@ -5,12 +5,16 @@ Pure. As in `ui.page.views.answers`, every text is hostile and escaped on its wa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from index.types import UpdateReport
 from ui.page.views.html import duration, plural, render
 
+NAMED = 2
+"""Documents named in a line; the rest are counted."""
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
 ROWS = 60
 """Files drawn under a job; the rest are counted."""
 
@@ -22,6 +26,8 @@ class JobRow:
     document_id: str
     state: str
     detail: str = ""
+    again: bool = False
+    """Whether it may be tried again: it failed, and is an article by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,8 @@ class JobView:
     """What changed, once it is over."""
     problem: str = ""
     """Why it could not be done."""
+    replaced: bool = False
+    """Whether files took the place of others, which can be undone."""
 
 
 def draw(view: JobView | None) -> str:
@@ -56,7 +64,7 @@ def draw(view: JobView | None) -> str:
         job=view,
         done=min(view.done, view.total),
         pace=pace(view),
-        open=view.running or (rows and rows[0].state == "failed") or any(r.detail for r in rows),
+        open=view.running or any(r.state == "failed" or r.detail for r in rows),
         files=[(row, _state(row)) for row in rows[:ROWS]],
         more=len(rows) - ROWS,
     )
@@ -84,28 +92,35 @@ def pace(view: JobView) -> str:
     return " · ".join(parts)
 
 
-def summary(report: UpdateReport, paragraphs: int, *, only: Iterable[str] | None = None) -> str:
+def summary(
+    report: UpdateReport,
+    paragraphs: int,
+    *,
+    only: Iterable[str] | None = None,
+    names: Mapping[str, str] = NO_NAMES,
+) -> str:
     """What an update changed, as one line of plain text (not yet escaped).
 
     Args:
         report: What the library says it did.
         paragraphs: How many paragraphs the library gained; negative when it lost some.
         only: File names whose failures matter; None for all of them.
+        names: What the documents are called, by id.
     """
-    names = None if only is None else set(only)
+    wanted = None if only is None else set(only)
     failed = [
         f
         for f in report.failed
-        if names is None or f.path.replace("\\", "/").split("/")[-1] in names
+        if wanted is None or f.path.replace("\\", "/").split("/")[-1] in wanted
     ]
-    touched = bool(report.added or report.updated or report.removed)
-    parts = [f"{paragraphs:+d} {'paragraph' if abs(paragraphs) == 1 else 'paragraphs'}"]
-    if not touched:
+    changes = ((report.added, "added"), (report.updated, "read again"), (report.removed, "removed"))
+    parts = [f"{_named(ids, names)} {word}" for ids, word in changes if ids]
+    if parts:
+        parts[-1] += f": {paragraphs:+d} {'paragraph' if abs(paragraphs) == 1 else 'paragraphs'}"
+    else:
         parts = ["Nothing new"]
     if report.unchanged:
         parts.append(f"{plural(len(report.unchanged), 'document')} unchanged")
-    if report.removed:
-        parts.append(f"{plural(len(report.removed), 'document')} removed")
     if report.unreachable:
         count = sum(len(place.documents) for place in report.unreachable)
         first = report.unreachable[0]
@@ -119,3 +134,11 @@ def summary(report: UpdateReport, paragraphs: int, *, only: Iterable[str] | None
         named = f": {failed[0].path.split('/')[-1]}: {failed[0].reason}" if len(failed) == 1 else ""
         parts.append(f"{len(failed)} failed{named}")
     return "; ".join(parts)
+
+
+def _named(ids: Sequence[str], names: Mapping[str, str]) -> str:
+    """`“Moon”`, `“Moon” and “Mars”`, `12 documents (“Moon”, “Mars” and 10 more)`."""
+    shown = [f"“{names.get(id_, id_)}”" for id_ in ids[:NAMED]]
+    if len(ids) <= NAMED:
+        return " and ".join(shown)
+    return f"{plural(len(ids), 'document')} ({', '.join(shown)} and {len(ids) - NAMED} more)"

@@ -6,7 +6,9 @@ As in `ui.page.views.answers`, every text is hostile and escaped on its way into
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
@@ -15,15 +17,17 @@ from typing import Any, Literal
 from index.types import Document, DocumentRecord
 from rag.types import Explanation, HitScores, Timings
 from ui.page.conversations import Listed
-from ui.page.views.html import milliseconds, plural, render, render_macro
+from ui.page.views.html import milliseconds, name_of, plural, render, render_macro
 
+READ_AT_ONCE = 60
+"""Paragraphs of an article drawn at a time; scrolling brings the others."""
 LISTED = 300
-"""Documents and conversations drawn in a list; a filter finds the others."""
+"""Documents and conversations drawn at once; of documents the others come when scrolled to."""
 
 FileState = Literal["ready", "changed", "gone", "away"]
 
 _COMMAND = re.compile(r"(pip install(?: --?[\w-]+)* [\w-]+)")
-_PARAGRAPH = re.compile(r"\S(?:.*?\S)?(?=\s*?\n\s*?\n|\s*\Z)", re.DOTALL)
+_BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
 _BOILERPLATE_SHARE = 0.8
 """Of a paragraph's characters; above it the paragraph steps back behind the prose."""
 
@@ -90,9 +94,9 @@ def tabs() -> str:
     return render_macro("frame.html", "tabs")
 
 
-def search(id_: str, label: str, slot: str) -> str:
-    """A box to narrow a list down, and the list."""
-    return render_macro("frame.html", "search", id_, label, slot)
+def search(id_: str, label: str, slot: str, *, is_sorted: bool = False) -> str:
+    """A box to narrow a list down, what it may be sorted by, and the list."""
+    return render_macro("frame.html", "search", id_, label, slot, is_sorted)
 
 
 def folder() -> str:
@@ -129,17 +133,42 @@ def day(when: date, today: date) -> str:
 
 
 def library(
-    records: Sequence[DocumentRecord], states: Mapping[str, FileState], words: str = ""
+    records: Sequence[DocumentRecord],
+    states: Mapping[str, FileState],
+    words: str = "",
+    first: int = 0,
 ) -> str:
-    """Every document with title, source, date, paragraphs and state.
+    """Documents with title, source, date, paragraphs, kind and state; more come when scrolled to.
 
     Args:
-        records: The documents to list.
+        records: All documents of the list.
         states: By document id, how its file stands to what is stored.
         words: What they were filtered by.
+        first: From which on `LISTED` are drawn; after the first ones, rows alone.
     """
-    documents = [(r, states.get(r.id, "ready")) for r in records[:LISTED]]
-    return render("library.html", documents=documents, more=len(records) - LISTED, words=words)
+    last = first + LISTED
+    return render(
+        "library_rows.html" if first else "library.html",
+        documents=[(r, states.get(r.id, "ready")) for r in records[first:last]],
+        twice=shared_names(records),
+        next=last,
+        more=len(records) - last,
+        words=words,
+    )
+
+
+def in_order(records: Sequence[DocumentRecord], order: str) -> list[DocumentRecord]:
+    """The documents by `date`, `added` or `length`, the newest or longest first, else by name."""
+    by_name = sorted(records, key=lambda r: (name_of(r).casefold(), r.id))
+    keys: dict[str, Callable[[DocumentRecord], Any]] = {
+        "date": lambda r: r.date, "added": lambda r: r.added_at, "length": lambda r: r.characters,
+    }  # fmt: skip
+    return sorted(by_name, key=keys[order], reverse=True) if order in keys else by_name
+
+
+def shared_names(records: Iterable[DocumentRecord]) -> set[str]:
+    """Names that several of the documents have, so that their paths must tell them apart."""
+    return {name for name, count in Counter(map(name_of, records)).items() if count > 1}
 
 
 def matching(records: Iterable[DocumentRecord], words: str) -> list[DocumentRecord]:
@@ -153,22 +182,73 @@ def matching(records: Iterable[DocumentRecord], words: str) -> list[DocumentReco
 
 
 def reader(document: Document, marks: Sequence[tuple[int, int, int]], at: int | None) -> str:
-    """A whole article, its cited sentences marked.
+    """An article around a place, its cited sentences marked; the rest comes when it is scrolled to.
 
     Args:
         document: What to show.
         marks: Start, end and citation number of each sentence to mark; not overlapping, sorted.
         at: Offset of the place to bring into view; None for the top.
     """
+    spans = _paragraph_spans(document.text)
+    there = max(0, bisect_right(spans, (at or 0, len(document.text))) - 1)
     return render(
         "reader.html",
-        document=document,
         byline=" · ".join(filter(None, (document.source, document.author, document.date))),
-        paragraphs=[
-            _paragraph(document, *match.span(), marks, at)
-            for match in _PARAGRAPH.finditer(document.text)
-        ],
+        **_excerpt(document, marks, at, spans, max(0, there - READ_AT_ONCE // 3)),
     )
+
+
+def more_paragraphs(
+    document: Document, marks: Sequence[tuple[int, int, int]], first: int, *, backwards: bool
+) -> str:
+    """The paragraphs of an article from number `first` on, or the last ones before it.
+
+    Args:
+        document: What to show.
+        marks: As in `reader`.
+        first: A paragraph's number, from 0.
+        backwards: Whether those before it are wanted.
+    """
+    spans = _paragraph_spans(document.text)
+    first = min(max(0, first), len(spans))
+    begin, end = (max(0, first - READ_AT_ONCE), first) if backwards else (first, None)
+    shown = _excerpt(document, marks, None, spans, begin, end)
+    shown |= {"after": 0} if backwards else {"before": 0}
+    return render("reader_paragraphs.html", **shown)
+
+
+def _excerpt(
+    document: Document,
+    marks: Sequence[tuple[int, int, int]],
+    at: int | None,
+    spans: Sequence[tuple[int, int]],
+    first: int,
+    end: int | None = None,
+) -> dict[str, Any]:
+    """What a template needs of some paragraphs: the paragraphs and how many are on either side."""
+    last = min(len(spans), first + READ_AT_ONCE if end is None else end)
+    return {
+        "document": document,
+        "paragraphs": [_paragraph(document, *span, marks, at) for span in spans[first:last]],
+        "before": first,
+        "next": last,
+        "after": len(spans) - last,
+    }
+
+
+def _paragraph_spans(text: str) -> list[tuple[int, int]]:
+    """Start and end of every paragraph, without the white space around it."""
+    edges = [0]
+    for gap in _BLANK_LINES.finditer(text):
+        edges += gap.span()
+    edges.append(len(text))
+    spans = []
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
+        paragraph = text[start:end]
+        if kept := paragraph.strip():
+            start += len(paragraph) - len(paragraph.lstrip())
+            spans.append((start, start + len(kept)))
+    return spans
 
 
 @dataclass(frozen=True, slots=True)
