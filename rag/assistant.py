@@ -162,10 +162,12 @@ class Assistant:
         known = self.library.vocabulary()
         named, changes = self._by_other_name(spelled_out(question), known)
         read = correct(named, known, asked.request.topic, self.library.encoder.is_word)
+        if read.text != question:
+            asked = analyze(read.text, history, self._vectors(read.text))
         if not (changes := [*changes, *read.changes]):
             return asked, []
         said = ", ".join(f"“{meant}” for “{typed}”" for typed, meant in changes)
-        return analyze(read.text, history, self._vectors(read.text)), [f"Searched for {said}."]
+        return asked, [f"Searched for {said}."]
 
     def _vectors(self, question: str) -> QuestionVectors | None:
         """The question's vectors, where its task can be told from them."""
