@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     port: int = Field(default=7860, ge=1, le=65535)
     password: SecretStr | None = None
     """Asked for by the page when set."""
+    api_key: SecretStr | None = None
+    """Asked for by `pilcrow serve` and `mcp --http`, and beside the page, when set."""
     trusted_proxy: IPvAnyNetwork | None = None
     """Address or network of a proxy before the page, believed when it says who asks."""
 

@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 
 from index.errors import PilcrowError
 from index.system.offline import stay_offline
-from ui.commands import articles, care, model, questions
+from ui.commands import articles, care, model, questions, serving
 from ui.commands.session import JsonOption, Parts, Session, StoreOption, say
 
 INTERRUPTED = 130
@@ -84,7 +84,8 @@ app.command()(articles.forget)
 app.command("list")(articles.list_documents)
 app.command()(questions.search)
 app.command()(questions.ask)
-app.command()(questions.chat)
+app.command()(serving.chat)
+app.command()(serving.serve)
 app.command()(care.check)
 app.command("eval")(care.evaluate)
 app.command()(care.verify)

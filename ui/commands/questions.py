@@ -1,14 +1,12 @@
-"""Questions: `search`, `ask`, and `chat`, the page where they are asked."""
+"""Questions: `search` and `ask`."""
 
 from __future__ import annotations
 
-import threading
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from ui.commands.model import larger_model_hint
 from ui.commands.session import (
     JsonOption,
     ModelOption,
@@ -19,7 +17,7 @@ from ui.commands.session import (
     session_of,
     settings_of,
 )
-from ui.terminal import harmless_output, open_console, show_hits
+from ui.terminal import open_console, show_hits
 
 NOTHING_FOUND = 3
 
@@ -69,58 +67,3 @@ def ask(
         say(note)
     if answer.state == "not_found":
         raise typer.Exit(NOTHING_FOUND)
-
-
-def chat(
-    ctx: typer.Context,
-    model: ModelOption = None,
-    no_model: NoModelOption = False,
-    host: Annotated[
-        str | None, typer.Option("--host", help="Address to listen on (PILCROW_HOST).")
-    ] = None,
-    port: Annotated[
-        int | None, typer.Option("--port", min=1, max=65535, help="Port (PILCROW_PORT, 7860).")
-    ] = None,
-    browser: Annotated[
-        bool, typer.Option("--browser/--no-browser", help="Open the page in your browser.")
-    ] = False,
-    store: StoreOption = None,
-) -> None:
-    """Serve the page where you ask and read.
-
-    With PILCROW_PASSWORD set, the page asks for it.
-    """
-    import seeds
-    from ui.page.app import PageOptions
-
-    session = session_of(ctx, store, False)
-    settings = settings_of(session, model)
-    password = settings.password.get_secret_value() if settings.password else None
-    with session.library(create=True) as library:
-        if not library.documents():
-            say("the library is empty: add articles on the page, or with `pilcrow add ARTICLES`")
-        assistant = session.parts.make_assistant(library, settings, no_model)
-        if hint := "" if no_model or assistant.missing else larger_model_hint(settings):
-            say(hint)
-
-        def ready(url: str) -> None:
-            say(f"Pilcrow is at {url} (Ctrl-C stops it)")
-            # while the person types the first question; one that ends first is not waited for
-            threading.Thread(target=assistant.warm_up, daemon=True).start()
-
-        with harmless_output():
-            session.parts.serve(
-                assistant,
-                library,
-                options=PageOptions(
-                    quick=session.parts.make_assistant(library, settings, True),
-                    samples=seeds.articles(),
-                    notice=assistant.missing,
-                ),
-                host=host or settings.host,
-                port=port or settings.port,
-                open_browser=browser,
-                on_ready=ready,
-                password=password,
-                trusted_proxy=str(settings.trusted_proxy or ""),
-            )

@@ -49,6 +49,12 @@ def _serve(assistant: Assistant, library: Library, **options: Any) -> None:
     serve(assistant, library, **options)
 
 
+def _serve_api(assistant: Assistant, library: Library, **options: Any) -> None:
+    from ui.api.server import serve_api
+
+    serve_api(assistant, library, **options)
+
+
 def _confirm(question: str) -> bool:
     """Asks whoever sits at the terminal; without one it is no."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -63,6 +69,7 @@ class Parts:
     open_library: Callable[[Path, bool, int], Library] = _open_library
     make_assistant: Callable[[Library, Settings, bool], Assistant] = _make_assistant
     serve: Callable[..., None] = _serve
+    serve_api: Callable[..., None] = _serve_api
     confirm: Callable[[str], bool] = _confirm
 
 

@@ -223,9 +223,12 @@ class PageApi:
         """A whole article, with what the turn cites of it marked where it still stands."""
         document = self._library.document(str(given.get("document")))
         turn = self._conversations.turn(str(given.get("key")))
-        at = given.get("start")
+        at, until = _number(given.get("start")), _number(given.get("end"))
         marks = _marks(turn.answer, document) if turn and turn.answer else []
-        return {"slots": {"reader": panes.reader(document, marks, _number(at))}}
+        if not marks and at is not None and until is not None:  # a program's citation
+            whole = len(document.text)
+            marks = [(at, until, 0)] if 0 <= at < until <= whole else []
+        return {"slots": {"reader": panes.reader(document, marks, at)}}
 
     def _why(self, given: Given) -> Reply:
         answer = self._answer(given)

@@ -220,6 +220,8 @@ async function start() {
   library.markChat();
   follow();
   if (!sources.isNarrow()) box().focus();
+  await sources.readAddress();
+  window.addEventListener("hashchange", () => void sources.readAddress());
   document.documentElement.dataset.pilcrow = "ready";
 }
 
