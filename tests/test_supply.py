@@ -215,7 +215,7 @@ def test_every_dependency_is_used() -> None:
     needed = {
         canonicalize_name(Requirement(one).name) for one in manifest()["project"]["dependencies"]
     }
-    assert {one for one in needed if not modules[one] & imported} == WEIGHTS | FOR_OTHERS | {"mcp"}
+    assert {one for one in needed if not modules[one] & imported} == WEIGHTS | FOR_OTHERS
 
 
 HASHES = [f"sha256:{digit * 64}" for digit in "123"]

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
+from mcp.server.transport_security import TransportSecuritySettings
 from starlette.responses import PlainTextResponse, Response
 
 from index import Library
@@ -21,6 +22,7 @@ from ui.api.documents import MOST_AT_ONCE, document_routes, held
 from ui.api.errors import ApiError, Json, handle_errors
 from ui.api.guard import Guard
 from ui.api.links import Links, seal_of
+from ui.api.mcp_server import build_mcp
 from ui.api.service import Service
 from ui.http.body_limit import MOST_BYTES, BodyLimit
 
@@ -41,6 +43,10 @@ class ApiOptions:
     """What they have to know; without one only this computer is answered."""
     page: bool = False
     """Whether the chat page is served at the same address."""
+    address: str = "http://127.0.0.1:7861"
+    """Where it is served, for the links that agents get."""
+    allow_changes: bool = False
+    """Whether agents may change the library."""
 
 
 def build_api(assistant: Assistant, library: Library, options: ApiOptions) -> FastAPI:
@@ -52,9 +58,19 @@ def build_api(assistant: Assistant, library: Library, options: ApiOptions) -> Fa
         base = f"{request.url.scheme}://{request.headers.get('host', '')}"
         return Links(base, options.page, seal)
 
+    agents = build_mcp(
+        service,
+        Links(options.address.rstrip("/"), options.page, seal),
+        allow_changes=options.allow_changes,
+    )
+    # the guard before everything has looked at Host and Origin
+    unguarded = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+    mcp_routes = agents.streamable_http_app(transport_security=unguarded).routes
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with agents.session_manager.run():
+            yield
 
     app = FastAPI(
         title="Pilcrow", version=version("pilcrow"), description=_DESCRIPTION, lifespan=lifespan,
@@ -64,6 +80,7 @@ def build_api(assistant: Assistant, library: Library, options: ApiOptions) -> Fa
     app.include_router(answer_routes(service, links_of))
     app.include_router(document_routes(service))
     _add_small_routes(app, service, seal)
+    app.router.routes.extend(mcp_routes)
     handle_errors(app)
     app.add_middleware(BodyLimit, most=_most_bytes, refusal=_too_long)
     app.add_middleware(Guard, key=options.key)

@@ -21,6 +21,7 @@ def serve_api(
     port: int = 7861,
     key: str | None = None,
     trusted_proxy: str = "",
+    allow_changes: bool = False,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve programs until it is interrupted.
@@ -32,6 +33,7 @@ def serve_api(
         port: Port to listen on; 0 takes a free one.
         key: What every program has to know.
         trusted_proxy: Address or network of a proxy that is believed where a request comes from.
+        allow_changes: Whether agents may change the library.
         on_ready: Called with the address once it answers.
 
     Raises:
@@ -44,10 +46,31 @@ def serve_api(
         )
     listening = listen(host, port)
     address = address_of(host, listening.getsockname()[1])
-    app = build_api(assistant, library, ApiOptions(key=key))
+    options = ApiOptions(key=key, address=address, allow_changes=allow_changes)
+    app = build_api(assistant, library, options)
 
     def ready() -> None:
         if on_ready:
             on_ready(address)
 
     make_server(app, ready, trusted_proxy).run(sockets=[listening])
+
+
+def serve_mcp(
+    assistant: Assistant, library: Library, *, page: str, allow_changes: bool = False
+) -> None:
+    """Serve one agent over standard input and output until it goes.
+
+    Args:
+        assistant: Answers the questions.
+        library: The library it answers from.
+        page: Where the chat page is, when it is open; links lead there.
+        allow_changes: Whether the agent may change the library.
+    """
+    from ui.api.links import Links
+    from ui.api.mcp_server import build_mcp
+    from ui.api.service import Service
+
+    stay_offline()
+    links = Links(page.rstrip("/"), page=True)
+    build_mcp(Service(assistant, library), links, allow_changes=allow_changes).run("stdio")

@@ -55,6 +55,12 @@ def _serve_api(assistant: Assistant, library: Library, **options: Any) -> None:
     serve_api(assistant, library, **options)
 
 
+def _serve_mcp(assistant: Assistant, library: Library, **options: Any) -> None:
+    from ui.api.server import serve_mcp
+
+    serve_mcp(assistant, library, **options)
+
+
 def _confirm(question: str) -> bool:
     """Asks whoever sits at the terminal; without one it is no."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -70,6 +76,7 @@ class Parts:
     make_assistant: Callable[[Library, Settings, bool], Assistant] = _make_assistant
     serve: Callable[..., None] = _serve
     serve_api: Callable[..., None] = _serve_api
+    serve_mcp: Callable[..., None] = _serve_mcp
     confirm: Callable[[str], bool] = _confirm
 
 

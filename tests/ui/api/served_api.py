@@ -1,7 +1,8 @@
-"""What programs are served, in a program of its own: FOLDER [KEY]. Its address is the first line.
+"""What programs are served, in a program of its own: FOLDER [KEY | --stdio].
 
-Questions with certain words do certain things: `hold` waits until it is stopped and then leaves a
-file `stopped`; `echo` answers with the history; `crash` is a bug.
+Its first line is its address, or what agents speak. Questions with certain words do certain things:
+`hold` waits until it is stopped and then leaves a file `stopped`; `echo` answers with the history;
+`crash` is a bug.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 from rag.types import Answer
 from tests.support.page_fakes import ScriptedAssistant, make_library
-from ui.api.server import serve_api
+from ui.api.server import serve_api, serve_mcp
 
 
 class ObedientAssistant(ScriptedAssistant):
@@ -47,11 +48,21 @@ class ObedientAssistant(ScriptedAssistant):
 
 def main(folder: str, key: str = "") -> None:
     library = make_library(Path(folder))
+    if key == "--stdio":
+        serve_mcp(ObedientAssistant(library), library, page="http://127.0.0.1:7860")
+        return
 
     def ready(address: str) -> None:
         print(address, flush=True)  # noqa: T201
 
-    serve_api(ObedientAssistant(library), library, port=0, key=key or None, on_ready=ready)
+    serve_api(
+        ObedientAssistant(library),
+        library,
+        port=0,
+        key=key or None,
+        allow_changes=True,
+        on_ready=ready,
+    )
 
 
 if __name__ == "__main__":
