@@ -8,9 +8,9 @@ drains it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping
 from contextlib import suppress
-from typing import Literal
+from typing import Any, Literal
 
 from index.errors import ModelFailed, ModelMissing, PilcrowError
 from index.library import Library, check_scope
@@ -38,6 +38,7 @@ from rag.replies.composer import BY_TOPIC, WHOLE, Composer
 from rag.replies.conversation import Conversation
 from rag.retrieval import LIMITS, FirstPass, Retrieved, Retriever
 from rag.snapshots import AnswerState, notes_on
+from rag.streams import aanswer, astream
 from rag.types import Answer, Draft, Evidence, Rejection, State
 
 
@@ -109,6 +110,16 @@ class Assistant:
             question, history, documents=documents, dates=dates, explain=explain, stop=stop
         )
         return last
+
+    async def aanswer(self, question: str, history: History = (), **options: Any) -> Answer:
+        """The whole answer, awaited; the options are those of `stream`."""
+        return await aanswer(self, question, history, **options)
+
+    def astream(
+        self, question: str, history: History = (), **options: Any
+    ) -> AsyncGenerator[Answer]:
+        """The snapshots of `stream`, each awaited."""
+        return astream(self, question, history, **options)
 
     def stream(
         self,

@@ -20,7 +20,7 @@ import anyio
 from anyio import to_thread
 
 from rag.query.follow_ups import History
-from rag.types import Answer, Citation, Statement
+from rag.types import VERSION, Answer, Citation, Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,20 @@ class Done:
 
 
 Event = Searching | EvidenceFound | StatementAdded | Done
+
+
+def json_schema(*, events: bool = False) -> dict[str, Any]:
+    """The JSON schema of `Answer.to_dict`, or of the events' `to_dict`."""
+    from pydantic import TypeAdapter
+
+    adapter: TypeAdapter[Any] = TypeAdapter(Event if events else Answer)
+    schema = adapter.json_schema()
+    answer = schema["$defs"]["Answer"] if events else schema
+    version = {"const": VERSION, "description": "Fields are added, none is renamed or removed."}
+    answer["properties"] = {"version": version, **answer["properties"]}
+    answer["required"] = ["version", *answer["required"]]
+    title = "Pilcrow event" if events else "Pilcrow answer"
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": title}
 
 
 def events_of(snapshots: Iterable[Answer]) -> Iterator[Event]:

@@ -67,3 +67,14 @@ def ask(
         say(note)
     if answer.state == "not_found":
         raise typer.Exit(NOTHING_FOUND)
+
+
+def schema(
+    events: Annotated[
+        bool, typer.Option("--events", help="Of the events of /v1/answers instead.")
+    ] = False,
+) -> None:
+    """Print the JSON schema of an answer, as --json and every interface give it."""
+    from rag.streams import json_schema
+
+    print_json(json_schema(events=events))
