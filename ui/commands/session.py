@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -177,3 +177,15 @@ def print_text(text: str) -> None:
 def say(message: str) -> None:
     """Say one line to the person, on stderr."""
     print(clean(message), file=sys.stderr, flush=True)
+
+
+def read_line(prompt: str) -> str | None:
+    """One line from whoever asks; None at the end, or when Ctrl-C is pressed instead."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline() or None
+    with suppress(ImportError):  # editing and the lines before, where the system has it
+        import readline  # noqa: F401
+    try:
+        return input(prompt)
+    except (EOFError, KeyboardInterrupt):
+        return None
