@@ -23,8 +23,10 @@ class Settings(BaseSettings):
     store: Path | None = None
     """Where the library lives; see `store_path` for what None means."""
     model: str | None = None
-    """A GGUF file or a name of the catalogue to answer with; None is what `pilcrow model use`
-    chose, else the model from its package."""
+    """A GGUF file, a name of the catalogue or `openai:MODEL@URL` to answer with; None is what
+    `pilcrow model use` chose, else the model from its package."""
+    model_key: SecretStr | None = None
+    """The key of the model server that `model` names; sent to that address alone."""
     models: Path | None = None
     """Where fetched models are; None is a folder in the user's cache folder."""
     threads: int = Field(default_factory=usable_cores, ge=1, le=1024)

@@ -135,8 +135,9 @@ ModelOption = Annotated[
     str | None,
     typer.Option(
         "--model",
-        metavar="NAME|GGUF",
-        help="What to answer with: a name of `pilcrow model list` or a file (PILCROW_MODEL).",
+        metavar="NAME|GGUF|openai:MODEL@URL",
+        help="What to answer with: a name of `pilcrow model list`, a file, or a model server "
+        "(PILCROW_MODEL).",
     ),
 ]
 NoModelOption = Annotated[
