@@ -24,10 +24,10 @@ from ui.api.answers import answer_dict, watched
 from ui.api.errors import ApiError, Json
 from ui.api.links import Links
 from ui.api.schemas import LONGEST_HISTORY, Where
+from ui.api.scope import Filters
 from ui.api.service import Asked, Service
 from ui.api.sse import EventStream, begun, event
 from ui.page.views.html import name_of
-from ui.scope import Filters
 
 if TYPE_CHECKING:
     LinksOf = Callable[[Request], Links]

@@ -25,10 +25,10 @@ from ui.api.documents import held
 from ui.api.errors import as_api_error
 from ui.api.links import Links
 from ui.api.schemas import document_dict, receipt_dict, report_dict
+from ui.api.scope import Filters
 from ui.api.service import Asked, Service
 from ui.page.middleware.uploads import bare
 from ui.page.views.html import name_of, shorten
-from ui.scope import Filters
 
 _INSTRUCTIONS = """These are a person's own articles. `ask` answers from them: every statement was
 checked against the sentences it cites, and what the articles do not say is refused ("not_found").

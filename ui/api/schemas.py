@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from index.types import DocumentRecord, Hit, Receipt, UpdateReport
 from ui.api.links import Links
-from ui.scope import Filters
+from ui.api.scope import Filters
 
 _Names = Annotated[list[Annotated[str, Field(max_length=1_000)]], Field(max_length=1_000)]
 LONGEST_HISTORY = 100

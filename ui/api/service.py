@@ -26,9 +26,9 @@ from rag.streams import aanswer, astream
 from rag.types import Answer
 from ui.api.errors import ApiError, unknown_document
 from ui.api.metrics import Metrics
+from ui.api.scope import Filters, scope_of
 from ui.page import upload_copies
 from ui.page.middleware.uploads import bare, clear
-from ui.scope import Filters, scope_of
 
 AT_ONCE = 32
 """Questions answered at the same time; each holds a thread while it waits for the model."""

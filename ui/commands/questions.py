@@ -84,7 +84,7 @@ def ask(
     A conversation remembers what was said. What chooses where to look can be given several times.
     """
     from rag.query.question import checked_question
-    from ui.scope import Filters, scope_of
+    from ui.api.scope import Filters, scope_of
     from ui.terminal_answer import show_answer
 
     session = session_of(ctx, store, as_json)
