@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError
@@ -10,6 +11,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from index.errors import InputError
 from index.system.cpu import usable_cores
+
+DISTRIBUTION = "pilcrow-rag"
+"""What package indexes call it; `pilcrow` there is another project."""
 
 
 class Settings(BaseSettings):
@@ -82,4 +86,12 @@ def _is_checkout(home: Path) -> bool:
         project = tomllib.loads((home / "pyproject.toml").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return bool(project.get("project", {}).get("name") == "pilcrow")
+    return bool(project.get("project", {}).get("name") == DISTRIBUTION)
+
+
+def installed_version() -> str:
+    """The version that is installed; `unknown` where nothing says."""
+    try:
+        return version(DISTRIBUTION)
+    except PackageNotFoundError:
+        return "unknown"

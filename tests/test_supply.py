@@ -90,7 +90,8 @@ def test_the_lock_fits_every_range() -> None:
     groups = manifest()["dependency-groups"]
     asked = {
         ("build",): groups["build"],
-        ("llama", "cpu", "run"): manifest()["project"]["dependencies"],
+        ("cpu", "run"): manifest()["project"]["dependencies"],
+        ("llama",): manifest()["project"]["optional-dependencies"]["model"],
         ("build", "run", "dev"): [*groups["dev"], *groups["train"]],
     }
     for steps, ranges in asked.items():
@@ -222,7 +223,7 @@ HASHES = [f"sha256:{digit * 64}" for digit in "123"]
 RESOLVED = f"""
 cmake==4 ; python_full_version < '3.15' and (sys_platform == 'darwin' or sys_platform == 'linux') \\
     --hash={HASHES[0]}
-    # via pilcrow (pyproject.toml:build)
+    # via pilcrow-rag (pyproject.toml:build)
 numpy==2.4.6 ; python_full_version < '3.12' \\
     --hash={HASHES[0]} \\
     --hash={HASHES[1]}
@@ -238,14 +239,14 @@ nvidia-nvtx==13 \\
 packaging==26 \\
     --hash={HASHES[0]}
     # via
-    #   pilcrow (pyproject.toml:dev)
+    #   pilcrow-rag (pyproject.toml:dev)
     #   cmake
 pytest==9 \\
     --hash={HASHES[0]}
-    # via pilcrow (pyproject.toml:dev)
+    # via pilcrow-rag (pyproject.toml:dev)
 torch==2.13.0 \\
     --hash={HASHES[0]}
-    # via pilcrow (pyproject.toml)
+    # via pilcrow-rag (pyproject.toml)
 """
 
 

@@ -53,9 +53,9 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from rag.settings import installed_version
 
-        typer.echo(f"pilcrow {version('pilcrow')}")
+        typer.echo(f"pilcrow {installed_version()}")
         raise typer.Exit
 
 

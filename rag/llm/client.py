@@ -70,8 +70,8 @@ class LlamaClient:
         """
         if util.find_spec("llama_cpp") is None:
             raise ModelMissing(
-                "llama-cpp-python is not installed. Install it with: pip install llama-cpp-python "
-                "(it compiles for some minutes)"
+                "llama-cpp-python is not installed. Install it with: pip install "
+                "pilcrow-rag[model] (it compiles for some minutes)"
             )
         self.name = model.name
         self.context_tokens = context_tokens

@@ -6,7 +6,6 @@ import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
@@ -16,6 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from index import Library
 from rag import Assistant
 from rag.grounding import sealing
+from rag.settings import installed_version
 from ui.api.answers import answer_routes
 from ui.api.completions import completion_routes
 from ui.api.documents import MOST_AT_ONCE, document_routes, held
@@ -73,7 +73,7 @@ def build_api(assistant: Assistant, library: Library, options: ApiOptions) -> Fa
             yield
 
     app = FastAPI(
-        title="Pilcrow", version=version("pilcrow"), description=_DESCRIPTION, lifespan=lifespan,
+        title="Pilcrow", version=installed_version(), description=_DESCRIPTION, lifespan=lifespan,
         docs_url=None, redoc_url=None, default_response_class=Json,
     )  # fmt: skip
     app.include_router(completion_routes(service, links_of))

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from functools import wraps
-from importlib.metadata import version
 from typing import Annotated, Any, ParamSpec, TypeVar
 
 from mcp.server import MCPServer
@@ -18,6 +17,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from pydantic import BaseModel, Field
 
+from rag.settings import installed_version
 from rag.streams import Done, EvidenceFound, Searching, StatementAdded, new_events
 from rag.types import Answer
 from ui.api.answers import answer_dict
@@ -72,7 +72,7 @@ class FetchedDocument(BaseModel):
 def build_mcp(service: Service, links: Links, *, allow_changes: bool = False) -> MCPServer[Any]:
     """The server with its tools; `links` are those that it gives out."""
     server: MCPServer[Any] = MCPServer(
-        "pilcrow", title="Pilcrow", instructions=_INSTRUCTIONS, version=version("pilcrow"),
+        "pilcrow", title="Pilcrow", instructions=_INSTRUCTIONS, version=installed_version(),
         log_level="WARNING",
     )  # fmt: skip
     _add_reading_tools(server, service, links)

@@ -22,7 +22,7 @@ LISTED = 300
 
 FileState = Literal["ready", "changed", "gone", "away"]
 
-_COMMAND = re.compile(r"(pip install(?: --?[\w-]+)* [\w-]+)")
+_COMMAND = re.compile(r"(pip install(?: --?[\w-]+)* [\w-]+(?:\[[\w-]+\])?)")
 _PARAGRAPH = re.compile(r"\S(?:.*?\S)?(?=\s*?\n\s*?\n|\s*\Z)", re.DOTALL)
 _BOILERPLATE_SHARE = 0.8
 """Of a paragraph's characters; above it the paragraph steps back behind the prose."""
