@@ -38,7 +38,7 @@ from rag.replies.composer import BY_TOPIC, WHOLE, Composer
 from rag.replies.conversation import Conversation
 from rag.retrieval import LIMITS, FirstPass, Retrieved, Retriever
 from rag.snapshots import AnswerState, notes_on
-from rag.streams import aanswer, astream
+from rag.streams import aanswer, astream, traced
 from rag.types import Answer, Draft, Evidence, Rejection, State
 
 
@@ -155,7 +155,7 @@ class Assistant:
         read, changes = self.read_as_meant(question)
         state = AnswerState(analyze(read, history), began, self._generator, explain, question)
         state.notes += changes
-        return self._with_priority(state, SearchScope(documents, dates), stop or _never)
+        return traced(self._with_priority(state, SearchScope(documents, dates), stop or _never))
 
     def read_as_meant(self, question: str) -> tuple[str, list[str]]:
         """The question without typing mistakes, and what to say of those."""

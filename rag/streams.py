@@ -11,7 +11,7 @@ whoever stops waiting (a cancelled task, a closed stream) ends it.
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Collection, Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
@@ -94,6 +94,59 @@ def json_schema(*, events: bool = False) -> dict[str, Any]:
     answer["required"] = ["version", *answer["required"]]
     title = "Pilcrow event" if events else "Pilcrow answer"
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": title}
+
+
+def traced(snapshots: Iterator[Answer], tracer: Any = None) -> Generator[Answer]:
+    """The same snapshots, with an OpenTelemetry span for the answer and one for each of its stages.
+
+    Nothing is recorded unless a person has installed an SDK and set it up, and even then no
+    question, text or name: how long each stage took, the outcome, and how much was read.
+
+    Args:
+        snapshots: of one answer.
+        tracer: records; OpenTelemetry's own when None.
+    """
+    from opentelemetry import trace
+
+    tracer = tracer or trace.get_tracer("pilcrow")
+    whole = tracer.start_span("pilcrow.answer")
+    inside, stage, last = trace.set_span_in_context(whole), None, None
+    try:
+        for last in snapshots:
+            name = "" if last.complete else last.stage
+            if stage is None or stage[0] != name:
+                if stage:
+                    stage[1].end()
+                stage = (name, tracer.start_span(f"pilcrow.{name}", inside)) if name else None
+            yield last
+    except Exception as error:  # its kind alone: a message may hold words of a document
+        whole.set_attribute("error.type", type(error).__name__)
+        raise
+    finally:
+        if stage:
+            stage[1].end()
+        for name, value in _attributes(last).items():
+            whole.set_attribute(name, value)
+        whole.end()
+
+
+def _attributes(answer: Answer | None) -> dict[str, str | int | float]:
+    """What is recorded of an answer."""
+    if answer is None:
+        return {}
+    timings = answer.timings
+    known: dict[str, str | int | float | None] = {
+        "pilcrow.state": answer.state,
+        "pilcrow.task": answer.task,
+        "pilcrow.model": answer.model,
+        "pilcrow.statements": len(answer.statements),
+        "pilcrow.citations": len(answer.citations),
+        "pilcrow.passages": len(answer.passages),
+        "pilcrow.evidence_ms": timings.evidence_ms,
+        "pilcrow.first_token_ms": timings.first_token_ms,
+        "pilcrow.total_ms": timings.total_ms,
+    }
+    return {name: value for name, value in known.items() if value is not None}
 
 
 def events_of(snapshots: Iterable[Answer]) -> Iterator[Event]:

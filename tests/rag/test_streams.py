@@ -11,9 +11,10 @@ from typing import Any
 import anyio
 import jsonschema
 import pytest
+from opentelemetry import trace
 
 from rag import Assistant, Done, EvidenceFound, Searching, StatementAdded, events_of
-from rag.streams import aanswer, astream, json_schema
+from rag.streams import aanswer, astream, json_schema, traced
 from rag.types import Answer, Citation, Statement
 from tests.support.fakes import ScriptedGenerator
 from tests.support.page_fakes import make_library
@@ -127,3 +128,63 @@ def test_every_answer_keeps_to_the_schema(tmp_path: Path) -> None:
                 jsonschema.validate(event.to_dict(), events)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(snapshots[-1].to_dict() | {"state": "perhaps"}, schema)
+
+
+class Recorder:
+    """A tracer that remembers its spans."""
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []
+
+    def start_span(self, name: str, context: Any = None) -> Span:
+        self.spans.append(Span(name, trace.get_current_span(context) if context else None))
+        return self.spans[-1]
+
+
+class Span(trace.NonRecordingSpan):
+    def __init__(self, name: str, parent: Any) -> None:
+        super().__init__(trace.INVALID_SPAN_CONTEXT)
+        self.name, self.parent = name, parent
+        self.attributes: dict[str, Any] = {}
+        self.ended = 0
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        self.attributes[key] = value
+
+    def end(self, end_time: int | None = None) -> None:
+        self.ended += 1
+
+
+def test_each_stage_is_a_span_and_no_word_is_recorded(tmp_path: Path) -> None:
+    recorder = Recorder()
+    with make_library(tmp_path) as library:
+        assistant = Assistant(library, ScriptedGenerator([f"[1] {WORDS}."]), reader="none")
+        stages = [snapshot.stage for snapshot in assistant.stream(QUESTION)][:-1]
+        told = list(traced(assistant.stream(QUESTION), recorder))
+    names = [span.name for span in recorder.spans]
+    assert names == ["pilcrow.answer", *(f"pilcrow.{one}" for one in dict.fromkeys(stages))]
+    whole, *inside = recorder.spans
+    assert all(span.parent is whole for span in inside)
+    assert all(span.ended == 1 for span in recorder.spans)
+    assert whole.attributes["pilcrow.state"] == told[-1].state == "answered"
+    recorded = str([span.attributes for span in recorder.spans])
+    assert "Kyoto" not in recorded and "participants" not in recorded
+
+
+@pytest.mark.parametrize("way", ["left", "failed"])
+def test_a_span_ends_however_its_answer_does(way: str) -> None:
+    recorder = Recorder()
+
+    def snapshots() -> Iterator[Answer]:
+        yield Answer("Q?", "answered", "", stage="searching")
+        raise RuntimeError("secret words")
+
+    stream = traced(snapshots(), recorder)
+    next(stream)
+    if way == "left":
+        stream.close()
+    else:
+        with pytest.raises(RuntimeError):
+            next(stream)
+    assert [span.ended for span in recorder.spans] == [1, 1]
+    assert "secret" not in str(recorder.spans[0].attributes)

@@ -42,7 +42,11 @@ def listen(host: str, port: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family)
+        listening = socket.create_server((host, port), family=family)
+        # else a reply's second part waits 40 ms for the first to be acknowledged; asyncio sees to
+        # it only for sockets that it made itself
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listening
     except OSError as error:
         raise PilcrowError(
             f"Cannot listen on {host} port {port} ({error.strerror}): choose another port."
