@@ -21,7 +21,7 @@ help:
 	@echo "make torture kill the command line at random instants, again and again (100 kills)"
 	@echo "make lock    find the versions and checksums of .ci/requirements/ for pyproject.toml's ranges"
 	@echo "make bench   how far each path is from a raw baseline of the same run (20 minutes)"
-	@echo "make wheel   build dist/pilcrow-*.whl"
+	@echo "make wheel   build dist/pilcrow_rag-*.whl"
 
 # A larger language model, fetched first: make chat MODEL=qwen-1.5b; the one that comes along: MODEL=bundled.
 # Without MODEL nothing is fetched. What cannot be fetched keeps no chat from starting.
@@ -63,7 +63,7 @@ bench: .venv/.installed-dev
 
 wheel: .venv/.installed-dev
 	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
-	@ls dist/pilcrow-*.whl
+	@ls dist/pilcrow_rag-*.whl
 
 # --- Set-up: each step leaves a mark in .venv, so the second run starts at once -----------------
 

@@ -8,9 +8,9 @@ drains it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping
 from contextlib import suppress
-from typing import Literal
+from typing import Any, Literal
 
 from index.embedding.encoder import QuestionVectors
 from index.errors import ModelFailed, ModelMissing, PilcrowError
@@ -41,6 +41,7 @@ from rag.replies.composer import BY_TOPIC, WHOLE, Composer
 from rag.replies.conversation import Conversation
 from rag.retrieval import LIMITS, FirstPass, Retrieved, Retriever
 from rag.snapshots import AnswerState, notes_on
+from rag.streams import aanswer, astream, traced
 from rag.types import Answer, Draft, Evidence, Rejection, State
 
 
@@ -113,6 +114,16 @@ class Assistant:
         )
         return last
 
+    async def aanswer(self, question: str, history: History = (), **options: Any) -> Answer:
+        """The whole answer, awaited; the options are those of `stream`."""
+        return await aanswer(self, question, history, **options)
+
+    def astream(
+        self, question: str, history: History = (), **options: Any
+    ) -> AsyncGenerator[Answer]:
+        """The snapshots of `stream`, each awaited."""
+        return astream(self, question, history, **options)
+
     def stream(
         self,
         question: str,
@@ -147,7 +158,7 @@ class Assistant:
         asked, changes = self.analyze(question, history)
         state = AnswerState(asked, began, self._generator, explain, question)
         state.notes += changes
-        return self._with_priority(state, SearchScope(documents, dates), stop or _never)
+        return traced(self._with_priority(state, SearchScope(documents, dates), stop or _never))
 
     def analyze(self, question: str, history: History = ()) -> tuple[Question, list[str]]:
         """The question as it was meant, without typing mistakes, and what to say of those.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError
@@ -10,6 +11,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from index.errors import InputError
 from index.system.cpu import usable_cores
+
+DISTRIBUTION = "pilcrow-rag"
+"""What package indexes call it; `pilcrow` there is another project."""
 
 
 class Settings(BaseSettings):
@@ -23,8 +27,10 @@ class Settings(BaseSettings):
     store: Path | None = None
     """Where the library lives; see `store_path` for what None means."""
     model: str | None = None
-    """A GGUF file or a name of the catalogue to answer with; None is what `pilcrow model use`
-    chose, else the model from its package."""
+    """A GGUF file, a name of the catalogue or `openai:MODEL@URL` to answer with; None is what
+    `pilcrow model use` chose, else the model from its package."""
+    model_key: SecretStr | None = None
+    """The key of the model server that `model` names; sent to that address alone."""
     models: Path | None = None
     """Where fetched models are; None is a folder in the user's cache folder."""
     threads: int = Field(default_factory=usable_cores, ge=1, le=1024)
@@ -37,6 +43,8 @@ class Settings(BaseSettings):
     port: int = Field(default=7860, ge=1, le=65535)
     password: SecretStr | None = None
     """Asked for by the page when set."""
+    api_key: SecretStr | None = None
+    """Asked for by `pilcrow serve` and `mcp --http`, and beside the page, when set."""
     trusted_proxy: IPvAnyNetwork | None = None
     """Address or network of a proxy before the page, believed when it says who asks."""
 
@@ -78,4 +86,12 @@ def _is_checkout(home: Path) -> bool:
         project = tomllib.loads((home / "pyproject.toml").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return bool(project.get("project", {}).get("name") == "pilcrow")
+    return bool(project.get("project", {}).get("name") == DISTRIBUTION)
+
+
+def installed_version() -> str:
+    """The version that is installed; `unknown` where nothing says."""
+    try:
+        return version(DISTRIBUTION)
+    except PackageNotFoundError:
+        return "unknown"

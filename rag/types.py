@@ -20,6 +20,9 @@ its source's own words."""
 Rejection = Literal["dropped", "said before", "beside the point"]
 """Why a draft is not shown: it points at nothing there is, or was checked and left out."""
 
+VERSION = 1
+"""Of the JSON that `Answer.to_dict` gives: fields are added to it, none is renamed or removed."""
+
 
 @dataclass(frozen=True, slots=True)
 class RankedSentence:
@@ -146,6 +149,7 @@ class Quotation:
     score: float
     label: str = ""
     """What it stands for in its answer: a date, a side of a comparison, a document's title."""
+    author: str = ""
 
     @classmethod
     def of_sentence(
@@ -160,7 +164,7 @@ class Quotation:
         start = sentence.start + skip
         return cls(
             document.id, document.title, document.source, document.date, paragraph, start,
-            sentence.end, document.text[start : sentence.end], score,
+            sentence.end, document.text[start : sentence.end], score, author=document.author,
         )  # fmt: skip
 
     @property
@@ -199,6 +203,11 @@ class Citation:
     date: str = ""
     also: tuple[str, ...] = ()
     """Other documents with the very same content."""
+    author: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The citation as plain JSON values."""
+        return {k: v for k, v in asdict(self).items() if k != "also" or v}
 
     @classmethod
     def of_quotation(cls, quotation: Quotation, number: int) -> Citation:
@@ -206,6 +215,7 @@ class Citation:
         return cls(
             number, quotation.document_id, quotation.title, quotation.source,
             quotation.paragraph, quotation.start, quotation.end, quotation.text, quotation.date,
+            author=quotation.author,
         )  # fmt: skip
 
     @classmethod
@@ -223,6 +233,7 @@ class Citation:
             quote=evidence.text,
             date=hit.date,
             also=hit.also,
+            author=hit.author,
         )
 
 
@@ -235,6 +246,13 @@ class Statement:
     citations: tuple[int, ...]
     quoted: bool = False
     """True when the text is the source's own sentence rather than the model's wording."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The statement as plain JSON values."""
+        return {
+            "text": self.text, "support": self.support, "citations": list(self.citations),
+            "quoted": self.quoted,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,17 +441,13 @@ class Answer:
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain JSON values: the shape `pilcrow ask --json` prints."""
         shown = {
+            "version": VERSION,
             "question": self.question,
             "state": self.state,
             "text": self.text,
             "short": self.short,
-            "statements": [
-                {"text": s.text, "support": s.support, "citations": list(s.citations)}
-                for s in self.statements
-            ],
-            "citations": [
-                {k: v for k, v in asdict(c).items() if k != "also" or v} for c in self.citations
-            ],
+            "statements": [statement.to_dict() for statement in self.statements],
+            "citations": [citation.to_dict() for citation in self.citations],
             "passages": [asdict(p) for p in self.passages],
             "timings": asdict(self.timings),
             "model": self.model,
@@ -444,6 +458,10 @@ class Answer:
             "groups": [{"label": g.label, "statements": list(g.statements)} for g in self.groups],
             "missing": list(self.missing),
             "options": list(self.options),
+            "headline": self.headline.to_dict() if self.headline else None,
+            "complete": self.complete,
+            "stage": self.stage,
+            "ahead": self.ahead,
         }
         if self.explain is not None:
             shown["explain"] = self.explain.to_dict()

@@ -12,7 +12,9 @@ PUBLIC = {
     | {"LibraryBusy", "LibraryDamaged", "LibraryMismatch", "LibraryUnwritable"}
     | {"CheckReport", "Document", "DocumentRecord", "Hit", "Library", "LibraryStats", "Origin"}
     | {"Passage", "Progress", "Receipt", "Sentence", "Unreachable", "UpdateReport"},
-    "rag": ERRORS | {"QuestionError", "Answer", "Assistant", "Citation", "Statement", "answer"},
+    "rag": ERRORS
+    | {"QuestionError", "Answer", "Assistant", "Citation", "Statement", "answer"}
+    | {"Done", "EvidenceFound", "Searching", "StatementAdded", "events_of", "aanswer", "astream"},
     "rag.evaluation": {"Comparison", "Difference", "Question", "Report", "Row"}
     | {"compare", "evaluate", "load_questions", "load_report", "summarise"},
 }

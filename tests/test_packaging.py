@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -34,7 +35,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from this checkout without the network."""
     folder = tmp_path_factory.mktemp("wheel")
     run_python("-m", "hatchling", "build", "-t", "wheel", "-d", str(folder), cwd=CHECKOUT)
-    (built,) = folder.glob("pilcrow-*.whl")
+    (built,) = folder.glob("pilcrow_rag-*.whl")
     return built
 
 
@@ -67,7 +68,7 @@ def test_the_wheel_holds_the_four_packages_whole(wheel: Path) -> None:
 
 def test_the_wheel_holds_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    assert {name.split("/")[0].split("-")[0] for name in names} == {*PACKAGES, "pilcrow"}
+    assert {name.split("/")[0].split("-")[0] for name in names} == {*PACKAGES, "pilcrow_rag"}
     left_out = ("index/built", "rag/training", "ui/screenshots")
     assert not [name for name in names if name.startswith(left_out) or "__pycache__" in name]
 
@@ -115,7 +116,7 @@ def test_no_other_package_uses_our_four_names(installed: Path, tmp_path: Path) -
         f"print(json.dumps({{name: sorted(set(named()[name])) for name in {PACKAGES!r}}}))"
     )
     owners = json.loads(run_python("-c", code, cwd=tmp_path, path=installed))
-    assert owners == {name: ["pilcrow"] for name in PACKAGES}
+    assert owners == {name: ["pilcrow-rag"] for name in PACKAGES}
 
 
 @pytest.mark.parametrize(
@@ -135,3 +136,40 @@ def test_help_does_not_wait_for_what_answers() -> None:
     code = "import ui.cli; ui.cli.app(['--help'], standalone_mode=False); import sys; "
     printed = run_python("-c", f"{code}print('rag' in sys.modules)", cwd=CHECKOUT)
     assert printed.splitlines()[-1] == "False"
+
+
+def test_the_engine_of_the_language_model_is_an_extra(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
+        metadata = archive.read(name).decode()
+    assert "\nName: pilcrow-rag\n" in metadata
+    wanted = [
+        line for line in metadata.splitlines() if re.match("Requires-Dist: ll(?:ama|m)-", line)
+    ]
+    # the weights' package asks for the engine, and for llm itself
+    assert len(wanted) == 3
+    assert all("extra == " in line for line in wanted)
+
+
+def test_without_the_engine_answers_are_quotes_and_say_how_to_get_it(
+    installed: Path, tmp_path: Path
+) -> None:
+    code = (
+        "import sys; sys.modules['llama_cpp'] = None\n"
+        "from importlib import util; found = util.find_spec\n"
+        "util.find_spec = lambda name: None if name == 'llama_cpp' else found(name)\n"
+        "from rag.llm.client import default_client; print(default_client(None, 1))"
+    )
+    printed = run_python("-c", code, cwd=tmp_path, path=installed)
+    assert printed.startswith("(None, ") and "pip install pilcrow-rag[model]" in printed
+
+
+def test_nobody_is_told_to_install_another_project() -> None:
+    papers = [*CHECKOUT.glob("*.md"), *(p for top in PACKAGES for p in (CHECKOUT / top).rglob("*"))]
+    said = [
+        path
+        for path in papers
+        if path.suffix in (".py", ".md", ".html", ".js")
+        and re.search(r"(?:pip|uv tool|pipx) install (?:-\S+ )*pilcrow(?!-rag)", path.read_text())
+    ]
+    assert not said

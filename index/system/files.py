@@ -14,6 +14,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib import util
 from pathlib import Path
 from typing import BinaryIO
 
@@ -119,7 +120,10 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-            new.replace(path)  # while it is held, so that nobody sweeps it away before
+            if _holds_files():
+                new.replace(path)  # while it is held, so that nobody sweeps it away before
+        if not _holds_files():
+            new.replace(path)  # Windows renames no file that is open
         sync_folder(path.parent)
     except BaseException:
         with suppress(OSError):
@@ -156,9 +160,12 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
 def sweep(folder: Path) -> None:
     """Take away what killed writers left beside their files, and nothing of those who live."""
     for leftover in folder.glob(f"*{_NEW}"):
-        with suppress(OSError), leftover.open("rb") as file:  # the next writer tries again
-            _hold(file, wait=False)
-            leftover.unlink()
+        with suppress(OSError):  # the next writer tries again
+            with leftover.open("rb") as file:
+                _hold(file, wait=False)
+                if _holds_files():
+                    leftover.unlink()
+            leftover.unlink(missing_ok=True)  # Windows: none that somebody has open
 
 
 def _begun(path: Path) -> tuple[Path, BinaryIO]:
@@ -173,16 +180,21 @@ def _begun(path: Path) -> tuple[Path, BinaryIO]:
         file.close()  # swept away between the two
 
 
+def _holds_files() -> bool:
+    """Whether an open file can be held against others, and renamed and deleted all the same."""
+    return util.find_spec("fcntl") is not None
+
+
 def _hold(file: BinaryIO, *, wait: bool) -> None:
     """Hold an open file until it is closed, which the system does for whoever is killed.
 
     Raises:
         OSError: when somebody else holds it and we do not `wait`.
     """
-    try:
-        import fcntl
-    except ImportError:  # Windows takes away no file that is open
+    if not _holds_files():  # Windows takes away no file that is open
         return
+    import fcntl
+
     fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
 
 
@@ -193,7 +205,12 @@ def sync_folder(folder: Path) -> None:
         OSError: when the disk refuses.
     """
     # a rename is atomic at once but on disk only when its folder is synced
-    handle = os.open(folder, os.O_RDONLY)
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except PermissionError:
+        if _holds_files():
+            raise
+        return  # Windows opens no folder; its file system keeps a journal of names
     try:
         os.fsync(handle)
     finally:

@@ -6,11 +6,13 @@ be checked against them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
+from index.types import Span
 from rag.grounding.citations import text_of
 from rag.query.task import Request
-from rag.types import Group, Quotation, Statement
+from rag.types import Answer, Group, Quotation, Statement
 
 
 def form_of(request: Request, groups: Sequence[Group]) -> str:
@@ -53,6 +55,25 @@ def lay_out(statements: Sequence[Statement], form: str, groups: Sequence[Group] 
             )
         case _:
             return text_of(statements)
+
+
+def statement_spans(answer: Answer) -> dict[int, Span]:
+    """Where each statement stands in the answer's text, by its number from 1; no marker is in it.
+
+    A statement that the form leaves out has none.
+    """
+    order: Iterable[int] = range(1, len(answer.statements) + 1)
+    if answer.form == "columns":
+        order = (number for group in answer.groups for number in group.statements)
+    spans, begin = {}, 0
+    for number in order:
+        said = text_of([replace(answer.statements[number - 1], citations=())])
+        said = _cell(said) if answer.form == "table" else said
+        start = answer.text.find(said, begin)
+        if said and start >= 0:
+            begin = start + len(said)
+            spans[number] = Span(start, begin)
+    return spans
 
 
 def _cell(text: str) -> str:

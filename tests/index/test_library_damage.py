@@ -472,7 +472,7 @@ def test_another_chunker_is_refused_and_a_full_rebuild_helps(
 
 
 @pytest.mark.parametrize(
-    ("version", "way_out"), [(FORMAT + 1, "pip install -U pilcrow"), (1, "pilcrow add")]
+    ("version", "way_out"), [(FORMAT + 1, "pip install -U pilcrow-rag"), (1, "pilcrow add")]
 )
 def test_another_format_is_refused_with_both_numbers(
     version: int, way_out: str, home: Path, encoder: BagOfWordsEncoder

@@ -46,7 +46,7 @@ class Locked:
     """`numpy==2.4.6 ; python_full_version < '3.12'`, as pip reads it."""
     hashes: tuple[str, ...]
     wanted_by: tuple[str, ...] = ()
-    """Names of parts, or `pilcrow (pyproject.toml:GROUP)`."""
+    """Names of parts, or `pilcrow-rag (pyproject.toml:GROUP)`."""
 
     @property
     def name(self) -> str:
@@ -97,7 +97,7 @@ def divide(parts: list[Locked]) -> dict[str, list[Locked]]:
 
 def _needed(parts: list[Locked], group: str) -> set[str]:
     """The names of what a group of pyproject.toml asks for, and of what these ask for in turn."""
-    wanted = {f"pilcrow (pyproject.toml{group})"}
+    wanted = {f"pilcrow-rag (pyproject.toml{group})"}
     while more := {p.name for p in parts if wanted & set(p.wanted_by)} - wanted:
         wanted |= more
     return wanted
@@ -111,7 +111,16 @@ def main(*options: str) -> None:
             before = [path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.txt"))]
             found.write_text("\n".join(before), encoding="utf-8")
         command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "--quiet"]
-        command += ["--group", "build", "--group", "dev", "--universal", "--generate-hashes"]
+        command += [
+            "--extra",
+            "model",
+            "--group",
+            "build",
+            "--group",
+            "dev",
+            "--universal",
+            "--generate-hashes",
+        ]
         command += ["--no-header", "--output-file", str(found), *options]
         subprocess.run(command, cwd=ROOT, check=True)
         parts = parse(found.read_text(encoding="utf-8"))

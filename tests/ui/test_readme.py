@@ -16,7 +16,9 @@ LIMITS = re.findall(r"^\| `([\w.]+)\.(_?[A-Z_]+)` \| ([\d.]+) \|", README, re.MU
 
 @pytest.mark.parametrize(("module", "name", "value"), LIMITS)
 def test_a_limit_is_what_the_table_says(module: str, name: str, value: str) -> None:
-    place = f"ui.{module}" if (UI / f"{module}.py").exists() else f"ui.page.{module}"
+    place = (
+        f"ui.{module}" if (UI / f"{module.replace('.', '/')}.py").exists() else f"ui.page.{module}"
+    )
     assert str(getattr(import_module(place), name)) == value
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +15,7 @@ from ui.commands.session import (
     JsonOption,
     ModelOption,
     NoModelOption,
+    Session,
     StoreOption,
     print_json,
     print_text,
@@ -22,6 +25,17 @@ from ui.commands.session import (
     show_findings,
 )
 from ui.terminal import open_console, progress_bar, show_lines
+
+if TYPE_CHECKING:
+    from rag.evaluation import Question
+    from rag.settings import Settings
+
+
+class ExportFormat(StrEnum):
+    """What `eval --export` writes."""
+
+    trec = "trec"
+    ragas = "ragas"
 
 
 def check(
@@ -59,17 +73,31 @@ def evaluate(
     against: Annotated[
         Path | None, typer.Option(metavar="REPORT", help="An earlier report, saved with --json.")
     ] = None,
+    export: Annotated[
+        ExportFormat | None,
+        typer.Option("--export", help="Write what other tools score, instead of a report."),
+    ] = None,
+    to: Annotated[
+        Path, typer.Option("--to", metavar="FOLDER", help="Where --export writes.")
+    ] = Path(),
     model: ModelOption = None,
     no_model: NoModelOption = False,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Score the answers to a file of questions."""
+    """Score the answers to a file of questions.
+
+    With --export trec a run and its judgements are written, with ragas a line for each question.
+    """
     from rag import evaluation
     from ui.report_table import report_lines
 
     session = session_of(ctx, store, as_json)
     questions = evaluation.load_questions(file)
+    if export:
+        settings = settings_of(session, model)
+        _export(session, settings, no_model, questions[:limit], export, to, file.stem)
+        return
     earlier = evaluation.load_report(against) if against else None
     with session.library(filled=True) as library, progress_bar(open_console(stderr=True)) as draw:
         assistant = None
@@ -89,6 +117,36 @@ def evaluate(
         print_json(report.to_dict() | (comparison.to_dict() if comparison else {}))
     else:
         print_text("\n".join(report_lines(report, comparison)))
+
+
+def _export(
+    session: Session,
+    settings: Settings,
+    no_model: bool,
+    questions: Sequence[Question],
+    form: ExportFormat,
+    folder: Path,
+    stem: str,
+) -> None:
+    """Writes the questions' answers for other tools."""
+    from rag.evaluation.export import export_ragas, export_trec
+
+    with session.library(filled=True) as library, progress_bar(open_console(stderr=True)) as draw:
+
+        def told(done: int, total: int) -> None:
+            if draw:
+                draw(Progress("asking", done, total))
+
+        written: list[Path] = []
+        if form is ExportFormat.trec:
+            written += export_trec(library, questions, folder, stem, told)
+        else:
+            assistant = session.parts.make_assistant(library, settings, no_model)
+            written.append(export_ragas(library, assistant, questions, folder, stem, told))
+    if session.json:
+        print_json({"written": [str(path) for path in written]})
+    for path in written:
+        say(f"wrote {path}")
 
 
 def verify(

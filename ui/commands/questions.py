@@ -1,27 +1,35 @@
-"""Questions: `search`, `ask`, and `chat`, the page where they are asked."""
+"""Questions: `search` and `ask`."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ui.commands.model import larger_model_hint
+from index.errors import InputError, PilcrowError
 from ui.commands.session import (
     JsonOption,
     ModelOption,
     NoModelOption,
     StoreOption,
     print_json,
+    read_line,
     say,
     session_of,
     settings_of,
 )
-from ui.terminal import harmless_output, open_console, show_hits
+from ui.terminal import open_console, show_hits
+
+if TYPE_CHECKING:
+    from index.types import SearchScope
+    from rag.assistant import Assistant
 
 NOTHING_FOUND = 3
+_TURNS_REMEMBERED = 3
+"""Earlier turns handed on with a question, as on the page."""
 
 
 def search(
@@ -46,81 +54,107 @@ def search(
 
 def ask(
     ctx: typer.Context,
-    question: Annotated[str, typer.Argument(metavar="Q", show_default=False)],
+    question: Annotated[str | None, typer.Argument(metavar="[Q]", show_default=False)] = None,
+    document: Annotated[
+        list[str] | None,
+        typer.Option("--document", metavar="DOC", help="Only in this one (id or title)."),
+    ] = None,
+    author: Annotated[
+        list[str] | None, typer.Option("--author", metavar="NAME", help="Only by this author.")
+    ] = None,
+    source: Annotated[
+        list[str] | None, typer.Option("--source", metavar="NAME", help="Only from this outlet.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", metavar="TAG", help="Only with this tag.")
+    ] = None,
+    since: Annotated[
+        str, typer.Option("--since", metavar="DATE", help="Only from this day (2024-09) on.")
+    ] = "",
+    until: Annotated[
+        str, typer.Option("--until", metavar="DATE", help="Only until this day.")
+    ] = "",
     model: ModelOption = None,
     no_model: NoModelOption = False,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Answer a question from your articles, with numbered sources."""
+    """Answer a question from your articles, with numbered sources; without one, go on asking.
+
+    A conversation remembers what was said. What chooses where to look can be given several times.
+    """
     from rag.query.question import checked_question
+    from ui.api.scope import Filters, scope_of
     from ui.terminal_answer import show_answer
 
     session = session_of(ctx, store, as_json)
-    checked_question(question)  # a bad question costs nothing, not even opening the library
+    if question is not None:
+        checked_question(question)  # a bad question costs nothing, not even opening the library
+    elif session.json:
+        raise InputError("--json answers one question: pilcrow ask --json QUESTION")
+    filters = Filters(
+        tuple(document or ()), tuple(author or ()), tuple(source or ()), tuple(tag or ()),
+        since, until,
+    )  # fmt: skip
     with session.library(filled=True) as library:
+        scope = scope_of(library, filters)
         assistant = session.parts.make_assistant(library, settings_of(session, model), no_model)
+        if question is None:
+            _converse(assistant, scope)
+            return
         if session.json:
-            answer = assistant.answer(question)
+            answer = assistant.answer(question, documents=scope.documents, dates=scope.dates)
             print_json(answer.to_dict())
         else:
-            answer = show_answer(assistant.stream(question), open_console())
+            stream = assistant.stream(question, documents=scope.documents, dates=scope.dates)
+            answer = show_answer(stream, open_console())
     for note in answer.notes:
         say(note)
     if answer.state == "not_found":
         raise typer.Exit(NOTHING_FOUND)
 
 
-def chat(
-    ctx: typer.Context,
-    model: ModelOption = None,
-    no_model: NoModelOption = False,
-    host: Annotated[
-        str | None, typer.Option("--host", help="Address to listen on (PILCROW_HOST).")
-    ] = None,
-    port: Annotated[
-        int | None, typer.Option("--port", min=1, max=65535, help="Port (PILCROW_PORT, 7860).")
-    ] = None,
-    browser: Annotated[
-        bool, typer.Option("--browser/--no-browser", help="Open the page in your browser.")
+def _converse(assistant: Assistant, scope: SearchScope) -> None:
+    """Questions from the terminal, or a line each from a pipe, until there are no more."""
+    history: list[tuple[str, str]] = []
+    say("Ask your articles. /new begins a new conversation, /quit or Ctrl-D ends it.")
+    threading.Thread(target=assistant.warm_up, daemon=True).start()
+    while (question := read_line("¶ ")) is not None:
+        question = question.strip()
+        if question in ("/quit", "/exit"):
+            return
+        if question == "/new":
+            history.clear()
+        elif question:
+            history += _one_turn(assistant, question, history[-_TURNS_REMEMBERED:], scope)
+
+
+def _one_turn(
+    assistant: Assistant, question: str, history: Sequence[tuple[str, str]], scope: SearchScope
+) -> list[tuple[str, str]]:
+    """The turn, for the history; none when it could not be answered, or Ctrl-C stopped it."""
+    from ui.terminal_answer import show_answer
+
+    try:
+        stream = assistant.stream(question, history, documents=scope.documents, dates=scope.dates)
+        answer = show_answer(stream, open_console())
+    except PilcrowError as error:
+        say(f"pilcrow: {error}")
+        return []
+    except KeyboardInterrupt:
+        say("stopped")
+        return []
+    for note in answer.notes:
+        say(note)
+    return [(question, answer.text)] if answer.text else []
+
+
+def schema(
+    events: Annotated[
+        bool, typer.Option("--events", help="Of the events of /v1/answers instead.")
     ] = False,
-    store: StoreOption = None,
 ) -> None:
-    """Serve the page where you ask and read.
+    """Print the JSON schema of an answer, as --json and every interface give it."""
+    from rag.streams import json_schema
 
-    With PILCROW_PASSWORD set, the page asks for it.
-    """
-    import seeds
-    from ui.page.app import PageOptions
-
-    session = session_of(ctx, store, False)
-    settings = settings_of(session, model)
-    password = settings.password.get_secret_value() if settings.password else None
-    with session.library(create=True) as library:
-        if not library.documents():
-            say("the library is empty: add articles on the page, or with `pilcrow add ARTICLES`")
-        assistant = session.parts.make_assistant(library, settings, no_model)
-        if hint := "" if no_model or assistant.missing else larger_model_hint(settings):
-            say(hint)
-
-        def ready(url: str) -> None:
-            say(f"Pilcrow is at {url} (Ctrl-C stops it)")
-            # while the person types the first question; one that ends first is not waited for
-            threading.Thread(target=assistant.warm_up, daemon=True).start()
-
-        with harmless_output():
-            session.parts.serve(
-                assistant,
-                library,
-                options=PageOptions(
-                    quick=session.parts.make_assistant(library, settings, True),
-                    samples=seeds.articles(),
-                    notice=assistant.missing,
-                ),
-                host=host or settings.host,
-                port=port or settings.port,
-                open_browser=browser,
-                on_ready=ready,
-                password=password,
-                trusted_proxy=str(settings.trusted_proxy or ""),
-            )
+    print_json(json_schema(events=events))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -49,6 +49,18 @@ def _serve(assistant: Assistant, library: Library, **options: Any) -> None:
     serve(assistant, library, **options)
 
 
+def _serve_api(assistant: Assistant, library: Library, **options: Any) -> None:
+    from ui.api.server import serve_api
+
+    serve_api(assistant, library, **options)
+
+
+def _serve_mcp(assistant: Assistant, library: Library, **options: Any) -> None:
+    from ui.api.server import serve_mcp
+
+    serve_mcp(assistant, library, **options)
+
+
 def _confirm(question: str) -> bool:
     """Asks whoever sits at the terminal; without one it is no."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -63,6 +75,8 @@ class Parts:
     open_library: Callable[[Path, bool, int], Library] = _open_library
     make_assistant: Callable[[Library, Settings, bool], Assistant] = _make_assistant
     serve: Callable[..., None] = _serve
+    serve_api: Callable[..., None] = _serve_api
+    serve_mcp: Callable[..., None] = _serve_mcp
     confirm: Callable[[str], bool] = _confirm
 
 
@@ -121,8 +135,9 @@ ModelOption = Annotated[
     str | None,
     typer.Option(
         "--model",
-        metavar="NAME|GGUF",
-        help="What to answer with: a name of `pilcrow model list` or a file (PILCROW_MODEL).",
+        metavar="NAME|GGUF|openai:MODEL@URL",
+        help="What to answer with: a name of `pilcrow model list`, a file, or a model server "
+        "(PILCROW_MODEL).",
     ),
 ]
 NoModelOption = Annotated[
@@ -163,3 +178,15 @@ def print_text(text: str) -> None:
 def say(message: str) -> None:
     """Say one line to the person, on stderr."""
     print(clean(message), file=sys.stderr, flush=True)
+
+
+def read_line(prompt: str) -> str | None:
+    """One line from whoever asks; None at the end, or when Ctrl-C is pressed instead."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline() or None
+    with suppress(ImportError):  # editing and the lines before, where the system has it
+        import readline  # noqa: F401
+    try:
+        return input(prompt)
+    except (EOFError, KeyboardInterrupt):
+        return None

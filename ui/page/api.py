@@ -282,7 +282,12 @@ class PageApi:
         """A document, and what the turn cites of it."""
         document = self._library.document(str(given.get("document")))
         turn = self._conversations.turn(str(given.get("key")))
-        return document, _marks(turn.answer, document) if turn and turn.answer else []
+        at, until = _number(given.get("start")), _number(given.get("end"))
+        marks = _marks(turn.answer, document) if turn and turn.answer else []
+        if not marks and at is not None and until is not None:  # a program's citation
+            whole = len(document.text)
+            marks = [(at, until, 0)] if 0 <= at < until <= whole else []
+        return document, marks
 
     def _why(self, given: Given) -> Reply:
         answer = self._answer(given)

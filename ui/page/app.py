@@ -12,7 +12,7 @@ import hashlib
 import os
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,16 +22,18 @@ from index.system.files import make_folder
 from index.system.offline import stay_offline
 from rag import Assistant
 from rag.types import Answer
+from ui.http.attempts import ATTEMPTS, PAUSE
+from ui.http.body_limit import BodyLimit
 from ui.page.api import PageApi
 from ui.page.chat import GRACE, Chat
 from ui.page.conversations import Conversations
 from ui.page.jobs import JobRunner
 from ui.page.layout import Services, calls_of, make_page
 from ui.page.middleware import uploads
-from ui.page.middleware.body_limit import BodyLimit
+from ui.page.middleware.body_limit import most_bytes
 from ui.page.middleware.call_gate import CallGate
 from ui.page.middleware.file_data import FileDataGate
-from ui.page.middleware.login_throttle import ATTEMPTS, PAUSE, LoginThrottle
+from ui.page.middleware.login_throttle import LoginThrottle
 from ui.page.middleware.page_policy import PagePolicy
 from ui.page.middleware.security import SecurityHeaders
 from ui.page.suggester import Suggester
@@ -39,6 +41,7 @@ from ui.page.views import panes
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from starlette.applications import Starlette
 
 ASSETS = Path(__file__).parent / "assets"
 _ASSETS_AT = "/pilcrow"
@@ -56,6 +59,8 @@ class PageOptions:
     """What the welcome screen says about a missing language model."""
     grace: float = GRACE
     """Seconds that an answer goes on after its page has gone, until another looks at it."""
+    beside: Starlette | None = None
+    """What answers programs at the same address; it starts and ends with the page."""
 
 
 # --- the page -------------------------------------------------------------------------------------
@@ -90,7 +95,8 @@ def build_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with _running(options.beside):
+            yield
         services.chat.close()
         services.suggester.close()
         services.jobs.tidy()
@@ -124,10 +130,15 @@ def build_app(
     guarded.add_middleware(FileDataGate, folder=incoming)
     guarded.add_middleware(CallGate, calls=calls_of(gr, page))
     guarded.add_middleware(LoginThrottle, clock=clock)
-    guarded.add_middleware(BodyLimit)
+    guarded.add_middleware(BodyLimit, most=most_bytes)
     policy = PagePolicy(_template(gr), panes.first_script(f"{files}/reload.js"))
     guarded.add_middleware(SecurityHeaders, any_host=bool(password), files=files, policy=policy)
     return guarded
+
+
+def _running(app: Starlette | None) -> AbstractAsyncContextManager[Any]:
+    """While this lasts, what `app` needs is there."""
+    return app.router.lifespan_context(app) if app else nullcontext()
 
 
 def _folder_for_uploads(library: Library) -> Path:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import socket
 import webbrowser
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from index import Library
 from index.errors import PilcrowError
 from rag import Assistant
+from ui.http.beside import Beside
+from ui.http.origin import is_loopback
+from ui.http.server import address_of, listen, make_server
 from ui.page.app import PageOptions, build_app
-from ui.page.middleware.security import is_loopback
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
+    from starlette.types import ASGIApp
 
 
 def serve(
@@ -49,9 +50,12 @@ def serve(
         raise PilcrowError(
             f"{host} can be reached by others: give a password, or serve on 127.0.0.1."
         )
-    listening = _listen(host, port)
-    address = _address(host, listening.getsockname()[1])
-    app = build_app(assistant, library, password=password, options=options or PageOptions())
+    listening = listen(host, port)
+    address = address_of(host, listening.getsockname()[1])
+    options = options or PageOptions()
+    app: ASGIApp = build_app(assistant, library, password=password, options=options)
+    if options.beside:
+        app = Beside(app, options.beside)
 
     def ready() -> None:
         if on_ready:
@@ -60,40 +64,3 @@ def serve(
             webbrowser.open(address)
 
     make_server(app, ready, trusted_proxy).run(sockets=[listening])
-
-
-def make_server(app: FastAPI, ready: Callable[[], None], trusted_proxy: str) -> Any:
-    """The web server for the page, an unstarted `uvicorn.Server`; calls `ready` once it answers."""
-    import uvicorn
-
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            ready()
-
-    # Open tabs hold a heartbeat connection; without a limit Ctrl-C would wait for each of them.
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        timeout_graceful_shutdown=1,
-        ws="none",
-        # anybody on this computer, and any tunnel, could say to come from another address
-        proxy_headers=bool(trusted_proxy),
-        forwarded_allow_ips=trusted_proxy,
-    )
-    return Server(config)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise PilcrowError(
-            f"Cannot listen on {host} port {port} ({error.strerror}): choose another port."
-        ) from error
-
-
-def _address(host: str, port: int) -> str:
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{shown}:{port}/"

@@ -25,12 +25,13 @@ from starlette.testclient import TestClient
 from rag.types import Answer
 from tests.support.attacks import PASSWORD, pilcrow, spellings
 from tests.support.page_fakes import ScriptedAssistant, make_library
+from ui.http.attempts import ATTEMPTS
+from ui.http.body_limit import MOST_BYTES
+from ui.http.server import make_server
 from ui.page import app as page_app
-from ui.page import server
 from ui.page.chat import AskRequest
 from ui.page.middleware import uploads
-from ui.page.middleware.body_limit import MOST_BYTES, MOST_NAMES
-from ui.page.middleware.login_throttle import ATTEMPTS
+from ui.page.middleware.body_limit import MOST_NAMES
 from ui.page.middleware.page_policy import FILE_POLICY, PagePolicy
 from ui.page.middleware.security import SAFETY_HEADERS, SecurityHeaders
 from ui.page.views import answers, panes
@@ -384,9 +385,9 @@ def test_an_address_that_is_only_claimed_does_not_count(tmp_path: Path) -> None:
 def test_a_proxy_is_believed_when_it_was_named(tmp_path: Path) -> None:
     with make_library(tmp_path, {}) as library:
         app = page_app.build_app(ScriptedAssistant(library), library)
-    alone = server.make_server(app, lambda: None, "").config
+    alone = make_server(app, lambda: None, "").config
     assert alone.proxy_headers is False
-    behind = server.make_server(app, lambda: None, "192.0.2.7/32").config
+    behind = make_server(app, lambda: None, "192.0.2.7/32").config
     assert (behind.proxy_headers, behind.forwarded_allow_ips) == (True, "192.0.2.7/32")
 
 

@@ -17,10 +17,12 @@ from starlette.testclient import TestClient
 from starlette.types import Message
 
 from tests.support.page_fakes import ScriptedAssistant, make_library
+from ui.http import attempts
+from ui.http.attempts import ATTEMPTS, PAUSE
 from ui.page import app as page_app
 from ui.page import upload_copies
-from ui.page.middleware import login_throttle, uploads
-from ui.page.middleware.login_throttle import ATTEMPTS, PAUSE, LoginThrottle
+from ui.page.middleware import uploads
+from ui.page.middleware.login_throttle import LoginThrottle
 from ui.page.middleware.uploads import MOST_FILES, UploadLimit
 
 OTHER = "198.51.100.7"
@@ -89,12 +91,12 @@ def test_many_addresses_take_no_more_memory_than_some(clock: Clock) -> None:
         return PlainTextResponse("no", 400)
 
     gate = LoginThrottle(Starlette(routes=[Route("/login", wrong, methods=["POST"])]), clock=clock)
-    gate._attempts.update({f"{n}": (1, clock.now) for n in range(login_throttle._REMEMBERED)})
+    gate._attempts._made.update({f"{n}": (1, clock.now) for n in range(attempts._REMEMBERED)})
     for host in (OTHER, "2001:db8:1:2::1", "2001:db8:1:2:3::1", "2001:db8:1:2:3::2"):
         assert TestClient(gate, client=(host, 1)).post("/login").status_code == 400
-    assert len(gate._attempts) == login_throttle._REMEMBERED
-    assert [*gate._attempts][-2:] == [OTHER, "2001:db8:1:2::/64"]
-    assert gate._attempts["2001:db8:1:2::/64"][0] == 3, "one house, one count"
+    assert len(gate._attempts) == attempts._REMEMBERED
+    assert [*gate._attempts._made][-2:] == [OTHER, "2001:db8:1:2::/64"]
+    assert gate._attempts._made["2001:db8:1:2::/64"][0] == 3, "one house, one count"
 
 
 @pytest.fixture

@@ -231,6 +231,8 @@ async function start() {
   conversation.restoreDraft();
   follow();
   if (!sources.isNarrow()) box().focus();
+  await sources.readAddress();
+  window.addEventListener("hashchange", () => void sources.readAddress());
   document.documentElement.dataset.pilcrow = "ready";
 }
 

@@ -75,11 +75,12 @@ export function jumpTo(number) {
 
 /** The whole article, at the place the button stands for. */
 export async function read(button) {
-  const { document: id, start } = button.dataset;
+  const { document: id, start, end } = button.dataset;
   const source = button.closest(".source");
   const key = button.closest("[data-key]")?.dataset.key ?? "";
   const at = start === undefined ? null : Number(start);
-  if (!(await ask("read", { document: id, key, start: at }))) return;
+  const until = end === undefined ? null : Number(end);
+  if (!(await ask("read", { document: id, key, start: at, end: until }))) return;
   if (!source) opener = button;
   document.body.classList.remove("left-open", "right-closed");
   document.body.classList.add("reading");
@@ -127,6 +128,19 @@ function watchEnds() {
     for (const { isIntersecting, target } of seen) if (isIntersecting) void readOn(target);
   }, { root: byId("sources"), rootMargin: "600px" });
   for (const button of byId("reader").querySelectorAll(".more")) ends.observe(button);
+}
+
+/** The article that the address names, as a program's citation does: #read=ID&start=1&end=2. */
+export async function readAddress() {
+  const given = new URLSearchParams(location.hash.slice(1));
+  if (!given.get("read")) return;
+  const button = document.createElement("button");
+  for (const name of ["start", "end"]) {
+    if (/^\d+$/.test(given.get(name) ?? "")) button.dataset[name] = given.get(name);
+  }
+  button.dataset.document = given.get("read");
+  await read(button);
+  opener = null; // the button is nowhere to return to
 }
 
 export function closeReader() {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import TYPE_CHECKING
 
+from ui.http.origin import is_foreign, origin_refusal
 from ui.page.middleware.page_policy import FILE_POLICY, PagePolicy
 
 if TYPE_CHECKING:
@@ -34,9 +34,6 @@ _NEEDED = {
     ),
 }
 """What the page asks for besides our own files, as patterns of the paths that the router sees."""
-_NAME = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
-_HOST = re.compile(_NAME)
-_ORIGIN = re.compile(rf"null|[a-z][a-z0-9+.-]*://{_NAME}")
 _SHARED = b"access-control-"
 """Headers with which an answer is given to other sites' pages; ours is for none."""
 _HEARSAY = ("x-forwarded-host", "x-forwarded-proto", "x-gradio-server")
@@ -104,14 +101,10 @@ class SecurityHeaders:
 
     def _refusal(self, method: str, path: str, headers: Headers) -> tuple[int, str] | None:
         """Why a request is not looked at, as status and words; None when it may pass."""
-        host, origin = headers.get("host", ""), headers.get("origin")
-        if not _HOST.fullmatch(host) or (origin is not None and not _ORIGIN.fullmatch(origin)):
-            return 400, "This request names no address that there can be."
-        if not (self._any_host or is_loopback(_hostname(host))):
-            return 403, "Pilcrow answers only under its own address."
-        if origin not in (None, f"http://{host}", f"https://{host}"):
-            return 403, "Pilcrow answers only its own page."
-        if _is_foreign(headers) and not (path == _PAGE and _is_visit(method, headers)):
+        refusal = origin_refusal(headers, any_host=self._any_host, ours="its own page")
+        if refusal is not None:
+            return refusal
+        if is_foreign(headers) and not (path == _PAGE and _is_visit(method, headers)):
             return 403, "Pilcrow answers only its own page."
         needed = self._needed.get(method)
         if needed is None or not needed.fullmatch(path):
@@ -167,27 +160,7 @@ def _strict(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
     return name, b";".join([*parts, b" SameSite=Strict"])
 
 
-def _is_foreign(headers: Headers) -> bool:
-    """Whether a browser says that another site's page has made it ask."""
-    return headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
-
-
 def _is_visit(method: str, headers: Headers) -> bool:
     """Whether a person has followed a link, which shows the page to nobody else."""
     mode, dest = headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")
     return (method, mode, dest) == ("GET", "navigate", "document")
-
-
-def _hostname(host: str) -> str:
-    """The name in a well-formed Host header, without port and brackets, in small letters."""
-    return re.sub(r":\d+$", "", host).strip("[]").lower()
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` can only be reached from this computer."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -26,7 +26,7 @@ LISTED = 300
 
 FileState = Literal["ready", "changed", "gone", "away"]
 
-_COMMAND = re.compile(r"(pip install(?: --?[\w-]+)* [\w-]+)")
+_COMMAND = re.compile(r"(pip install(?: --?[\w-]+)* [\w-]+(?:\[[\w-]+\])?)")
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
 _BOILERPLATE_SHARE = 0.8
 """Of a paragraph's characters; above it the paragraph steps back behind the prose."""

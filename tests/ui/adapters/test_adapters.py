@@ -1,0 +1,118 @@
+"""The adapters, each against the real package; without it they are skipped and named."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rag import Assistant
+from tests.support.page_fakes import HeldLibrary, make_library
+
+QUESTION = "How many participants from 178 countries registered?"
+# Haystack reports how it is used unless it is told not to
+os.environ.setdefault("HAYSTACK_TELEMETRY_ENABLED", "False")
+
+
+def needs(package: str, extra: str) -> pytest.MarkDecorator:
+    there = find_spec(package) is not None
+    reason = f"{package} is not installed: pip install 'pilcrow-rag[{extra}]'"
+    return pytest.mark.skipif(not there, reason=reason)
+
+
+pytestmark = [
+    pytest.mark.adapters,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning"),
+    pytest.mark.filterwarnings("ignore::PendingDeprecationWarning", "ignore::FutureWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HeldLibrary]:
+    with make_library(tmp_path_factory.mktemp("adapters")) as made:
+        yield made
+
+
+@needs("langchain_core", "langchain")
+def test_langchain(library: HeldLibrary) -> None:
+    from ui.adapters.langchain import PilcrowRetriever, message_of
+
+    found = PilcrowRetriever(library=library, k=2).invoke("submarine cables between continents")
+    assert found[0].metadata["document_id"] == "cables.md"
+    for document in found:
+        at = document.metadata
+        text = library.document(at["document_id"]).text
+        assert text[at["start"] : at["end"]] == document.page_content
+    only = PilcrowRetriever(library=library, documents=["kyoto.txt"]).invoke("cables")
+    assert {document.metadata["document_id"] for document in only} == {"kyoto.txt"}
+
+    answer = Assistant(library, None, reader="none").answer(QUESTION)
+    message = message_of(answer)
+    (block,) = message.content_blocks
+    assert block["type"] == "text" and block["text"] == answer.text
+    assert block["annotations"]
+    for citation in block["annotations"]:
+        assert citation["type"] == "citation"
+        said = block["text"][citation["start_index"] : citation["end_index"]]
+        assert said in [statement.text for statement in answer.statements]
+        place = citation["extras"]
+        text = library.document(place["document_id"]).text
+        assert text[place["start"] : place["end"]] == citation["cited_text"]
+
+
+@needs("llama_index", "llama-index")
+def test_llama_index(library: HeldLibrary) -> None:
+    from ui.adapters.llama_index import PilcrowRetriever
+
+    found = PilcrowRetriever(library, k=2).retrieve("submarine cables between continents")
+    assert found[0].metadata["document_id"] == "cables.md"
+    for result in found:
+        node: Any = result.node
+        text = library.document(node.metadata["document_id"]).text
+        assert text[node.start_char_idx : node.end_char_idx] == node.text
+        assert result.score
+
+
+@needs("haystack", "haystack")
+def test_haystack(library: HeldLibrary) -> None:
+    from haystack import Pipeline
+
+    from ui.adapters.haystack import PilcrowAnswerer, PilcrowRetriever
+
+    pipeline = Pipeline()
+    pipeline.add_component("retriever", PilcrowRetriever(library, k=2))
+    pipeline.add_component("answerer", PilcrowAnswerer(Assistant(library, None, reader="none")))
+    done = pipeline.run({"retriever": {"query": "cables"}, "answerer": {"question": QUESTION}})
+    for document in done["retriever"]["documents"]:
+        text = library.document(document.meta["document_id"]).text
+        assert text[document.meta["start"] : document.meta["end"]] == document.content
+    answer = done["answerer"]["answer"]
+    assert answer.state == "answered" and done["answerer"]["text"] == answer.text
+
+
+@needs("llm", "llm")
+def test_llm(library: HeldLibrary, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LLM_USER_PATH", str(tmp_path))
+    from llm import plugins
+
+    from ui.adapters import llm_plugin
+
+    offered: dict[str, Any] = {}
+    tools: list[Any] = []
+    llm_plugin.register_tools(tools.append)
+    llm_plugin.register_fragment_loaders(offered.__setitem__)
+    assert plugins.pm.parse_hookimpl_opts(llm_plugin, "register_tools") is not None
+    monkeypatch.setattr(llm_plugin, "_library", lambda: library)
+    monkeypatch.setattr(llm_plugin, "_assistant", lambda: Assistant(library, None, reader="none"))
+    (tool,) = tools
+    answer = json.loads(tool(QUESTION))
+    assert answer["state"] == "answered"
+    for citation in answer["citations"]:
+        text = library.document(citation["document_id"]).text
+        assert text[citation["start"] : citation["end"]] == citation["quote"]
+    assert "Tonga" in offered["pilcrow"]("cables.md")

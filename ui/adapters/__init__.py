@@ -1,0 +1,1 @@
+"""The library inside other frameworks; each file imports one of them, and nothing imports these."""

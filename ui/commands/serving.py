@@ -1,0 +1,186 @@
+"""Servers: `chat`, the page for people; `serve` for programs and `mcp` for agents."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ui.commands.model import larger_model_hint
+from ui.commands.session import (
+    ModelOption,
+    NoModelOption,
+    Session,
+    StoreOption,
+    say,
+    session_of,
+    settings_of,
+)
+from ui.terminal import harmless_output
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from rag.settings import Settings
+
+_PORT = 7861
+"""Of `serve`; the page has 7860."""
+
+
+def secret(value: SecretStr | None) -> str | None:
+    """A secret as it is compared."""
+    return value.get_secret_value() if value else None
+
+
+def chat(
+    ctx: typer.Context,
+    model: ModelOption = None,
+    no_model: NoModelOption = False,
+    host: Annotated[
+        str | None, typer.Option("--host", help="Address to listen on (PILCROW_HOST).")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", min=1, max=65535, help="Port (PILCROW_PORT, 7860).")
+    ] = None,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page in your browser.")
+    ] = False,
+    store: StoreOption = None,
+) -> None:
+    """Serve the page where you ask and read.
+
+    With PILCROW_PASSWORD set, the page asks for it. Programs are answered at the same address, as
+    by `pilcrow serve`; where there is a password they need PILCROW_API_KEY.
+    """
+    import seeds
+    from ui.api.app import ApiOptions, build_api
+    from ui.http.server import address_of
+    from ui.page.app import PageOptions
+
+    session = session_of(ctx, store, False)
+    settings = settings_of(session, model)
+    password, key = secret(settings.password), secret(settings.api_key)
+    with session.library(create=True) as library:
+        if not library.documents():
+            say("the library is empty: add articles on the page, or with `pilcrow add ARTICLES`")
+        assistant = session.parts.make_assistant(library, settings, no_model)
+        if hint := "" if no_model or assistant.missing else larger_model_hint(settings):
+            say(hint)
+
+        beside = None
+        if key or not password:  # whom the page asks for a password, a program may not pass by
+            address = address_of(host or settings.host, port or settings.port)
+            served = ApiOptions(key=key, page=True, address=address)
+            beside = build_api(assistant, library, served)
+
+        def ready(url: str) -> None:
+            say(f"Pilcrow is at {url} (Ctrl-C stops it)")
+            # while the person types the first question; one that ends first is not waited for
+            threading.Thread(target=assistant.warm_up, daemon=True).start()
+
+        with harmless_output():
+            session.parts.serve(
+                assistant,
+                library,
+                options=PageOptions(
+                    quick=session.parts.make_assistant(library, settings, True),
+                    samples=seeds.articles(),
+                    notice=assistant.missing,
+                    beside=beside,
+                ),
+                host=host or settings.host,
+                port=port or settings.port,
+                open_browser=browser,
+                on_ready=ready,
+                password=password,
+                trusted_proxy=str(settings.trusted_proxy or ""),
+            )
+
+
+def serve(
+    ctx: typer.Context,
+    model: ModelOption = None,
+    no_model: NoModelOption = False,
+    host: Annotated[
+        str | None, typer.Option("--host", help="Address to listen on (PILCROW_HOST).")
+    ] = None,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port.")] = _PORT,
+    store: StoreOption = None,
+) -> None:
+    """Serve programs: OpenAI-compatible and native HTTP.
+
+    The schema is at /openapi.json. With PILCROW_API_KEY set, every request needs it as bearer key;
+    without it only this computer is answered.
+    """
+    session = session_of(ctx, store, False)
+    _serve_programs(session, settings_of(session, model), no_model, host, port)
+
+
+def mcp(
+    ctx: typer.Context,
+    http: Annotated[
+        bool, typer.Option("--http", help="Listen (streamable HTTP) instead of stdin and stdout.")
+    ] = False,
+    allow_changes: Annotated[
+        bool, typer.Option("--allow-changes", help="Offer tools that add and remove documents.")
+    ] = False,
+    model: ModelOption = None,
+    no_model: NoModelOption = False,
+    host: Annotated[str | None, typer.Option("--host", help="Address for --http.")] = None,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port for --http.")] = _PORT,
+    store: StoreOption = None,
+) -> None:
+    """Serve an agent: the Model Context Protocol, for Claude, VS Code, ChatGPT and others.
+
+    Tools: search, fetch, ask, list_documents. Over stdin and stdout, or with --http at /mcp, where
+    PILCROW_API_KEY guards it as it does `pilcrow serve`.
+    """
+    session = session_of(ctx, store, False)
+    settings = settings_of(session, model)
+    if http:
+        _serve_programs(session, settings, no_model, host, port, allow_changes=allow_changes)
+        return
+    with session.library(create=True) as library:
+        assistant = session.parts.make_assistant(library, settings, no_model)
+        threading.Thread(target=assistant.warm_up, daemon=True).start()
+        session.parts.serve_mcp(
+            assistant,
+            library,
+            page=f"http://127.0.0.1:{settings.port}",
+            allow_changes=allow_changes,
+        )
+
+
+def _serve_programs(
+    session: Session,
+    settings: Settings,
+    no_model: bool,
+    host: str | None,
+    port: int,
+    *,
+    allow_changes: bool = False,
+) -> None:
+    """Serves HTTP, OpenAI's and ours, and MCP."""
+    with session.library(create=True) as library:
+        if not library.documents():
+            say("the library is empty: add articles with `pilcrow add ARTICLES` or POST them")
+        assistant = session.parts.make_assistant(library, settings, no_model)
+        if assistant.missing:
+            say(f"answers are quotes only: {assistant.missing}")
+
+        def ready(url: str) -> None:
+            say(f"Pilcrow answers programs at {url}v1 and agents at {url}mcp (Ctrl-C stops it)")
+            threading.Thread(target=assistant.warm_up, daemon=True).start()
+
+        with harmless_output():
+            session.parts.serve_api(
+                assistant,
+                library,
+                host=host or settings.host,
+                port=port,
+                key=secret(settings.api_key),
+                allow_changes=allow_changes,
+                on_ready=ready,
+                trusted_proxy=str(settings.trusted_proxy or ""),
+            )
