@@ -6,14 +6,14 @@ is rebuilt, one paragraph per block, and what cannot be seen (`strip_invisible`)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from index.formats import front_matter
 from index.formats.bylines import clean
 from index.formats.dates import parse_date
 from index.tokenization import sound, strip_invisible
-from index.types import Document, Span
+from index.types import Document, Heading, Page, Span
 
 
 class Unreadable(Exception):
@@ -76,6 +76,8 @@ def rebuilt(
     source: str = "",
     author: str = "",
     date: str = "",
+    pages: Sequence[Page] = (),
+    sections: Sequence[Heading] = (),
 ) -> Document:
     """A document from what its format states, completed by what its text states."""
     if not title and headings and headings[0].start == 0:
@@ -89,6 +91,8 @@ def rebuilt(
         author or front.author,
         date or front.date,
         front.boilerplate,
+        pages=tuple(pages),
+        headings=tuple(sections),
     )
 
 

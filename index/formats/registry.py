@@ -13,8 +13,9 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from index.formats import base, docx, html, pdf, text
+from index.formats import base, docx, html, text
 from index.formats.base import Unreadable
+from index.formats.pdf import reading as pdf
 from index.formats.sandbox import Sandbox
 from index.system import files
 from index.system.roots import why
@@ -25,6 +26,7 @@ __all__ = [
     "SUFFIXES",
     "SUFFIXES_IN_WORDS",
     "Unreadable",
+    "edition",
     "is_article",
     "is_hidden",
     "no_article",
@@ -52,6 +54,9 @@ _READERS: dict[str, base.Parser] = {
 SUFFIXES = tuple(_READERS)
 """File name endings that are read, in lower case: the page, uploads and the help read them here."""
 SUFFIXES_IN_WORDS = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
+_EDITIONS = {".pdf": 1}
+"""Raised when a format's reader finds more in the same file: files are read again by the next
+update, and what says the same is not embedded again."""
 _PLAIN = (".txt", ".text", ".md", ".markdown")
 _SHORT = 64_000
 """Bytes of plain text that are read in this very process, in some milliseconds."""
@@ -104,6 +109,11 @@ def parse(
 def is_article(path: Path) -> bool:
     """Whether a file's name ends like one that is read."""
     return path.suffix.lower() in _READERS
+
+
+def edition(path: Path) -> int:
+    """Which edition of its reader reads a file."""
+    return _EDITIONS.get(path.suffix.lower(), 0)
 
 
 def is_hidden(path: Path) -> bool:

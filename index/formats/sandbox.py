@@ -22,7 +22,7 @@ from typing import Any
 from index.formats.base import Unreadable
 from index.system.confinement import Confinement
 from index.system.subprocesses import LOCALE_AND_LOADER, Empty, Message, WorkerExited, WorkerProcess
-from index.types import Document, Span
+from index.types import Document, Heading, Page, Span
 
 _POLL = 0.1  # seconds between two looks at `cancelled`
 _STARTING = 30  # seconds that a process may take to start
@@ -192,7 +192,12 @@ def packed(document: Document) -> dict[str, Any]:
 def _document(values: dict[str, Any]) -> Document:
     boilerplate = tuple(Span(span["start"], span["end"]) for span in values.pop("boilerplate"))
     tags, aliases = tuple(values.pop("tags")), tuple(values.pop("aliases"))
-    return Document(**values, boilerplate=boilerplate, tags=tags, aliases=aliases)
+    pages = tuple(Page(**page) for page in values.pop("pages"))
+    headings = tuple(Heading(**heading) for heading in values.pop("headings"))
+    return Document(
+        **values, boilerplate=boilerplate, tags=tags, aliases=aliases, pages=pages,
+        headings=headings,
+    )  # fmt: skip
 
 
 def _never() -> bool:

@@ -23,19 +23,22 @@ from index.storage.codec import (
     PASSAGE_COLUMNS_BUT_TEXT,
     SENTENCE_COUNT,
     UNLABELLED_COLUMNS,
+    UNPLACED_COLUMNS,
     VECTOR_COLUMNS,
     checksum,
     damaged_meta,
     damaged_row,
     decode_labels,
+    decode_outline,
     decode_passage,
     decode_vectors,
     require_checksum,
     stack_vectors,
     storable_id,
     stored_path,
+    unplaced,
 )
-from index.storage.database import UNEXCLUDED, UNLABELLED, UNSEALED
+from index.storage.database import UNEXCLUDED, UNLABELLED, UNPLACED, UNSEALED
 from index.storage.document_seals import DOCUMENT_COLUMNS, DOCUMENT_TABLES, SEAL_JOIN, TYPE_CHECK
 from index.storage.records import DocumentLocation, StoredPassage
 from index.types import Document, DocumentRecord, Ids, Span, title_from_id
@@ -165,7 +168,7 @@ class Snapshot:
     def bad_passages(self) -> list[tuple[int, int]]:
         """The passages that are not what was written, each with its content."""
         rows = self._raw(
-            f"SELECT p.id, p.seal, {PASSAGE_COLUMNS} FROM passages p "
+            f"SELECT p.id, p.seal, {self._passage_columns} FROM passages p "
             "JOIN contents c ON c.id = p.content"
         )
         return [(int(row[0]), int(row[2])) for row in rows if checksum(row[2:]) != row[1]]
@@ -270,7 +273,14 @@ class Snapshot:
     @property
     def _content_columns(self) -> str:
         """What a content's seal is made over, as this file has it."""
-        return CONTENT_COLUMNS if self._format > UNLABELLED else UNLABELLED_COLUMNS
+        if self._format <= UNLABELLED:
+            return UNLABELLED_COLUMNS
+        return CONTENT_COLUMNS if self._format > UNPLACED else UNPLACED_COLUMNS
+
+    @property
+    def _passage_columns(self) -> str:
+        """The same for a passage's seal."""
+        return PASSAGE_COLUMNS if self._format > UNPLACED else unplaced(PASSAGE_COLUMNS)
 
     def records(self) -> list[DocumentRecord]:
         """Every document as a library lists it, by id."""
@@ -298,10 +308,12 @@ class Snapshot:
             return None
         require_checksum(row, f"the stored text of {document_id!r}")
         self._sound("WHERE d.id = ?", document_id)
-        (_, _, title, source, author, date, text, boilerplate, labels) = row
+        (_, _, title, source, author, date, text, boilerplate, labels, outline) = row
         parts = tuple(Span(*span) for span in json.loads(boilerplate))
         stated = decode_labels(labels)
-        return Document(document_id, title, text, source, author, date, parts, *stated)
+        return Document(
+            document_id, title, text, source, author, date, parts, *stated, *decode_outline(outline)
+        )
 
     def passages_of(self, document_id: str) -> list[StoredPassage]:
         """A document's passages in order, cut out of its text here."""
@@ -309,8 +321,10 @@ class Snapshot:
         document = self.document(document_id) if location else None
         if location is None or document is None:
             return []
+        columns = PASSAGE_COLUMNS_BUT_TEXT
+        columns = columns if self._format > UNPLACED else unplaced(columns)
         rows = self._db.execute(
-            f'SELECT p.id, p.seal, {PASSAGE_COLUMNS_BUT_TEXT}, p.start, p."end" FROM passages p '
+            f'SELECT p.id, p.seal, {columns}, p.start, p."end" FROM passages p '
             "JOIN contents c ON c.id = p.content WHERE p.content = ? ORDER BY p.start",
             (location.content,),
         ).fetchall()
@@ -323,7 +337,7 @@ class Snapshot:
     def passages(self, ids: Sequence[int]) -> list[StoredPassage]:
         """The passages with these ids, as far as they are in the library, in no set order."""
         rows = self._db.execute(
-            f"SELECT p.id, p.seal, {PASSAGE_COLUMNS} FROM passages p "
+            f"SELECT p.id, p.seal, {self._passage_columns} FROM passages p "
             "JOIN contents c ON c.id = p.content WHERE p.id IN (SELECT value FROM json_each(?))",
             (json.dumps([int(id_) for id_ in ids]),),
         ).fetchall()
@@ -444,6 +458,13 @@ class Snapshot:
         row = self._db.execute("SELECT id FROM contents WHERE hash = ?", (hash_,)).fetchone()
         return None if row is None else int(row[0])
 
+    def edition_of(self, content: int) -> int:
+        """Which edition of its format's reader a content was made by."""
+        if self._format <= UNPLACED:
+            return 0
+        row = self._db.execute("SELECT edition FROM contents WHERE id = ?", (content,)).fetchone()
+        return 0 if row is None else int(row[0])
+
     def known_digests(self, digests: Collection[bytes], *, drafts_only: bool = False) -> set[bytes]:
         """Which of these digests have sound vectors already, in drafts or passages."""
         return {digest for digest in digests if self._vectors_of(digest, drafts_only) is not None}
@@ -466,8 +487,8 @@ class Snapshot:
         if draft is not None or drafts_only:
             return draft
         rows = self._raw(
-            f"SELECT p.seal, {PASSAGE_COLUMNS} FROM passages p JOIN contents c ON c.id = p.content "
-            "WHERE p.digest = ?",
+            f"SELECT p.seal, {self._passage_columns} FROM passages p "
+            "JOIN contents c ON c.id = p.content WHERE p.digest = ?",
             digest,
         )
         sound = (row[1:] for row in rows if checksum(row[1:]) == row[0])

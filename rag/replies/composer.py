@@ -388,7 +388,8 @@ class Composer:
                     events.append((date, Quotation(
                         main, document.title, document.source, document.date, passage.paragraph,
                         sentence.start + skip, sentence.end, sentence.text[skip:],
-                        score + precision, date,
+                        score + precision, date, document.author,
+                        document.location(sentence.start),
                     )))  # fmt: skip
         return composition.chronological(events)
 

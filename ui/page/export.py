@@ -120,10 +120,16 @@ def as_text(answer: Answer) -> str:
     lines = [answer.question, "", answer.text]
     lines += [""] if answer.citations else []
     for c in answer.citations:
-        where = ", ".join(part for part in (c.title or c.document_id, c.source, c.date) if part)
+        known = (c.title or c.document_id, c.author, c.source, c.date, *_place(c))
+        where = ", ".join(part for part in known if part)
         quote = " ".join(c.quote.split())
-        lines.append(f"[{c.number}] {where}, paragraph {c.paragraph}: “{quote}”")
+        lines.append(f"[{c.number}] {where}: “{quote}”")
     return "\n".join(lines)
+
+
+def _place(citation: Citation) -> tuple[str, str, str]:
+    at = citation.location
+    return at.page_name, at.section, f"paragraph {citation.paragraph}"
 
 
 def file_name(answer: Answer, suffix: str) -> str:
@@ -133,7 +139,7 @@ def file_name(answer: Answer, suffix: str) -> str:
 
 
 def _source(citation: Citation, sha256: str) -> dict[str, Any]:
-    parts = (citation.source, citation.date, f"paragraph {citation.paragraph}")
+    parts = (citation.author, citation.source, citation.date, *_place(citation))
     return {
         "citation": citation,
         "place": ", ".join(part for part in parts if part),
