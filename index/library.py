@@ -30,6 +30,7 @@ from index.ingest.run import IngestRun
 from index.integrity.check import check_library
 from index.integrity.repair import repair as repair_library
 from index.search import ranking, term_statistics, vectors
+from index.search.selection import Selections
 from index.search.vector_cache import VectorCache
 from index.storage.database import FILE
 from index.storage.folder import folder_size, make_library, write_lock
@@ -43,6 +44,7 @@ from index.system.ignoring import IgnoreRules
 from index.system.priority import QueryPriority
 from index.tokenization import match_query, sound
 from index.types import (
+    EVERYWHERE,
     CheckReport,
     Document,
     DocumentRecord,
@@ -52,6 +54,7 @@ from index.types import (
     Passage,
     Progress,
     Receipt,
+    SearchScope,
     Unreachable,
     UpdateReport,
 )
@@ -87,6 +90,7 @@ class Library:
         self._vocabulary: tuple[int, Mapping[str, int]] | None = None
         self._vocabulary_lock = threading.Lock()
         self._questions_lock = threading.Lock()
+        self._selections = Selections()
         self._store = Store(path / FILE)
         self._vector_cache = VectorCache(self._store, path, self._threads, exact_up_to)
 
@@ -340,6 +344,7 @@ class Library:
         *,
         documents: Collection[str] | None = None,
         dates: tuple[str, str] | None = None,
+        scope: SearchScope = EVERYWHERE,
     ) -> list[Hit]:
         """The passages that speak to a question, best first.
 
@@ -348,6 +353,7 @@ class Library:
             k: how many at most.
             documents: only these documents; all when None.
             dates: only documents dated from the first to the second of these ISO dates.
+            scope: the same and other filters in one; what is given beside it takes its place.
 
         Raises:
             InputError: when the query is not text, `k` no positive whole number, or the documents
@@ -358,7 +364,7 @@ class Library:
             raise InputError("the query is empty: type a question or a few words")
         if not isinstance(k, int) or k < 1:
             raise InputError(f"k must be a whole number, at least 1, not {k!r:.80}")
-        check_scope(documents, dates)
+        wanted = _scoped(scope, documents, dates)
         query = sound(query)
         with self._store.reading() as reader:
             if reader.encoder is None:
@@ -371,7 +377,7 @@ class Library:
                 require_match(reader, self.encoder)
                 index = self._vector_cache.at(reader, anew=reader.generation < newest)
                 if index.generation == reader.generation:
-                    return self._search(reader, index, query, question, k, documents, dates)
+                    return self._search(reader, index, query, question, k, wanted)
                 newest = index.generation  # it came between the two: ask again
 
     def query_priority(self) -> AbstractContextManager[None]:
@@ -408,7 +414,19 @@ class Library:
             dates: count only in documents dated within these ISO dates.
         """
         with self._store.reading() as reader:
-            return term_statistics.idf(reader, terms, documents, dates)
+            scope = SearchScope(documents, dates)
+            return term_statistics.idf(reader, terms, self._selections.of(reader, scope))
+
+    def select(self, scope: SearchScope) -> frozenset[str] | None:
+        """The ids of the documents that a scope takes; None for all of the library.
+
+        Raises:
+            InputError: when it is not what a scope should be.
+        """
+        check_scope(scope.documents, scope.dates, scope)
+        with self._store.reading() as reader:
+            chosen = self._selections.of(reader, scope)
+        return None if chosen is None else chosen.documents
 
     @property
     def change(self) -> int:
@@ -511,16 +529,15 @@ class Library:
         query: str,
         question: QuestionVectors,
         k: int,
-        documents: Collection[str] | None,
-        dates: tuple[str, str] | None,
+        scope: SearchScope,
     ) -> list[Hit]:
-        contents = allowed = None
-        if documents is not None or dates is not None:
-            contents = reader.contents(documents, dates)
-            allowed = reader.passage_ids(contents)
+        among = self._selections.of(reader, scope)
         depth = max(_CANDIDATES, 2 * k)
-        near, _ = index.search(question.vector, depth, allowed)
-        matched = reader.matches(match_query(query), depth, contents)
+        near, _ = index.search(question.vector, depth, None if among is None else among.ids)
+        matched = reader.matches(
+            match_query(query), depth, None if among is None else among.members
+        )
+        documents = None if among is None else among.documents
         candidates = reader.passages(sorted({*map(int, near), *matched}))
         with one_core():
             return ranking.rank(query, question, candidates, matched, k, documents)
@@ -545,7 +562,22 @@ class Library:
             yield
 
 
-def check_scope(documents: Any, dates: Any) -> None:
+def _scoped(scope: SearchScope, documents: Any, dates: Any) -> SearchScope:
+    """A scope with what is given beside it in its place.
+
+    Raises:
+        InputError: when it is not what it should be.
+    """
+    check_scope(documents, dates, scope)
+    check_scope(scope.documents, scope.dates)
+    return replace(
+        scope,
+        documents=scope.documents if documents is None else documents,
+        dates=scope.dates if dates is None else dates,
+    )
+
+
+def check_scope(documents: Any, dates: Any, scope: SearchScope = EVERYWHERE) -> None:
     """Make sure that this is where one may look: documents by their ids, and two ISO dates.
 
     Raises:
@@ -559,6 +591,10 @@ def check_scope(documents: Any, dates: Any) -> None:
         pair and all(isinstance(date, str) and _DATE.fullmatch(date) for date in dates)
     ):
         raise InputError(f"dates are two ISO dates, the first and the last, not {dates!r:.80}")
+    for name in ("tags", "authors", "sources", "folders", "kinds"):
+        values = getattr(scope, name)
+        if isinstance(values, str) or not all(isinstance(value, str) for value in values):
+            raise InputError(f"{name} are a list of texts, not {values!r:.80}")
 
 
 def _placed(reader: Snapshot, document_id: str) -> DocumentLocation:

@@ -6,7 +6,7 @@ Offsets count Unicode characters of a document's canonical text, never bytes.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -225,6 +225,64 @@ class SearchScope:
     """Only these documents; all when None."""
     dates: tuple[str, str] | None = None
     """Only documents dated from the first to the second of these ISO dates."""
+    tags: Collection[str] = ()
+    """Only documents with one of these tags, or with one below it: `law` has `law/eu`."""
+    authors: Collection[str] = ()
+    """Only by one of these; part of the name will do, as in `sources`, in any case."""
+    sources: Collection[str] = ()
+    folders: Collection[str] = ()
+    """Only documents in or below one of these, as their ids have it: `news/2024`."""
+    kinds: Collection[str] = ()
+    """Only files with one of these endings: `pdf`, `.md`."""
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether documents are chosen by what is known of them."""
+        return any((self.tags, self.authors, self.sources, self.folders, self.kinds))
+
+    def takes(self, document: DocumentFacts) -> bool:
+        """Whether a document is in it."""
+        return (
+            (self.documents is None or document.id in self.documents)
+            and (self.dates is None or _within(document.date, self.dates))
+            and _any(self.tags, lambda tag: any(_is_below(own, tag) for own in document.tags))
+            and _any(self.authors, lambda name: name in document.author.casefold())
+            and _any(self.sources, lambda name: name in document.source.casefold())
+            and _any(self.folders, lambda folder: _is_below(document.id, folder, itself=False))
+            and _any(self.kinds, lambda kind: document.path.casefold().endswith(_suffix(kind)))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFacts:
+    """What a document is chosen by."""
+
+    id: str
+    path: str
+    author: str
+    source: str
+    date: str
+    tags: tuple[str, ...]
+
+
+def _any(wanted: Collection[str], holds: Callable[[str], bool]) -> bool:
+    """Whether one of the wanted values holds, in lower case; also when none is wanted."""
+    return not wanted or any(holds(value.casefold()) for value in wanted)
+
+
+def _is_below(path: str, top: str, itself: bool = True) -> bool:
+    path, top = path.casefold(), top.strip("/#")
+    return path.startswith(f"{top}/") or (itself and path == top)
+
+
+def _suffix(kind: str) -> str:
+    return f".{kind.lstrip('.')}"
+
+
+def _within(date: str, dates: tuple[str, str]) -> bool:
+    """Whether a stated date may lie in a range; `2024` lies in any range that touches 2024."""
+    first, last = dates
+    return bool(date) and date >= first[: len(date)] and date[: len(last)] <= last
 
 
 EVERYWHERE = SearchScope()

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,15 @@ from index.storage.codec import (
 from index.storage.database import UNEXCLUDED, UNLABELLED, UNPLACED, UNSEALED
 from index.storage.document_seals import DOCUMENT_COLUMNS, DOCUMENT_TABLES, SEAL_JOIN, TYPE_CHECK
 from index.storage.records import DocumentLocation, StoredPassage
-from index.types import Document, DocumentRecord, Ids, Span, title_from_id
+from index.types import (
+    Document,
+    DocumentFacts,
+    DocumentRecord,
+    Ids,
+    SearchScope,
+    Span,
+    title_from_id,
+)
 
 # A title names the subject once; matching it says less than matching the passage itself.
 _TITLE_WEIGHT = 0.5
@@ -348,38 +357,37 @@ class Snapshot:
             names[location.content].append(location.id)
         return [decode_passage(row, sorted(names[row[2]])) for row in rows]
 
-    def matches(
-        self, query: str, k: int, contents: Collection[int] | None = None
-    ) -> dict[int, float]:
+    def matches(self, query: str, k: int, among: Collection[int] | None = None) -> dict[int, float]:
         """Passage ids with their BM25 (higher is better), the best `k` for an FTS5 query.
 
         Args:
             query: from `lexical.match_query`.
             k: how many at most.
-            contents: only passages of these contents; all when None.
+            among: only passages with these ids; all when None. Looked up here, for SQLite takes
+                seconds to compare many matches with many ids.
         """
         if not query:
             return {}
-        only, of = _among(contents)
         rows = self._db.execute(
             "SELECT rowid, -bm25(words, ?, 1.0) AS score FROM words WHERE words MATCH ? "
-            f"{only}ORDER BY score DESC, rowid LIMIT ?",
-            (_TITLE_WEIGHT, query, *of, k),
+            "ORDER BY score DESC, rowid" + (f" LIMIT {int(k)}" if among is None else ""),
+            (_TITLE_WEIGHT, query),
         )
-        return {int(row[0]): float(row[1]) for row in rows}
+        wanted = (row for row in rows if among is None or row[0] in among)
+        return {int(id_): float(score) for id_, score in islice(wanted, k)}
 
-    def passages_with(self, word: str, contents: Collection[int] | None = None) -> int:
+    def passages_with(self, word: str, among: Collection[int] | None = None) -> int:
         """How many passages hold a word (or another form of it).
 
         Args:
             word: from `lexical.words`.
-            contents: only passages of these contents; all when None.
+            among: only passages with these ids; all when None.
         """
-        only, of = _among(contents)
-        row = self._db.execute(
-            f"SELECT count(*) FROM words WHERE words MATCH ? {only}", (f'"{word}"', *of)
-        ).fetchone()
-        return int(row[0])
+        what = "count(*)" if among is None else "rowid"
+        rows = self._db.execute(f"SELECT {what} FROM words WHERE words MATCH ?", (f'"{word}"',))
+        if among is None:
+            return int(rows.fetchone()[0])
+        return sum(id_ in among for (id_,) in rows)
 
     def article_texts(self, every: int = 1) -> Iterator[str]:
         """The text of every so many-th article, none compared with its checksum: to be counted."""
@@ -391,20 +399,24 @@ class Snapshot:
         rows = self._db.execute("SELECT title, source, author FROM contents")
         return (" ".join(row) for row in rows)
 
-    def contents(
-        self, documents: Collection[str] | None, dates: tuple[str, str] | None
-    ) -> set[int]:
-        """The contents behind chosen documents, dated within `dates` (both ends included)."""
+    def documents_in(self, scope: SearchScope) -> dict[str, int]:
+        """The documents that a scope takes, each with its content."""
         self._every()
-        wanted = None if documents is None else set(documents)
+        labels = "c.labels" if self._format > UNLABELLED else "''"
         rows = self._db.execute(
-            "SELECT d.id, d.content, c.date FROM documents d JOIN contents c ON c.id = d.content"
+            f"SELECT d.id, d.path, c.author, c.source, c.date, {labels}, d.content "
+            "FROM documents d JOIN contents c ON c.id = d.content"
         )
         return {
-            int(content)
-            for document_id, content, date in rows
-            if (wanted is None or document_id in wanted) and (dates is None or _within(date, dates))
-        }
+            id_: int(content)
+            for id_, path, author, source, date, stored, content in rows
+            if scope.takes(
+                DocumentFacts(
+                    id_, os.fsdecode(path), author, source, date,
+                    decode_labels(stored).tags if scope.tags else (),
+                )
+            )
+        }  # fmt: skip
 
     def passage_ids(self, contents: Collection[int]) -> Ids:
         """Ids of the passages of some contents, ascending."""
@@ -500,22 +512,6 @@ def _record(row: Sequence[Any]) -> DocumentRecord:
     id_, title, *more, path, added, labels = row
     name = title or title_from_id(id_)
     return DocumentRecord(*(id_, name, *more, os.fsdecode(path), added, *decode_labels(labels)))
-
-
-def _among(contents: Collection[int] | None) -> tuple[str, tuple[str, ...]]:
-    """The condition that rows of the text index belong to some contents, and its value."""
-    if contents is None:
-        return "", ()
-    only = (
-        "AND rowid IN (SELECT id FROM passages WHERE content IN (SELECT value FROM json_each(?))) "
-    )
-    return only, (json.dumps(sorted(contents)),)
-
-
-def _within(date: str, dates: tuple[str, str]) -> bool:
-    """Whether a stated date may lie in a range; `2024` lies in any range that touches 2024."""
-    first, last = dates
-    return bool(date) and date >= first[: len(date)] and date[: len(last)] <= last
 
 
 def require_match(reader: Snapshot, encoder: Encoder) -> None:
