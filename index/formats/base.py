@@ -49,20 +49,21 @@ def tidy(text: str) -> str:
 
 Parser = Callable[[str, bytes], Document]
 """A format's reader: document id and the file's bytes in, `Unreadable` if it must."""
-Block = tuple[str, bool]
-"""A paragraph's text, and whether it is a heading."""
+Block = tuple[str, int]
+"""A paragraph's text, and its rank as a heading: 1 is the first, 0 is prose, 9 is its title."""
+TITLE = 9
 
 
-def joined(blocks: Iterable[Block]) -> tuple[str, list[Span]]:
-    """Blocks as one text, parted by blank lines, and where its headings are."""
+def joined(blocks: Iterable[Block]) -> tuple[str, list[Heading]]:
+    """Blocks as one text, parted by blank lines, and its headings."""
     parts: list[str] = []
-    headings: list[Span] = []
+    headings: list[Heading] = []
     at = 0
-    for text, is_heading in blocks:
+    for text, level in blocks:
         if text := tidy(text):
             parts.append(text)
-            if is_heading:
-                headings.append(Span(at, at + len(text)))
+            if level:
+                headings.append(Heading(at, level, text))
             at += len(text) + 2
     return "\n\n".join(parts), headings
 
@@ -70,19 +71,19 @@ def joined(blocks: Iterable[Block]) -> tuple[str, list[Span]]:
 def rebuilt(
     document_id: str,
     text: str,
-    headings: list[Span],
+    headings: Sequence[Heading],
     *,
     title: str = "",
     source: str = "",
     author: str = "",
     date: str = "",
     pages: Sequence[Page] = (),
-    sections: Sequence[Heading] = (),
 ) -> Document:
     """A document from what its format states, completed by what its text states."""
     if not title and headings and headings[0].start == 0:
-        title = text[: headings[0].end]
-    front = front_matter.read(text, title=title, boilerplate=headings)
+        title = headings[0].text
+    spans = [Span(h.start, h.start + len(h.text)) for h in headings]
+    front = front_matter.read(text, title=title, boilerplate=spans)
     return Document(
         document_id,
         front.title,
@@ -92,7 +93,11 @@ def rebuilt(
         date or front.date,
         front.boilerplate,
         pages=tuple(pages),
-        headings=tuple(sections),
+        headings=tuple(
+            replace(h, text=clean(h.text))
+            for h in headings
+            if h.level < TITLE and clean(h.text) != front.title
+        ),
     )
 
 

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from index.formats.base import Unreadable, completed, damaged, joined, rebuilt
+from index.formats.base import TITLE, Unreadable, completed, damaged, joined, rebuilt
 from index.formats.bylines import clean
 from index.formats.decoding import sniff
 from index.types import Document
@@ -43,10 +43,20 @@ def docx(document_id: str, data: bytes) -> Document:
         raise damaged("Word file", error) from error
     if author == "python-docx":  # the library's template: neither its name nor its date is stated
         author = when = ""
-    text, headings = joined((text, bool(style)) for text, style in blocks)
+    text, headings = joined((text, _level(style)) for text, style in blocks)
     styled = next((text for text, style in blocks if style == "Title" and text.strip()), "")
     document = rebuilt(document_id, text, headings, title=clean(styled or title))
     return completed(document, author=author, date=when)
+
+
+def _level(style: str) -> int:
+    """The rank of a heading by its style's name; 0 for prose."""
+    if style in ("Title", "Subtitle"):
+        return TITLE
+    if not style.startswith("Heading"):
+        return 0
+    number = style.removeprefix("Heading").strip()
+    return min(int(number), 6) if number.isdigit() and int(number) else 1
 
 
 def _check_zip(data: bytes) -> None:

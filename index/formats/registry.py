@@ -54,7 +54,7 @@ _READERS: dict[str, base.Parser] = {
 SUFFIXES = tuple(_READERS)
 """File name endings that are read, in lower case: the page, uploads and the help read them here."""
 SUFFIXES_IN_WORDS = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
-_EDITIONS = {".pdf": 1}
+_EDITIONS = dict.fromkeys((".pdf", ".docx", ".html", ".htm", ".md", ".markdown"), 1)
 """Raised when a format's reader finds more in the same file: files are read again by the next
 update, and what says the same is not embedded again."""
 _PLAIN = (".txt", ".text", ".md", ".markdown")

@@ -13,7 +13,7 @@ from index.formats.dates import parse_date
 from index.formats.decoding import sniff
 from index.formats.pdf import columns, paragraphs
 from index.formats.pdf.page_text import PageText
-from index.types import Document, Heading, Page, Span
+from index.types import Document, Heading, Page
 
 PAGE_LIMIT = 2_000
 """Pages: more than this is better split by hand."""
@@ -36,14 +36,12 @@ def read(document_id: str, data: bytes) -> Document:
     if not any(char.isalnum() for char in text):
         raise Unreadable("no text layer (a scan? run text recognition on it first)")
     headings = [Heading(at, block.level, block.text) for at, block in placed if block.level]
-    spans = [Span(at, at + block.length) for at, block in placed if block.level]
     document = rebuilt(
         document_id,
         text,
-        spans,
+        headings,
         title=title,
         pages=[Page(at, number, labels[number - 1] or str(number)) for at, number in starts],
-        sections=headings,
     )
     return completed(document, author=author, date=date)
 
