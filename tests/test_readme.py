@@ -224,7 +224,7 @@ def test_the_tree_names_every_room_and_no_other() -> None:
         "ui/views": "ui/page/views",
         "ui/middleware": "ui/page/middleware",
         "rag/catalogue": "rag/llm/catalogue",
-        "index/pdf": "index/formats/pdf",
+        **{f"index/{room}": f"index/formats/{room}" for room in ("pdf", "office", "web", "plain")},
     }.items():
         rooms = {room if one == inner else one for one in rooms}
     assert not [one for one in rooms if not (ROOT / one).is_dir()]

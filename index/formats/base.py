@@ -52,6 +52,8 @@ Parser = Callable[[str, bytes], Document]
 Block = tuple[str, int]
 """A paragraph's text, and its rank as a heading: 1 is the first, 0 is prose, 9 is its title."""
 TITLE = 9
+UNTITLED = " "
+"""For `rebuilt`: there is no title, and none is to be guessed from the first line."""
 
 
 def joined(blocks: Iterable[Block]) -> tuple[str, list[Heading]]:
@@ -66,6 +68,28 @@ def joined(blocks: Iterable[Block]) -> tuple[str, list[Heading]]:
                 headings.append(Heading(at, level, text))
             at += len(text) + 2
     return "\n\n".join(parts), headings
+
+
+def paged(
+    blocks: Iterable[tuple[int, Block]], kind: str, labels: Sequence[str] = ()
+) -> tuple[str, list[Heading], list[Page]]:
+    """Blocks with the number of their page as one text, its headings, and where its pages begin.
+
+    Args:
+        blocks: each with its page, slide, sheet or chapter, counted from 1.
+        kind: what these are: `slide`.
+        labels: what each is called, where that is not its number.
+    """
+    numbered = [(number, block) for number, block in blocks if tidy(block[0])]
+    text, headings = joined(block for _, block in numbered)
+    pages: list[Page] = []
+    at = 0
+    for number, (said, _) in numbered:
+        if not pages or pages[-1].number != number:
+            label = clean(labels[number - 1]) if number <= len(labels) else str(number)
+            pages.append(Page(at, number, label, kind))
+        at += len(tidy(said)) + 2
+    return text, headings, pages
 
 
 def rebuilt(

@@ -11,12 +11,17 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
-from index.formats import base, docx, html, text
+from index.formats import base
 from index.formats.base import Unreadable
+from index.formats.office import docx, opendocument, presentation, rtf, sheets
 from index.formats.pdf import reading as pdf
+from index.formats.plain import delimited, json_values, marked, notebook, subtitles, text
 from index.formats.sandbox import Sandbox
+from index.formats.web import epub, html, mail
 from index.system import files
 from index.system.roots import why
 from index.types import Document
@@ -33,6 +38,7 @@ __all__ = [
     "parse",
     "read_bytes",
     "read_here",
+    "readable",
     "safe_name",
     "visible",
     "walk",
@@ -50,7 +56,31 @@ _READERS: dict[str, base.Parser] = {
     ".htm": html.read,
     ".pdf": pdf.read,
     ".docx": docx.docx,
+    ".odt": opendocument.odt,
+    ".rtf": rtf.read,
+    ".epub": epub.read,
+    ".pptx": presentation.pptx,
+    ".odp": opendocument.odp,
+    ".xlsx": sheets.read,
+    ".xls": sheets.read,
+    ".ods": sheets.read,
+    ".csv": delimited.read,
+    ".tsv": delimited.read,
+    ".json": json_values.read,
+    ".jsonl": json_values.read_lines,
+    ".ipynb": notebook.read,
+    ".eml": mail.eml,
+    ".mbox": mail.mbox,
+    ".srt": subtitles.read,
+    ".vtt": subtitles.read,
+    ".rst": marked.rst,
+    ".org": marked.org,
+    ".adoc": marked.adoc,
+    ".tex": marked.tex,
+    ".xhtml": html.read,
 }
+PLUG_INS = "pilcrow.formats"
+"""The entry points by which another package adds a format: `.suffix = "package.module:reader"`."""
 SUFFIXES = tuple(_READERS)
 """File name endings that are read, in lower case: the page, uploads and the help read them here."""
 SUFFIXES_IN_WORDS = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
@@ -93,7 +123,7 @@ def parse(
         Cancelled: when `cancelled` said True.
     """
     kind = suffix.lower()
-    if kind not in _READERS:
+    if not readable(kind):
         raise Unreadable(no_article(suffix))
     if not data or data.isspace():
         raise Unreadable("empty file")
@@ -108,7 +138,20 @@ def parse(
 
 def is_article(path: Path) -> bool:
     """Whether a file's name ends like one that is read."""
-    return path.suffix.lower() in _READERS
+    return readable(path.suffix)
+
+
+def readable(suffix: str) -> bool:
+    """Whether files with this ending are read, by us or by a plug-in."""
+    kind = suffix.lower()
+    return kind in _READERS or kind in _plug_ins()
+
+
+@cache
+def _plug_ins() -> dict[str, EntryPoint]:
+    """The readers that other packages add, by ending; none takes the place of ours."""
+    found = {f".{point.name.lstrip('.').lower()}": point for point in entry_points(group=PLUG_INS)}
+    return {suffix: point for suffix, point in found.items() if suffix not in _READERS}
 
 
 def edition(path: Path) -> int:
@@ -132,12 +175,13 @@ def read_here(document_id: str, data: bytes, suffix: str) -> Document:
     Args:
         document_id: what the document will be called.
         data: the whole file.
-        suffix: one of `SUFFIXES`.
+        suffix: an ending that is `readable`.
 
     Raises:
         Unreadable: with the reason.
     """
-    return _READERS[suffix](document_id, data)
+    reader: base.Parser = _READERS.get(suffix) or _plug_ins()[suffix].load()
+    return reader(document_id, data)
 
 
 def read_bytes(path: Path) -> bytes:

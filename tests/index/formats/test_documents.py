@@ -410,7 +410,7 @@ def test_word_file() -> None:
         PROSE[0],
         "Repair",
         PROSE[1],
-        "Year | Cuts\n2023 | 14",
+        "Year: 2023; Cuts: 14",
     ]
     assert len(document.boilerplate) == 4
 

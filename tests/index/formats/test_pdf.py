@@ -18,9 +18,9 @@ from index.formats.pdf.page_text import PageText
 from index.formats.pdf.reading import opened, read
 from index.splitting import paragraphs, sentences
 from index.types import Document, Span
-from tests.support import pdf_files
 from tests.support.fakes import BagOfWordsEncoder
-from tests.support.pdf_files import Made
+from tests.support.made import pdf_files
+from tests.support.made.pdf_files import Made
 
 FILES = {made.name: made for made in pdf_files.every()}
 

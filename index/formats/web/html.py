@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from index.formats import hidden
 from index.formats.base import Block, Unreadable, joined, rebuilt
 from index.formats.bylines import clean
 from index.formats.dates import parse_date
 from index.formats.decoding import BOMS, decode, sniff
+from index.formats.web import hidden
 from index.types import Document, Heading
 
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w-]{2,40})", re.IGNORECASE)
@@ -42,7 +42,7 @@ def read(document_id: str, data: bytes) -> Document:
         stated = _extracted(page)
     blocks = [] if stated is None or stated.body is None else list(_blocks(stated.body))
     if sum(len(text) for text, _ in blocks) < _LITTLE and (len(page) > _LARGE or not blocks):
-        whole = list(_all_blocks(page))
+        whole = list(all_blocks(page))
         if sum(len(text) for text, _ in whole) > 2 * sum(len(text) for text, _ in blocks):
             blocks = whole
     title, author, date, source = (
@@ -182,7 +182,7 @@ _INLINE = re.compile(
 )
 
 
-def _all_blocks(page: str) -> Iterator[Block]:
+def all_blocks(page: str) -> Iterator[Block]:
     """Everything there is to read on a page, without recursion, so at any depth."""
     from selectolax.lexbor import LexborHTMLParser
 
