@@ -26,6 +26,7 @@ from index.errors import (
     LibraryMissing,
     LibraryUnwritable,
 )
+from index.formats import registry
 from index.ingest.run import IngestRun
 from index.integrity.check import check_library
 from index.integrity.repair import repair as repair_library
@@ -51,6 +52,7 @@ from index.types import (
     Hit,
     LibraryStats,
     Origin,
+    PagePicture,
     Passage,
     Progress,
     Receipt,
@@ -450,6 +452,36 @@ class Library:
         if document is None:
             raise InputError(f"no document {document_id!r} in the library. See: pilcrow list")
         return document
+
+    def page_picture(
+        self, document_id: str, page: int, start: int = 0, end: int = 0
+    ) -> PagePicture:
+        """A page of a document's PDF as it is shown, with a stretch of the text boxed.
+
+        Args:
+            document_id: as `documents` lists it.
+            page: counted from 1.
+            start: where in the document's text the stretch begins.
+            end: where it ends; what of it stands on the page is boxed.
+
+        Raises:
+            InputError: when it is not in the library, no PDF, or its file is not as it was.
+        """
+        document = self.document(document_id)
+        with self._store.reading() as reader:
+            location = _placed(reader, document_id)
+        path = Path(location.path)
+        if path.suffix.lower() != ".pdf":
+            raise InputError(f"{document_id!r} has no pages to show")
+        try:
+            data = registry.read_bytes(path)
+            if discovery.content_hash(data, path.suffix) != location.hash:
+                raise InputError(f"the file of {document_id!r} has changed: pilcrow rebuild")
+            parts = document.on_pages(start, end)
+            quote, before = next(((q, b) for number, q, b in parts if number == page), ("", ""))
+            return registry.draw_page(data, page, quote, before)
+        except registry.Unreadable as error:
+            raise InputError(f"page {page} cannot be shown: {error.reason}") from error
 
     def passages(self, document_id: str) -> list[Passage]:
         """A document's passages in order; empty when it is not in the library."""

@@ -132,6 +132,19 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class PagePicture:
+    """A page of a file as it is shown."""
+
+    png: bytes
+    width: int
+    height: int
+    pages: int
+    """How many the file has."""
+    boxes: tuple[tuple[float, float, float, float], ...] = ()
+    """Left, top, width and height of what was asked for, as shares of the page's."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sentence:
     """One sentence; `document.text[start:end] == text`."""
 

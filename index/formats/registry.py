@@ -24,13 +24,14 @@ from index.formats.sandbox import Sandbox
 from index.formats.web import epub, html, mail
 from index.system import files
 from index.system.roots import why
-from index.types import Document
+from index.types import Document, PagePicture
 
 __all__ = [
     "SIZE_LIMIT",
     "SUFFIXES",
     "SUFFIXES_IN_WORDS",
     "Unreadable",
+    "draw_page",
     "edition",
     "is_article",
     "is_hidden",
@@ -93,6 +94,7 @@ _SHORT = 64_000
 _WORD = re.compile(r"[^\W_]")
 # One process for all who read in this one; it is started by the first file that is not short text.
 _SANDBOX = Sandbox()
+_PICTURES = Sandbox()
 
 OnError = Callable[[Path, str], None]
 Ignored = Callable[[Path, bool], bool]
@@ -134,6 +136,21 @@ def parse(
     if _WORD.search(document.text) is None:
         raise Unreadable("no words in it" if document.text.strip() else "empty: no text in it")
     return document
+
+
+def draw_page(data: bytes, page: int, quote: str = "", before: str = "") -> PagePicture:
+    """The picture of a page of a PDF, drawn in a sandbox of its own: reading goes on beside it.
+
+    Args:
+        data: the whole file.
+        page: counted from 1.
+        quote: text of the document on this page, which is boxed.
+        before: the text of this page up to there.
+
+    Raises:
+        Unreadable: with the reason.
+    """
+    return _PICTURES.draw(data, page, quote, before)
 
 
 def is_article(path: Path) -> bool:

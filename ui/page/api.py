@@ -81,7 +81,7 @@ class PageApi:
             "library": self._list_library, "conversations": self._listed, "open": self._open,
             "turn": self._one_turn, "rename": self._rename,
             "delete": self._delete, "undelete": self._undelete,
-            "sources": self._sources, "read": self._read, "why": self._why,
+            "sources": self._sources, "read": self._read, "page": self._page, "why": self._why,
             "rate": self._rate, "copy": self._copy, "export": self._export,
             "remove": self._remove, "restore": self._restore,
             "suggest": self._suggest, "follow": self._follow, "names": self._names,
@@ -226,6 +226,13 @@ class PageApi:
         at = given.get("start")
         marks = _marks(turn.answer, document) if turn and turn.answer else []
         return {"slots": {"reader": panes.reader(document, marks, _number(at))}}
+
+    def _page(self, given: Given) -> Reply:
+        """A page of a PDF as it is printed, with a sentence boxed."""
+        id_, number = str(given.get("document")), _number(given.get("page")) or 1
+        start, end = _number(given.get("start")) or 0, _number(given.get("end")) or 0
+        picture = self._library.page_picture(id_, number, start, end)
+        return {"slots": {"paper": panes.paper(id_, picture, number, start, end)}}
 
     def _why(self, given: Given) -> Reply:
         answer = self._answer(given)

@@ -5,31 +5,18 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Any
 
 from index.formats.base import Unreadable, damaged
 from index.formats.pdf import columns
 from index.formats.pdf.page_text import Box, Fragment, PageText, around
 from index.formats.pdf.reading import opened
+from index.types import PagePicture
 
 _WIDTH = 1400
 """Pixels of a picture: sharp at twice the size of a pane."""
 _PIXELS = 8_000_000
 """Of a page that is much longer than wide."""
-
-
-@dataclass(frozen=True, slots=True)
-class PagePicture:
-    """A page as it is shown."""
-
-    png: bytes
-    width: int
-    height: int
-    pages: int
-    """How many the document has."""
-    boxes: tuple[tuple[float, float, float, float], ...] = ()
-    """Left, top, width and height of what was asked for, as shares of the page's."""
 
 
 def draw(data: bytes, number: int, quote: str = "", before: str = "") -> PagePicture:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image
 from rapidfuzz import fuzz
 
-from index import Library
+from index import InputError, Library
 from index.formats.pdf import picture
 from index.formats.pdf.page_text import PageText
 from index.formats.pdf.reading import opened, read
@@ -192,3 +193,39 @@ def reseal(library: Path) -> None:
             connection.execute(f"UPDATE {table} SET seal = ? WHERE id = ?", (seal, row[0]))
     connection.commit()
     connection.close()
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    folder = tmp_path_factory.mktemp("book")
+    (folder / "book.pdf").write_bytes(pdf_files.book(30))
+    (folder / "note.txt").write_text("No page.")
+    with Library.open(folder / "library", encoder=BagOfWordsEncoder()) as library:
+        library.update([folder / "book.pdf", folder / "note.txt"])
+        yield library
+
+
+def test_a_library_shows_the_page_of_a_citation_drawn_in_the_sandbox(book: Library) -> None:
+    text = book.document("book.pdf").text
+    start = text.index("The lighthouse of chapter 21")
+    end = text.index(".", start) + 1
+    shown = book.page_picture(
+        "book.pdf", book.document("book.pdf").location(start).page, start, end
+    )
+    assert (shown.pages, len(shown.boxes)) == (30, 1)
+    assert Image.open(io.BytesIO(shown.png)).size == (shown.width, shown.height)
+    assert book.page_picture("book.pdf", 22, start, end).boxes == ()
+
+
+@pytest.mark.fault("C8")
+def test_a_page_that_cannot_be_shown_is_told_in_one_line(book: Library) -> None:
+    for document, page in (("book.pdf", 31), ("book.pdf", 0), ("note.txt", 1), ("gone.pdf", 1)):
+        with pytest.raises(InputError) as caught:
+            book.page_picture(document, page)
+        assert "\n" not in str(caught.value)
+    file = book.path.parent / "book.pdf"
+    whole = file.read_bytes()
+    file.write_bytes(whole + b"\n")
+    with pytest.raises(InputError, match="has changed"):
+        book.page_picture("book.pdf", 1)
+    file.write_bytes(whole)

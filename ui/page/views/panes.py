@@ -6,13 +6,14 @@ As in `ui.page.views.answers`, every text is hostile and escaped on its way into
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 from typing import Any, Literal
 
-from index.types import Document, DocumentRecord
+from index.types import Document, DocumentRecord, PagePicture
 from rag.types import Explanation, HitScores, Timings
 from ui.page.conversations import Listed
 from ui.page.views.html import milliseconds, plural, render, render_macro
@@ -160,14 +161,34 @@ def reader(document: Document, marks: Sequence[tuple[int, int, int]], at: int | 
         marks: Start, end and citation number of each sentence to mark; not overlapping, sorted.
         at: Offset of the place to bring into view; None for the top.
     """
+    place = at if at is not None else 0
+    end = next((end for start, end, _ in marks if start <= place < end), place)
     return render(
         "reader.html",
+        picture=None,
         document=document,
+        page=document.location(place),
+        start=place,
+        end=end,
         byline=" · ".join(filter(None, (document.source, document.author, document.date))),
         paragraphs=[
             _paragraph(document, *match.span(), marks, at)
             for match in _PARAGRAPH.finditer(document.text)
         ],
+    )
+
+
+def paper(document_id: str, picture: PagePicture, number: int, start: int, end: int) -> str:
+    """A page as it is printed, what is cited boxed, and the way to the pages beside it."""
+    return render(
+        "reader.html",
+        document_id=document_id,
+        picture=picture,
+        image=b64encode(picture.png).decode(),
+        boxes=[[f"{100 * share:.3f}" for share in box] for box in picture.boxes],
+        number=number,
+        start=start,
+        end=end,
     )
 
 
