@@ -222,6 +222,7 @@ def test_the_tree_names_every_room_and_no_other() -> None:
         rooms |= {f"{top}/{one}" for one in re.findall(r"(?<![/\w])(\w+)/", line) if one != top}
     for inner, room in {
         "ui/views": "ui/page/views",
+        "ui/export": "ui/page/export",
         "ui/middleware": "ui/page/middleware",
         "rag/catalogue": "rag/llm/catalogue",
         **{f"index/{room}": f"index/formats/{room}" for room in ("pdf", "office", "web", "plain")},

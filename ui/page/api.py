@@ -10,6 +10,7 @@ browser.
 from __future__ import annotations
 
 import logging
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -29,6 +30,7 @@ from rag.reader import gate
 from rag.types import Answer
 from ui.page import chat, export, feedback
 from ui.page.conversations import Conversations, Turn, Verdict
+from ui.page.export import bibliography, footnotes
 from ui.page.jobs import JobRunner
 from ui.page.suggester import Suggester
 from ui.page.views import answers, panes
@@ -261,10 +263,7 @@ class PageApi:
         bundle = grounding_bundle.make_bundle(
             answer, self._library, self._library.stats().encoder, key
         )
-        if given.get("kind") == "json":
-            return {"file": [export.file_name(answer, "json"), "application/json",
-                             export.as_json(bundle)]}  # fmt: skip
-        return {"file": [export.file_name(answer, "html"), "text/html", export.as_page(bundle)]}
+        return {"file": _as_file(answer, bundle, str(given.get("kind")))}
 
     # --- what to ask --------------------------------------------------------------------------
 
@@ -308,6 +307,22 @@ class PageApi:
             if record.id == document_id:
                 return record
         raise InputError("this document is no longer in the library")
+
+
+def _as_file(answer: Answer, bundle: dict[str, Any], kind: str) -> list[str]:
+    """An answer as a file: its name, type and content; what is no text is written in base64."""
+    word = "application/vnd.openxmlformats-officedocument.wordprocessingml.document;base64"
+    kinds: dict[str, tuple[str, str, Callable[[], str]]] = {
+        "json": ("json", "application/json", lambda: export.as_json(bundle)),
+        "word": ("docx", word, lambda: b64encode(footnotes.as_word(bundle)).decode()),
+        "markdown": ("md", "text/markdown", lambda: footnotes.as_markdown(bundle)),
+        "ris": ("ris", "application/x-research-info-systems", lambda: bibliography.ris(answer)),
+        "bibtex": ("bib", "application/x-bibtex", lambda: bibliography.bibtex(answer)),
+        "csl": ("csl.json", "application/json", lambda: bibliography.csl_json(answer)),
+    }
+    page = ("html", "text/html", lambda: export.as_page(bundle))
+    suffix, type_, content = kinds.get(kind, page)
+    return [export.file_name(answer, suffix), type_, content()]
 
 
 def _number(value: object) -> int | None:
