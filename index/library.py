@@ -229,6 +229,28 @@ class Library:
                 self._vector_cache.refresh(progress, cancelled)
         return report
 
+    def look_again(
+        self, paths: Iterable[str | Path], *, cancelled: Callable[[], bool] | None = None
+    ) -> UpdateReport:
+        """What became of paths that something has changed at, in folders that are remembered.
+
+        As if their folders were added again, yet only the changed files are read: nothing is
+        brought back that was removed, and what is ignored stays out. A folder that is not
+        remembered yet is from now on.
+
+        Args:
+            paths: files and folders, there or gone.
+            cancelled: as in `update`.
+        """
+        wanted = [roots.settled(path) for path in _several(paths, "paths")]
+        with self._writing():
+            with self._store.reading() as reader:
+                changed = discovery.changed_of(reader, wanted)
+            work = IngestRun(self._store, self.encoder, None, self._yield_to_queries(cancelled))
+            report = work.run(changed, implied=True)
+            self._vector_cache.refresh(None, cancelled)
+        return report
+
     def remove(self, document_ids: Iterable[str]) -> Receipt:
         """The receipt for documents taken out, with a count of what is left of them: nothing.
 
