@@ -18,6 +18,7 @@ from index.formats import registry
 from index.storage.records import DocumentLocation
 from index.storage.snapshot import Snapshot
 from index.system import files, roots
+from index.system.ignoring import FILE as IGNORE_FILE
 from index.system.ignoring import IgnoreRules
 from index.types import FailedFile, SkippedFile, Unreachable
 
@@ -106,6 +107,36 @@ def survey(
         skipped=tuple(walk.skipped),
         excludes={} if exclude is None else {root: walk.globs(root) for root in walk.roots},
     )
+
+
+def changed_of(reader: Snapshot, paths: Iterable[Path]) -> list[Path]:
+    """What to look at for paths that something has changed at, each once.
+
+    Files stand for themselves; where one is gone, or is a folder of a place, the place is looked at
+    whole: what became of it only its other files tell. What is no article, hidden or ignored is
+    left out.
+    """
+    known = {roots.real(Path(root)): Path(root) for root in reader.roots()}
+    excludes = reader.excludes()
+    found: dict[Path, None] = {}
+    for path in paths:
+        real = roots.real(path)
+        home = next((up for up in (real, *real.parents) if up in known), None)
+        if home is None:
+            found[path] = None
+            continue
+        between = real.relative_to(home).parts
+        if any(registry.is_hidden(Path(part)) for part in between) and path.name != IGNORE_FILE:
+            continue
+        rules = IgnoreRules(home, excludes.get(str(known[home]), ()))
+        there = roots.look(real).kind
+        if there == "file" and path.name != IGNORE_FILE:
+            if registry.is_article(real) and not rules.ignores_within(real):
+                found[real] = None
+        else:
+            found[known[home]] = None
+    wholes = [path for path in found if path in known.values()]
+    return [p for p in found if p in wholes or not any(p.is_relative_to(up) for up in wholes)]
 
 
 def unreachable(held: Iterable[DocumentLocation]) -> tuple[Unreachable, ...]:

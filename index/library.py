@@ -26,10 +26,12 @@ from index.errors import (
     LibraryMissing,
     LibraryUnwritable,
 )
+from index.formats import registry
 from index.ingest.run import IngestRun
 from index.integrity.check import check_library
 from index.integrity.repair import repair as repair_library
 from index.search import ranking, term_statistics, vectors
+from index.search.selection import Selections
 from index.search.vector_cache import VectorCache
 from index.storage.database import FILE
 from index.storage.folder import folder_size, make_library, write_lock
@@ -43,15 +45,18 @@ from index.system.ignoring import IgnoreRules
 from index.system.priority import QueryPriority
 from index.tokenization import match_query, sound
 from index.types import (
+    EVERYWHERE,
     CheckReport,
     Document,
     DocumentRecord,
     Hit,
     LibraryStats,
     Origin,
+    PagePicture,
     Passage,
     Progress,
     Receipt,
+    SearchScope,
     Unreachable,
     UpdateReport,
 )
@@ -87,6 +92,7 @@ class Library:
         self._vocabulary: tuple[int, Mapping[str, int]] | None = None
         self._vocabulary_lock = threading.Lock()
         self._questions_lock = threading.Lock()
+        self._selections = Selections()
         self._store = Store(path / FILE)
         self._vector_cache = VectorCache(self._store, path, self._threads, exact_up_to)
 
@@ -223,6 +229,28 @@ class Library:
                 self._vector_cache.refresh(progress, cancelled)
         return report
 
+    def look_again(
+        self, paths: Iterable[str | Path], *, cancelled: Callable[[], bool] | None = None
+    ) -> UpdateReport:
+        """What became of paths that something has changed at, in folders that are remembered.
+
+        As if their folders were added again, yet only the changed files are read: nothing is
+        brought back that was removed, and what is ignored stays out. A folder that is not
+        remembered yet is from now on.
+
+        Args:
+            paths: files and folders, there or gone.
+            cancelled: as in `update`.
+        """
+        wanted = [roots.settled(path) for path in _several(paths, "paths")]
+        with self._writing():
+            with self._store.reading() as reader:
+                changed = discovery.changed_of(reader, wanted)
+            work = IngestRun(self._store, self.encoder, None, self._yield_to_queries(cancelled))
+            report = work.run(changed, implied=True)
+            self._vector_cache.refresh(None, cancelled)
+        return report
+
     def remove(self, document_ids: Iterable[str]) -> Receipt:
         """The receipt for documents taken out, with a count of what is left of them: nothing.
 
@@ -340,6 +368,7 @@ class Library:
         *,
         documents: Collection[str] | None = None,
         dates: tuple[str, str] | None = None,
+        scope: SearchScope = EVERYWHERE,
     ) -> list[Hit]:
         """The passages that speak to a question, best first.
 
@@ -348,6 +377,7 @@ class Library:
             k: how many at most.
             documents: only these documents; all when None.
             dates: only documents dated from the first to the second of these ISO dates.
+            scope: the same and other filters in one; what is given beside it takes its place.
 
         Raises:
             InputError: when the query is not text, `k` no positive whole number, or the documents
@@ -358,7 +388,7 @@ class Library:
             raise InputError("the query is empty: type a question or a few words")
         if not isinstance(k, int) or k < 1:
             raise InputError(f"k must be a whole number, at least 1, not {k!r:.80}")
-        check_scope(documents, dates)
+        wanted = _scoped(scope, documents, dates)
         query = sound(query)
         with self._store.reading() as reader:
             if reader.encoder is None:
@@ -371,7 +401,7 @@ class Library:
                 require_match(reader, self.encoder)
                 index = self._vector_cache.at(reader, anew=reader.generation < newest)
                 if index.generation == reader.generation:
-                    return self._search(reader, index, query, question, k, documents, dates)
+                    return self._search(reader, index, query, question, k, wanted)
                 newest = index.generation  # it came between the two: ask again
 
     def query_priority(self) -> AbstractContextManager[None]:
@@ -408,7 +438,19 @@ class Library:
             dates: count only in documents dated within these ISO dates.
         """
         with self._store.reading() as reader:
-            return term_statistics.idf(reader, terms, documents, dates)
+            scope = SearchScope(documents, dates)
+            return term_statistics.idf(reader, terms, self._selections.of(reader, scope))
+
+    def select(self, scope: SearchScope) -> frozenset[str] | None:
+        """The ids of the documents that a scope takes; None for all of the library.
+
+        Raises:
+            InputError: when it is not what a scope should be.
+        """
+        check_scope(scope.documents, scope.dates, scope)
+        with self._store.reading() as reader:
+            chosen = self._selections.of(reader, scope)
+        return None if chosen is None else chosen.documents
 
     @property
     def change(self) -> int:
@@ -432,6 +474,36 @@ class Library:
         if document is None:
             raise InputError(f"no document {document_id!r} in the library. See: pilcrow list")
         return document
+
+    def page_picture(
+        self, document_id: str, page: int, start: int = 0, end: int = 0
+    ) -> PagePicture:
+        """A page of a document's PDF as it is shown, with a stretch of the text boxed.
+
+        Args:
+            document_id: as `documents` lists it.
+            page: counted from 1.
+            start: where in the document's text the stretch begins.
+            end: where it ends; what of it stands on the page is boxed.
+
+        Raises:
+            InputError: when it is not in the library, no PDF, or its file is not as it was.
+        """
+        document = self.document(document_id)
+        with self._store.reading() as reader:
+            location = _placed(reader, document_id)
+        path = Path(location.path)
+        if path.suffix.lower() != ".pdf":
+            raise InputError(f"{document_id!r} has no pages to show")
+        try:
+            data = registry.read_bytes(path)
+            if discovery.content_hash(data, path.suffix) != location.hash:
+                raise InputError(f"the file of {document_id!r} has changed: pilcrow rebuild")
+            parts = document.on_pages(start, end)
+            quote, before = next(((q, b) for number, q, b in parts if number == page), ("", ""))
+            return registry.draw_page(data, page, quote, before)
+        except registry.Unreadable as error:
+            raise InputError(f"page {page} cannot be shown: {error.reason}") from error
 
     def passages(
         self, document_id: str, paragraphs: Collection[int] | None = None
@@ -518,16 +590,15 @@ class Library:
         query: str,
         question: QuestionVectors,
         k: int,
-        documents: Collection[str] | None,
-        dates: tuple[str, str] | None,
+        scope: SearchScope,
     ) -> list[Hit]:
-        contents = allowed = None
-        if documents is not None or dates is not None:
-            contents = reader.contents(documents, dates)
-            allowed = reader.passage_ids(contents)
+        among = self._selections.of(reader, scope)
         depth = max(_CANDIDATES, 2 * k)
-        near, _ = index.search(question.vector, depth, allowed)
-        matched = reader.matches(match_query(query), depth, contents)
+        near, _ = index.search(question.vector, depth, None if among is None else among.ids)
+        matched = reader.matches(
+            match_query(query), depth, None if among is None else among.members
+        )
+        documents = None if among is None else among.documents
         candidates = reader.passages(sorted({*map(int, near), *matched}))
         with one_core():
             return ranking.rank(query, question, candidates, matched, k, documents)
@@ -552,7 +623,22 @@ class Library:
             yield
 
 
-def check_scope(documents: Any, dates: Any) -> None:
+def _scoped(scope: SearchScope, documents: Any, dates: Any) -> SearchScope:
+    """A scope with what is given beside it in its place.
+
+    Raises:
+        InputError: when it is not what it should be.
+    """
+    check_scope(documents, dates, scope)
+    check_scope(scope.documents, scope.dates)
+    return replace(
+        scope,
+        documents=scope.documents if documents is None else documents,
+        dates=scope.dates if dates is None else dates,
+    )
+
+
+def check_scope(documents: Any, dates: Any, scope: SearchScope = EVERYWHERE) -> None:
     """Make sure that this is where one may look: documents by their ids, and two ISO dates.
 
     Raises:
@@ -566,6 +652,10 @@ def check_scope(documents: Any, dates: Any) -> None:
         pair and all(isinstance(date, str) and _DATE.fullmatch(date) for date in dates)
     ):
         raise InputError(f"dates are two ISO dates, the first and the last, not {dates!r:.80}")
+    for name in ("tags", "authors", "sources", "folders", "kinds"):
+        values = getattr(scope, name)
+        if isinstance(values, str) or not all(isinstance(value, str) for value in values):
+            raise InputError(f"{name} are a list of texts, not {values!r:.80}")
 
 
 def _placed(reader: Snapshot, document_id: str) -> DocumentLocation:

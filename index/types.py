@@ -5,7 +5,8 @@ Offsets count Unicode characters of a document's canonical text, never bytes.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +19,52 @@ class Span:
 
     start: int
     end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Where a page, slide or sheet begins in a text; the same one may go on further below."""
+
+    start: int
+    number: int
+    """Counted from 1, as the file has them."""
+    label: str = ""
+    """What it is called there: `xii`, a sheet's name, a time."""
+    kind: str = "page"
+    """`page`, `slide`, `sheet`, `chapter`, `time`, `message`, `cell`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading in a text, which what follows belongs to until one of the same rank."""
+
+    start: int
+    level: int
+    """1 for the first rank."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where in its file a place of a text is: the page, and the headings above it."""
+
+    page: int = 0
+    """0 where there are no pages."""
+    page_label: str = ""
+    page_kind: str = ""
+    section: str = ""
+    """Headings from the first rank down, parted by ` › `."""
+
+    @property
+    def page_name(self) -> str:
+        """How to say the page: `page xii`, `slide 3`, `sheet Costs`; empty without one."""
+        if not self.page:
+            return ""
+        label = self.page_label or str(self.page)
+        return label if self.page_kind == "time" else f"{self.page_kind or 'page'} {label}"
+
+
+NOWHERE = Location()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +94,54 @@ class Document:
     """Other names its front matter gives it; words of theirs find it as words of the title do."""
     description: str = ""
     """What its front matter says it is about, as one line."""
+    pages: tuple[Page, ...] = ()
+    """Its pages, slides or sheets by where they begin; empty for a format without."""
+    headings: tuple[Heading, ...] = ()
+    """Its headings in order."""
+
+    def location(self, at: int) -> Location:
+        """Where in its file a place of the text is."""
+        page = self.pages[i - 1] if (i := bisect_right(self.pages, at, key=_start)) else None
+        section = section_at(self.headings, at)
+        if page is None:
+            return Location(section=section)
+        return Location(page.number, page.label, page.kind, section)
+
+    def on_pages(self, start: int, end: int) -> list[tuple[int, str, str]]:
+        """A stretch of the text by the pages it stands on: page, its part, the page's text before.
+
+        White space at the edges of parts is left as it is.
+        """
+        ends = [*(page.start for page in self.pages[1:]), len(self.text)]
+        before: dict[int, str] = {}
+        parts = []
+        for page, stop in zip(self.pages, ends, strict=True):
+            first, last = max(page.start, start), min(stop, end)
+            if first < last:
+                told = before.get(page.number, "") + self.text[page.start : first]
+                parts.append((page.number, self.text[first:last], told))
+            if page.start >= end:
+                break
+            before[page.number] = before.get(page.number, "") + self.text[page.start : stop]
+        return parts
 
     @property
     def name(self) -> str:
         """What to call the document on screen: its title, else its file name without the suffix."""
         return self.title or title_from_id(self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class PagePicture:
+    """A page of a file as it is shown."""
+
+    png: bytes
+    width: int
+    height: int
+    pages: int
+    """How many the file has."""
+    boxes: tuple[tuple[float, float, float, float], ...] = ()
+    """Left, top, width and height of what was asked for, as shares of the page's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +212,17 @@ class Hit:
     sentences: tuple[ScoredSentence, ...] = ()
     also: tuple[str, ...] = ()
     """Other documents with the very same content."""
+    places: tuple[tuple[int, Location], ...] = ()
+    """Where in its file it begins, and where in it another page does: by where in the text."""
+
+    def location(self, at: int) -> Location:
+        """Where in its file a place of the passage is."""
+        found = Location()
+        for start, place in self.places:
+            if start > at:
+                break
+            found = place
+        return found
 
     @property
     def key(self) -> tuple[str, int, int]:
@@ -137,6 +238,64 @@ class SearchScope:
     """Only these documents; all when None."""
     dates: tuple[str, str] | None = None
     """Only documents dated from the first to the second of these ISO dates."""
+    tags: Collection[str] = ()
+    """Only documents with one of these tags, or with one below it: `law` has `law/eu`."""
+    authors: Collection[str] = ()
+    """Only by one of these; part of the name will do, as in `sources`, in any case."""
+    sources: Collection[str] = ()
+    folders: Collection[str] = ()
+    """Only documents in or below one of these, as their ids have it: `news/2024`."""
+    kinds: Collection[str] = ()
+    """Only files with one of these endings: `pdf`, `.md`."""
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether documents are chosen by what is known of them."""
+        return any((self.tags, self.authors, self.sources, self.folders, self.kinds))
+
+    def takes(self, document: DocumentFacts) -> bool:
+        """Whether a document is in it."""
+        return (
+            (self.documents is None or document.id in self.documents)
+            and (self.dates is None or _within(document.date, self.dates))
+            and _any(self.tags, lambda tag: any(_is_below(own, tag) for own in document.tags))
+            and _any(self.authors, lambda name: name in document.author.casefold())
+            and _any(self.sources, lambda name: name in document.source.casefold())
+            and _any(self.folders, lambda folder: _is_below(document.id, folder, itself=False))
+            and _any(self.kinds, lambda kind: document.path.casefold().endswith(_suffix(kind)))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFacts:
+    """What a document is chosen by."""
+
+    id: str
+    path: str
+    author: str
+    source: str
+    date: str
+    tags: tuple[str, ...]
+
+
+def _any(wanted: Collection[str], holds: Callable[[str], bool]) -> bool:
+    """Whether one of the wanted values holds, in lower case; also when none is wanted."""
+    return not wanted or any(holds(value.casefold()) for value in wanted)
+
+
+def _is_below(path: str, top: str, itself: bool = True) -> bool:
+    path, top = path.casefold(), top.strip("/#")
+    return path.startswith(f"{top}/") or (itself and path == top)
+
+
+def _suffix(kind: str) -> str:
+    return f".{kind.lstrip('.')}"
+
+
+def _within(date: str, dates: tuple[str, str]) -> bool:
+    """Whether a stated date may lie in a range; `2024` lies in any range that touches 2024."""
+    first, last = dates
+    return bool(date) and date >= first[: len(date)] and date[: len(last)] <= last
 
 
 EVERYWHERE = SearchScope()
@@ -299,6 +458,24 @@ class CheckReport:
     def ok(self) -> bool:
         """Whether every check passed."""
         return all(line.ok for line in self.lines)
+
+
+def section_at(headings: Sequence[Heading], at: int) -> str:
+    """The headings above a place of a text, from the first rank down; empty before the first."""
+    path: list[str] = []
+    lowest = 99
+    for heading in reversed(headings[: bisect_right(headings, at, key=_start)]):
+        if heading.level < lowest:
+            path.append(heading.text)
+            lowest = heading.level
+    return SECTION_MARK.join(reversed(path))
+
+
+SECTION_MARK = " \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} "
+
+
+def _start(part: Page | Heading) -> int:
+    return part.start
 
 
 def title_from_id(document_id: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Literal
 
 from index.embedding.encoder import QuestionVectors
@@ -105,13 +106,15 @@ class Assistant:
         *,
         documents: Collection[str] | None = None,
         dates: tuple[str, str] | None = None,
+        scope: SearchScope = EVERYWHERE,
         explain: bool = False,
         stop: Callable[[], bool] | None = None,
     ) -> Answer:
         """The whole answer; see `stream`."""
         *_, last = self.stream(
-            question, history, documents=documents, dates=dates, explain=explain, stop=stop
-        )
+            question, history, documents=documents, dates=dates, scope=scope, explain=explain,
+            stop=stop,
+        )  # fmt: skip
         return last
 
     async def aanswer(self, question: str, history: History = (), **options: Any) -> Answer:
@@ -131,6 +134,7 @@ class Assistant:
         *,
         documents: Collection[str] | None = None,
         dates: tuple[str, str] | None = None,
+        scope: SearchScope = EVERYWHERE,
         explain: bool = False,
         stop: Callable[[], bool] | None = None,
     ) -> Iterator[Answer]:
@@ -141,6 +145,7 @@ class Assistant:
             history: earlier turns, oldest first.
             documents: look only in these documents.
             dates: look only in documents dated within these ISO dates.
+            scope: the same and other filters in one: tags, authors, sources, folders, kinds.
             explain: whether to say how the answer was made, in `Answer.explain`.
             stop: asked often; when it says True the answer ends with what there is.
 
@@ -153,6 +158,13 @@ class Assistant:
         question = sound(checked_question(question))
         check_history(history)
         check_scope(documents, dates)
+        if scope != EVERYWHERE:
+            chosen = replace(
+                scope,
+                documents=scope.documents if documents is None else documents,
+                dates=scope.dates if dates is None else dates,
+            )
+            documents, dates = self.library.select(chosen), chosen.dates
         history = [(sound(asked), sound(said)) for asked, said in history]
         began = time.perf_counter()
         asked, changes = self.analyze(question, history)

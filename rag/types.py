@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from index.types import Document, Hit, Sentence
+from index.types import NOWHERE, Document, Hit, Location, Sentence
 from rag.query.text_features import TextFeatures
 
 if TYPE_CHECKING:
@@ -150,6 +150,7 @@ class Quotation:
     label: str = ""
     """What it stands for in its answer: a date, a side of a comparison, a document's title."""
     author: str = ""
+    location: Location = NOWHERE
 
     @classmethod
     def of_sentence(
@@ -164,7 +165,8 @@ class Quotation:
         start = sentence.start + skip
         return cls(
             document.id, document.title, document.source, document.date, paragraph, start,
-            sentence.end, document.text[start : sentence.end], score, author=document.author,
+            sentence.end, document.text[start : sentence.end], score,
+            author=document.author, location=document.location(start),
         )  # fmt: skip
 
     @property
@@ -204,10 +206,23 @@ class Citation:
     also: tuple[str, ...] = ()
     """Other documents with the very same content."""
     author: str = ""
+    page: int = 0
+    """Of the file, counted from 1; 0 where there are none. For slides and sheets too."""
+    page_label: str = ""
+    """What it is called there: `xii`, a sheet's name, a time."""
+    page_kind: str = ""
+    """`page`, `slide`, `sheet`, `time`, …; as in `index.types.Page`."""
+    section: str = ""
+    """The headings above it, from the first rank down."""
 
     def to_dict(self) -> dict[str, Any]:
         """The citation as plain JSON values."""
-        return {k: v for k, v in asdict(self).items() if k != "also" or v}
+        return _shown(self)
+
+    @property
+    def location(self) -> Location:
+        """Where in its file it is."""
+        return Location(self.page, self.page_label, self.page_kind, self.section)
 
     @classmethod
     def of_quotation(cls, quotation: Quotation, number: int) -> Citation:
@@ -215,7 +230,7 @@ class Citation:
         return cls(
             number, quotation.document_id, quotation.title, quotation.source,
             quotation.paragraph, quotation.start, quotation.end, quotation.text, quotation.date,
-            author=quotation.author,
+            author=quotation.author, **asdict(quotation.location),
         )  # fmt: skip
 
     @classmethod
@@ -234,6 +249,7 @@ class Citation:
             date=hit.date,
             also=hit.also,
             author=hit.author,
+            **asdict(hit.location(evidence.start)),
         )
 
 
@@ -277,6 +293,17 @@ class PassageRead:
     source: str = ""
     date: str = ""
     paragraph: int = 0
+    author: str = ""
+    """As in `Citation`, with what follows."""
+    page: int = 0
+    page_label: str = ""
+    page_kind: str = ""
+    section: str = ""
+
+    @property
+    def location(self) -> Location:
+        """Where in its file it is."""
+        return Location(self.page, self.page_label, self.page_kind, self.section)
 
     @classmethod
     def of(cls, hit: Hit) -> PassageRead:
@@ -291,6 +318,8 @@ class PassageRead:
             source=hit.source,
             date=hit.date,
             paragraph=hit.paragraph,
+            author=hit.author,
+            **asdict(hit.location(hit.start)),
         )
 
 
@@ -448,7 +477,7 @@ class Answer:
             "short": self.short,
             "statements": [statement.to_dict() for statement in self.statements],
             "citations": [citation.to_dict() for citation in self.citations],
-            "passages": [asdict(p) for p in self.passages],
+            "passages": [_shown(p) for p in self.passages],
             "timings": asdict(self.timings),
             "model": self.model,
             "notes": list(self.notes),
@@ -466,6 +495,14 @@ class Answer:
         if self.explain is not None:
             shown["explain"] = self.explain.to_dict()
         return shown
+
+
+_WHERE_KNOWN = frozenset({"also", "author", "page", "page_label", "page_kind", "section"})
+
+
+def _shown(cited: Citation | PassageRead) -> dict[str, Any]:
+    """A citation as plain values, without what its document does not have."""
+    return {key: value for key, value in asdict(cited).items() if value or key not in _WHERE_KNOWN}
 
 
 @cache

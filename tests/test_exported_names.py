@@ -11,7 +11,7 @@ PUBLIC = {
     "index": ERRORS
     | {"LibraryBusy", "LibraryDamaged", "LibraryMismatch", "LibraryUnwritable"}
     | {"CheckReport", "Document", "DocumentRecord", "Hit", "Library", "LibraryStats", "Origin"}
-    | {"Passage", "Progress", "Receipt", "Sentence", "Unreachable", "UpdateReport"},
+    | {"Passage", "Progress", "Receipt", "SearchScope", "Sentence", "Unreachable", "UpdateReport"},
     "rag": ERRORS
     | {"QuestionError", "Answer", "Assistant", "Citation", "Statement", "answer"}
     | {"Done", "EvidenceFound", "Searching", "StatementAdded", "events_of", "aanswer", "astream"},

@@ -220,9 +220,14 @@ def test_the_tree_names_every_room_and_no_other() -> None:
             top = line.split("/")[0]
             rooms.add(top)
         rooms |= {f"{top}/{one}" for one in re.findall(r"(?<![/\w])(\w+)/", line) if one != top}
-    rooms = {one.replace("ui/views", "ui/page/views") for one in rooms}
-    rooms = {one.replace("ui/middleware", "ui/page/middleware") for one in rooms}
-    rooms = {one.replace("rag/catalogue", "rag/llm/catalogue") for one in rooms}
+    for inner, room in {
+        "ui/views": "ui/page/views",
+        "ui/export": "ui/page/export",
+        "ui/middleware": "ui/page/middleware",
+        "rag/catalogue": "rag/llm/catalogue",
+        **{f"index/{room}": f"index/formats/{room}" for room in ("pdf", "office", "web", "plain")},
+    }.items():
+        rooms = {room if one == inner else one for one in rooms}
     assert not [one for one in rooms if not (ROOT / one).is_dir()]
     folders = {
         str(path.parent.relative_to(ROOT))

@@ -31,10 +31,18 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 from index.tokenization import INVISIBLE
-from index.types import title_from_id
+from index.types import NOWHERE, title_from_id
 
 if TYPE_CHECKING:
-    from index.types import CheckLine, DocumentRecord, Hit, Progress, Unreachable, UpdateReport
+    from index.types import (
+        CheckLine,
+        DocumentRecord,
+        Hit,
+        Location,
+        Progress,
+        Unreachable,
+        UpdateReport,
+    )
 
 _NAMED = 3
 
@@ -218,9 +226,17 @@ def unreachable_line(place: Unreachable) -> str:
 # --- Documents, hits, findings -----------------------------------------------------------------
 
 
-def about(document_id: str, title: str, source: str, date: str, paragraph: int = 0) -> str:
-    """`Title · source · date · paragraph 7`, without what is not known."""
+def about(
+    document_id: str,
+    title: str,
+    source: str,
+    date: str,
+    paragraph: int = 0,
+    location: Location = NOWHERE,
+) -> str:
+    """`Title · source · date · page 3 · Methods · paragraph 7`, without what is not known."""
     known = [title or title_from_id(document_id), source, date]
+    known += [location.page_name, location.section]
     if paragraph:
         known.append(f"paragraph {paragraph}")
     return " · ".join(clean(part) for part in known if part)
@@ -237,7 +253,8 @@ def show_documents(records: Iterable[DocumentRecord], console: Console) -> None:
 def show_hits(hits: Iterable[Hit], console: Console) -> None:
     """Ranked passages with where they stand."""
     for hit in hits:
-        where = about(hit.document_id, hit.title, hit.source, hit.date, hit.paragraph)
+        at = hit.location(hit.start)
+        where = about(hit.document_id, hit.title, hit.source, hit.date, hit.paragraph, at)
         console.print(Text(f"{hit.rank}. {where}", style="bold"), Text(f"{hit.score:.2f}", "dim"))
         console.print(indented(hit.text))
 

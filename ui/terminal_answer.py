@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from index.types import Location
 from ui.sections import Line, Section, asked_back, sections_of
 from ui.terminal import about, clean, indented
 
@@ -168,8 +169,9 @@ def _show_sources(answer: Answer, console: Console) -> None:
 
 
 def _place(at: Citation | PassageRead) -> str:
-    return about(at.document_id, at.title, at.source, at.date, at.paragraph)
+    return about(at.document_id, at.title, at.source, at.date, at.paragraph, at.location)
 
 
 def _origin(citation: Citation) -> str:
-    return about(citation.document_id, citation.title, "", citation.date)
+    page = Location(citation.page, citation.page_label, citation.page_kind)
+    return about(citation.document_id, citation.title, "", citation.date, location=page)

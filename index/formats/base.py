@@ -6,14 +6,14 @@ is rebuilt, one paragraph per block, and what cannot be seen (`strip_invisible`)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from index.formats import front_matter
 from index.formats.bylines import clean
 from index.formats.dates import parse_date
 from index.tokenization import sound, strip_invisible
-from index.types import Document, Span
+from index.types import Document, Heading, Page, Span
 
 
 class Unreadable(Exception):
@@ -49,38 +49,65 @@ def tidy(text: str) -> str:
 
 Parser = Callable[[str, bytes], Document]
 """A format's reader: document id and the file's bytes in, `Unreadable` if it must."""
-Block = tuple[str, bool]
-"""A paragraph's text, and whether it is a heading."""
+Block = tuple[str, int]
+"""A paragraph's text, and its rank as a heading: 1 is the first, 0 is prose, 9 is its title."""
+TITLE = 9
+UNTITLED = " "
+"""For `rebuilt`: there is no title, and none is to be guessed from the first line."""
 
 
-def joined(blocks: Iterable[Block]) -> tuple[str, list[Span]]:
-    """Blocks as one text, parted by blank lines, and where its headings are."""
+def joined(blocks: Iterable[Block]) -> tuple[str, list[Heading]]:
+    """Blocks as one text, parted by blank lines, and its headings."""
     parts: list[str] = []
-    headings: list[Span] = []
+    headings: list[Heading] = []
     at = 0
-    for text, is_heading in blocks:
+    for text, level in blocks:
         if text := tidy(text):
             parts.append(text)
-            if is_heading:
-                headings.append(Span(at, at + len(text)))
+            if level:
+                headings.append(Heading(at, level, text))
             at += len(text) + 2
     return "\n\n".join(parts), headings
+
+
+def paged(
+    blocks: Iterable[tuple[int, Block]], kind: str, labels: Sequence[str] = ()
+) -> tuple[str, list[Heading], list[Page]]:
+    """Blocks with the number of their page as one text, its headings, and where its pages begin.
+
+    Args:
+        blocks: each with its page, slide, sheet or chapter, counted from 1.
+        kind: what these are: `slide`.
+        labels: what each is called, where that is not its number.
+    """
+    numbered = [(number, block) for number, block in blocks if tidy(block[0])]
+    text, headings = joined(block for _, block in numbered)
+    pages: list[Page] = []
+    at = 0
+    for number, (said, _) in numbered:
+        if not pages or pages[-1].number != number:
+            label = clean(labels[number - 1]) if number <= len(labels) else str(number)
+            pages.append(Page(at, number, label, kind))
+        at += len(tidy(said)) + 2
+    return text, headings, pages
 
 
 def rebuilt(
     document_id: str,
     text: str,
-    headings: list[Span],
+    headings: Sequence[Heading],
     *,
     title: str = "",
     source: str = "",
     author: str = "",
     date: str = "",
+    pages: Sequence[Page] = (),
 ) -> Document:
     """A document from what its format states, completed by what its text states."""
     if not title and headings and headings[0].start == 0:
-        title = text[: headings[0].end]
-    front = front_matter.read(text, title=title, boilerplate=headings)
+        title = headings[0].text
+    spans = [Span(h.start, h.start + len(h.text)) for h in headings]
+    front = front_matter.read(text, title=title, boilerplate=spans)
     return Document(
         document_id,
         front.title,
@@ -89,6 +116,12 @@ def rebuilt(
         author or front.author,
         date or front.date,
         front.boilerplate,
+        pages=tuple(pages),
+        headings=tuple(
+            replace(h, text=clean(h.text))
+            for h in headings
+            if h.level < TITLE and clean(h.text) != front.title
+        ),
     )
 
 

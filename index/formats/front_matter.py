@@ -25,7 +25,7 @@ from index.formats.bylines import (
     parse_metadata_line,
 )
 from index.formats.dates import LINE_LIMIT
-from index.types import Span
+from index.types import Heading, Span
 
 _HEAD_LINES = 16
 _TAIL_LINES = 24
@@ -43,6 +43,8 @@ class FrontMatter:
     tags: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     description: str = ""
+    headings: tuple[Heading, ...] = ()
+    """But for the title itself."""
 
 
 def read(
@@ -66,10 +68,10 @@ def read(
     start = block.end
     if markdown:
         facts = {**block.facts, **facts}
-        heading, marks = markup.markdown(text, start)
+        heading, marks, sections = markup.markdown(text, start)
         spans += [markup.trimmed(text, 0, start)] if start else []
     else:
-        heading, marks = markup.wiki(text)
+        heading, marks, sections = markup.wiki(text)
     if heading:
         facts.setdefault("title", heading)
     spans += marks
@@ -90,6 +92,7 @@ def read(
         tags=block.tags,
         aliases=block.aliases,
         description=block.description,
+        headings=tuple(h for h in sections if h.text != clean(facts.get("title", ""))),
     )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from index.formats.bylines import clean, ends_sentence
 from index.formats.dates import parse_date
-from index.types import Span
+from index.types import Heading, Span
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _WIKI = re.compile(r"^[^\S\n]*(=(?: ?=){0,5}) ([^=\n]{1,200}) \1[^\S\n]*$", re.MULTILINE)
 
 
-def wiki(text: str) -> tuple[str, list[Span]]:
-    """The title and the heading lines of a text with ` = Heading = ` lines.
+def wiki(text: str) -> tuple[str, list[Span], list[Heading]]:
+    """The title and the heading lines of a text with ` = Heading = ` lines, and the headings.
 
     The title is the one heading of the first level; a file with several is a collection of
     articles and has none.
@@ -31,7 +31,12 @@ def wiki(text: str) -> tuple[str, list[Span]]:
     found = list(_WIKI.finditer(text))
     first = [match for match in found if match[1] == "="]
     alone = len(first) == 1 and not text[: first[0].start()].strip()
-    return first[0][2] if alone else "", [trimmed(text, *match.span()) for match in found]
+    spans = [trimmed(text, *match.span()) for match in found]
+    headings = [
+        Heading(span.start, match[1].count("="), clean(match[2]))
+        for span, match in zip(spans, found, strict=True)
+    ]
+    return first[0][2] if alone else "", spans, headings
 
 
 # CommonMark alone; a block's inner text is not looked at, so a heading keeps its `*emphasis*`.
@@ -39,39 +44,47 @@ _BLOCKS = ("blockquote", "code", "fence", "heading", "hr", "html_block", "lheadi
 _MAY_MARK = re.compile(r"^(?:[^\S\n]|>)*[-#`~<!\[*_=+\d]", re.MULTILINE)
 """Where a mark may begin. Without one nothing is parsed: 27 microseconds a block add up."""
 _IMAGE_LINE = re.compile(r"[>\s]*\[?!\[[^\]\n]*\]\([^)\n]*\)(?:\]\([^)\n]*\))?\s*")
+_EMPHASIS = re.compile(r"[*`]+")
 _COMMENT = re.compile(r"[>\s]*<!--.*-->\s*", re.DOTALL)
 _UNDERLINED = 120
 """Characters of a line that `---` below makes a heading; below a paragraph it is a separator."""
 
 
-def markdown(text: str, start: int) -> tuple[str, list[Span]]:
-    """The title and the marks of Markdown from `start` on.
+def markdown(text: str, start: int) -> tuple[str, list[Span], list[Heading]]:
+    """The title, the marks and the headings of Markdown from `start` on.
 
     Marks are headings, lines that hold only an image, rules, comments and fences. The title is
     the first heading, if no prose stands above it.
     """
-    title, spans = "", []
+    title, spans, headings = "", list[Span](), list[Heading]()
     end, above = start, False
-    for span, heading in _marks(text, start):
+    for span, heading, level in _marks(text, start):
         above = above or bool(text[end : span.start].strip("> \t\n"))
         if heading and not title and not above:
             title = heading.strip(" *_")
         spans.append(span)
+        if level:
+            headings.append(
+                Heading(span.start, level, clean(_EMPHASIS.sub("", heading).strip(" _")))
+            )
         end = span.end
-    return title, spans
+    return title, spans, headings
 
 
-def _marks(text: str, start: int) -> Iterator[tuple[Span, str]]:
-    """Each mark in order, with the text of a heading."""
+_Mark = tuple[Span, str, int]
+
+
+def _marks(text: str, start: int) -> Iterator[_Mark]:
+    """Each mark in order, with the text and the level of a heading."""
     if not _MAY_MARK.search(text, start):
         return
     lines = text[start:].split("\n")
     begins = list(accumulate((len(line) + 1 for line in lines), initial=start))
 
-    def mark(first: int, after: int, heading: str = "") -> tuple[Span, str]:
-        return trimmed(text, begins[first], begins[after] - 1), heading
+    def mark(first: int, after: int, heading: str = "", level: int = 0) -> _Mark:
+        return trimmed(text, begins[first], begins[after] - 1), heading, level
 
-    def images(first: int, after: int) -> Iterator[tuple[Span, str]]:
+    def images(first: int, after: int) -> Iterator[_Mark]:
         return (mark(n, n + 1) for n in range(first, after) if _IMAGE_LINE.fullmatch(lines[n]))
 
     tokens = _block_parser().parse(text[start:])
@@ -83,7 +96,7 @@ def _marks(text: str, start: int) -> Iterator[tuple[Span, str]]:
             yield from images(first, after)
         elif token.type == "heading_open":
             if token.markup.startswith("#") or _is_headline(inner.content):
-                yield mark(first, after, inner.content)
+                yield mark(first, after, inner.content, int(token.tag[1:]))
             else:
                 yield from images(first, after - 1)
                 yield mark(after - 1, after)

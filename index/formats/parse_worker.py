@@ -9,10 +9,12 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from index.formats.base import Unreadable
-from index.formats.sandbox import Limits, out_of_memory, packed
+from index.formats.pdf import picture
+from index.formats.sandbox import Limits, out_of_memory, packed, packed_picture
 from index.system.confinement import Confinement, confine
 from index.system.subprocesses import Message, WorkerChannel
 from index.types import Document
@@ -45,16 +47,14 @@ def serve(read: Callable[[str, bytes, str], Document], limits: Limits) -> None:
             parent.send(asdict(_confinement(Path(request["try"]))))
             continue
         _wind_up(limits)
-        answer = _answer(read, request, data, limits)
+        answer = _answer(partial(_done, read, request, data, limits), limits)
         last = bool(answer.get("last"))
         parent.send(answer)
 
 
-def _answer(
-    read: Callable[[str, bytes, str], Document], request: Message, data: bytes, limits: Limits
-) -> Message:
+def _answer(work: Callable[[], Message], limits: Limits) -> Message:
     try:
-        document = read(request["id"], data, request["suffix"])
+        return work()
     except Unreadable as error:
         return {"reason": error.reason}
     except MemoryError:  # what is left of memory is not enough for the next file
@@ -63,6 +63,16 @@ def _answer(
         detail = next(iter(str(error).splitlines()), "")
         reason = f"unreadable: its reader failed ({type(error).__name__}: {detail})"
         return {"reason": Unreadable(reason).reason}
+
+
+def _done(
+    read: Callable[[str, bytes, str], Document], request: Message, data: bytes, limits: Limits
+) -> Message:
+    """What a request asks for: a page's picture, or a document."""
+    if "page" in request:
+        page = picture.draw(data, request["page"], request["quote"], request["before"])
+        return {"picture": packed_picture(page)}
+    document = read(request["id"], data, request["suffix"])
     if len(document.text) > limits.text:
         size = f"{len(document.text) / 1e6:.0f} million characters of text"
         return {"reason": f"too big: {size}, limit {limits.text / 1e6:.0f} million"}

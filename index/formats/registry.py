@@ -11,26 +11,35 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
-from index.formats import base, docx, html, pdf, text
+from index.formats import base
 from index.formats.base import Unreadable
+from index.formats.office import docx, opendocument, presentation, rtf, sheets
+from index.formats.pdf import reading as pdf
+from index.formats.plain import delimited, json_values, marked, notebook, subtitles, text
 from index.formats.sandbox import Sandbox
+from index.formats.web import epub, html, mail
 from index.system import files
 from index.system.roots import why
-from index.types import Document
+from index.types import Document, PagePicture
 
 __all__ = [
     "SIZE_LIMIT",
     "SUFFIXES",
     "SUFFIXES_IN_WORDS",
     "Unreadable",
+    "draw_page",
+    "edition",
     "is_article",
     "is_hidden",
     "no_article",
     "parse",
     "read_bytes",
     "read_here",
+    "readable",
     "safe_name",
     "visible",
     "walk",
@@ -48,16 +57,44 @@ _READERS: dict[str, base.Parser] = {
     ".htm": html.read,
     ".pdf": pdf.read,
     ".docx": docx.docx,
+    ".odt": opendocument.odt,
+    ".rtf": rtf.read,
+    ".epub": epub.read,
+    ".pptx": presentation.pptx,
+    ".odp": opendocument.odp,
+    ".xlsx": sheets.read,
+    ".xls": sheets.read,
+    ".ods": sheets.read,
+    ".csv": delimited.read,
+    ".tsv": delimited.read,
+    ".json": json_values.read,
+    ".jsonl": json_values.read_lines,
+    ".ipynb": notebook.read,
+    ".eml": mail.eml,
+    ".mbox": mail.mbox,
+    ".srt": subtitles.read,
+    ".vtt": subtitles.read,
+    ".rst": marked.rst,
+    ".org": marked.org,
+    ".adoc": marked.adoc,
+    ".tex": marked.tex,
+    ".xhtml": html.read,
 }
+PLUG_INS = "pilcrow.formats"
+"""The entry points by which another package adds a format: `.suffix = "package.module:reader"`."""
 SUFFIXES = tuple(_READERS)
 """File name endings that are read, in lower case: the page, uploads and the help read them here."""
 SUFFIXES_IN_WORDS = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
+_EDITIONS = dict.fromkeys((".pdf", ".docx", ".html", ".htm", ".md", ".markdown"), 1)
+"""Raised when a format's reader finds more in the same file: files are read again by the next
+update, and what says the same is not embedded again."""
 _PLAIN = (".txt", ".text", ".md", ".markdown")
 _SHORT = 64_000
 """Bytes of plain text that are read in this very process, in some milliseconds."""
 _WORD = re.compile(r"[^\W_]")
 # One process for all who read in this one; it is started by the first file that is not short text.
 _SANDBOX = Sandbox()
+_PICTURES = Sandbox()
 
 OnError = Callable[[Path, str], None]
 Ignored = Callable[[Path, bool], bool]
@@ -88,7 +125,7 @@ def parse(
         Cancelled: when `cancelled` said True.
     """
     kind = suffix.lower()
-    if kind not in _READERS:
+    if not readable(kind):
         raise Unreadable(no_article(suffix))
     if not data or data.isspace():
         raise Unreadable("empty file")
@@ -101,9 +138,42 @@ def parse(
     return document
 
 
+def draw_page(data: bytes, page: int, quote: str = "", before: str = "") -> PagePicture:
+    """The picture of a page of a PDF, drawn in a sandbox of its own: reading goes on beside it.
+
+    Args:
+        data: the whole file.
+        page: counted from 1.
+        quote: text of the document on this page, which is boxed.
+        before: the text of this page up to there.
+
+    Raises:
+        Unreadable: with the reason.
+    """
+    return _PICTURES.draw(data, page, quote, before)
+
+
 def is_article(path: Path) -> bool:
     """Whether a file's name ends like one that is read."""
-    return path.suffix.lower() in _READERS
+    return readable(path.suffix)
+
+
+def readable(suffix: str) -> bool:
+    """Whether files with this ending are read, by us or by a plug-in."""
+    kind = suffix.lower()
+    return kind in _READERS or kind in _plug_ins()
+
+
+@cache
+def _plug_ins() -> dict[str, EntryPoint]:
+    """The readers that other packages add, by ending; none takes the place of ours."""
+    found = {f".{point.name.lstrip('.').lower()}": point for point in entry_points(group=PLUG_INS)}
+    return {suffix: point for suffix, point in found.items() if suffix not in _READERS}
+
+
+def edition(path: Path) -> int:
+    """Which edition of its reader reads a file."""
+    return _EDITIONS.get(path.suffix.lower(), 0)
 
 
 def is_hidden(path: Path) -> bool:
@@ -122,12 +192,13 @@ def read_here(document_id: str, data: bytes, suffix: str) -> Document:
     Args:
         document_id: what the document will be called.
         data: the whole file.
-        suffix: one of `SUFFIXES`.
+        suffix: an ending that is `readable`.
 
     Raises:
         Unreadable: with the reason.
     """
-    return _READERS[suffix](document_id, data)
+    reader: base.Parser = _READERS.get(suffix) or _plug_ins()[suffix].load()
+    return reader(document_id, data)
 
 
 def read_bytes(path: Path) -> bytes:

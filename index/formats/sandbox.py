@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from typing import Any
 from index.formats.base import Unreadable
 from index.system.confinement import Confinement
 from index.system.subprocesses import LOCALE_AND_LOADER, Empty, Message, WorkerExited, WorkerProcess
-from index.types import Document, Span
+from index.types import Document, Heading, Page, PagePicture, Span
 
 _POLL = 0.1  # seconds between two looks at `cancelled`
 _STARTING = 30  # seconds that a process may take to start
@@ -91,13 +92,24 @@ class Sandbox:
             Unreadable: with the reason, also when the parser crashed or took too much.
             Cancelled: when asked to.
         """
+        answer = self._ask({"id": document_id, "suffix": suffix}, data, cancelled or _never)
+        return _document(answer["document"])
+
+    def draw(self, data: bytes, page: int, quote: str, before: str) -> PagePicture:
+        """A page of a PDF, as `pdf.picture.draw` makes it in the child; raises as `read` does."""
+        answer = self._ask({"page": page, "quote": quote, "before": before}, data, _never)
+        values = answer["picture"]
+        boxes = tuple((box[0], box[1], box[2], box[3]) for box in values.pop("boxes"))
+        return PagePicture(b64decode(values.pop("png")), **values, boxes=boxes)
+
+    def _ask(self, request: Message, data: bytes, cancelled: Callable[[], bool]) -> Message:
+        """What the child answers to a request about a file's bytes."""
         with self._lock:
             done = False
             try:
                 child = self._ready()
-                request = {"id": document_id, "suffix": suffix}
                 child.send(request, data)
-                answer = self._answer(child, cancelled or _never)
+                answer = self._answer(child, cancelled)
                 done = True
             finally:
                 if not done:  # also at Ctrl-C: what it still writes belongs to no question
@@ -107,7 +119,7 @@ class Sandbox:
                 self._drop()
         if "reason" in answer:
             raise Unreadable(str(answer["reason"]))
-        return _document(answer["document"])
+        return answer
 
     def confinement(self) -> Confinement:
         """What the child is shut out from: it tries to open a file of ours and a socket.
@@ -184,6 +196,11 @@ def out_of_memory(limit: int) -> str:
     return f"too big: reading it takes more than {limit / 1e9:.1f} GB of memory"
 
 
+def packed_picture(picture: PagePicture) -> dict[str, Any]:
+    """A picture as JSON values; `Sandbox.draw` makes it a picture again."""
+    return {**asdict(picture), "png": b64encode(picture.png).decode()}
+
+
 def packed(document: Document) -> dict[str, Any]:
     """A document as JSON values; `Sandbox.read` makes it a document again."""
     return asdict(document)
@@ -192,7 +209,12 @@ def packed(document: Document) -> dict[str, Any]:
 def _document(values: dict[str, Any]) -> Document:
     boilerplate = tuple(Span(span["start"], span["end"]) for span in values.pop("boilerplate"))
     tags, aliases = tuple(values.pop("tags")), tuple(values.pop("aliases"))
-    return Document(**values, boilerplate=boilerplate, tags=tags, aliases=aliases)
+    pages = tuple(Page(**page) for page in values.pop("pages"))
+    headings = tuple(Heading(**heading) for heading in values.pop("headings"))
+    return Document(
+        **values, boilerplate=boilerplate, tags=tags, aliases=aliases, pages=pages,
+        headings=headings,
+    )  # fmt: skip
 
 
 def _never() -> bool:

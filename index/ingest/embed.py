@@ -61,7 +61,9 @@ class BatchEmbedder:
     def new_content(self, reader: Snapshot, parsed: ParsedFile) -> NewContent:
         """A parsed document with the vectors that were made for it, read as they are written."""
         vectors = self._made(reader, parsed.digests)
-        return NewContent(parsed.hash, parsed.document, parsed.passages, parsed.digests, vectors)
+        return NewContent(
+            parsed.hash, parsed.document, parsed.passages, parsed.digests, vectors, parsed.edition
+        )
 
     def _made(self, reader: Snapshot, digests: Sequence[bytes]) -> Iterator[PassageVectors]:
         dimension = self._encoder.identity.dimension

@@ -24,6 +24,8 @@ class ParsedFile:
     passages: tuple[Passage, ...]
     digests: tuple[bytes, ...]
     """What each passage's vectors depend on."""
+    edition: int = 0
+    """Which edition of its format's reader made it."""
 
 
 class FileParser:
@@ -68,7 +70,7 @@ class FileParser:
         if not parts:
             raise registry.Unreadable("no text to index")
         digests = tuple(self._digest(context, part) for part in parts)
-        return ParsedFile(file, hash_, document, parts, digests)
+        return ParsedFile(file, hash_, document, parts, digests, registry.edition(file.path))
 
     def context(self, document: Document) -> str:
         """The title as far as it serves as context, without crowding out the passage."""

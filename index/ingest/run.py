@@ -164,11 +164,14 @@ class IngestRun:
             hash_ = content_hash(registry.read_bytes(file.path), file.path.suffix)
             with self._store.reading() as reader:
                 before = reader.by_path(str(file.path))
-                stored = reader.content_of(hash_) is not None
-            if before is not None and before.hash == hash_:
+                content = reader.content_of(hash_)
+                today = content is not None and (
+                    reader.edition_of(content) >= registry.edition(file.path)
+                )
+            if today and before is not None and before.hash == hash_:
                 self._progress.unchanged(file.id)
                 return None
-            if stored:  # moved, copied or renamed
+            if today:  # moved, copied or renamed
                 return ParsedFile(file, hash_, Document(file.id, "", ""), (), ())
             return self._parser.parse(file)
         except registry.Unreadable as error:

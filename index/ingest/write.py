@@ -70,9 +70,7 @@ class DocumentWriter:
         """Write one content anew, using again those of its vectors that are sound."""
         self._embedder.embed([parsed])
         with self._store.writing() as writer:
-            new = self._embedder.new_content(writer, parsed)
-            # those that lie in the old state have to be read before it goes
-            writer.replace_content(content, replace(new, vectors=tuple(new.vectors)))
+            self._put_again(writer, content, parsed)
             writer.clear_drafts()
         self._progress.report.updated.append(parsed.file.id)
 
@@ -81,10 +79,18 @@ class DocumentWriter:
         content = writer.content_of(parsed.hash)
         if content is None:
             content = writer.add_content(self._embedder.new_content(writer, parsed))
+        elif parsed.passages and writer.edition_of(content) < parsed.edition:
+            content = self._put_again(writer, content, parsed)
         file = parsed.file
         new = writer.by_path(str(file.path)) is None
         writer.place_document(file.id, content, file.root, str(file.path))
         return new
+
+    def _put_again(self, writer: Transaction, content: int, parsed: ParsedFile) -> int:
+        """The content as it is read today in the place of what an earlier reader made of it."""
+        new = self._embedder.new_content(writer, parsed)
+        # vectors that lie in the old state have to be read before it goes
+        return writer.replace_content(content, replace(new, vectors=tuple(new.vectors)))
 
 
 def _remember(writer: Transaction, survey: Survey, files: Iterable[SourceFile]) -> None:

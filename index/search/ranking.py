@@ -227,6 +227,7 @@ def _hit(
         late=max((sentence.late for sentence in sentences), default=0.0),
         sentences=sentences,
         also=tuple(also),
+        places=passage.places,
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import ceil, log
 
+from index.search.selection import Selection
 from index.storage.snapshot import Snapshot
 from index.storage.store import Store
 from index.tokenization import words, words_once
@@ -17,8 +18,7 @@ COUNTED_PASSAGES = 20_000
 def idf(
     reader: Snapshot,
     terms: Iterable[str],
-    documents: Collection[str] | None = None,
-    dates: tuple[str, str] | None = None,
+    among: Selection | None = None,
 ) -> dict[str, float]:
     """How rare words are: 1 for one that is nowhere, near 0 for one everywhere.
 
@@ -27,15 +27,12 @@ def idf(
     Args:
         reader: a state of the library.
         terms: words as `tokenization.words` makes them.
-        documents: count only in these documents, as if there were no others.
-        dates: count only in documents dated within these ISO dates.
+        among: count only in these documents, as if there were no others; in all when None.
     """
-    total, contents = reader.counts()["passages"], None
-    if documents is not None or dates is not None:
-        contents = reader.contents(documents, dates)
-        total = len(reader.passage_ids(contents))
+    total = reader.counts()["passages"] if among is None else len(among.ids)
+    members = None if among is None else among.members
     unseen = log(1 + (total + 0.5) / 0.5)
-    counts = {term: reader.passages_with(term, contents) for term in dict.fromkeys(terms)}
+    counts = {term: reader.passages_with(term, members) for term in dict.fromkeys(terms)}
     return {term: log(1 + (total - n + 0.5) / (n + 0.5)) / unseen for term, n in counts.items()}
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import zlib
 from collections.abc import Iterable, Sequence
+from dataclasses import astuple
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from index.embedding.projection import Packed
 from index.errors import LibraryDamaged
 from index.storage.records import Labels, StoredPassage
 from index.tokenization import index_form, sound
-from index.types import Document, Span
+from index.types import NOWHERE, Document, Heading, Location, Page, Passage, Span
 
 # The sentences of a passage; a damaged one has none.
 SENTENCE_COUNT = "CASE WHEN json_valid(spans) THEN json_array_length(spans) ELSE 0 END"
@@ -25,17 +26,25 @@ VECTOR_COLUMNS = "vector, sentence_vectors, token_counts, tokens"
 
 
 # What a seal is made over: everything a content or a passage is shown or found by.
-CONTENT_COLUMNS = "c.hash, c.title, c.source, c.author, c.date, c.text, c.furniture, c.labels"
-# In files from before there were labels. Empty ones do not change a seal.
-UNLABELLED_COLUMNS = CONTENT_COLUMNS.replace("c.labels", "''")
+CONTENT_COLUMNS = (
+    "c.hash, c.title, c.source, c.author, c.date, c.text, c.furniture, c.labels, c.outline"
+)
+# In files from before there were labels, pages and sections. Empty ones do not change a seal.
+UNLABELLED_COLUMNS = CONTENT_COLUMNS.replace("c.labels, c.outline", "'', ''")
+UNPLACED_COLUMNS = CONTENT_COLUMNS.replace("c.outline", "''")
 
 
 PASSAGE_COLUMNS_BUT_TEXT = (
     'p.content, p.paragraph, p.start, p."end", p.digest, p.spans, p.vector, p.sentence_vectors, '
-    "p.token_counts, p.tokens, c.title, c.source, c.author, c.date"
+    "p.token_counts, p.tokens, c.title, c.source, c.author, c.date, p.places"
 )
 """For many passages of one article: SQLite counts its characters anew for each of them."""
 PASSAGE_COLUMNS = f'{PASSAGE_COLUMNS_BUT_TEXT}, substr(c.text, p.start + 1, p."end" - p.start)'
+
+
+def unplaced(columns: str) -> str:
+    """The columns of passages in files from before there were pages and sections."""
+    return columns.replace("p.places", "''")
 
 
 FIRST_VECTOR = PASSAGE_COLUMNS.split(", ").index("p.vector")
@@ -84,6 +93,37 @@ def decode_labels(stored: str) -> Labels:
         return Labels(tags, aliases, str(values["description"]))
     except (ValueError, TypeError, LookupError):
         return Labels()
+
+
+def encode_outline(document: Document) -> str:
+    """Pages and headings as JSON; empty when a document has none."""
+    if not (document.pages or document.headings):
+        return ""
+    pages = [[p.start, p.number, p.label, p.kind] for p in document.pages]
+    headings = [[h.start, h.level, h.text] for h in document.headings]
+    return json.dumps([pages, headings])
+
+
+def decode_outline(stored: str) -> tuple[tuple[Page, ...], tuple[Heading, ...]]:
+    """The pages and headings in a stored text; sealed with its content."""
+    if not stored:
+        return (), ()
+    pages, headings = json.loads(stored)
+    return tuple(Page(*page) for page in pages), tuple(Heading(*one) for one in headings)
+
+
+def encode_places(document: Document, passage: Passage) -> str:
+    """Where in its file a passage is, and where in it another page begins; empty without pages."""
+    turns = [page.start for page in document.pages if passage.start < page.start < passage.end]
+    places = [(at, document.location(at)) for at in (passage.start, *turns)]
+    if not any(place != NOWHERE for _, place in places):
+        return ""
+    return json.dumps([[at, *astuple(place)] for at, place in places])
+
+
+def decode_places(stored: str) -> tuple[tuple[int, Location], ...]:
+    """The places in a stored text; sealed with its passage."""
+    return tuple((at, Location(*place)) for at, *place in json.loads(stored)) if stored else ()
 
 
 def indexed_title(name: str, aliases: Sequence[str]) -> str:
@@ -143,7 +183,7 @@ def decode_passage(row: Sequence[Any], names: Sequence[str]) -> StoredPassage:
     id_, *sealed = row
     require_checksum(sealed, f"a passage of {', '.join(names) or 'no document'}", bool(names))
     (_, content, paragraph, start, end, _, spans, vector, sentence_vectors, counts, tokens,
-     title, source, author, date, text) = sealed  # fmt: skip
+     title, source, author, date, places, text) = sealed  # fmt: skip
     passage_vector = np.frombuffer(vector, "<f4").astype(np.float32)
     token_counts = json.loads(counts)
     return StoredPassage(
@@ -154,6 +194,7 @@ def decode_passage(row: Sequence[Any], names: Sequence[str]) -> StoredPassage:
         source=source,
         author=author,
         date=date,
+        places=decode_places(places),
         paragraph=paragraph,
         start=start,
         end=end,

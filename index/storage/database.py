@@ -27,11 +27,11 @@ from index.system import files
 
 FILE = files.LIBRARY_FILE
 """What the file is called in a library's folder."""
-FORMAT = 5
+FORMAT = 6
 """The file's layout, in SQLite's `user_version`; raised when older code could not read it."""
-UNSEALED, UNLABELLED, UNEXCLUDED = 2, 3, 4
+UNSEALED, UNLABELLED, UNEXCLUDED, UNPLACED = 2, 3, 4, 5
 """Those before: without seals over documents; with them, without tags, aliases and descriptions;
-with these, without globs of what is ignored in a place.
+with these, without globs of what is ignored in a place; with these, without pages and sections.
 They are read as they are and brought up by the next writer."""
 _APPLICATION = files.LIBRARY_APPLICATION
 
@@ -73,7 +73,10 @@ CREATE INDEX removed_change ON removed (change);
 _SEALS = "CREATE TABLE seals (document TEXT PRIMARY KEY, seal INTEGER NOT NULL) WITHOUT ROWID"
 _LABELS = "ALTER TABLE contents ADD COLUMN labels TEXT NOT NULL DEFAULT ''"
 _EXCLUDES = "ALTER TABLE places ADD COLUMN exclude TEXT NOT NULL DEFAULT ''"
-_ADDED = {UNSEALED: _SEALS, UNLABELLED: _LABELS, UNEXCLUDED: _EXCLUDES}
+_PLACES = """ALTER TABLE contents ADD COLUMN outline TEXT NOT NULL DEFAULT '';
+ALTER TABLE contents ADD COLUMN edition INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE passages ADD COLUMN places TEXT NOT NULL DEFAULT ''"""
+_ADDED = {UNSEALED: _SEALS, UNLABELLED: _LABELS, UNEXCLUDED: _EXCLUDES, UNPLACED: _PLACES}
 """What turns each earlier layout into the next."""
 WORDS = """CREATE VIRTUAL TABLE words USING fts5(
     title, text, tokenize = 'porter unicode61 remove_diacritics 2'
@@ -114,7 +117,7 @@ def bring_up(connection: sqlite3.Connection) -> bool:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version != FORMAT:
         for earlier in range(version, FORMAT):
-            connection.execute(_ADDED[earlier])
+            _add(connection, earlier)
         connection.execute(f"PRAGMA user_version = {FORMAT}")
     return bool(version == UNSEALED)
 
@@ -349,7 +352,12 @@ def _lay_out(connection: sqlite3.Connection, version: int = FORMAT) -> None:
     for statement in (*_SCHEMA.split(";"), WORDS):
         connection.execute(statement)
     for earlier in range(UNSEALED, version):
-        connection.execute(_ADDED[earlier])
+        _add(connection, earlier)
+
+
+def _add(connection: sqlite3.Connection, earlier: int) -> None:
+    for statement in _ADDED[earlier].split(";"):
+        connection.execute(statement)
 
 
 def _layout(connection: sqlite3.Connection) -> list[object]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from index.embedding.encoder import PassageVectors, Vector
 from index.embedding.projection import Packed
-from index.types import Document, Passage, Sentence, Span
+from index.types import Document, Location, Passage, Sentence, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,8 @@ class StoredPassage:
     """Word pieces of each sentence."""
     tokens: Packed
     """Their packed vectors, sentence after sentence, shape (pieces, width)."""
+    places: tuple[tuple[int, Location], ...] = ()
+    """As in `Hit`."""
 
     def as_passage(self) -> Passage:
         """The passage as its readers know it."""
@@ -66,6 +68,8 @@ class NewContent:
     digests: tuple[bytes, ...]
     vectors: Iterable[PassageVectors]
     """One for each passage; taken once."""
+    edition: int = 0
+    """Which edition of its format's reader made it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -23,22 +24,33 @@ from index.storage.codec import (
     PASSAGE_COLUMNS_BUT_TEXT,
     SENTENCE_COUNT,
     UNLABELLED_COLUMNS,
+    UNPLACED_COLUMNS,
     VECTOR_COLUMNS,
     checksum,
     damaged_meta,
     damaged_row,
     decode_labels,
+    decode_outline,
     decode_passage,
     decode_vectors,
     require_checksum,
     stack_vectors,
     storable_id,
     stored_path,
+    unplaced,
 )
-from index.storage.database import UNEXCLUDED, UNLABELLED, UNSEALED
+from index.storage.database import UNEXCLUDED, UNLABELLED, UNPLACED, UNSEALED
 from index.storage.document_seals import DOCUMENT_COLUMNS, DOCUMENT_TABLES, SEAL_JOIN, TYPE_CHECK
 from index.storage.records import DocumentLocation, StoredPassage
-from index.types import Document, DocumentRecord, Ids, Span, title_from_id
+from index.types import (
+    Document,
+    DocumentFacts,
+    DocumentRecord,
+    Ids,
+    SearchScope,
+    Span,
+    title_from_id,
+)
 
 # A title names the subject once; matching it says less than matching the passage itself.
 _TITLE_WEIGHT = 0.5
@@ -165,7 +177,7 @@ class Snapshot:
     def bad_passages(self) -> list[tuple[int, int]]:
         """The passages that are not what was written, each with its content."""
         rows = self._raw(
-            f"SELECT p.id, p.seal, {PASSAGE_COLUMNS} FROM passages p "
+            f"SELECT p.id, p.seal, {self._passage_columns} FROM passages p "
             "JOIN contents c ON c.id = p.content"
         )
         return [(int(row[0]), int(row[2])) for row in rows if checksum(row[2:]) != row[1]]
@@ -270,7 +282,14 @@ class Snapshot:
     @property
     def _content_columns(self) -> str:
         """What a content's seal is made over, as this file has it."""
-        return CONTENT_COLUMNS if self._format > UNLABELLED else UNLABELLED_COLUMNS
+        if self._format <= UNLABELLED:
+            return UNLABELLED_COLUMNS
+        return CONTENT_COLUMNS if self._format > UNPLACED else UNPLACED_COLUMNS
+
+    @property
+    def _passage_columns(self) -> str:
+        """The same for a passage's seal."""
+        return PASSAGE_COLUMNS if self._format > UNPLACED else unplaced(PASSAGE_COLUMNS)
 
     def records(self) -> list[DocumentRecord]:
         """Every document as a library lists it, by id."""
@@ -298,10 +317,12 @@ class Snapshot:
             return None
         require_checksum(row, f"the stored text of {document_id!r}")
         self._sound("WHERE d.id = ?", document_id)
-        (_, _, title, source, author, date, text, boilerplate, labels) = row
+        (_, _, title, source, author, date, text, boilerplate, labels, outline) = row
         parts = tuple(Span(*span) for span in json.loads(boilerplate))
         stated = decode_labels(labels)
-        return Document(document_id, title, text, source, author, date, parts, *stated)
+        return Document(
+            document_id, title, text, source, author, date, parts, *stated, *decode_outline(outline)
+        )
 
     def passages_of(
         self, document_id: str, paragraphs: Collection[int] | None = None
@@ -317,8 +338,10 @@ class Snapshot:
         if location is None or document is None:
             return []
         wanted = json.dumps(None if paragraphs is None else sorted(paragraphs))
+        columns = PASSAGE_COLUMNS_BUT_TEXT
+        columns = columns if self._format > UNPLACED else unplaced(columns)
         rows = self._db.execute(
-            f'SELECT p.id, p.seal, {PASSAGE_COLUMNS_BUT_TEXT}, p.start, p."end" FROM passages p '
+            f'SELECT p.id, p.seal, {columns}, p.start, p."end" FROM passages p '
             "JOIN contents c ON c.id = p.content WHERE p.content = ?1 AND (?2 = 'null' "
             "OR p.paragraph IN (SELECT value FROM json_each(?2))) ORDER BY p.start",
             (location.content, wanted),
@@ -332,7 +355,7 @@ class Snapshot:
     def passages(self, ids: Sequence[int]) -> list[StoredPassage]:
         """The passages with these ids, as far as they are in the library, in no set order."""
         rows = self._db.execute(
-            f"SELECT p.id, p.seal, {PASSAGE_COLUMNS} FROM passages p "
+            f"SELECT p.id, p.seal, {self._passage_columns} FROM passages p "
             "JOIN contents c ON c.id = p.content WHERE p.id IN (SELECT value FROM json_each(?))",
             (json.dumps([int(id_) for id_ in ids]),),
         ).fetchall()
@@ -343,38 +366,37 @@ class Snapshot:
             names[location.content].append(location.id)
         return [decode_passage(row, sorted(names[row[2]])) for row in rows]
 
-    def matches(
-        self, query: str, k: int, contents: Collection[int] | None = None
-    ) -> dict[int, float]:
+    def matches(self, query: str, k: int, among: Collection[int] | None = None) -> dict[int, float]:
         """Passage ids with their BM25 (higher is better), the best `k` for an FTS5 query.
 
         Args:
             query: from `lexical.match_query`.
             k: how many at most.
-            contents: only passages of these contents; all when None.
+            among: only passages with these ids; all when None. Looked up here, for SQLite takes
+                seconds to compare many matches with many ids.
         """
         if not query:
             return {}
-        only, of = _among(contents)
         rows = self._db.execute(
             "SELECT rowid, -bm25(words, ?, 1.0) AS score FROM words WHERE words MATCH ? "
-            f"{only}ORDER BY score DESC, rowid LIMIT ?",
-            (_TITLE_WEIGHT, query, *of, k),
+            "ORDER BY score DESC, rowid" + (f" LIMIT {int(k)}" if among is None else ""),
+            (_TITLE_WEIGHT, query),
         )
-        return {int(row[0]): float(row[1]) for row in rows}
+        wanted = (row for row in rows if among is None or row[0] in among)
+        return {int(id_): float(score) for id_, score in islice(wanted, k)}
 
-    def passages_with(self, word: str, contents: Collection[int] | None = None) -> int:
+    def passages_with(self, word: str, among: Collection[int] | None = None) -> int:
         """How many passages hold a word (or another form of it).
 
         Args:
             word: from `lexical.words`.
-            contents: only passages of these contents; all when None.
+            among: only passages with these ids; all when None.
         """
-        only, of = _among(contents)
-        row = self._db.execute(
-            f"SELECT count(*) FROM words WHERE words MATCH ? {only}", (f'"{word}"', *of)
-        ).fetchone()
-        return int(row[0])
+        what = "count(*)" if among is None else "rowid"
+        rows = self._db.execute(f"SELECT {what} FROM words WHERE words MATCH ?", (f'"{word}"',))
+        if among is None:
+            return int(rows.fetchone()[0])
+        return sum(id_ in among for (id_,) in rows)
 
     def article_texts(self, every: int = 1) -> Iterator[str]:
         """The text of every so many-th article, none compared with its checksum: to be counted."""
@@ -386,20 +408,24 @@ class Snapshot:
         rows = self._db.execute("SELECT title, source, author FROM contents")
         return (" ".join(row) for row in rows)
 
-    def contents(
-        self, documents: Collection[str] | None, dates: tuple[str, str] | None
-    ) -> set[int]:
-        """The contents behind chosen documents, dated within `dates` (both ends included)."""
+    def documents_in(self, scope: SearchScope) -> dict[str, int]:
+        """The documents that a scope takes, each with its content."""
         self._every()
-        wanted = None if documents is None else set(documents)
+        labels = "c.labels" if self._format > UNLABELLED else "''"
         rows = self._db.execute(
-            "SELECT d.id, d.content, c.date FROM documents d JOIN contents c ON c.id = d.content"
+            f"SELECT d.id, d.path, c.author, c.source, c.date, {labels}, d.content "
+            "FROM documents d JOIN contents c ON c.id = d.content"
         )
         return {
-            int(content)
-            for document_id, content, date in rows
-            if (wanted is None or document_id in wanted) and (dates is None or _within(date, dates))
-        }
+            id_: int(content)
+            for id_, path, author, source, date, stored, content in rows
+            if scope.takes(
+                DocumentFacts(
+                    id_, os.fsdecode(path), author, source, date,
+                    decode_labels(stored).tags if scope.tags else (),
+                )
+            )
+        }  # fmt: skip
 
     def passage_ids(self, contents: Collection[int]) -> Ids:
         """Ids of the passages of some contents, ascending."""
@@ -453,6 +479,13 @@ class Snapshot:
         row = self._db.execute("SELECT id FROM contents WHERE hash = ?", (hash_,)).fetchone()
         return None if row is None else int(row[0])
 
+    def edition_of(self, content: int) -> int:
+        """Which edition of its format's reader a content was made by."""
+        if self._format <= UNPLACED:
+            return 0
+        row = self._db.execute("SELECT edition FROM contents WHERE id = ?", (content,)).fetchone()
+        return 0 if row is None else int(row[0])
+
     def known_digests(self, digests: Collection[bytes], *, drafts_only: bool = False) -> set[bytes]:
         """Which of these digests have sound vectors already, in drafts or passages."""
         return {digest for digest in digests if self._vectors_of(digest, drafts_only) is not None}
@@ -475,8 +508,8 @@ class Snapshot:
         if draft is not None or drafts_only:
             return draft
         rows = self._raw(
-            f"SELECT p.seal, {PASSAGE_COLUMNS} FROM passages p JOIN contents c ON c.id = p.content "
-            "WHERE p.digest = ?",
+            f"SELECT p.seal, {self._passage_columns} FROM passages p "
+            "JOIN contents c ON c.id = p.content WHERE p.digest = ?",
             digest,
         )
         sound = (row[1:] for row in rows if checksum(row[1:]) == row[0])
@@ -488,22 +521,6 @@ def _record(row: Sequence[Any]) -> DocumentRecord:
     id_, title, *more, path, added, labels = row
     name = title or title_from_id(id_)
     return DocumentRecord(*(id_, name, *more, os.fsdecode(path), added, *decode_labels(labels)))
-
-
-def _among(contents: Collection[int] | None) -> tuple[str, tuple[str, ...]]:
-    """The condition that rows of the text index belong to some contents, and its value."""
-    if contents is None:
-        return "", ()
-    only = (
-        "AND rowid IN (SELECT id FROM passages WHERE content IN (SELECT value FROM json_each(?))) "
-    )
-    return only, (json.dumps(sorted(contents)),)
-
-
-def _within(date: str, dates: tuple[str, str]) -> bool:
-    """Whether a stated date may lie in a range; `2024` lies in any range that touches 2024."""
-    first, last = dates
-    return bool(date) and date >= first[: len(date)] and date[: len(last)] <= last
 
 
 def require_match(reader: Snapshot, encoder: Encoder) -> None:

@@ -17,6 +17,8 @@ from index.storage.codec import (
     damaged_row,
     decode_labels,
     encode_labels,
+    encode_outline,
+    encode_places,
     encode_vectors,
     indexed_title,
     stored_path,
@@ -100,12 +102,13 @@ class Transaction(Snapshot):
         document = new.document
         boilerplate = json.dumps([[s.start, s.end] for s in document.boilerplate])
         row = (new.hash, document.title, document.source, document.author, document.date,
-               document.text, boilerplate, encode_labels(document))  # fmt: skip
+               document.text, boilerplate, encode_labels(document),
+               encode_outline(document))  # fmt: skip
         cursor = self._db.execute(
             "INSERT INTO contents "
-            "(hash, title, source, author, date, text, furniture, labels, seal) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*row, checksum(row)),
+            "(hash, title, source, author, date, text, furniture, labels, outline, seal, edition) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*row, checksum(row), new.edition),
         )
         content = int(cursor.lastrowid or 0)
         title = indexed_title(document.name, document.aliases)
@@ -126,11 +129,12 @@ class Transaction(Snapshot):
         spans = json.dumps([[s.start, s.end] for s in passage.sentences])
         blobs = encode_vectors(vectors)
         row = (content, passage.paragraph, passage.start, passage.end, digest, spans)
-        article = (document.title, document.source, document.author, document.date)
+        places = encode_places(document, passage)
+        article = (document.title, document.source, document.author, document.date, places)
         cursor = self._db.execute(
             f'INSERT INTO passages (content, paragraph, start, "end", digest, spans, '
-            f"{VECTOR_COLUMNS}, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*row, *blobs, checksum((*row, *blobs, *article, passage.text))),
+            f"{VECTOR_COLUMNS}, places, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*row, *blobs, places, checksum((*row, *blobs, *article, passage.text))),
         )
         self._db.execute(
             "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)",
@@ -262,14 +266,15 @@ class Transaction(Snapshot):
         """Count passages and sentences one by one, and keep the result."""
         self._count(**{name: n for name, n in self.recounted().items() if name != "documents"})
 
-    def replace_content(self, content: int, new: NewContent) -> None:
-        """Write a content anew; the same documents stand for it."""
+    def replace_content(self, content: int, new: NewContent) -> int:
+        """The content id of an article written anew; the same documents stand for it."""
         placed = self.by_content(content)
         self._db.execute("DELETE FROM documents WHERE content = ?", (content,))
         self._drop_unused(content)
         made = self.content_of(new.hash) or self.add_content(new)
         for location in placed:
             self.place_document(location.id, made, location.root, location.path)
+        return made
 
     def clear(self) -> None:
         """Take everything out but the roots; passage ids go on counting, never return."""

@@ -198,6 +198,9 @@ def _wrongly_named(one: Citation | PassageRead, found: Document, library: Shelf)
             ("title", one.title, found.name),
             ("source", one.source, found.source),
             ("date", one.date, found.date),
+            ("author", one.author, found.author if one.author else ""),
+            ("page", one.page, found.location(one.start).page if one.page else 0),
+            ("section", one.section, found.location(one.start).section if one.section else ""),
         )
         if said != is_
     ]

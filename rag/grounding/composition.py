@@ -120,7 +120,8 @@ def quotation(hit: Hit, first: int, last: int, score: float, label: str = "") ->
     start += dateline_length(hit.text[start - hit.start : end - hit.start])
     return Quotation(
         hit.document_id, hit.title, hit.source, hit.date, hit.paragraph, start, end,
-        hit.text[start - hit.start : end - hit.start], score, label, hit.author,
+        hit.text[start - hit.start : end - hit.start], score, label,
+        author=hit.author, location=hit.location(start),
     )  # fmt: skip
 
 

@@ -408,6 +408,7 @@ class Composer:
                         main, document.title, document.source, document.date, passage.paragraph,
                         sentence.start + skip, sentence.end, sentence.text[skip:],
                         score + precision, date, document.author,
+                        document.location(sentence.start),
                     )))  # fmt: skip
         return composition.chronological(events)
 

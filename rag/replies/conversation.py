@@ -130,11 +130,12 @@ class Conversation:
         """Neighbouring sentences of a hit's document, with their paragraphs, as one quotation."""
         if not run:
             return None
-        whole, start = self._library.document(hit.document_id).text, run[0][1].start
+        document, start = self._library.document(hit.document_id), run[0][1].start
+        whole = document.text
         end = neighbours([sentence for _, sentence in run], whole, start)[-1].end
         return Quotation(
             hit.document_id, hit.title, hit.source, hit.date, run[0][0], start, end,
-            whole[start:end], hit.score, author=hit.author,
+            whole[start:end], hit.score, author=document.author, location=document.location(start),
         )  # fmt: skip
 
     def _dated(self, turns: History, scope: SearchScope) -> list[Quotation]:

@@ -222,6 +222,10 @@ def test_a_name_beyond_mending_is_told_and_the_document_can_be_removed(
         assert [one.id for one in library.documents()] == ["brussels.txt", "kyoto.txt"]
 
 
+WITHOUT_PLACES = (
+    "ALTER TABLE passages DROP COLUMN places; ALTER TABLE contents DROP COLUMN edition; "
+    "ALTER TABLE contents DROP COLUMN outline"
+)
 WITHOUT_EXCLUDES = "ALTER TABLE places DROP COLUMN exclude"
 WITHOUT_LABELS = "ALTER TABLE contents DROP COLUMN labels"
 
@@ -230,9 +234,14 @@ WITHOUT_LABELS = "ALTER TABLE contents DROP COLUMN labels"
 @pytest.mark.parametrize(
     ("version", "without"),
     [
-        pytest.param(4, WITHOUT_EXCLUDES, id="excludes"),
-        pytest.param(3, f"{WITHOUT_EXCLUDES}; {WITHOUT_LABELS}", id="labels"),
-        pytest.param(2, f"{WITHOUT_EXCLUDES}; {WITHOUT_LABELS}; DROP TABLE seals", id="seals"),
+        pytest.param(5, WITHOUT_PLACES, id="places"),
+        pytest.param(4, f"{WITHOUT_PLACES}; {WITHOUT_EXCLUDES}", id="excludes"),
+        pytest.param(3, f"{WITHOUT_PLACES}; {WITHOUT_EXCLUDES}; {WITHOUT_LABELS}", id="labels"),
+        pytest.param(
+            2,
+            f"{WITHOUT_PLACES}; {WITHOUT_EXCLUDES}; {WITHOUT_LABELS}; DROP TABLE seals",
+            id="seals",
+        ),
     ],
 )
 def test_a_library_of_an_earlier_layout_is_read_and_brought_up_by_the_next_writer(

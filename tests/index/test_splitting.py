@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from index.formats.text import plain
+from index.formats.plain.text import plain
 from index.splitting import Most, TooManyParts, paragraphs, passages, sentences
 from index.types import Document, Sentence, Span
 

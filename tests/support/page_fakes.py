@@ -15,7 +15,7 @@ from typing import Any
 
 from index import Library
 from index.errors import InputError
-from index.types import Progress, UpdateReport
+from index.types import EVERYWHERE, Progress, SearchScope, UpdateReport
 from rag import Assistant
 from rag.types import Answer, Citation, Explanation, HitScores, PassageRead, Statement, Timings
 from tests.support.fakes import BagOfWordsEncoder
@@ -136,6 +136,7 @@ class ScriptedAssistant(Assistant):
         *,
         documents: Collection[str] | None = None,
         dates: tuple[str, str] | None = None,
+        scope: SearchScope = EVERYWHERE,
         explain: bool = False,
         stop: Callable[[], bool] | None = None,
     ) -> Iterator[Answer]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from index.formats.registry import SUFFIXES_IN_WORDS
-from ui.commands.session import JsonOption, Session, StoreOption, print_json, say, session_of
+from ui.commands.session import (
+    JsonOption,
+    Session,
+    StoreOption,
+    print_json,
+    print_line,
+    say,
+    session_of,
+)
 from ui.terminal import (
     open_console,
     progress_bar,
@@ -55,6 +64,32 @@ def add(
     ):
         report = library.update(paths, exclude=exclude or None, progress=progress)
     _finish_update(session, report, list_skipped=skipped)
+
+
+def watch(
+    ctx: typer.Context,
+    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER...", show_default=False)],
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Keep folders up to date until Ctrl-C.
+
+    They are added first; then what is added, changed, moved or deleted in them is taken in within
+    seconds of the last write. With --json every report is one line.
+    """
+    from index.watching import watch as watched
+
+    session = session_of(ctx, store, as_json)
+    stop = threading.Event()
+    with session.library(create=True) as library:
+        try:
+            for report in watched(library, folders, stop, lambda: say("watching; Ctrl-C ends it")):
+                if session.json:
+                    print_line(asdict(report))
+                for line in update_summary(report, dry_run=False):
+                    say(line)
+        except KeyboardInterrupt:
+            say("no longer watching")
 
 
 def remove(

@@ -157,8 +157,8 @@ def verify(
 ) -> None:
     """Check an exported answer against the library, without a model.
 
-    FILE is what the chat page exports: .html or .json. Exit code 1 when something does not hold;
-    what nobody vouches for is said.
+    FILE is what the chat page exports: .html, .docx, .md or .json. Exit code 1 when something does
+    not hold; what nobody vouches for is said.
     """
     from rag.grounding import bundle, sealing
     from ui.page.export import looks, read

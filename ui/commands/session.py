@@ -170,6 +170,11 @@ def print_json(value: Any) -> None:
     print(to_json(value), flush=True)
 
 
+def print_line(value: Any) -> None:
+    """Print one JSON value on a line of its own on stdout."""
+    print(" ".join(to_json(value).split("\n")), flush=True)
+
+
 def print_text(text: str) -> None:
     """Print lines of text on stdout, unable to steer a terminal."""
     print(harmless(text))

@@ -10,6 +10,7 @@ browser.
 from __future__ import annotations
 
 import logging
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -30,6 +31,7 @@ from rag.types import Answer
 from ui.page import chat, export, feedback
 from ui.page.chat import Chat
 from ui.page.conversations import Conversations, Turn, Verdict
+from ui.page.export import bibliography, footnotes
 from ui.page.jobs import JobRunner
 from ui.page.middleware.uploads import bare
 from ui.page.suggester import Suggester
@@ -87,7 +89,7 @@ class PageApi:
             "turn": self._one_turn, "stop": self._stop, "rename": self._rename,
             "delete": self._delete, "undelete": self._undelete,
             "sources": self._sources, "read": self._read, "read-on": self._read_on,
-            "why": self._why,
+            "page": self._page, "why": self._why,
             "rate": self._rate, "copy": self._copy, "export": self._export,
             "remove": self._remove, "restore": self._restore,
             "taken": self._taken, "put-back": self._put_back,
@@ -289,6 +291,13 @@ class PageApi:
             marks = [(at, until, 0)] if 0 <= at < until <= whole else []
         return document, marks
 
+    def _page(self, given: Given) -> Reply:
+        """A page of a PDF as it is printed, with a sentence boxed."""
+        id_, number = str(given.get("document")), _number(given.get("page")) or 1
+        start, end = _number(given.get("start")) or 0, _number(given.get("end")) or 0
+        picture = self._library.page_picture(id_, number, start, end)
+        return {"slots": {"paper": panes.paper(id_, picture, number, start, end)}}
+
     def _why(self, given: Given) -> Reply:
         answer = self._answer(given)
         names = {r.id: name_of(r) for r in self._library.documents()}
@@ -316,10 +325,7 @@ class PageApi:
         bundle = grounding_bundle.make_bundle(
             answer, self._library, self._library.stats().encoder, key
         )
-        if given.get("kind") == "json":
-            return {"file": [export.file_name(answer, "json"), "application/json",
-                             export.as_json(bundle)]}  # fmt: skip
-        return {"file": [export.file_name(answer, "html"), "text/html", export.as_page(bundle)]}
+        return {"file": _as_file(answer, bundle, str(given.get("kind")))}
 
     # --- what to ask --------------------------------------------------------------------------
 
@@ -363,6 +369,22 @@ class PageApi:
             if record.id == document_id:
                 return record
         raise InputError("this document is no longer in the library")
+
+
+def _as_file(answer: Answer, bundle: dict[str, Any], kind: str) -> list[str]:
+    """An answer as a file: its name, type and content; what is no text is written in base64."""
+    word = "application/vnd.openxmlformats-officedocument.wordprocessingml.document;base64"
+    kinds: dict[str, tuple[str, str, Callable[[], str]]] = {
+        "json": ("json", "application/json", lambda: export.as_json(bundle)),
+        "word": ("docx", word, lambda: b64encode(footnotes.as_word(bundle)).decode()),
+        "markdown": ("md", "text/markdown", lambda: footnotes.as_markdown(bundle)),
+        "ris": ("ris", "application/x-research-info-systems", lambda: bibliography.ris(answer)),
+        "bibtex": ("bib", "application/x-bibtex", lambda: bibliography.bibtex(answer)),
+        "csl": ("csl.json", "application/json", lambda: bibliography.csl_json(answer)),
+    }
+    page = ("html", "text/html", lambda: export.as_page(bundle))
+    suffix, type_, content = kinds.get(kind, page)
+    return [export.file_name(answer, suffix), type_, content()]
 
 
 def _number(value: object) -> int | None:

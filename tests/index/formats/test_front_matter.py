@@ -373,7 +373,7 @@ LINES = (
 @given(st.lists(st.sampled_from(LINES), max_size=12))
 def test_a_sentence_is_never_a_mark_and_marks_are_whole_lines(lines: list[str]) -> None:
     text = "\n".join(lines)
-    _, spans = markup.markdown(text, 0)
+    _, spans, _ = markup.markdown(text, 0)
     assert spans == sorted(spans, key=lambda span: span.start)
     for before, span in pairwise([Span(0, 0), *spans]):
         assert before.end <= span.start < span.end

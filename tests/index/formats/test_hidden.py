@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.formats import hidden
 from index.formats.registry import Unreadable, parse
+from index.formats.web import hidden
 
 SEEN = "The harbour of Velmora was dredged in the spring of last year, at some cost."
 SECRET = "Xanthippe ordered the quinquereme."

@@ -14,9 +14,11 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pypdf import PdfReader, PdfWriter
+from pypdf.generic import NameObject, NumberObject
 
 from index import Library
 from index.formats.registry import Unreadable, parse
@@ -285,7 +287,9 @@ def encrypted() -> bytes:
 def many_pages(number: int) -> bytes:
     writer = PdfWriter()
     page = writer.add_blank_page(595, 842)
-    writer.root_object["/Pages"]["/Kids"].extend([page.indirect_reference] * (number - 1))  # type: ignore[index]
+    tree: Any = writer.root_object["/Pages"]
+    tree["/Kids"].extend([page.indirect_reference] * (number - 1))
+    tree[NameObject("/Count")] = NumberObject(number)
     return written(writer)
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import seeds
 from index import Library
 from index.errors import InputError
-from index.types import Document, DocumentRecord, Hit, ScoredSentence
+from index.types import EVERYWHERE, Document, DocumentRecord, Hit, ScoredSentence, SearchScope
 from rag import Assistant
 from rag.evaluation import (
     Question,
@@ -60,6 +60,7 @@ class SmallLibrary(Library):
         *,
         documents: Collection[str] | None = None,
         dates: tuple[str, str] | None = None,
+        scope: SearchScope = EVERYWHERE,
     ) -> list[Hit]:
         self.asked.append((query, k, documents))
         hits = [
@@ -512,6 +513,7 @@ class RankedLibrary(SmallLibrary):
         *,
         documents: Collection[str] | None = None,
         dates: tuple[str, str] | None = None,
+        scope: SearchScope = EVERYWHERE,
     ) -> list[Hit]:
         return [
             Hit(

@@ -17,6 +17,7 @@ from index import Library
 from rag.evaluation import load_questions
 from rag.types import Answer
 from tests.support.fakes import BagOfWordsEncoder
+from tests.support.made.pdf_files import book
 from tests.support.page_fakes import (
     HOSTILE,
     HeldLibrary,
@@ -445,3 +446,22 @@ def test_why_names_forms_scores_and_times(room: Room) -> None:
     for words in (KYOTO, "0.91", "prefix reused: 96 of 120 tokens", "prompt 372 ms",
                   "searching and reading 38 ms", "Kyoto hosts", "0.70", "3.20"):  # fmt: skip
         assert words in page
+
+
+def test_a_page_of_a_pdf_is_shown_with_the_sentence_boxed(room: Room, tmp_path: Path) -> None:
+    (tmp_path / "book.pdf").write_bytes(book(3))
+    room.library.update([tmp_path / "book.pdf"])
+    text = room.library.document("book.pdf").text
+    start = text.index("The lighthouse of chapter 2")
+    place = {"document": "book.pdf", "start": start}
+    reader = room.api.ask({"name": "read", **place})["slots"]["reader"]
+    assert "Show page 2 as printed" in reader
+    shown = room.api.ask({"name": "page", **place, "page": 2, "end": start + 40})["slots"]["paper"]
+    assert "Page 2 of 3" in shown
+    assert shown.count('class="boxed"') == 1
+    assert "data:image/png;base64," in shown
+    other = room.api.ask({"name": "page", **place, "page": 3, "end": start + 40})["slots"]["paper"]
+    assert "the sentence is not on this page" in other
+    assert "no page 9" in room.api.ask({"name": "page", **place, "page": 9})["problem"]
+    plain = room.api.ask({"name": "read", "document": document_ids(room.library)[-1]})
+    assert "as printed" not in plain["slots"]["reader"]

@@ -260,12 +260,15 @@ async function save(button) {
   button.closest("details").open = false;
   if (!reply) return;
   const [name, type, content] = reply.file;
+  const [plain, coded] = type.split(";");
+  const data = coded ? Uint8Array.from(atob(content), (byte) => byte.charCodeAt(0)) : content;
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([content], { type }));
+  link.href = URL.createObjectURL(new Blob([data], { type: plain }));
   link.download = name;
   link.click();
   window.setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-  toast(`${name} saved. Check it any time: pilcrow verify ${name}`);
+  const checked = ["html", "word", "markdown", "json"].includes(kind);
+  toast(`${name} saved.${checked ? ` Check it any time: pilcrow verify ${name}` : ""}`);
 }
 
 /** Fills a fold the first time it is opened. */

@@ -31,6 +31,7 @@ function labelToggles() {
 
 const actions = {
   ...library.actions, ...conversation.actions, read: sources.read, "read-on": sources.readOn,
+  page: sources.showPage, "zoom-page": sources.zoomPage, "close-page": sources.closePage,
   "close-reader": sources.closeReader, left: () => toggle("left"), right: () => toggle("right"),
 };
 

@@ -143,6 +143,28 @@ export async function readAddress() {
   opener = null; // the button is nowhere to return to
 }
 
+/** The page as it is printed, the cited sentence in view. */
+export async function showPage(button) {
+  const { document: id, page, start, end } = button.dataset;
+  const more = { page: Number(page), start: Number(start), end: Number(end) };
+  if (!(await ask("page", { document: id, ...more }))) return;
+  const paper = slot("paper");
+  const place = paper.querySelector(".boxed") ?? paper.firstElementChild;
+  place?.scrollIntoView({ block: "center", behavior: motion() });
+  paper.querySelector(".sheet-of-paper")?.focus({ preventScroll: true });
+}
+
+export function zoomPage(button) {
+  const large = button.closest(".paper").classList.toggle("large");
+  button.setAttribute("aria-pressed", String(large));
+  if (large) slot("paper").querySelector(".boxed")?.scrollIntoView({ block: "center", inline: "center" });
+}
+
+export function closePage() {
+  slot("paper")?.replaceChildren();
+  document.querySelector(".to-paper button")?.focus();
+}
+
 export function closeReader() {
   if (!document.body.classList.contains("reading")) return false;
   document.body.classList.remove("reading");

@@ -6,6 +6,7 @@ As in `ui.page.views.answers`, every text is hostile and escaped on its way into
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,7 +15,7 @@ from datetime import date
 from itertools import groupby
 from typing import Any, Literal
 
-from index.types import Document, DocumentRecord
+from index.types import Document, DocumentRecord, PagePicture
 from rag.types import Explanation, HitScores, Timings
 from ui.page.conversations import Listed
 from ui.page.views.html import milliseconds, name_of, plural, render, render_macro
@@ -190,11 +191,31 @@ def reader(document: Document, marks: Sequence[tuple[int, int, int]], at: int | 
         at: Offset of the place to bring into view; None for the top.
     """
     spans = _paragraph_spans(document.text)
-    there = max(0, bisect_right(spans, (at or 0, len(document.text))) - 1)
+    place = at if at is not None else 0
+    there = max(0, bisect_right(spans, (place, len(document.text))) - 1)
+    end = next((end for start, end, _ in marks if start <= place < end), place)
     return render(
         "reader.html",
+        picture=None,
+        page=document.location(place),
+        start=place,
+        end=end,
         byline=" · ".join(filter(None, (document.source, document.author, document.date))),
         **_excerpt(document, marks, at, spans, max(0, there - READ_AT_ONCE // 3)),
+    )
+
+
+def paper(document_id: str, picture: PagePicture, number: int, start: int, end: int) -> str:
+    """A page as it is printed, what is cited boxed, and the way to the pages beside it."""
+    return render(
+        "reader.html",
+        document_id=document_id,
+        picture=picture,
+        image=b64encode(picture.png).decode(),
+        boxes=[[f"{100 * share:.3f}" for share in box] for box in picture.boxes],
+        number=number,
+        start=start,
+        end=end,
     )
 
 

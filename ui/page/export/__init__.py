@@ -13,13 +13,14 @@ import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from markupsafe import Markup
 
 from index.errors import InputError
 from rag.grounding.bundle import Finding
 from rag.types import Answer, Citation
+from ui.page.export import footnotes
 from ui.page.views.html import render
 from ui.sections import Line, sections_of
 
@@ -56,8 +57,9 @@ class Exported:
 
     saved: object
     """The bundle in it, as parsed JSON."""
-    page: bytes | None
-    """The whole file, when it is a web page."""
+    page: bytes | None = None
+    """The whole file, when people read it: a web page, Markdown, a Word file."""
+    kind: Literal["json", "page", "markdown", "word"] = "json"
 
 
 def read(path: Path) -> Exported:
@@ -67,33 +69,46 @@ def read(path: Path) -> Exported:
         InputError: when the file cannot be read or holds no bundle.
     """
     data = _read_file(path)
+    kind: Literal["json", "page", "markdown", "word"] = "json"
     try:
-        text = data.decode("utf-8")
+        if data.startswith(b"PK\x03\x04"):
+            kind, text = "word", footnotes.bundle_of_word(data)
+        else:
+            text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is no exported answer: it is not UTF-8 text") from error
-    is_page = _OPEN in text
-    if is_page:
-        text = text.split(_OPEN, 1)[1].split(_CLOSE, 1)[0]
+    except ValueError as error:
+        raise InputError(f"{path} is no exported answer: there is none in it") from error
+    if kind == "json" and _OPEN in text:
+        kind, text = "page", text.split(_OPEN, 1)[1].split(_CLOSE, 1)[0]
+    elif kind == "json" and footnotes.BEGIN in text:
+        text = text.rpartition(footnotes.BEGIN)[2].partition(footnotes.END)[0]
+        kind = "markdown"
     try:
         saved = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is no exported answer: there is no JSON in it") from error
-    return Exported(saved, data if is_page else None)
+    return Exported(saved, None if kind == "json" else data, kind)
 
 
 def looks(file: Exported) -> list[Finding]:
-    """Whether a web page shows what its data say: it is drawn again. Empty for JSON."""
+    """Whether a file that people read shows what its data say: it is made again."""
     if file.page is None:
         return []
     try:
-        same = (
-            isinstance(file.saved, dict)
-            and as_page(file.saved).encode("utf-8", "replace") == file.page
-        )
+        same = isinstance(file.saved, dict) and made(file.saved, file.kind) == file.page
     except (ValueError, KeyError, TypeError, AttributeError):
         same = False
     says = "shows what its data say" if same else "shows something else than its data say"
-    return [Finding(same, "page", says)]
+    return [Finding(same, file.kind, says)]
+
+
+def made(bundle: dict[str, Any], kind: str) -> bytes:
+    """A bundle as the file of a kind that people read."""
+    if kind == "word":
+        return footnotes.as_word(bundle)
+    text = footnotes.as_markdown(bundle) if kind == "markdown" else as_page(bundle)
+    return text.encode("utf-8", "replace")
 
 
 def _read_file(path: Path) -> bytes:
@@ -154,7 +169,7 @@ def as_rich_text(answer: Answer) -> str:
         "copy.html",
         answer=answer,
         sections=sections_of(answer),
-        sources=[(c, _place(c)) for c in answer.citations],
+        sources=[(c, _whole_place(c)) for c in answer.citations],
     )
 
 
@@ -164,7 +179,7 @@ def _said(line: Line) -> str:
 
 
 def _where(line: Line) -> str:
-    return _inline(_place(line.citations[0])) if line.citations else ""
+    return _inline(_whole_place(line.citations[0])) if line.citations else ""
 
 
 def _inline(text: str) -> str:
@@ -172,15 +187,20 @@ def _inline(text: str) -> str:
     return _MARKDOWN.sub(r"\\\g<0>", " ".join(text.split()))
 
 
-def _place(citation: Citation) -> str:
-    """Title, outlet and date of where a sentence stands, and its paragraph."""
-    parts = (citation.title or citation.document_id, citation.source, citation.date)
-    return ", ".join((*filter(None, parts), f"paragraph {citation.paragraph}"))
+def _whole_place(citation: Citation) -> str:
+    """Title, author, outlet and date of where a sentence stands, its page and its paragraph."""
+    known = (citation.author, citation.source, citation.date, *_place(citation))
+    return ", ".join(filter(None, (citation.title or citation.document_id, *known)))
 
 
 def _source_line(citation: Citation) -> str:
-    place = _inline(_place(citation))
+    place = _inline(_whole_place(citation))
     return f"[{citation.number}] {place}: “{_inline(citation.quote)}”"
+
+
+def _place(citation: Citation) -> tuple[str, str, str]:
+    at = citation.location
+    return at.page_name, at.section, f"paragraph {citation.paragraph}"
 
 
 def file_name(answer: Answer, suffix: str) -> str:
@@ -190,7 +210,7 @@ def file_name(answer: Answer, suffix: str) -> str:
 
 
 def _source(citation: Citation, sha256: str) -> dict[str, Any]:
-    parts = (citation.source, citation.date, f"paragraph {citation.paragraph}")
+    parts = (citation.author, citation.source, citation.date, *_place(citation))
     return {
         "citation": citation,
         "place": ", ".join(part for part in parts if part),

@@ -11,12 +11,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from index.formats import hidden
 from index.formats.base import Block, Unreadable, joined, rebuilt
 from index.formats.bylines import clean
 from index.formats.dates import parse_date
 from index.formats.decoding import BOMS, decode, sniff
-from index.types import Document, Span
+from index.formats.web import hidden
+from index.types import Document, Heading
 
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w-]{2,40})", re.IGNORECASE)
 # So little text from so large a page: the extractor has lost the page, not found it empty.
@@ -42,7 +42,7 @@ def read(document_id: str, data: bytes) -> Document:
         stated = _extracted(page)
     blocks = [] if stated is None or stated.body is None else list(_blocks(stated.body))
     if sum(len(text) for text, _ in blocks) < _LITTLE and (len(page) > _LARGE or not blocks):
-        whole = list(_all_blocks(page))
+        whole = list(all_blocks(page))
         if sum(len(text) for text, _ in whole) > 2 * sum(len(text) for text, _ in blocks):
             blocks = whole
     title, author, date, source = (
@@ -53,7 +53,7 @@ def read(document_id: str, data: bytes) -> Document:
         document_id,
         text,
         headings,
-        title=_best_title(title, text, headings, _title_tag(page)),
+        title=_best_title(title, headings, _title_tag(page)),
         source=source,
         author=author.replace(";", ","),
         date=parse_date(date),
@@ -148,10 +148,11 @@ def _flattened(page: str) -> str:
 
 
 def _blocks(body: Any) -> Iterator[Block]:
-    yield body.text or "", False
+    yield body.text or "", 0
     for element in body:
-        yield _flat(element), element.tag == "head"
-        yield element.tail or "", False
+        rank = _HEADINGS.get(element.get("rend", ""), 2) if element.tag == "head" else 0
+        yield _flat(element), rank
+        yield element.tail or "", 0
 
 
 def _flat(element: Any, *, verbatim: bool = False) -> str:
@@ -181,7 +182,7 @@ _INLINE = re.compile(
 )
 
 
-def _all_blocks(page: str) -> Iterator[Block]:
+def all_blocks(page: str) -> Iterator[Block]:
     """Everything there is to read on a page, without recursion, so at any depth."""
     from selectolax.lexbor import LexborHTMLParser
 
@@ -192,23 +193,23 @@ def _all_blocks(page: str) -> Iterator[Block]:
     for node in tree.body.traverse(include_text=True) if tree.body else ():
         name = node.tag or ""
         if not _INLINE.fullmatch(name):
-            yield "".join(parts), tag in _HEADINGS
+            yield "".join(parts), _HEADINGS.get(tag, 0)
             parts, tag = [], name
         elif name == "-text":
             parts.append(_spaced(node.text_content, tag == "pre"))
-    yield "".join(parts), tag in _HEADINGS
+    yield "".join(parts), _HEADINGS.get(tag, 0)
 
 
-_HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
+_HEADINGS = {f"h{rank}": rank for rank in range(1, 7)}
 
 
-def _best_title(stated: str, text: str, headings: list[Span], tag: str) -> str:
+def _best_title(stated: str, headings: list[Heading], tag: str) -> str:
     """The stated title or the first heading, whichever the browser's title line contains.
 
     A stray heading of a menu is often the first on the page; it is neither in that line nor in
     the main text.
     """
-    shown = [clean(text[span.start : span.end]) for span in headings]
+    shown = [clean(heading.text) for heading in headings]
     for title in (stated, *shown[:1]):
         if title and title.casefold() in tag.casefold():
             return title

@@ -35,4 +35,5 @@ def _text(document_id: str, data: bytes, *, markdown: bool) -> Document:
         front.tags,
         front.aliases,
         front.description,
+        headings=front.headings,
     )

@@ -1,0 +1,31 @@
+"""RTF as documents, by striprtf."""
+
+from __future__ import annotations
+
+import re
+
+from index.formats.base import Unreadable, completed, damaged, joined, rebuilt
+from index.formats.bylines import clean
+from index.formats.decoding import sniff
+from index.types import Document
+
+
+def read(document_id: str, data: bytes) -> Document:
+    """A text with its title and author; what a paragraph looks like is not known."""
+    if not data.lstrip().startswith(b"{\\rtf"):
+        raise Unreadable(f"not RTF ({sniff(data) or 'damaged, or another format'})")
+    from striprtf.striprtf import rtf_to_text
+
+    source = data.decode("latin-1")
+    try:
+        said = rtf_to_text(source, errors="replace")
+    except Exception as error:
+        raise damaged("RTF file", error) from error
+    text, headings = joined((part, 0) for part in said.split("\n"))
+    title, author = (
+        clean(rtf_to_text("{\\rtf1 " + match[1] + "}", errors="replace"))
+        if (match := re.search(rf"\{{\\{name} ([^{{}}]*)\}}", source[:20_000]))
+        else ""
+        for name in ("title", "author")
+    )
+    return completed(rebuilt(document_id, text, headings, title=title), author=author, date="")

@@ -1,0 +1,1 @@
+"""What is text to begin with: prose, marks, rows, values, subtitles."""

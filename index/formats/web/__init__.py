@@ -1,0 +1,1 @@
+"""What is written in HTML: pages, books, mail."""

@@ -1,0 +1,120 @@
+"""Every format: read, found, cited with its own kind of place; broken ones end with a reason."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from index import Library
+from index.formats.registry import SUFFIXES, Unreadable, parse, read_here
+from rag import Assistant
+from tests.support.fakes import BagOfWordsEncoder
+from tests.support.made.format_files import SAMPLES, Sample, xlsx
+
+BY_NAME = {sample.name: sample for sample in SAMPLES}
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=BY_NAME)
+def test_a_question_answered_only_there_is_answered_with_its_place(
+    sample: Sample, tmp_path: Path
+) -> None:
+    (tmp_path / sample.name).write_bytes(sample.data)
+    with Library.open(tmp_path / "library", encoder=BagOfWordsEncoder()) as library:
+        report = library.update([tmp_path / sample.name])
+        assert report.failed == ()
+        assert sample.title in ("", library.document(sample.name).title)
+        answer = Assistant(library, generator=None).answer(sample.question)
+        cited = [(c.quote, c.location) for c in answer.citations]
+        cited += [(passage.text, passage.location) for passage in answer.passages]
+        places = {(at.page_name, at.section) for text, at in cited if sample.quote in text}
+    assert (sample.page, sample.section) in places, cited
+
+
+def test_every_ending_has_a_sample_or_a_test_of_its_own() -> None:
+    own = {".txt", ".text", ".md", ".markdown", ".html", ".htm", ".pdf", ".docx", ".xls", ".ods"}
+    assert {f".{sample.name.rsplit('.')[-1]}" for sample in SAMPLES} | own == set(SUFFIXES)
+
+
+@pytest.mark.fault("C5", "C8")
+@pytest.mark.parametrize("sample", SAMPLES, ids=BY_NAME)
+def test_a_damaged_or_foreign_file_ends_with_its_reason(sample: Sample) -> None:
+    suffix = f".{sample.name.rsplit('.')[-1]}"
+    for data in (b"", b"\x89PNG\r\n\x1a\n" + bytes(60), sample.data[: len(sample.data) // 3],
+                 sample.data[: len(sample.data) // 2] + bytes(40)):  # fmt: skip
+        try:
+            document = parse("x", data, suffix)
+        except Unreadable as error:
+            assert error.reason and "\n" not in error.reason
+        else:  # what is text all the way may be cut anywhere
+            assert document.text
+
+
+@pytest.mark.fault("C8")
+@pytest.mark.parametrize("suffix", [".epub", ".pptx", ".odt", ".odp", ".xlsx", ".ods"])
+def test_a_bomb_and_a_locked_archive_are_refused(suffix: str) -> None:
+    needed = {".epub": "META-INF/container.xml", ".pptx": "ppt/x", ".odt": "content.xml",
+              ".odp": "content.xml"}.get(suffix, "content.xml")  # fmt: skip
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(needed, bytes(30_000_000))
+    with pytest.raises(Unreadable, match="suspicious: unpacks to"):
+        read_here("x", out.getvalue(), suffix)
+    locked = bytearray(xlsx())
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = locked.find(signature)
+        while at >= 0:
+            locked[at + offset] |= 1
+            at = locked.find(signature, at + 4)
+    with pytest.raises(Unreadable, match="password protected"):
+        read_here("x", bytes(locked), suffix)
+
+
+@pytest.mark.fault("C8")
+def test_entities_of_xml_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("the secret word")
+    laughs = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
+    begin = f'<!DOCTYPE x [<!ENTITY l0 "ha"><!ENTITY f SYSTEM "file://{tmp_path}/secret">'
+    curious = zipped(f"{begin}]><x><p>Some words &f; &l0;</p></x>")
+    assert "secret" not in read_here("x", curious, ".odt").text
+    with pytest.raises(Unreadable, match="damaged OpenDocument text"):
+        read_here("x", zipped(f"{begin}{laughs}]><x><p>Words &l11;</p></x>"), ".odt")
+
+
+def zipped(content: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("content.xml", content)
+    return out.getvalue()
+
+
+def test_another_package_adds_a_format(tmp_path: Path) -> None:
+    """A real second package, installed beside ours, read in the sandbox of a fresh process."""
+    import subprocess
+    import sys
+
+    site = tmp_path / "site"
+    (site / "shout").mkdir(parents=True)
+    (site / "shout" / "__init__.py").write_text(
+        "from index.types import Document\n\n"
+        "def read(document_id, data):\n"
+        "    return Document(document_id, 'Shout', data.decode().lower())\n"
+    )
+    info = site / "shout-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shout\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[pilcrow.formats]\n.shout = shout:read\n")
+    (tmp_path / "a.shout").write_text("THE FERRY SAILS AT NINE.")
+    code = (
+        f"import sys; sys.path.insert(0, {str(site)!r})\n"
+        "from pathlib import Path\n"
+        "from index.formats.registry import is_article, parse\n"
+        f"file = Path({str(tmp_path / 'a.shout')!r})\n"
+        "assert is_article(file)\n"
+        "print(parse('a.shout', file.read_bytes(), '.shout').text)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False,
+                          cwd=Path(__file__).parents[3])  # fmt: skip
+    assert done.stdout.strip() == "the ferry sails at nine.", done.stderr
