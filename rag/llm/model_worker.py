@@ -37,6 +37,10 @@ class LoadedModel(Protocol):
         """How much of the prompt need not be read, then pieces of text."""
         ...
 
+    def log_odds(self, prompt: Sequence[int], cancelled: Event) -> float | None:
+        """How much likelier a yes than a no is as the next word, in nats."""
+        ...
+
 
 def main(arguments: Sequence[str]) -> None:
     """Load the model at a path and write with it until the parent is gone."""
@@ -63,7 +67,7 @@ def serve(load: Callable[[], LoadedModel]) -> None:
     while True:
         request, _ = inbox.get()
         match request["do"]:
-            case "write":
+            case "write" | "judge":
                 cancelled.clear()
                 jobs.put(request)
             case "cancel":
@@ -98,9 +102,13 @@ def _write_answers(
         try:
             loaded = model.get()
             parent.send({"channel": "written", "begun": True})
-            pieces = loaded.write(job["prompt"], job["grammar"], job["max_tokens"], cancelled)
-            for piece in pieces:
-                parent.send({"channel": "written", **_as_message(piece)})
+            if job["do"] == "judge":
+                odds = loaded.log_odds(job["prompt"], cancelled)
+                parent.send({"channel": "written", "odds": odds})
+            else:
+                pieces = loaded.write(job["prompt"], job["grammar"], job["max_tokens"], cancelled)
+                for piece in pieces:
+                    parent.send({"channel": "written", **_as_message(piece)})
             parent.send({"channel": "written", "done": True})
         except Exception as error:
             parent.send({"channel": "written", **_reported(error)})
