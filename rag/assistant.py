@@ -36,13 +36,14 @@ from rag.reader.rerankers import OWN, Reranker, load_reranker
 from rag.replies import fixed as replies
 from rag.replies.composer import BY_TOPIC, WHOLE, Composer
 from rag.replies.conversation import Conversation
-from rag.replies.writer import Commission, Writer, Written, with_quotes
+from rag.replies.writer import Commission, Writer, Written, is_enough, with_quotes
 from rag.retrieval import LIMITS, FirstPass, Retrieved, Retriever
 from rag.snapshots import AnswerState, notes_on
 from rag.types import Answer, Draft, Evidence, Rejection, State, Told
 
-LEFT_AS_QUOTED = frozenset({"timeline", "quote", "which_first", "list"})
-"""Tasks whose answer is the sources' own words, whatever model there is."""
+LEFT_AS_QUOTED = frozenset({"timeline", "quote", "which_first", "list", "summarise", "overview"})
+"""Tasks whose answer is the sources' own words, whatever model there is: of what a 1.5 B model says
+of a whole article too little stands (tests/benchmarks/RESULTS.md, Models)."""
 
 
 class Assistant:
@@ -57,6 +58,7 @@ class Assistant:
         threads: int | None = None,
         reader: str | Reranker | None = OWN,
         judge: bool = True,
+        gpu_layers: int | None = None,
     ) -> None:
         """Prepare to answer; no model is loaded yet.
 
@@ -69,6 +71,8 @@ class Assistant:
             reader: what reads the best passages again: `"own"` is our own network, `"none"`
                 nothing, another name a cross-encoder, its folder or its name in the local cache.
             judge: whether a capable model is asked about statements of its own that are in doubt.
+            gpu_layers: of the model for `"default"` that run on a GPU; None is all, where
+                llama.cpp was built for one.
 
         Raises:
             ModelMissing: when that model, or that cross-encoder, is not there.
@@ -85,7 +89,7 @@ class Assistant:
         if generator == "default":
             from rag.llm.client import default_client
 
-            generator, self._missing = default_client(model, threads or usable_cores())
+            generator, self._missing = default_client(model, threads or usable_cores(), gpu_layers)
         self._generator = generator
         self._last_prompt = evidence.LastPrompt()
 
@@ -403,6 +407,7 @@ class Assistant:
             question.request, asked, state.asked, question.previous, state.quotations, hits
         )
         written: dict[int, Told] = {}
+        dropped: set[int] = set()
         try:
             for piece in self._writer.write(generator, commission, stop, state.explain_prompt):
                 match piece:
@@ -413,6 +418,8 @@ class Assistant:
                         state.explain_reuse(reused)
                     case Written(draft, told, place):
                         state.explain_written(draft)
+                        if draft.outcome == "dropped":
+                            dropped.add(place)
                         if told:
                             written[place] = told
                             ordered = [written[place] for place in sorted(written)]
@@ -425,6 +432,8 @@ class Assistant:
             self._lose_model(state, error)
         except ModelFailed as error:
             state.notes.append(f"Finished with quotes only: {error}")
+        if not is_enough(written, dropped):
+            state.told = ()
 
     def _readings(self, state: AnswerState, first: FirstPass) -> tuple[str, list[str]] | None:
         """The question back and what this one may mean, when it does not say what it is about."""

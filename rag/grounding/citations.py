@@ -64,13 +64,19 @@ class ProseParser:
         *told, rest = _prose(line) or [line]
         if len(rest) > _LONGEST_LINE:
             told, rest = [*told, rest], ""
-        self._text = rest if told else line[-_LONGEST_LINE:]
+        # with the blanks after it, which part it from the next piece
+        left = line[line.rindex(rest) :] if rest in line else rest + " "
+        self._text = left if told else line[-_LONGEST_LINE:]
         return [draft for text in [*lines, *told] for draft in drafts(text)]
 
     def close(self) -> list[Draft]:
-        """The statements in what is left; a last one that was cut off before its end is none."""
+        """The statements in what is left; a last one that was cut off before its end is none.
+
+        A point of a list has no full stop to be told by.
+        """
         left, self._text = self._text, ""
-        return [draft for draft in drafts(left) if draft.text.endswith(_ENDS)]
+        whole = _LIST_SIGN.match(left) is not None
+        return [draft for draft in drafts(left) if whole or draft.text.endswith(_ENDS)]
 
 
 def drafts(line: str) -> list[Draft]:

@@ -72,6 +72,7 @@ class LlamaClient:
         deadline: float = DEADLINE,
         counting: float = COUNTING_SECONDS,
         worker: str = "rag.llm.model_worker",
+        gpu_layers: int | None = None,
     ) -> None:
         """Prepare; nothing is started or loaded.
 
@@ -83,6 +84,7 @@ class LlamaClient:
             deadline: seconds for one answer.
             counting: seconds for the tokens of one text or conversation, once it is loaded.
             worker: the module whose `main` the process runs.
+            gpu_layers: layers that run on a GPU; None is all, where llama.cpp was built for one.
 
         Raises:
             ModelMissing: when llama-cpp-python is not installed.
@@ -97,7 +99,9 @@ class LlamaClient:
         self.context_tokens = context_tokens = context_tokens or _context_for(model, self.small)
         self._speeds = deque([reading] if reading else [], maxlen=_SPEEDS_KEPT)
         self._model = model
-        self._process = ModelProcess(model, threads, context_tokens, deadline, counting, worker)
+        self._process = ModelProcess(
+            model, threads, context_tokens, deadline, counting, worker, gpu_layers
+        )
         self._lock = FairLock()  # a loaded model writes one text at a time
 
     @property
@@ -284,12 +288,15 @@ def _estimate(text: str) -> int:
     return len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN + 1
 
 
-def default_client(model: str | None, threads: int) -> tuple[LlamaClient | None, str]:
+def default_client(
+    model: str | None, threads: int, gpu_layers: int | None = None
+) -> tuple[LlamaClient | None, str]:
     """The model to answer with, or None and why there is none.
 
     Args:
         model: a GGUF file; the packaged model when None.
         threads: cores that this process may use.
+        gpu_layers: layers that run on a GPU; None is all, where llama.cpp was built for one.
 
     Raises:
         ModelMissing: when the file that was named is not there or no model.
@@ -301,7 +308,10 @@ def default_client(model: str | None, threads: int) -> tuple[LlamaClient | None,
         name = found.origin.removeprefix("catalogue: ")
         measured = ModelFolder(models_folder()).speeds().get(name)
         reading = measured.reading if measured else None
-        return LlamaClient(found, threads=max(1, threads - 1), reading=reading), ""
+        client = LlamaClient(
+            found, threads=max(1, threads - 1), reading=reading, gpu_layers=gpu_layers
+        )
+        return client, ""
     except ModelMissing as error:
         if model is not None:
             raise

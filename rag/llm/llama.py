@@ -27,6 +27,7 @@ CHUNK_TOKENS = 64
 """Tokens of a prompt read at a time. More is faster (tests/benchmarks/RESULTS.md, Numbers), but
 what is remembered of the prompt before is whole chunks, and a stop waits for one."""
 _YES, _NO = ("Yes", "yes", "YES"), ("No", "no", "NO")
+_ALL_LAYERS = 999
 _LOG_ERROR = 4  # `GGML_LOG_LEVEL_ERROR`
 
 
@@ -38,12 +39,25 @@ class Llama:
     and tests every word of the vocabulary against the grammar for every token it writes.
     """
 
-    def __init__(self, path: Path, threads: int, context_tokens: int) -> None:
+    def __init__(
+        self, path: Path, threads: int, context_tokens: int, gpu_layers: int | None = 0
+    ) -> None:
+        """Load a model.
+
+        Args:
+            path: a GGUF file.
+            threads: cores for it.
+            context_tokens: tokens of prompt and answer together.
+            gpu_layers: layers that run on a GPU; None is all where llama.cpp was built for one.
+
+        Raises:
+            ModelMissing: when llama.cpp cannot run the file.
+        """
         api, log, _ = _llama_cpp()
         self._api = api
         log.clear()
         settings = api.llama_model_default_params()
-        settings.n_gpu_layers = 0
+        settings.n_gpu_layers = layers_on_gpu(gpu_layers)
         # what llama.cpp stores anew for this CPU would stay in memory twice; of a large model the
         # system may rather drop what it has mapped than run out
         if path.is_file() and path.stat().st_size < SMALL_MODEL_BYTES:
@@ -301,6 +315,14 @@ def reading_speed(path: Path, threads: int) -> float:
         llama.read([first, *prompt])
         best = max(best, len(prompt) / (time.perf_counter() - began))
     return best
+
+
+def layers_on_gpu(wanted: int | None) -> int:
+    """How many layers of a model run on a GPU: what is wanted, else all there where one is used."""
+    api, *_ = _llama_cpp()
+    if not api.llama_supports_gpu_offload():
+        return 0
+    return _ALL_LAYERS if wanted is None else wanted
 
 
 def instructions() -> str:

@@ -44,6 +44,7 @@ class ModelProcess:
         deadline: float,
         counting: float,
         worker: str,
+        gpu_layers: int | None = None,
     ) -> None:
         """Prepare; nothing is started.
 
@@ -54,9 +55,11 @@ class ModelProcess:
             deadline: seconds for one answer.
             counting: seconds for the tokens of one text or conversation, once it is loaded.
             worker: the module whose `main` the process runs.
+            gpu_layers: layers that run on a GPU; None is all, where there is one.
         """
         self._model = model
-        self._arguments = [str(model.path), str(threads), str(context_tokens), model.sha256]
+        layers = "" if gpu_layers is None else str(gpu_layers)
+        self._arguments = [str(model.path), str(threads), str(context_tokens), model.sha256, layers]
         self._deadline = deadline
         self._longest_count = counting
         self._worker = worker

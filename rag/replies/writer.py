@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from index import Hit, Library
@@ -17,8 +17,7 @@ from rag.grounding.citations import ProseParser
 from rag.grounding.injection import looks_like_injection
 from rag.grounding.verification.attribution import Attribution, Attributor
 from rag.llm.generator import Generator, Piece
-from rag.llm.instructions import Block, answer_messages, instruction, support_messages
-from rag.llm.prompt import plain
+from rag.llm.prompt import Block, answer_messages, instruction, plain, support_messages
 from rag.query.task import Request
 from rag.query.text_features import TextFeatures, content_stems, negations
 from rag.types import CheckedDraft, Draft, Quotation, Told
@@ -34,6 +33,8 @@ class WriterLimits:
     """Share of stems from which on the head of a line names a side of a comparison."""
     shortest: int = 3
     """Words of a statement."""
+    longest: int = 500
+    """Characters of a statement: what is longer is no sentence."""
     judged: int = 4
     """Statements in doubt that the model is asked about, at most."""
     judging: float = 8.0
@@ -119,7 +120,8 @@ class Writer:
             request, commission.question, _blocks(material), commission.before
         )
         asked(generator.count(messages))
-        check = _Check(Attributor(self._library.encode_query, self._sentences(material)), request)
+        attributor = Attributor(self._library.encode_query, self._sentences(material))
+        check = _Check(attributor, request, commission.composed)
         parser = ProseParser()
         limit = instruction(request).tokens
         for piece in generator.stream(messages, ids=(), max_tokens=limit, stop=stop):
@@ -195,14 +197,28 @@ class Writer:
         return list(found.values())
 
 
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """A statement that is shown if the model finds it in its sources."""
+
+    place: int
+    told: Told
+    statement: str
+    """Without the Yes or No before it."""
+    found: Attribution
+
+
 class _Check:
     """Checks the statements of one answer, one after the other."""
 
-    def __init__(self, attributor: Attributor, request: Request) -> None:
+    def __init__(
+        self, attributor: Attributor, request: Request, composed: Sequence[Quotation]
+    ) -> None:
         self._attributor = attributor
+        self._composed = composed
         self._request = request
         self._told: list[Told] = []
-        self._doubtful: list[tuple[int, Told, Attribution]] = []
+        self._doubtful: list[_Doubt] = []
         self._verdict = ""
         self._place = -1
 
@@ -218,19 +234,19 @@ class _Check:
     def judged(self, generator: Generator, stop: Callable[[], bool]) -> Iterator[Written]:
         """Those in doubt that the model itself finds in their sources, within some seconds."""
         end = time.monotonic() + LIMITS.judging
-        doubtful = sorted(self._doubtful, key=lambda one: -one[2].probability)
-        for place, told, found in doubtful[: LIMITS.judged]:
+        doubtful = sorted(self._doubtful, key=lambda one: -one.found.probability)
+        for one in doubtful[: LIMITS.judged]:
             if stop() or time.monotonic() > end:
                 return
-            sources = [one.text for one in found.sources]
-            odds = generator.log_odds(support_messages(told.text, sources), stop)
+            sources = [source.text for source in one.found.sources]
+            odds = generator.log_odds(support_messages(one.statement, sources), stop)
             if odds is None:
                 return
-            if found.judged(odds).stands and not any(
-                _says(one.text, told.text) for one in self._told
-            ):
-                self._told.append(told)
-                yield Written(CheckedDraft((), told.text, f"judged {odds:+.1f}"), told, place)
+            said = any(_says(other.text, one.told.text) for other in self._told)
+            if one.found.is_confirmed_by(odds) and not said:
+                self._told.append(one.told)
+                draft = CheckedDraft((), one.told.text, f"judged {odds:+.1f}")
+                yield Written(draft, one.told, one.place)
 
     def _labelled(self, text: str) -> tuple[str, str]:
         """The side of a comparison that a statement is about, and the statement."""
@@ -239,8 +255,13 @@ class _Check:
             subject = max(self._request.subjects, key=lambda one: _alike(head, one))
             if _alike(head, subject) >= LIMITS.named:
                 return subject, rest.strip()
+        return "", text
+
+    def _side_of(self, sources: Sequence[Quotation]) -> str:
+        """What the composed runs stand for that a statement's sources are in; else the last one."""
+        labels = [one.label for one in self._composed if any(map(one.overlaps, sources))]
         last = self._told[-1].label if self._told else ""
-        return last, text
+        return next(iter(labels), last) if self._request.subjects else ""
 
     def _judged(self, text: str, label: str) -> tuple[str, Told | None]:
         text = plain(text)
@@ -249,8 +270,8 @@ class _Check:
         if verdict and len(bare.split()) < LIMITS.shortest:
             self._verdict = verdict["verdict"].capitalize()
             return "kept", None  # it belongs to the statement after it
-        if len(bare.split()) < LIMITS.shortest or _META.search(bare):
-            return "dropped", None
+        if len(bare.split()) < LIMITS.shortest or len(bare) > LIMITS.longest or _META.search(bare):
+            return "beside the point", None  # no statement
         if any(_says(one.text, bare) for one in self._told):
             return "said before", None
         found = self._attributor.attribute(bare)
@@ -259,10 +280,21 @@ class _Check:
         if verdict or self._verdict:
             said = verdict["verdict"].capitalize() if verdict else self._verdict
             text, self._verdict = _with_verdict(said, bare), ""
+        label = label or self._side_of(found.sources)
         told = Told(text, found.sources, quoted=False, label=label)
         if found.is_doubtful:
-            self._doubtful.append((self._place, told, found))
+            self._doubtful.append(_Doubt(self._place, told, bare, found))
         return ("kept", told) if found.stands else ("dropped", None)
+
+
+def is_enough(told: Collection[int], dropped: Collection[int]) -> bool:
+    """Whether enough of what a model said stands for it to be believed in the rest.
+
+    Args:
+        told: places of the statements that are shown.
+        dropped: of those that did not stand the check at first.
+    """
+    return len(told) >= len(set(dropped) - set(told))
 
 
 def with_quotes(written: Sequence[Told], composed: Sequence[Quotation]) -> list[Told]:

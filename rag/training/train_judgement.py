@@ -27,14 +27,14 @@ from rag.training.progress import report
 from rag.training.train_clarity import fit
 from rag.types import Quotation
 
-_FOUND = 0.8
+_FOUND = 0.95
 """Of the false statements of the fitted half, called false. What a true one costs that is suspected
 is a quote in its place."""
 _DOUBTFUL = 0.25
 _CONSTANT = 1e-6
-_SECOND = [0.8, 1.2, -1.2]
+_SECOND = [0.8, 1.2, -1.6]
 """Set by hand on 55 opinions of a 1.5 B model: of those above 1.2 nats 23 of 25 were right."""
-_FIRM = ("numbers", "names", "loop")
+_FIRM = ("numbers", "names", "loop", "moved_numbers")
 Array = NDArray[np.float64]
 
 

@@ -10,6 +10,7 @@ import typer
 
 from ui.commands.model import larger_model_hint
 from ui.commands.session import (
+    GpuLayersOption,
     JsonOption,
     ModelOption,
     NoModelOption,
@@ -48,6 +49,7 @@ def ask(
     ctx: typer.Context,
     question: Annotated[str, typer.Argument(metavar="Q", show_default=False)],
     model: ModelOption = None,
+    gpu_layers: GpuLayersOption = None,
     no_model: NoModelOption = False,
     store: StoreOption = None,
     as_json: JsonOption = False,
@@ -59,7 +61,9 @@ def ask(
     session = session_of(ctx, store, as_json)
     checked_question(question)  # a bad question costs nothing, not even opening the library
     with session.library(filled=True) as library:
-        assistant = session.parts.make_assistant(library, settings_of(session, model), no_model)
+        assistant = session.parts.make_assistant(
+            library, settings_of(session, model, gpu_layers), no_model
+        )
         if session.json:
             answer = assistant.answer(question)
             print_json(answer.to_dict())
@@ -74,6 +78,7 @@ def ask(
 def chat(
     ctx: typer.Context,
     model: ModelOption = None,
+    gpu_layers: GpuLayersOption = None,
     no_model: NoModelOption = False,
     host: Annotated[
         str | None, typer.Option("--host", help="Address to listen on (PILCROW_HOST).")
@@ -94,7 +99,7 @@ def chat(
     from ui.page.app import PageOptions
 
     session = session_of(ctx, store, False)
-    settings = settings_of(session, model)
+    settings = settings_of(session, model, gpu_layers)
     password = settings.password.get_secret_value() if settings.password else None
     with session.library(create=True) as library:
         if not library.documents():

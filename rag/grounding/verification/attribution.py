@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
@@ -41,8 +41,8 @@ class AttributionLimits:
 
 
 LIMITS = AttributionLimits()
-_FIRM = tuple(NAMES.index(name) for name in ("numbers", "names", "loop"))
-_LEAST = 1e-3
+_FIRM = tuple(NAMES.index(name) for name in ("numbers", "names", "loop", "moved_numbers"))
+_LEAST, _EVEN = 1e-3, 0.5
 _SHORTEST = 3
 """Words of a statement that can be a part of a sentence."""
 _ASIDE = re.compile(r", (?!and\b|or\b)\w[^,;]{8,}, (?=\w+(?:ed|s)?\b)")
@@ -68,13 +68,13 @@ class Attribution:
         """Whether it is not to be shown yet, and a second opinion can change that."""
         return judgement().doubtful <= self.probability < judgement().threshold
 
-    def judged(self, log_odds: float) -> Attribution:
-        """The attribution with what a model thinks of it.
+    def is_confirmed_by(self, log_odds: float) -> bool:
+        """Whether it may be shown with what a model thinks of it.
 
         Args:
             log_odds: of yes against no, in nats.
         """
-        return replace(self, probability=judgement().joined(self.probability, log_odds))
+        return judgement().joined(self.probability, log_odds) >= _EVEN
 
 
 @dataclass(frozen=True, slots=True, eq=False)

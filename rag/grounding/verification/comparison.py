@@ -30,7 +30,7 @@ NAMES = (
     "novel", "soft", "weakest", "novel_soft", "same", "same_least", "cosine", "sources", "numbers",
     "names", "denies", "denied", "negated", "antonym", "swapped", "modality", "reordered", "loop",
     "beside_numbers", "beside_names", "scope", "hedges", "order", "length", "passive", "units",
-    "ordinals", "follows", "turned", "replaced", "swaps", "absent",
+    "ordinals", "follows", "turned", "replaced", "swaps", "absent", "moved_numbers",
 )  # fmt: skip
 """The features, in their order."""
 _WORD = re.compile(rf"{NUMBER}|[^\W_]+(?:['’][^\W_]+)*")
@@ -63,7 +63,7 @@ _ORDINALS = frozenset(
     "next".split()
 )
 _TURNING = frozenset("but although though however except instead unless only even without".split())
-_NEAR_NUMBER, _NEAR_NAME, _WIDE = 3, 4, 8
+_NEAR_NUMBER, _NEAR_NAME, _WIDE, _FAR = 3, 4, 8, 99
 """Words to either side of a number or a name in a statement, and in its source."""
 
 
@@ -137,6 +137,7 @@ def compare(statement: Side, sources: Sequence[Side], around: str) -> NDArray[np
         _replaced(statement, sources, likeness, held),
         _swaps(text, source),
         min(len(_unnamed(text, source)), 2) / 2,
+        float(moved_number(text, source)),
     ], np.float64)  # fmt: skip
 
 
@@ -222,6 +223,40 @@ def _beside(text: str, source: str, wanted: Sequence[str], width: int) -> float:
             if there and known:
                 least = min(least, max(len(known & other) / len(known) for other in there))
     return least
+
+
+def moved_number(text: str, source: str) -> bool:
+    """Whether a number stands beside a word that stands nearer another number in the source.
+
+    "70 percent of women" of "70 percent of men and 65 percent of women". Of the words around a
+    number those count that are nearest to it, and not at all what both numbers are counts of.
+    """
+    stated, sourced = _numbered(text), _numbered(source)
+    for number in stated.keys() & sourced.keys():
+        others = [n for n in sourced if n != number]
+        for word, distance in stated[number].items():
+            own = sourced[number].get(word)
+            best = min((sourced[n].get(word, _FAR) for n in others), default=_FAR)
+            if distance <= _NEAR_NUMBER and best < _FAR and best < (own or _FAR) - 1:
+                closest = min(stated[n].get(word, _FAR) for n in stated)
+                if closest == distance and best <= _NEAR_NUMBER:
+                    return True
+    return False
+
+
+def _numbered(text: str) -> dict[str, dict[str, int]]:
+    """For each number, how many words away each content stem is at least."""
+    tokens = _WORD.findall(text)
+    found: dict[str, dict[str, int]] = {}
+    for at, token in enumerate(tokens):
+        if (number := number_of(token)) is None or not token[0].isdigit():
+            continue
+        near = found.setdefault(number, {})
+        for other, word in enumerate(tokens):
+            if number_of(word) is None and word.lower() not in _UNITS:
+                for one in content_stems(word):
+                    near[one] = min(near.get(one, _FAR), abs(other - at))
+    return found
 
 
 def _misfollowed(text: str, source: str) -> float:
