@@ -41,7 +41,7 @@ class WriterLimits:
     """Seconds in which it is asked about another one."""
     short: int = 78
     """Words up to which quotations stand beside statements, however short they were."""
-    beside: int = 30
+    beside: int = 45
     """Words by which an answer may be longer than what was composed, up to `long` words."""
     long: int = 180
     block_tokens: int = 8
@@ -309,7 +309,9 @@ def with_quotes(written: Sequence[Told], composed: Sequence[Quotation]) -> list[
         return quotes
     said = frozenset[str]().union(*(content_stems(one.text) for one in written))
     length = sum(one.length for one in composed)
-    most = length if length > LIMITS.long else max(LIMITS.short, length + LIMITS.beside)
+    most = length if length > LIMITS.long else length + LIMITS.beside
+    if length <= LIMITS.short:
+        most = LIMITS.short
     room = most - sum(len(one.text.split()) for one in written)
     beside = []
     for quote in quotes:
