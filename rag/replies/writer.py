@@ -13,6 +13,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from index import Hit, Library
+from index.splitting import sentences
+from index.types import Span
 from rag.grounding.citations import ProseParser
 from rag.grounding.injection import looks_like_injection
 from rag.grounding.verification.attribution import Attribution, Attributor
@@ -41,8 +43,8 @@ class WriterLimits:
     """Seconds in which it is asked about another one."""
     short: int = 78
     """Words up to which quotations stand beside statements, however short they were."""
-    beside: int = 45
-    """Words by which an answer may be longer than what was composed, up to `long` words."""
+    longer: float = 1.1
+    """Times that an answer may be as long as what was composed, up to `long` words."""
     long: int = 180
     block_tokens: int = 8
     """Tokens of a block beside its text."""
@@ -298,29 +300,43 @@ def is_enough(told: Collection[int], dropped: Collection[int]) -> bool:
 
 
 def with_quotes(written: Sequence[Told], composed: Sequence[Quotation]) -> list[Told]:
-    """The statements, then of the composed answer what they do not say, as long as that one was.
+    """The statements, then of the composed answer what they do not say, hardly longer than it was.
+
+    What does not fit any more is cut off at the end of a quotation, whole sentences at a time; of a
+    short answer a quotation stands whole or not at all.
 
     Args:
         written: what stood the check; the whole composed answer is returned where nothing did.
         composed: the answer in the sources' own sentences.
     """
-    quotes = [Told.of_quotation(one) for one in composed]
     if not written:
-        return quotes
+        return [Told.of_quotation(one) for one in composed]
     said = frozenset[str]().union(*(content_stems(one.text) for one in written))
     length = sum(one.length for one in composed)
-    most = length if length > LIMITS.long else length + LIMITS.beside
-    if length <= LIMITS.short:
-        most = LIMITS.short
+    most = max(LIMITS.short, length if length > LIMITS.long else int(length * LIMITS.longer))
     room = most - sum(len(one.text.split()) for one in written)
     beside = []
-    for quote in quotes:
-        stems = frozenset(content_stems(quote.text))
-        length = len(quote.text.split())
-        if stems and len(stems & said) < LIMITS.said * len(stems) and length <= room:
-            beside.append(quote)
-            room -= length
+    for one in composed:
+        stems = frozenset(content_stems(one.text))
+        if len(stems & said) >= LIMITS.said * len(stems):
+            continue
+        quote = _shortened(one, room) if length > LIMITS.short or one.length <= room else None
+        if quote is not None:
+            beside.append(Told.of_quotation(quote))
+            room -= quote.length
     return [*written, *beside]
+
+
+def _shortened(quotation: Quotation, room: int) -> Quotation | None:
+    """The first sentences of a quotation that have so many words at most; None when none has."""
+    if quotation.length <= room:
+        return quotation
+    whole = Span(0, len(quotation.text))
+    ends = [sentence.end for sentence in sentences(quotation.text, whole)]
+    fitting = [end for end in ends if len(quotation.text[:end].split()) <= room]
+    if not fitting:
+        return None
+    return replace(quotation, end=quotation.start + fitting[-1], text=quotation.text[: fitting[-1]])
 
 
 def _whole(hit: Hit) -> Quotation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from index.errors import ModelFailed
 from rag import Assistant
 from rag.grounding.citations import ProseParser
 from rag.llm.generator import Message
+from rag.replies.writer import with_quotes
 from rag.types import Answer, Quotation, Told
 from tests.rag.test_assistant import CABLES, FORUM, check_pointers
 from tests.support.fakes import BagOfWordsEncoder, ScriptedGenerator
@@ -190,6 +192,19 @@ def test_prose_reads_the_same_in_pieces_of_any_size(parts: list[str], size: int)
 
     whole = read([text])
     assert read([text[at : at + size] for at in range(0, len(text), size)]) == whole
+
+
+def test_quotes_beside_statements_end_with_a_whole_sentence_and_keep_their_place() -> None:
+    text = " ".join(f"Sentence number {n} tells of thing {n} and is not long." for n in range(20))
+    composed = [Quotation("a.txt", "A", "", "", 1, 7, 7 + len(text), text, 0.5)]
+    said = Told("Whales sing at night.", tuple(composed), quoted=False)
+    first, beside = with_quotes([said] * 1, composed)
+    assert first == said and with_quotes([], composed)[0].text == text
+    many = [replace(said, text=f"Whale {n} sings to the sea at night all alone.") for n in range(9)]
+    *_, beside = with_quotes(many, composed)
+    (source,) = beside.sources
+    assert beside.text.endswith(".") and text.startswith(beside.text)
+    assert source.end - source.start == len(source.text) < len(text)
 
 
 def test_a_quotation_is_its_own_statement() -> None:
