@@ -11,11 +11,12 @@ LLAMA_FLAGS := -DLLAVA_BUILD=OFF '-DCMAKE_PROJECT_llama_cpp_INCLUDE=$(CURDIR)/.c
 # be compiled is built with tools from there too. Any index or mirror that pip knows may hand them out.
 LOCKED := $(BIN)/python -m pip install --no-deps --require-hashes
 
-.PHONY: help chat test check faults torture lock bench wheel
+.PHONY: help chat test test-large check faults torture lock bench wheel
 
 help:
 	@echo "make chat    install, index seeds/articles, chat on http://127.0.0.1:7860 (MODEL=qwen-1.5b)"
 	@echo "make test    install, then run every test"
+	@echo "make test-large  run the tests of a larger language model, where one was fetched"
 	@echo "make check   formatting, lint, types, import rules, known weaknesses"
 	@echo "make faults  write tests/FAULTS.md: which test holds the outcome of which fault"
 	@echo "make torture kill the command line at random instants, again and again (100 kills)"
@@ -38,6 +39,10 @@ chat: .venv/.installed
 test: .venv/.installed-dev
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not browser"
 	@$(BIN)/python -m pytest -m browser  # one browser at a time: two starved each other of a page
+
+# With the model that `pilcrow model get qwen-1.5b` fetched, or PILCROW_LARGE_MODEL=FILE
+test-large: .venv/.installed-dev
+	@$(BIN)/python -m pytest -m large
 
 check: .venv/.installed-dev
 	@$(BIN)/ruff format --check .

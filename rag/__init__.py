@@ -127,5 +127,10 @@ def _assistant(store: Path) -> Assistant:
     settings = load_settings()
     library = Library.open(store, create=False, threads=settings.threads)
     return Assistant(
-        library, model=settings.model, threads=settings.threads, reader=settings.reader
+        library,
+        model=settings.model,
+        threads=settings.threads,
+        reader=settings.reader,
+        judge=settings.judge,
+        gpu_layers=settings.gpu_layers,
     )

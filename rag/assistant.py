@@ -8,7 +8,7 @@ drains it.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal
@@ -18,7 +18,7 @@ from index.errors import ModelFailed, ModelMissing, PilcrowError
 from index.library import Library, check_scope
 from index.system.cpu import usable_cores
 from index.tokenization import has_cjk, sound
-from index.types import EVERYWHERE, SearchScope
+from index.types import EVERYWHERE, Hit, SearchScope
 from rag.grounding import citations, evidence, presentation, support
 from rag.grounding.short_answer import short_answer
 from rag.llm import prompt
@@ -40,10 +40,15 @@ from rag.reader.rerankers import OWN, Reranker, load_reranker
 from rag.replies import fixed as replies
 from rag.replies.composer import BY_TOPIC, WHOLE, Composer
 from rag.replies.conversation import Conversation
+from rag.replies.writer import Commission, Writer, Written, is_enough, with_quotes
 from rag.retrieval import LIMITS, FirstPass, Retrieved, Retriever
 from rag.snapshots import AnswerState, notes_on
 from rag.streams import aanswer, astream, traced
-from rag.types import Answer, Draft, Evidence, Rejection, State
+from rag.types import Answer, Draft, Evidence, Rejection, State, Told
+
+LEFT_AS_QUOTED = frozenset({"timeline", "quote", "which_first", "list", "summarise", "overview"})
+"""Tasks whose answer is the sources' own words, whatever model there is: of what a 1.5 B model says
+of a whole article too little stands (tests/benchmarks/RESULTS.md, Models)."""
 
 
 class Assistant:
@@ -57,6 +62,8 @@ class Assistant:
         model: str | None = None,
         threads: int | None = None,
         reader: str | Reranker | None = OWN,
+        judge: bool = True,
+        gpu_layers: int | None = None,
     ) -> None:
         """Prepare to answer; no model is loaded yet.
 
@@ -68,6 +75,9 @@ class Assistant:
             threads: cores for the model; all this process may use when None.
             reader: what reads the best passages again: `"own"` is our own network, `"none"`
                 nothing, another name a cross-encoder, its folder or its name in the local cache.
+            judge: whether a capable model is asked about statements of its own that are in doubt.
+            gpu_layers: of the model for `"default"` that run on a GPU; None is all, where
+                llama.cpp was built for one.
 
         Raises:
             ModelMissing: when that model, or that cross-encoder, is not there.
@@ -78,21 +88,32 @@ class Assistant:
         self._retriever = Retriever(library, reader)
         self._composer = Composer(library)
         self._conversation = Conversation(library)
+        self._writer = Writer(library, judges=judge)
+        self._chosen = generator != "default" or model is not None
         self._missing = ""
         if generator == "default":
             from rag.llm.client import default_client
 
-            generator, self._missing = default_client(model, threads or usable_cores())
+            generator, self._missing = default_client(model, threads or usable_cores(), gpu_layers)
         self._generator = generator
         self._last_prompt = evidence.LastPrompt()
 
     def warm_up(self) -> None:
         """Load what the first question would wait for; what fails is told when somebody asks."""
         with suppress(PilcrowError):
-            if self._generator is not None:
-                self._generator.load()
+            if self._writes is not None:
+                self._writes.load()
             question = analyze("What is this about?")
             self._retriever.refine(self._retriever.retrieve(question, EVERYWHERE))
+
+    @property
+    def _writes(self) -> Generator | None:
+        """The model that words answers; a small one only where it was asked for.
+
+        What it says of a sentence helps nobody who has the sentence (tests/benchmarks/RESULTS.md).
+        """
+        generator = self._generator
+        return generator if self._chosen or _is_capable(generator) else None
 
     @property
     def missing(self) -> str:
@@ -168,7 +189,7 @@ class Assistant:
         history = [(sound(asked), sound(said)) for asked, said in history]
         began = time.perf_counter()
         asked, changes = self.analyze(question, history)
-        state = AnswerState(asked, began, self._generator, explain, question)
+        state = AnswerState(asked, began, self._writes, explain, question)
         state.notes += changes
         return traced(self._with_priority(state, SearchScope(documents, dates), stop or _never))
 
@@ -232,8 +253,11 @@ class Assistant:
         yield state.snapshot("searching")
 
         # 1. small talk, and questions about the assistant or the library, need no document
-        if reply := self._reply_without_documents(state, scope):
+        if reply := self._reply_without_documents(state):
             yield reply
+            return
+        if self._about_last_answer(state, scope):
+            yield from self._reworded(state, state.question.text, (), stop)
             return
 
         # 2. search for every variant of the question and rank the sentences of what is found; do
@@ -246,7 +270,7 @@ class Assistant:
         # 3. some tasks gather for themselves and wait for no reranker
         if state.question.request.task in WHOLE and self._compose(state, first, scope):
             state.explain_retrieval(first)
-            yield state.composed()
+            yield from self._reworded(state, first.variant.text, first.hits, stop)
             return
 
         # 4. show the best sentence; the reranker may yet put another one in its place
@@ -258,24 +282,25 @@ class Assistant:
         yield state.snapshot("reading")
         self._shorten(state, retrieved, evidence.top(chosen))
 
-        # 5. compose the answer of the sources' own sentences where no model would add to it
+        # 5. compose the answer of the sources' own sentences, and let a capable model reword it
         if self._writes_itself(state, retrieved) and self._compose(state, retrieved, scope):
-            yield state.composed()
+            yield from self._reworded(state, retrieved.variant.text, retrieved.hits, stop)
             return
 
-        # 6. let the model write and check each statement; at the end quotes stand beside them
+        # 6. values that disagree are quoted beside each other; a small model that was asked for by
+        # name writes about one sentence at a time
         for _ in self._write(state, retrieved, chosen, stop):
             stage = "waiting" if state.ahead else "writing" if state.statements else "reading"
             yield state.snapshot(stage)
         yield state.finished()
 
-    def _reply_without_documents(self, state: AnswerState, scope: SearchScope) -> Answer | None:
+    def _reply_without_documents(self, state: AnswerState) -> Answer | None:
         """The whole answer where no search is needed for it; None when one is."""
         request = state.question.request
         if said := replies.small_talk(request, self.library):
             return state.reply(said)
-        if self._about_last_answer(state, scope):
-            return state.composed()
+        if _asks_about_last_answer(state.question):
+            return None
         # "How does it work?", in a talk, is about what was talked of
         if state.question.previous and only_points(request):
             return None
@@ -328,14 +353,14 @@ class Assistant:
     def _about_last_answer(self, state: AnswerState, scope: SearchScope) -> bool:
         """Compose what is asked about the last answer; says whether there is something to quote."""
         question = state.question
-        large = state.generator is not None and not state.generator.small
-        if question.request.task not in ABOUT_LAST_ANSWER or not question.history or large:
+        if not _asks_about_last_answer(question):
             return False
         state.quotations = self._conversation.compose(question.request, question.history, scope)
         if not state.quotations:
             return False
         state.state, state.evidence_ms = "answered", state.elapsed_ms()
-        if wanted := question.request.beyond_quotes:
+        wanted = question.request.beyond_quotes
+        if wanted and not _is_capable(state.generator):
             state.notes.append(
                 f"Your documents are quoted as they are written: {wanted} would take a larger "
                 "language model."
@@ -382,14 +407,72 @@ class Assistant:
         return bool(state.quotations)
 
     def _writes_itself(self, state: AnswerState, retrieved: Retrieved) -> bool:
-        """Whether the sources' sentences are the whole answer.
+        """Whether the sources' sentences are the whole answer, or what it is made from.
 
-        Where there is no model, and with a small one where more than a sentence is wanted.
+        Not where they disagree, nor where a small model was asked for and a value is wanted: that
+        much it can word.
         """
         if retrieved.conflicts:
             return False
-        small = state.generator is None or state.generator.small
-        return state.generator is None or (small and state.question.request.task != "fact")
+        small = state.generator is not None and state.generator.small
+        return not (small and state.question.request.task == "fact")
+
+    def _reworded(
+        self, state: AnswerState, wording: str, hits: Sequence[Hit], stop: Callable[[], bool]
+    ) -> Iterator[Answer]:
+        """The composed answer at once, then with what a capable model says of it."""
+        generator = state.generator
+        if generator is None or generator.small or state.question.request.task in LEFT_AS_QUOTED:
+            yield state.composed()
+            return
+        yield state.composed("reading")
+        for _ in self._worded(state, generator, wording, hits, stop):
+            stage = "waiting" if state.ahead else "writing" if state.told else "reading"
+            yield state.composed(stage)
+        yield state.composed()
+
+    def _worded(
+        self,
+        state: AnswerState,
+        generator: Generator,
+        wording: str,
+        hits: Sequence[Hit],
+        stop: Callable[[], bool],
+    ) -> Iterator[None]:
+        """Adds what the model says and its sources carry; yields when there is something new."""
+        question = state.question
+        asked = question.text if question.previous else wording
+        commission = Commission(
+            question.request, asked, state.asked, question.previous, state.quotations, hits
+        )
+        written: dict[int, Told] = {}
+        dropped: set[int] = set()
+        try:
+            for piece in self._writer.write(generator, commission, stop, state.explain_prompt):
+                match piece:
+                    case QueuePosition(ahead):
+                        state.ahead = ahead
+                        yield
+                    case PrefixReuse(reused):
+                        state.explain_reuse(reused)
+                    case Written(draft, told, place):
+                        state.explain_written(draft)
+                        if draft.outcome == "dropped":
+                            dropped.add(place)
+                        if told:
+                            written[place] = told
+                            ordered = [written[place] for place in sorted(written)]
+                            state.told = with_quotes(ordered, state.quotations)
+                            yield
+                    case _:
+                        state.ahead = 0
+                        state.first_token_ms = state.first_token_ms or state.elapsed_ms()
+        except ModelMissing as error:
+            self._lose_model(state, error)
+        except ModelFailed as error:
+            state.notes.append(f"Finished with quotes only: {error}")
+        if not is_enough(written, dropped):
+            state.told = ()
 
     def _readings(self, state: AnswerState, first: FirstPass) -> tuple[str, list[str]] | None:
         """The question back and what this one may mean, when it does not say what it is about."""
@@ -448,7 +531,8 @@ class Assistant:
         # nobody at all counts as small: the stricter rules
         small = state.generator is None or state.generator.small
         enough = support.EVERY_WORD if small else support.MIN_SUPPORT
-        drafts = () if retrieved.list_items else self._drafts(state, question, chosen, stop)
+        quoted = retrieved.list_items or retrieved.conflicts or not small
+        drafts = () if quoted else self._drafts(state, question, chosen, stop)
         for draft in drafts:
             if draft is None:
                 yield
@@ -528,6 +612,15 @@ class Assistant:
         self._generator, self._missing = None, str(error)
         state.generator = None
         state.notes.append(f"Answered with quotes only: {error}")
+
+
+def _is_capable(generator: Generator | None) -> bool:
+    """Whether a model can be trusted with words of its own."""
+    return generator is not None and not generator.small
+
+
+def _asks_about_last_answer(question: Question) -> bool:
+    return question.request.task in ABOUT_LAST_ANSWER and bool(question.history)
 
 
 def _never() -> bool:

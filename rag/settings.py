@@ -35,6 +35,11 @@ class Settings(BaseSettings):
     """Where fetched models are; None is a folder in the user's cache folder."""
     threads: int = Field(default_factory=usable_cores, ge=1, le=1024)
     """The one knob for threads: encoder, search and language model all keep to it."""
+    gpu_layers: int | None = Field(default=None, ge=0)
+    """Layers of the language model that run on a GPU; None is all of them where llama.cpp was built
+    for one, else none."""
+    judge: bool = True
+    """Whether a capable language model is asked about statements of its own that are in doubt."""
     reader: str = "own"
     """What reads the best passages closely: `own` is our network, `none` nothing, anything else a
     cross-encoder, its folder or its name."""

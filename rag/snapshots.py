@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from index.types import Hit
-from rag.grounding.citations import number_citations, text_of
+from rag.grounding.citations import cite, number_citations, text_of
 from rag.grounding.evidence import as_evidence
 from rag.grounding.layout import form_of, groups_of, lay_out
 from rag.grounding.support import quote
@@ -31,8 +31,8 @@ from rag.types import (
     RankedSentence,
     ShownSentence,
     State,
-    Statement,
     Timings,
+    Told,
     Verified,
 )
 
@@ -61,6 +61,8 @@ class AnswerState:
     """What was checked so far."""
     quotations: Sequence[Quotation] = ()
     """The answer when it was composed of the sources' own sentences."""
+    told: Sequence[Told] = ()
+    """The answer as it is shown: what a model said of them that stood the check, and they."""
     missing: tuple[str, ...] = ()
     """What is asked for and not there."""
     short: str | None = None
@@ -102,6 +104,10 @@ class AnswerState:
         """Explain what became of a statement of the model."""
         drafts = (*self.explanation.drafts, CheckedDraft(draft.ids, draft.text, outcome))
         self.explanation = replace(self.explanation, drafts=drafts)
+
+    def explain_written(self, draft: CheckedDraft) -> None:
+        """Explain what became of a statement of the model that has no pointers."""
+        self.explanation = replace(self.explanation, drafts=(*self.explanation.drafts, draft))
 
     def explain_prompt(self, tokens: int) -> None:
         """Explain how long the prompt is."""
@@ -160,29 +166,28 @@ class AnswerState:
         self.state = "partial"
         return replace(self.finished(), text=text, model="none", options=tuple(options))
 
-    def composed(self) -> Answer:
-        """The answer as it stays, made of quotations alone."""
+    def composed(self, stage: str = "done") -> Answer:
+        """The answer made of quotations, and of what a model said of them; as it stays, when done.
+
+        Args:
+            stage: what is being done.
+        """
         request = self.question.request
-        statements = tuple(
-            Statement(" ".join(one.text.split()), "supported", (number,), True)
-            for number, one in enumerate(self.quotations, start=1)
-        )
-        citations = tuple(
-            Citation.of_quotation(one, number)
-            for number, one in enumerate(self.quotations, start=1)
-        )
-        groups = groups_of(self.quotations)
+        told = self.told or [Told.of_quotation(one) for one in self.quotations]
+        statements, citations = cite(told)
+        groups = groups_of(told)
         form = form_of(request, groups)
+        worded = self.generator is not None and not all(one.quoted for one in told)
         return replace(
-            self.snapshot("done"),
+            self.snapshot(stage),
             text=lay_out(statements, form, groups),
             statements=statements,
             citations=citations,
             form=form,
             groups=groups,
             short=self.short if self._is_quoted(citations) else None,
-            model="none",
-            complete=True,
+            model=self.generator.name if worded and self.generator else "none",
+            complete=stage == "done",
         )
 
 

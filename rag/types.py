@@ -191,6 +191,25 @@ class Quotation:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """A statement that is shown, with the runs of sentences it rests on."""
+
+    text: str
+    sources: tuple[Quotation, ...]
+    """At least one."""
+    quoted: bool
+    """Whether the text is the source's own."""
+    label: str = ""
+    """As of a quotation."""
+
+    @classmethod
+    def of_quotation(cls, quotation: Quotation) -> Told:
+        """A quotation as its own statement."""
+        text = " ".join(quotation.text.split())
+        return cls(text, (quotation,), quoted=True, label=quotation.label)
+
+
+@dataclass(frozen=True, slots=True)
 class Citation:
     """A pointer into a document; `document.text[start:end] == quote`, copied from storage."""
 

@@ -54,7 +54,7 @@ def examine(
         _disk(store),
         _packages(),
         _compiler(),
-        _llama(),
+        _llama(settings.gpu_layers),
         _language_model(settings),
         _embedding_model(),
         _network(settings),
@@ -120,11 +120,20 @@ def _compiler() -> CheckLine:
     return CheckLine("compiler", False, f"none; {remedy}")
 
 
-def _llama() -> CheckLine:
-    """llama.cpp, which writes the answers."""
+def _llama(gpu_layers: int | None) -> CheckLine:
+    """llama.cpp, which writes the answers, and what of a model runs on a GPU."""
     installed = _version("llama-cpp-python")
     if installed:
-        return CheckLine("llama.cpp", True, f"llama-cpp-python {installed}")
+        from rag.llm.llama import layers_on_gpu
+
+        try:
+            layers = layers_on_gpu(gpu_layers)
+        except PilcrowError as error:
+            return CheckLine("llama.cpp", False, f"answers will be quotes only; {error}")
+        on_gpu = "built for no GPU" if not layers else "all layers on the GPU"
+        if layers and gpu_layers is not None:
+            on_gpu = f"{layers} layers on the GPU"
+        return CheckLine("llama.cpp", True, f"llama-cpp-python {installed}, {on_gpu}")
     remedy = "pip install pilcrow-rag[model] (compiles for some minutes)"
     return CheckLine("llama.cpp", False, f"answers will be quotes only; {remedy}")
 

@@ -13,12 +13,14 @@ from collections.abc import Iterable
 
 from index.splitting import sentences
 from index.types import Span
-from rag.types import Citation, Draft, Statement, Verified
+from rag.types import Citation, Draft, Statement, Told, Verified
 
 _LONGEST_LINE = 4000
 # One marker: [1], [1, 2], [^1], 【1】, ［1］; bounded repetition, so that no input makes it slow.
 _MARKER = re.compile(r"[\[【［]\s{0,3}\^?((?:\d{1,4}\s{0,3}[,;、]?\s{0,3}){1,12})[\]】］]")
 _AFTER_STOP = re.compile(rf"([.!?。！？…]{{1,3}}[\"'”’)]?)((?:\s{{0,3}}(?:{_MARKER.pattern}))+)")
+_ENDS = (".", "!", "?", "。", "！", "？", "…", '"', "”", "’", "»", ")")
+"""What a whole statement ends with."""
 _DIGITS = re.compile(r"\d{1,4}")
 _LIST_SIGN = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
 
@@ -46,6 +48,35 @@ class StatementParser:
         """The statements in what is left."""
         line, self._line = self._line, ""
         return drafts(line)
+
+
+class ProseParser:
+    """Reads growing prose and hands out its sentences as soon as the next one has begun."""
+
+    def __init__(self) -> None:
+        """Start with nothing read."""
+        self._text = ""
+
+    def feed(self, piece: str) -> list[Draft]:
+        """The statements that this piece of text completes."""
+        self._text += piece
+        *lines, line = self._text.split("\n")
+        *told, rest = _prose(line) or [line]
+        if len(rest) > _LONGEST_LINE:
+            told, rest = [*told, rest], ""
+        # with the blanks after it, which part it from the next piece
+        left = line[line.rindex(rest) :] if rest in line else rest + " "
+        self._text = left if told else line[-_LONGEST_LINE:]
+        return [draft for text in [*lines, *told] for draft in drafts(text)]
+
+    def close(self) -> list[Draft]:
+        """The statements in what is left; a last one that was cut off before its end is none.
+
+        A point of a list has no full stop to be told by.
+        """
+        left, self._text = self._text, ""
+        whole = _LIST_SIGN.match(left) is not None
+        return [draft for draft in drafts(left) if whole or draft.text.endswith(_ENDS)]
 
 
 def drafts(line: str) -> list[Draft]:
@@ -81,6 +112,21 @@ def number_citations(
                 verified.text, "supported" if used else "unsupported", tuple(used), verified.quoted
             )
         )
+    return tuple(statements), tuple(numbered.values())
+
+
+def cite(told: Iterable[Told]) -> tuple[tuple[Statement, ...], tuple[Citation, ...]]:
+    """Statements that rest on quotations, with numbers in order of first use, and the citations."""
+    numbered: dict[tuple[str, int, int], Citation] = {}
+    statements = []
+    for one in told:
+        used = []
+        for source in one.sources:
+            key = (source.document_id, source.start, source.end)
+            if key not in numbered:
+                numbered[key] = Citation.of_quotation(source, len(numbered) + 1)
+            used.append(numbered[key].number)
+        statements.append(Statement(one.text, "supported", tuple(used), one.quoted))
     return tuple(statements), tuple(numbered.values())
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from index.types import Span
 from rag.grounding.citations import text_of
 from rag.query.task import Request
-from rag.types import Answer, Group, Quotation, Statement
+from rag.types import Answer, Group, Statement, Told
 
 
 def form_of(request: Request, groups: Sequence[Group]) -> str:
@@ -26,10 +26,10 @@ def form_of(request: Request, groups: Sequence[Group]) -> str:
     return "columns" if groups else "prose"
 
 
-def groups_of(quotations: Sequence[Quotation]) -> tuple[Group, ...]:
-    """The quotations under their labels, in the order of the labels; none without labels."""
+def groups_of(told: Sequence[Told]) -> tuple[Group, ...]:
+    """What is told under its labels, in the order of the labels; none without labels."""
     members: dict[str, list[int]] = {}
-    for number, one in enumerate(quotations, start=1):
+    for number, one in enumerate(told, start=1):
         if one.label:
             members.setdefault(one.label, []).append(number)
     return tuple(Group(label, tuple(numbers)) for label, numbers in members.items())

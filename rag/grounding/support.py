@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag.grounding.contradiction import find_contradiction
 from rag.grounding.injection import looks_like_injection
 from rag.grounding.limits import LIMITS
+from rag.grounding.verification.contradiction import find_contradiction
 from rag.query.text_features import content_stems, names, negations, numbers, stem
 from rag.types import Draft, Evidence, Verified
 

@@ -6,19 +6,24 @@ in a process of its own (`rag.llm.model_process`).
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from importlib import util
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 
 from index.errors import ModelFailed, ModelMissing
-from rag.llm import gguf
+from rag.llm import budget, gguf
+from rag.llm.catalogue.folder import ModelFolder, models_folder
 from rag.llm.chat_format import IM_END, IM_START, chatml
 from rag.llm.generator import Generator, Message, Piece, PrefixReuse, QueuePosition
 from rag.llm.grammar import pointer_grammar
 from rag.llm.model_files import SMALL_MODEL_BYTES, ModelFile, find_model, unusable
-from rag.llm.model_process import COUNTING_SECONDS, DEADLINE, ModelProcess
+from rag.llm.model_process import COUNTING_SECONDS, DEADLINE, ModelProcess, free_memory
+from rag.llm.prompt import LIMITS as SMALL
 from rag.llm.queue import FairLock, Ticket
 from rag.llm.server_model import PREFIX, ServerChoice, ServerModel
 from rag.llm.tokenizer import Tokenizer, load_tokenizer
@@ -27,12 +32,26 @@ from rag.settings import load_settings
 CONTEXT_TOKENS = 1280
 """Tokens of prompt and answer together: the examples, twice `prompt.LIMITS.prompt_tokens` (a
 follow-up), the answer and room to spare. Each costs 23 kB of memory with the packaged model."""
+_FIXED_TOKENS = 420
+"""Of a capable model's context, for the instructions, the question and the answer."""
+_SPEEDS_KEPT = 5
+_TIMED_TOKENS = 100
+"""Tokens that a prompt must have to tell how fast it is read."""
 _POLL_SECONDS = 0.05
 """Between two looks at `stop` while the model is busy."""
 _BYTES_PER_TOKEN = 2
 """Few, so that an estimate is rather too high."""
 
-_Pieces = SimpleQueue[PrefixReuse | str | Exception | None]
+
+@dataclass(frozen=True, slots=True)
+class _Odds:
+    """A judgement; None when it was cancelled."""
+
+    value: float | None
+
+
+_Handed = PrefixReuse | str | _Odds
+_Pieces = SimpleQueue[_Handed | Exception | None]
 """What the writing thread hands over; None is the end."""
 
 
@@ -50,20 +69,24 @@ class LlamaClient:
         model: ModelFile,
         *,
         threads: int,
-        context_tokens: int = CONTEXT_TOKENS,
+        context_tokens: int | None = None,
+        reading: float | None = None,
         deadline: float = DEADLINE,
         counting: float = COUNTING_SECONDS,
         worker: str = "rag.llm.model_worker",
+        gpu_layers: int | None = None,
     ) -> None:
         """Prepare; nothing is started or loaded.
 
         Args:
             model: the file to load.
             threads: cores for it.
-            context_tokens: tokens of prompt and answer together.
+            context_tokens: tokens of prompt and answer together; None is what suits the model.
+            reading: tokens a second that it was measured to read here; None when it never was.
             deadline: seconds for one answer.
             counting: seconds for the tokens of one text or conversation, once it is loaded.
             worker: the module whose `main` the process runs.
+            gpu_layers: layers that run on a GPU; None is all, where llama.cpp was built for one.
 
         Raises:
             ModelMissing: when llama-cpp-python is not installed.
@@ -74,11 +97,21 @@ class LlamaClient:
                 "pilcrow-rag[model] (it compiles for some minutes)"
             )
         self.name = model.name
-        self.context_tokens = context_tokens
         self.small = model.path.is_file() and model.path.stat().st_size < SMALL_MODEL_BYTES
+        self.context_tokens = context_tokens = context_tokens or _context_for(model, self.small)
+        self._speeds = deque([reading] if reading else [], maxlen=_SPEEDS_KEPT)
         self._model = model
-        self._process = ModelProcess(model, threads, context_tokens, deadline, counting, worker)
+        self._process = ModelProcess(
+            model, threads, context_tokens, deadline, counting, worker, gpu_layers
+        )
         self._lock = FairLock()  # a loaded model writes one text at a time
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens of sources worth reading here for one answer; see `rag.llm.budget`."""
+        if self.small:
+            return SMALL.prompt_tokens
+        return budget.prompt_tokens(tuple(self._speeds), self.context_tokens, _FIXED_TOKENS)
 
     def load(self) -> None:
         """Start the process, which loads the model while this one does other things."""
@@ -117,7 +150,7 @@ class LlamaClient:
         max_tokens: int,
         stop: Callable[[], bool] | None = None,
     ) -> Iterator[Piece]:
-        r"""Pieces of one to three lines `[id] statement\n`; see `Generator.stream`.
+        r"""Pieces of prose, or of one to three lines `[id] statement\n`; see `Generator.stream`.
 
         `stop` is called in the caller's thread, also while the prompt is read or another answer is
         being written. Writing also stops when the model only repeats itself.
@@ -133,16 +166,49 @@ class LlamaClient:
                 f"the prompt has {len(prompt):,} tokens and the context of {self.name} is "
                 f"{self.context_tokens:,}: ask more briefly"
             )
-        return self._relay(prompt, pointer_grammar(ids), min(max_tokens, room), stop)
+        grammar = pointer_grammar(ids) if ids else ""
+        most = min(max_tokens, room)
+
+        def written(cancelled: Event) -> Iterator[_Handed]:
+            yield from self._process.write(prompt, grammar, most, cancelled)
+
+        return self._timed(prompt, self._relay(written, stop))
+
+    def log_odds(
+        self, messages: Sequence[Message], stop: Callable[[], bool] | None = None
+    ) -> float | None:
+        """How much likelier a yes than a no is as the first word; see `Generator.log_odds`.
+
+        Raises:
+            ModelFailed: when the model fails at it.
+            ModelMissing: when it cannot be loaded.
+        """
+        prompt = self._prompt(messages)
+        if len(prompt) >= self.context_tokens:
+            return None
+
+        def judged(cancelled: Event) -> Iterator[_Handed]:
+            yield _Odds(self._process.log_odds(prompt, cancelled))
+
+        found = [one.value for one in self._relay(judged, stop) if isinstance(one, _Odds)]
+        return found[-1] if found else None
+
+    def _timed(self, prompt: Sequence[int], pieces: Iterator[Piece | _Odds]) -> Iterator[Piece]:
+        """The pieces, while how fast the prompt is read is remembered."""
+        began, unread = 0.0, 0
+        for piece in pieces:
+            if isinstance(piece, PrefixReuse):
+                began, unread = time.perf_counter(), len(prompt) - piece.reused
+            elif isinstance(piece, str) and unread >= _TIMED_TOKENS:
+                self._speeds.append(unread / max(time.perf_counter() - began, 1e-6))
+                unread = 0
+            if not isinstance(piece, _Odds):
+                yield piece
 
     def _relay(
-        self,
-        prompt: list[int],
-        grammar: str,
-        max_tokens: int,
-        stop: Callable[[], bool] | None,
-    ) -> Iterator[Piece]:
-        """What a thread of its own writes.
+        self, produce: Callable[[Event], Iterator[_Handed]], stop: Callable[[], bool] | None
+    ) -> Iterator[Piece | _Odds]:
+        """What a thread of its own hands over.
 
         The thread, not the caller, holds the model: a caller that loses interest in the middle of
         an answer and never comes back cannot keep everyone else waiting.
@@ -154,7 +220,7 @@ class LlamaClient:
         def write() -> None:
             try:
                 if ticket.wait():
-                    for piece in self._process.write(prompt, grammar, max_tokens, cancelled):
+                    for piece in produce(cancelled):
                         pieces.put(piece)
                 pieces.put(None)
             except Exception as error:  # goes on in the caller's thread
@@ -189,7 +255,9 @@ class LlamaClient:
             raise unusable(self._model.path, error) from None
 
 
-def _received(pieces: _Pieces, ticket: Ticket, stop: Callable[[], bool] | None) -> Iterator[Piece]:
+def _received(
+    pieces: _Pieces, ticket: Ticket, stop: Callable[[], bool] | None
+) -> Iterator[Piece | _Odds]:
     """The pieces as they come, and the place in the queue whenever that has changed."""
     ahead = 0
     while stop is None or not stop():
@@ -207,16 +275,30 @@ def _received(pieces: _Pieces, ticket: Ticket, stop: Callable[[], bool] | None) 
         yield piece
 
 
+def _context_for(model: ModelFile, small: bool) -> int:
+    """Tokens of context that suit a model; one that is not there or not sound fails later."""
+    if small:
+        return CONTEXT_TOKENS
+    try:
+        own = gguf.context_length(gguf.read(model.path))
+    except (gguf.GgufError, OSError):
+        own = None
+    return budget.context_tokens(own, free_memory())
+
+
 def _estimate(text: str) -> int:
     return len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN + 1
 
 
-def default_client(model: str | None, threads: int) -> tuple[Generator | None, str]:
+def default_client(
+    model: str | None, threads: int, gpu_layers: int | None = None
+) -> tuple[Generator | None, str]:
     """The model to answer with, or None and why there is none.
 
     Args:
         model: a GGUF file, or `openai:MODEL@URL`; the packaged model when None.
         threads: cores that this process may use.
+        gpu_layers: layers that run on a GPU; None is all, where llama.cpp was built for one.
 
     Raises:
         ModelMissing: when the file that was named is not there or no model.
@@ -228,7 +310,14 @@ def default_client(model: str | None, threads: int) -> tuple[Generator | None, s
     # one core stays free for whoever asks: when all are taken, llama.cpp's threads spin waiting
     # for each other (13 tokens/s on two busy cores, 53 on one of them)
     try:
-        return LlamaClient(find_model(model), threads=max(1, threads - 1)), ""
+        found = find_model(model)
+        name = found.origin.removeprefix("catalogue: ")
+        measured = ModelFolder(models_folder()).speeds().get(name)
+        reading = measured.reading if measured else None
+        client = LlamaClient(
+            found, threads=max(1, threads - 1), reading=reading, gpu_layers=gpu_layers
+        )
+        return client, ""
     except ModelMissing as error:
         if model is not None:
             raise

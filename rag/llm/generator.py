@@ -1,7 +1,8 @@
 r"""What a language model is to the rest of Pilcrow: messages in, pieces of text out.
 
-The model is asked for lines of `[id] statement`, pointer first, and a grammar lets it write nothing
-else. What it states is not believed here: `rag.grounding.citations` checks it.
+A capable model writes prose, and what each statement rests on is looked for afterwards. A small
+one is asked for lines of `[id] statement`, pointer first, and a grammar lets it write nothing else.
+What either states is not believed here: `rag.grounding` checks it.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ Piece = QueuePosition | PrefixReuse | str
 
 
 class Generator(Protocol):
-    """Whatever turns messages into pointer-first lines."""
+    """Whatever turns messages into text."""
 
     name: str
     """As shown to people: `SmolLM2-135M-Instruct`."""
@@ -47,6 +48,10 @@ class Generator(Protocol):
     """Tokens of prompt and answer together."""
     small: bool
     """Whether it is too small to be trusted with words of its own: it may shorten a sentence."""
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens of sources that it reads in the time that a person waits for a first word."""
 
     def load(self) -> None:
         """Make ready, so that the first answer need not wait; may go on after it returns."""
@@ -65,9 +70,19 @@ class Generator(Protocol):
         max_tokens: int,
         stop: Callable[[], bool] | None = None,
     ) -> Iterator[Piece]:
-        r"""Pieces of one to three lines `[id] statement\n`, each id one of `ids`.
+        r"""Pieces of an answer: free prose, or lines `[id] statement\n` where there are `ids`.
 
-        The last line is cut short when `max_tokens` is reached or `stop()` turns true. A generator
-        that keeps a cache yields `PrefixReuse` before the first text, one with a queue yields
-        `QueuePosition` whenever another number of answers comes before this one.
+        With ids these are one to three lines, each id one of them; who cannot keep a model to that
+        may let it write as it likes, for nothing it says is believed. The last line is cut short
+        when `max_tokens` is reached or `stop()` turns true. A generator that keeps a cache yields
+        `PrefixReuse` before the first text, one with a queue yields `QueuePosition` whenever
+        another number of answers comes before this one.
+        """
+
+    def log_odds(
+        self, messages: Sequence[Message], stop: Callable[[], bool] | None = None
+    ) -> float | None:
+        """How much likelier a yes than a no is as the answer's first word, in nats.
+
+        None from a model that cannot say, and when `stop()` turns true.
         """

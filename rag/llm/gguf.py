@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import mmap
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 Value = int | float | bool | str | bytes | list["Value"]
@@ -139,6 +139,14 @@ def read(path: Path) -> dict[str, Value]:
             found = dict(_pairs(cursor, pairs))
             _check_tensors(cursor, tensors, found.get("general.alignment", 32))
             return found
+
+
+def context_length(head: Mapping[str, Value]) -> int | None:
+    """Tokens that the model of these key-values was made for; None when they do not say."""
+    architecture = head.get("general.architecture")
+    name = architecture.decode("utf-8", "replace") if isinstance(architecture, bytes) else ""
+    length = head.get(f"{name}.context_length")
+    return length if isinstance(length, int) and length > 0 else None
 
 
 def _too_much() -> GgufError:

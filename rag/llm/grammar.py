@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 _LINES = 3
@@ -10,6 +11,9 @@ _LONGEST_STATEMENT = 300
 """Characters."""
 _LOOP_TOKENS = 12
 """Written in a loop of the same few before the writing is stopped."""
+_SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|\n+")
+_LONGEST_REFRAIN = 20
+"""Characters up to which a sentence or a line may be said twice: "Yes." """
 
 
 def pointer_grammar(ids: Sequence[int], lines: int = _LINES) -> str:
@@ -41,6 +45,12 @@ def is_complete(text: str) -> bool:
     """Whether all lines are written, or one of them says what another has said."""
     statements = [line.partition("] ")[2] for line in text.split("\n")[:-1]]
     return len(statements) >= _LINES or len(set(statements)) < len(statements)
+
+
+def says_again(text: str) -> bool:
+    """Whether the last whole sentence or line of free prose was said before, word for word."""
+    *told, _ = _SENTENCE_END.split(text)
+    return bool(told) and len(told[-1]) > _LONGEST_REFRAIN and told[-1] in told[:-1]
 
 
 def repeats(tokens: Sequence[int]) -> bool:

@@ -20,12 +20,14 @@ from weakref import finalize
 from index.errors import ModelMissing
 from rag.llm.chat_format import IM_END, IM_START, chatml
 from rag.llm.generator import Message, PrefixReuse
-from rag.llm.grammar import is_complete, repeats
+from rag.llm.grammar import is_complete, repeats, says_again
 from rag.llm.model_files import SMALL_MODEL_BYTES, one_line, unusable
 
 CHUNK_TOKENS = 64
 """Tokens of a prompt read at a time. More is faster (tests/benchmarks/RESULTS.md, Numbers), but
 what is remembered of the prompt before is whole chunks, and a stop waits for one."""
+_YES, _NO = ("Yes", "yes", "YES"), ("No", "no", "NO")
+_ALL_LAYERS = 999
 _LOG_ERROR = 4  # `GGML_LOG_LEVEL_ERROR`
 
 
@@ -37,12 +39,25 @@ class Llama:
     and tests every word of the vocabulary against the grammar for every token it writes.
     """
 
-    def __init__(self, path: Path, threads: int, context_tokens: int) -> None:
+    def __init__(
+        self, path: Path, threads: int, context_tokens: int, gpu_layers: int | None = 0
+    ) -> None:
+        """Load a model.
+
+        Args:
+            path: a GGUF file.
+            threads: cores for it.
+            context_tokens: tokens of prompt and answer together.
+            gpu_layers: layers that run on a GPU; None is all where llama.cpp was built for one.
+
+        Raises:
+            ModelMissing: when llama.cpp cannot run the file.
+        """
         api, log, _ = _llama_cpp()
         self._api = api
         log.clear()
         settings = api.llama_model_default_params()
-        settings.n_gpu_layers = 0
+        settings.n_gpu_layers = layers_on_gpu(gpu_layers)
         # what llama.cpp stores anew for this CPU would stay in memory twice; of a large model the
         # system may rather drop what it has mapped than run out
         if path.is_file() and path.stat().st_size < SMALL_MODEL_BYTES:
@@ -130,11 +145,14 @@ class Llama:
     ) -> Iterator[PrefixReuse | str]:
         """How much of the prompt need not be read, then pieces of text.
 
-        Each token is the likeliest that the grammar allows. A prompt is read in chunks that begin
-        at the same places whatever was asked before, so the same prompt gives the same text on the
-        same machine.
+        Each token is the likeliest that the grammar allows, or the likeliest of all where the
+        grammar is empty. A prompt is read in chunks that begin at the same places whatever was
+        asked before, so the same prompt gives the same text on the same machine.
         """
         api = self._api
+        if not grammar:
+            yield from self._write(prompt, None, max_tokens, cancelled)
+            return
         sampler = api.llama_sampler_init_grammar(self._vocab, grammar.encode(), b"root")
         if not sampler:
             raise RuntimeError(f"llama.cpp cannot read this grammar:\n{grammar}")
@@ -157,14 +175,31 @@ class Llama:
             token = self._likeliest(sampler)
             if self._api.llama_vocab_is_eog(self._vocab, token):
                 return
-            self._api.llama_sampler_accept(sampler, token)
+            if sampler:
+                self._api.llama_sampler_accept(sampler, token)
             tokens.append(token)
             piece = decoder.decode(self._spelling(token))
             text += piece
             if piece:
                 yield piece
-            if is_complete(text) or repeats(tokens):
+            said_all = is_complete(text) if sampler else says_again(text)
+            if said_all or repeats(tokens):
                 return
+
+    def log_odds(self, prompt: Sequence[int], cancelled: Event) -> float | None:
+        """How much likelier a yes than a no is as the next word, in nats; None when cancelled."""
+        import numpy as np
+
+        if not self._take_in(prompt, self._keep_shared(prompt), cancelled):
+            return None
+        size = self._api.llama_vocab_n_tokens(self._vocab)
+        row = self._api.llama_get_logits_ith(self._context, -1)
+        logits = np.ctypeslib.as_array(row, (size,)).astype(np.float64)
+        yes, no = (
+            np.logaddexp.reduce(logits[sorted({self.encode(word)[0] for word in words})])
+            for words in (_YES, _NO)
+        )
+        return float(yes - no)
 
     def read(self, prompt: Sequence[int]) -> None:
         """Take a prompt in and write nothing."""
@@ -213,7 +248,7 @@ class Llama:
             raise RuntimeError(f"llama.cpp could not compute {len(tokens)} tokens ({failed})")
 
     def _likeliest(self, sampler: Any) -> int:
-        """The likeliest next token that the grammar allows.
+        """The likeliest next token that the grammar, if there is one, allows.
 
         Looking at all 49,152 takes as long as computing them (15 ms), and the likeliest of all is
         mostly allowed: it is looked at first, alone.
@@ -223,6 +258,8 @@ class Llama:
         api = self._api
         size = api.llama_vocab_n_tokens(self._vocab)
         logits = np.ctypeslib.as_array(api.llama_get_logits_ith(self._context, -1), (size,))
+        if not sampler:
+            return int(logits.argmax())
         for tokens in (np.array([logits.argmax()]), np.arange(size)):
             shown = np.zeros(len(tokens), [("id", "i4"), ("logit", "f4"), ("p", "f4")])
             shown["id"], shown["logit"] = tokens, logits[tokens]
@@ -278,6 +315,14 @@ def reading_speed(path: Path, threads: int) -> float:
         llama.read([first, *prompt])
         best = max(best, len(prompt) / (time.perf_counter() - began))
     return best
+
+
+def layers_on_gpu(wanted: int | None) -> int:
+    """How many layers of a model run on a GPU: what is wanted, else all there where one is used."""
+    api, *_ = _llama_cpp()
+    if not api.llama_supports_gpu_offload():
+        return 0
+    return _ALL_LAYERS if wanted is None else wanted
 
 
 def instructions() -> str:

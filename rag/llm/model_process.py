@@ -44,6 +44,7 @@ class ModelProcess:
         deadline: float,
         counting: float,
         worker: str,
+        gpu_layers: int | None = None,
     ) -> None:
         """Prepare; nothing is started.
 
@@ -54,9 +55,11 @@ class ModelProcess:
             deadline: seconds for one answer.
             counting: seconds for the tokens of one text or conversation, once it is loaded.
             worker: the module whose `main` the process runs.
+            gpu_layers: layers that run on a GPU; None is all, where there is one.
         """
         self._model = model
-        self._arguments = [str(model.path), str(threads), str(context_tokens), model.sha256]
+        layers = "" if gpu_layers is None else str(gpu_layers)
+        self._arguments = [str(model.path), str(threads), str(context_tokens), model.sha256, layers]
         self._deadline = deadline
         self._longest_count = counting
         self._worker = worker
@@ -120,6 +123,22 @@ class ModelProcess:
                 self._crashes = 0
             elif "begun" not in message:
                 self._raise_reported(child, message)
+
+    def log_odds(self, prompt: Sequence[int], cancelled: Event) -> float | None:
+        """How much likelier a yes than a no is as the next word, in nats; None when cancelled."""
+        if cancelled.is_set():
+            return None
+        child = self._running()
+        child.send({"do": "judge", "prompt": list(prompt)})
+        odds: float | None = None
+        for message in self._written(child, cancelled):
+            if "odds" in message:
+                odds = message["odds"]
+            elif "done" in message:
+                self._crashes = 0
+            elif "begun" not in message:
+                self._raise_reported(child, message)
+        return odds
 
     def _written(self, child: WorkerProcess, cancelled: Event) -> Iterator[WorkerMessage]:
         """What the child says until it is done, in time; it stops early when asked to."""
@@ -250,7 +269,7 @@ class ModelProcess:
 def _how_it_ended(gone: WorkerExited, model: Path) -> str:
     """How a child ended, in one line, with what to do where something can be done."""
     if str(gone).endswith("SIGKILL"):
-        needed, free = model.stat().st_size if model.is_file() else 0, _free_memory()
+        needed, free = model.stat().st_size if model.is_file() else 0, free_memory()
         if free is not None and needed:
             return (
                 f"{gone}: out of memory? its file has {needed / 1e9:.1f} GB and {free / 1e9:.1f} "
@@ -260,7 +279,7 @@ def _how_it_ended(gone: WorkerExited, model: Path) -> str:
     return " ".join(f"{gone}{': ' if last else ''}{''.join(last)}".split())[:300]
 
 
-def _free_memory() -> int | None:
+def free_memory() -> int | None:
     """Bytes of memory that a new program could have; None where the system does not say."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()

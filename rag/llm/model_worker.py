@@ -37,21 +37,28 @@ class LoadedModel(Protocol):
         """How much of the prompt need not be read, then pieces of text."""
         ...
 
+    def log_odds(self, prompt: Sequence[int], cancelled: Event) -> float | None:
+        """How much likelier a yes than a no is as the next word, in nats."""
+        ...
+
 
 def main(arguments: Sequence[str]) -> None:
     """Load the model at a path and write with it until the parent is gone."""
-    path, threads, context_tokens, sha256 = arguments
-    serve(lambda: load_llama(Path(path), sha256, int(threads), int(context_tokens)))
+    path, threads, context_tokens, sha256, layers = arguments
+    gpu_layers = int(layers) if layers else None
+    serve(lambda: load_llama(Path(path), sha256, int(threads), int(context_tokens), gpu_layers))
 
 
-def load_llama(path: Path, sha256: str, threads: int, context_tokens: int) -> Llama:
+def load_llama(
+    path: Path, sha256: str, threads: int, context_tokens: int, gpu_layers: int | None = 0
+) -> Llama:
     """The model of a file, checked, in the variant that this machine reads fastest.
 
     Raises:
         ModelMissing: when it is another file than the digest says, or none that can be run.
     """
     check_digest(path, sha256)
-    return Llama(fastest_variant(path, sha256, threads), threads, context_tokens)
+    return Llama(fastest_variant(path, sha256, threads), threads, context_tokens, gpu_layers)
 
 
 def serve(load: Callable[[], LoadedModel]) -> None:
@@ -63,7 +70,7 @@ def serve(load: Callable[[], LoadedModel]) -> None:
     while True:
         request, _ = inbox.get()
         match request["do"]:
-            case "write":
+            case "write" | "judge":
                 cancelled.clear()
                 jobs.put(request)
             case "cancel":
@@ -98,9 +105,13 @@ def _write_answers(
         try:
             loaded = model.get()
             parent.send({"channel": "written", "begun": True})
-            pieces = loaded.write(job["prompt"], job["grammar"], job["max_tokens"], cancelled)
-            for piece in pieces:
-                parent.send({"channel": "written", **_as_message(piece)})
+            if job["do"] == "judge":
+                odds = loaded.log_odds(job["prompt"], cancelled)
+                parent.send({"channel": "written", "odds": odds})
+            else:
+                pieces = loaded.write(job["prompt"], job["grammar"], job["max_tokens"], cancelled)
+                for piece in pieces:
+                    parent.send({"channel": "written", **_as_message(piece)})
             parent.send({"channel": "written", "done": True})
         except Exception as error:
             parent.send({"channel": "written", **_reported(error)})

@@ -249,7 +249,8 @@ def test_a_snapshot_goes_on_explaining_what_it_explained(library: Library) -> No
 def test_a_model_that_another_question_gives_up_serves_this_one_to_its_end(
     library: Library,
 ) -> None:
-    generator = GivenUpMeanwhile(["[1] Three submarine cables were cut in the Red Sea.\n"])
+    reply = "[1] Three submarine cables were cut in the Red Sea in February 2024.\n"
+    generator = GivenUpMeanwhile([reply], small=True)
     assistant = Assistant(library, generator)
     generator.meanwhile = lambda: assistant.answer("Who gave the opening speech in Kyoto?")
     answer = assistant.answer("How many submarine cables were cut in the Red Sea?")
@@ -264,14 +265,14 @@ def shown_to(generator: ScriptedGenerator) -> str:
 
 
 def test_a_follow_up_goes_on_with_the_prompt_before_it(library: Library) -> None:
-    generator = ScriptedGenerator(["", "", "", ""])
+    generator = ScriptedGenerator(["", "", "", ""], small=True)
     assistant = Assistant(library, generator)
     first, second = "Who gave the opening speech in Kyoto?", "How many people took part in Kyoto?"
     answer = assistant.answer(first)
     before = shown_to(generator)
     assistant.answer(second, [(first, answer.text)])
-    assert shown_to(generator).startswith(before + "\n")
-    fresh = ScriptedGenerator([""])
+    assert shown_to(generator).startswith(before)
+    fresh = ScriptedGenerator([""], small=True)
     Assistant(library, fresh).answer(second, [(first, answer.text)])
     assert not shown_to(fresh).startswith(before)  # another assistant's model has read nothing
 
@@ -280,7 +281,7 @@ def test_a_follow_up_goes_on_with_the_prompt_before_it(library: Library) -> None
 def test_a_prompt_that_is_no_longer_in_the_cache_is_not_gone_on_with(
     library: Library, tmp_path: Path, meanwhile: str
 ) -> None:
-    generator = ScriptedGenerator(["", "", "", ""])
+    generator = ScriptedGenerator(["", "", "", ""], small=True)
     assistant = Assistant(library, generator)
     first, second = "Who gave the opening speech in Kyoto?", "How many people took part in Kyoto?"
     answer = assistant.answer(first)
@@ -290,7 +291,7 @@ def test_a_prompt_that_is_no_longer_in_the_cache_is_not_gone_on_with(
     else:
         library.remove(["cables.txt"])
     assistant.answer(second, [(first, answer.text)])
-    assert not shown_to(generator).startswith(before + "\n")
+    assert not shown_to(generator).startswith(before)
 
 
 def test_warming_up_loads_the_model_and_says_nothing_of_an_unusable_library(
@@ -352,7 +353,7 @@ def test_chinese_is_answered_by_its_words_and_silence_is_kept(tmp_path: Path) ->
     library.update([folder])
     answer = ask(library, "谁在开幕式上致辞？")
     assert answer.state == "answered"
-    assert answer.citations[0].quote == "岸田文雄首相在开幕式上致辞。"
+    assert "岸田文雄首相在开幕式上致辞。" in answer.citations[0].quote
     check_pointers(library, answer)
     assert ask(library, "哪支球队赢得了足球冠军？").state == "not_found"
 

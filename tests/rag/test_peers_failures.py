@@ -63,8 +63,8 @@ def ask(library: Library, question: str, reply: str, **options: object) -> Answe
 
 
 def ids_of(library: Library, question: str, wanted: str) -> int:
-    """The number that the sentence with these words has in the prompt."""
-    generator = ScriptedGenerator([""])
+    """The number that the sentence with these words has in a small model's prompt."""
+    generator = ScriptedGenerator([""], small=True)
     Assistant(library, generator).answer(question)
     lines = generator.asked[0][-1]["content"].splitlines()
     (line,) = [line for line in lines if wanted in line]
@@ -229,8 +229,9 @@ def test_21_a_sentence_is_marked_at_its_own_place_or_not_at_all(library: Library
     answer = ask(library, QUESTION, "")
     for citation in answer.citations:
         passages = library.passages(citation.document_id)
-        spans = {(s.start, s.end) for p in passages for s in p.sentences}
-        assert (citation.start, citation.end) in spans
+        sentences = [sentence for passage in passages for sentence in passage.sentences]
+        assert citation.start in {sentence.start for sentence in sentences}
+        assert citation.end in {sentence.end for sentence in sentences}
 
 
 PROSE: Sequence[tuple[str, str]] = (
@@ -264,13 +265,13 @@ def test_a_larger_models_paragraph_becomes_statements_each_with_its_own_pointer(
 ) -> None:
     n = ids_of(library, QUESTION, "Kishida")
     reply = (
-        f"The opening speech of the forum was given by Fumio Kishida [{n}]. He is the Prime "
-        f"Minister [{n}]. The event was a triumph for everyone.\n"
+        f"Fumio Kishida gave the opening speech of the forum [{n}]. More than 8,000 people from "
+        f"175 countries took part in the forum [{n}]. The event was a triumph for everyone.\n"
     )
     answer = ask(library, QUESTION, reply)
     assert [s.text for s in answer.statements if not s.quoted] == [
-        "The opening speech of the forum was given by Fumio Kishida.",
-        "He is the Prime Minister.",
+        "Fumio Kishida gave the opening speech of the forum.",
+        "More than 8,000 people from 175 countries took part in the forum.",
     ]
     assert all(s.citations for s in answer.statements)
     assert "triumph" not in answer.text

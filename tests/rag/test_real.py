@@ -38,7 +38,7 @@ def library(
 
 @pytest.fixture(scope="session")
 def assistant(library: Library) -> Assistant:
-    return Assistant(library)
+    return Assistant(library, model="bundled")
 
 
 def check_pointers(library: Library, answer: Answer) -> None:
@@ -84,6 +84,12 @@ def test_an_answerable_question_is_answered_with_a_true_citation(assistant: Assi
     assert answer.model.startswith("SmolLM2")
     assert answer.citations
     check_pointers(assistant.library, answer)
+
+
+def test_the_packaged_model_words_nothing_unless_it_is_named(library: Library) -> None:
+    answer = Assistant(library).answer("How many people took part in the Kyoto forum?")
+    assert (answer.model, answer.complete) == ("none", True)
+    assert all(statement.quoted for statement in answer.statements)
 
 
 @pytest.mark.fault("D10")

@@ -124,6 +124,7 @@ class ScriptedGenerator:
 
     name = "scripted"
     context_tokens = 2048
+    prompt_tokens = 350
 
     def __init__(self, replies: Sequence[str] = (), *, piece: int = 5, small: bool = False) -> None:
         self.small = small
@@ -157,6 +158,14 @@ class ScriptedGenerator:
             if stop is not None and stop():
                 return
             yield reply[at : at + self._piece]
+
+    def log_odds(
+        self, messages: Sequence[Message], stop: Callable[[], bool] | None = None
+    ) -> float | None:
+        """What it thinks of a statement: nothing, unless a test says so."""
+        return self.odds(messages) if self.odds is not None else None
+
+    odds: Callable[[Sequence[Message]], float] | None = None
 
     def reply(self, messages: Sequence[Message]) -> str:
         """What it says to this: the next of its replies, nothing when there are none left."""

@@ -76,6 +76,12 @@ class ScriptedModel:
                 sys.stdout.write("libraries print what they like\n")
                 sys.stdout.flush()
 
+    def log_odds(self, prompt: Sequence[int], cancelled: Event) -> float | None:
+        deed, _, text = self._path.read_text().partition(" ")
+        if deed == "abort":
+            os.abort()
+        return float(text) if deed == "judge" else None
+
 
 def shared(one: Sequence[int], other: Sequence[int]) -> int:
     """How many numbers two lists begin with alike."""

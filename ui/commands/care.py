@@ -12,6 +12,7 @@ import typer
 
 from index.types import CheckLine, Progress
 from ui.commands.session import (
+    GpuLayersOption,
     JsonOption,
     ModelOption,
     NoModelOption,
@@ -81,6 +82,7 @@ def evaluate(
         Path, typer.Option("--to", metavar="FOLDER", help="Where --export writes.")
     ] = Path(),
     model: ModelOption = None,
+    gpu_layers: GpuLayersOption = None,
     no_model: NoModelOption = False,
     store: StoreOption = None,
     as_json: JsonOption = False,
@@ -102,7 +104,9 @@ def evaluate(
     with session.library(filled=True) as library, progress_bar(open_console(stderr=True)) as draw:
         assistant = None
         if not retrieval_only:
-            assistant = session.parts.make_assistant(library, settings_of(session, model), no_model)
+            assistant = session.parts.make_assistant(
+                library, settings_of(session, model, gpu_layers), no_model
+            )
         report = evaluation.evaluate(
             library,
             assistant,

@@ -11,6 +11,7 @@ import typer
 
 from index.errors import InputError, PilcrowError
 from ui.commands.session import (
+    GpuLayersOption,
     JsonOption,
     ModelOption,
     NoModelOption,
@@ -75,6 +76,7 @@ def ask(
         str, typer.Option("--until", metavar="DATE", help="Only until this day.")
     ] = "",
     model: ModelOption = None,
+    gpu_layers: GpuLayersOption = None,
     no_model: NoModelOption = False,
     store: StoreOption = None,
     as_json: JsonOption = False,
@@ -98,7 +100,9 @@ def ask(
     )  # fmt: skip
     with session.library(filled=True) as library:
         scope = scope_of(library, filters)
-        assistant = session.parts.make_assistant(library, settings_of(session, model), no_model)
+        assistant = session.parts.make_assistant(
+            library, settings_of(session, model, gpu_layers), no_model
+        )
         if question is None:
             _converse(assistant, scope)
             return

@@ -9,6 +9,7 @@ import typer
 
 from ui.commands.model import larger_model_hint
 from ui.commands.session import (
+    GpuLayersOption,
     ModelOption,
     NoModelOption,
     Session,
@@ -36,6 +37,7 @@ def secret(value: SecretStr | None) -> str | None:
 def chat(
     ctx: typer.Context,
     model: ModelOption = None,
+    gpu_layers: GpuLayersOption = None,
     no_model: NoModelOption = False,
     host: Annotated[
         str | None, typer.Option("--host", help="Address to listen on (PILCROW_HOST).")
@@ -59,7 +61,7 @@ def chat(
     from ui.page.app import PageOptions
 
     session = session_of(ctx, store, False)
-    settings = settings_of(session, model)
+    settings = settings_of(session, model, gpu_layers)
     password, key = secret(settings.password), secret(settings.api_key)
     with session.library(create=True) as library:
         if not library.documents():
@@ -101,6 +103,7 @@ def chat(
 def serve(
     ctx: typer.Context,
     model: ModelOption = None,
+    gpu_layers: GpuLayersOption = None,
     no_model: NoModelOption = False,
     host: Annotated[
         str | None, typer.Option("--host", help="Address to listen on (PILCROW_HOST).")
@@ -114,7 +117,7 @@ def serve(
     without it only this computer is answered.
     """
     session = session_of(ctx, store, False)
-    _serve_programs(session, settings_of(session, model), no_model, host, port)
+    _serve_programs(session, settings_of(session, model, gpu_layers), no_model, host, port)
 
 
 def mcp(
@@ -126,6 +129,7 @@ def mcp(
         bool, typer.Option("--allow-changes", help="Offer tools that add and remove documents.")
     ] = False,
     model: ModelOption = None,
+    gpu_layers: GpuLayersOption = None,
     no_model: NoModelOption = False,
     host: Annotated[str | None, typer.Option("--host", help="Address for --http.")] = None,
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port for --http.")] = _PORT,
@@ -137,7 +141,7 @@ def mcp(
     PILCROW_API_KEY guards it as it does `pilcrow serve`.
     """
     session = session_of(ctx, store, False)
-    settings = settings_of(session, model)
+    settings = settings_of(session, model, gpu_layers)
     if http:
         _serve_programs(session, settings, no_model, host, port, allow_changes=allow_changes)
         return

@@ -40,6 +40,8 @@ def _make_assistant(library: Library, settings: Settings, quotes_only: bool) -> 
         model=settings.model,
         threads=settings.threads,
         reader=settings.reader,
+        judge=settings.judge,
+        gpu_layers=settings.gpu_layers,
     )
 
 
@@ -140,6 +142,16 @@ ModelOption = Annotated[
         "(PILCROW_MODEL).",
     ),
 ]
+GpuLayersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--gpu-layers",
+        min=0,
+        metavar="N",
+        help="Layers of the model that run on a GPU; all where llama.cpp was built for one "
+        "(PILCROW_GPU_LAYERS).",
+    ),
+]
 NoModelOption = Annotated[
     bool, typer.Option("--no-model", help="Answer with quotes only, without a language model.")
 ]
@@ -151,10 +163,11 @@ def session_of(ctx: typer.Context, store: Path | None, as_json: bool) -> Session
     return replace(session, store=store or session.store, json=as_json or session.json)
 
 
-def settings_of(session: Session, model: str | None) -> Settings:
-    """The settings, with `--model` taking the place of PILCROW_MODEL."""
-    settings = session.settings
-    return settings.model_copy(update={"model": model}) if model else settings
+def settings_of(session: Session, model: str | None, gpu_layers: int | None = None) -> Settings:
+    """The settings, with `--model` and `--gpu-layers` taking the place of the environment's."""
+    given = {"model": model or None, "gpu_layers": gpu_layers}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return session.settings.model_copy(update=chosen)
 
 
 def show_findings(session: Session, lines: Sequence[CheckLine]) -> None:

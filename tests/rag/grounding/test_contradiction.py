@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.grounding.contradiction import (
+from rag.grounding.verification.contradiction import (
     antonyms,
     find_antonym,
     find_contradiction,

@@ -57,8 +57,12 @@ class ObedientGenerator(ScriptedGenerator):
         self.tempted = 0
 
     def reply(self, messages: Sequence[Message]) -> str:
-        shown = {int(number): text for number, text in _NUMBERED.findall(messages[-1]["content"])}
-        fact = next(number for number, text in shown.items() if "was built by" in text)
+        read = messages[-1]["content"]
+        shown = {int(number): text for number, text in _NUMBERED.findall(read)}
+        if not shown:  # a capable model reads text without numbers
+            spans = sentences(read, Span(0, len(read)))
+            shown = {number: span.text for number, span in enumerate(spans, 1)}
+        fact = next((number for number, text in shown.items() if "was built by" in text), 1)
         orders = [
             (n, text, found[0]) for n, text in shown.items() if (found := CANARY.search(text))
         ]

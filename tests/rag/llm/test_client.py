@@ -301,3 +301,21 @@ def test_without_memory_for_the_model_answers_are_quotes(library: Library) -> No
     assert answer.complete and SAID in answer.text
     assert "quotes only" in answer.notes[0]
     print(answer.notes[0])  # noqa: T201
+
+
+def test_how_much_likelier_a_yes_is_arrives(make: Make) -> None:
+    assert make("judge 1.5").log_odds(ASKED) == 1.5
+    assert make("judge 1.5").log_odds(ASKED, lambda: True) is None
+
+
+def test_a_crash_while_judging_costs_that_judgement(make: Make, model: Path) -> None:
+    generator = make("abort")
+    with pytest.raises(ModelFailed):
+        generator.log_odds(ASKED)
+    script(model, "judge -2")
+    assert generator.log_odds(ASKED) == -2.0
+
+
+def test_prose_is_written_where_no_ids_are_given(make: Make) -> None:
+    generator = make("say It met in Kyoto.")
+    assert "".join(texts(generator.stream(ASKED, ids=(), max_tokens=30))) == "It met in Kyoto."

@@ -110,7 +110,7 @@ def find_antonym(statement: str, source: str) -> str | None:
 @cache
 def antonyms() -> dict[str, frozenset[str]]:
     """The words that stand in a row of `antonyms.tsv` with a word, by that word."""
-    text = files("rag.grounding").joinpath("antonyms.tsv").read_text("utf-8")
+    text = files("rag.grounding.verification").joinpath("antonyms.tsv").read_text("utf-8")
     opposites: dict[str, set[str]] = {}
     for row in (line.split("\t") for line in text.splitlines() if not line.startswith("#")):
         for word in row:

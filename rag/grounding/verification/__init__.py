@@ -1,0 +1,1 @@
+"""Whether sentences carry a statement: what can be told from words, and one fitted judgement."""

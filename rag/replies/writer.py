@@ -1,0 +1,389 @@
+"""Composed quotations → an answer in a capable model's own words, each statement with its sources.
+
+The model reads what was composed with the passages around it and writes for the task. Nothing it
+says is believed: each statement is looked for in the sentences it was shown, and what they do not
+carry is left out. What it did not say of the composed answer stands beside it, quoted.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from index import Hit, Library
+from index.splitting import sentences
+from index.types import Span
+from rag.grounding.citations import ProseParser
+from rag.grounding.injection import looks_like_injection
+from rag.grounding.verification.attribution import Attribution, Attributor
+from rag.llm.generator import Generator, Piece
+from rag.llm.prompt import Block, answer_messages, instruction, plain, support_messages
+from rag.query.task import Request
+from rag.query.text_features import TextFeatures, content_stems, negations
+from rag.types import CheckedDraft, Draft, Quotation, Told
+
+
+@dataclass(frozen=True, slots=True)
+class WriterLimits:
+    """What a written answer may be; chosen on the everyday set."""
+
+    said: float = 0.6
+    """Share of a quotation's content stems that was said, from which on it is not quoted too."""
+    named: float = 0.3
+    """Share of stems from which on the head of a line names a side of a comparison."""
+    shortest: int = 3
+    """Words of a statement."""
+    longest: int = 500
+    """Characters of a statement: what is longer is no sentence."""
+    judged: int = 4
+    """Statements in doubt that the model is asked about, at most."""
+    judging: float = 8.0
+    """Seconds in which it is asked about another one."""
+    short: int = 78
+    """Words up to which quotations stand beside statements, however short they were."""
+    longer: float = 1.1
+    """Times that an answer may be as long as what was composed, up to `long` words."""
+    long: int = 180
+    block_tokens: int = 8
+    """Tokens of a block beside its text."""
+
+
+LIMITS = WriterLimits()
+_VERDICT = re.compile(r"^(?P<verdict>yes|no)\b[\s,.:;–—-]*", re.IGNORECASE)
+_META = re.compile(
+    r"\b(?:the|these|this|provided|given) (?:passages?|texts?|articles?|documents?|context|"
+    r"information)\b.{0,40}\b(?:do(?:es)?|did|is|are|provide|mention|say|contain|state)\b"
+    r"|\bas an ai\b|\bi (?:cannot|can't|do not|don't)\b",
+    re.IGNORECASE,
+)
+"""What a model says of itself or of what it was given, and not of what is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commission:
+    """What is to be written."""
+
+    request: Request
+    question: str
+    """In the wording that was understood."""
+    asked: str
+    """As typed."""
+    before: str
+    """The question that it goes on with; empty for the first one."""
+    composed: Sequence[Quotation]
+    around: Sequence[Hit]
+    """The best passages, best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A statement of the model with what became of it; `told` is None when it is not shown."""
+
+    draft: CheckedDraft
+    told: Told | None
+    place: int = 0
+    """Which of the model's statements it is, from 0."""
+
+
+class Writer:
+    """Lets a model write and checks what it says. Usable from many threads."""
+
+    def __init__(self, library: Library, *, judges: bool) -> None:
+        """Look in this library; a model may be asked about statements in doubt when it `judges`."""
+        self._library = library
+        self._judges = judges
+        # one tuple, so that whoever reads it meets one prompt and not parts of two
+        self._read: tuple[str, int, tuple[Quotation, ...]] = "", 0, ()
+
+    def write(
+        self,
+        generator: Generator,
+        commission: Commission,
+        stop: Callable[[], bool],
+        asked: Callable[[int], None],
+    ) -> Iterator[Piece | Written]:
+        """What a model writes, statement by statement, with the pieces it comes in.
+
+        Args:
+            generator: a capable model.
+            commission: what is to be written.
+            stop: asked often; when it says True the writing ends.
+            asked: told how many tokens the prompt has, before it is read.
+
+        Raises:
+            ModelFailed: when the model fails at it.
+            ModelMissing: when it cannot be used at all.
+        """
+        request = commission.request
+        material = self._continued(commission, self._material(generator, commission))
+        messages = answer_messages(
+            request, commission.question, _blocks(material), commission.before
+        )
+        asked(generator.count(messages))
+        attributor = Attributor(self._library.encode_query, self._sentences(material))
+        check = _Check(attributor, request, commission.composed)
+        parser = ProseParser()
+        limit = instruction(request).tokens
+        for piece in generator.stream(messages, ids=(), max_tokens=limit, stop=stop):
+            yield piece
+            if isinstance(piece, str):
+                for draft in parser.feed(piece):
+                    yield check.written(draft)
+        if stop():
+            return
+        for draft in parser.close():
+            yield check.written(draft)
+        if self._judges:
+            yield from check.judged(generator, stop)
+
+    def _material(self, generator: Generator, commission: Commission) -> list[Quotation]:
+        """What the model reads: the composed runs, then the passages around, as much as fits.
+
+        A passage takes the place of the runs in it, so that they are read as they were written.
+        Documents come in the order in which they are told, each in its own order.
+        """
+        room = generator.prompt_tokens
+        chosen: list[Quotation] = []
+
+        def cost(quotation: Quotation) -> int:
+            return generator.count_text(quotation.text) + LIMITS.block_tokens
+
+        for one in commission.composed:
+            if (price := cost(one)) <= room and not any(one.overlaps(other) for other in chosen):
+                chosen.append(one)
+                room -= price
+        for hit in commission.around:
+            passage = _whole(hit)
+            inside = [one for one in chosen if one.overlaps(passage)]
+            price = cost(passage) - sum(map(cost, inside))
+            if price <= room and not any(_within(passage, one) for one in inside):
+                at = min((chosen.index(one) for one in inside), default=len(chosen))
+                label = inside[0].label if inside else ""
+                chosen = [one for one in chosen if one not in inside]
+                chosen.insert(at, replace(passage, label=label))
+                room -= price
+        order = list(dict.fromkeys(one.document_id for one in chosen))
+        return sorted(chosen, key=lambda one: (order.index(one.document_id), one.start))
+
+    def _continued(
+        self, commission: Commission, material: Sequence[Quotation]
+    ) -> Sequence[Quotation]:
+        """The material for a follow-up, as a prompt that goes on where the one before ended.
+
+        What the model has read at the same place need not be read again. So when half of it was in
+        the prompt before, that prompt's comes first, in its order, and what is new after it.
+        """
+        before, change, read = self._read
+        if commission.before and (before, change) == (commission.before, self._library.change):
+            fresh = [one for one in material if not any(_within(one, other) for other in read)]
+            if 2 * len(fresh) <= len(material):
+                material = [*read, *fresh]
+        self._read = commission.asked, self._library.change, tuple(material)
+        return material
+
+    def _sentences(self, material: Sequence[Quotation]) -> list[Quotation]:
+        """The sentences of what the model reads, each a quotation, in their order."""
+        found: dict[tuple[str, int], Quotation] = {}
+        for one in material:
+            document = self._library.document(one.document_id)
+            for passage in self._library.passages(one.document_id):
+                for sentence in passage.sentences:
+                    if one.start < sentence.end and sentence.start < one.end:
+                        skip = max(one.start - sentence.start, 0)
+                        quoted = Quotation.of_sentence(
+                            document, passage.paragraph, sentence, skip, one.score
+                        )
+                        found.setdefault((one.document_id, sentence.start), quoted)
+        return list(found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """A statement that is shown if the model finds it in its sources."""
+
+    place: int
+    told: Told
+    statement: str
+    """Without the Yes or No before it."""
+    found: Attribution
+
+
+class _Check:
+    """Checks the statements of one answer, one after the other."""
+
+    def __init__(
+        self, attributor: Attributor, request: Request, composed: Sequence[Quotation]
+    ) -> None:
+        self._attributor = attributor
+        self._composed = composed
+        self._request = request
+        self._told: list[Told] = []
+        self._doubtful: list[_Doubt] = []
+        self._verdict = ""
+        self._place = -1
+
+    def written(self, draft: Draft) -> Written:
+        """A statement with its sources, or without where it is not to be shown."""
+        self._place += 1
+        label, text = self._labelled(draft.text)
+        outcome, told = self._judged(text, label)
+        if told is not None:
+            self._told.append(told)
+        return Written(CheckedDraft((), draft.text, outcome), told, self._place)
+
+    def judged(self, generator: Generator, stop: Callable[[], bool]) -> Iterator[Written]:
+        """Those in doubt that the model itself finds in their sources, within some seconds."""
+        end = time.monotonic() + LIMITS.judging
+        doubtful = sorted(self._doubtful, key=lambda one: -one.found.probability)
+        for one in doubtful[: LIMITS.judged]:
+            if stop() or time.monotonic() > end:
+                return
+            sources = [source.text for source in one.found.sources]
+            odds = generator.log_odds(support_messages(one.statement, sources), stop)
+            if odds is None:
+                return
+            said = any(_says(other.text, one.told.text) for other in self._told)
+            if one.found.is_confirmed_by(odds) and not said:
+                self._told.append(one.told)
+                draft = CheckedDraft((), one.told.text, f"judged {odds:+.1f}")
+                yield Written(draft, one.told, one.place)
+
+    def _labelled(self, text: str) -> tuple[str, str]:
+        """The side of a comparison that a statement is about, and the statement."""
+        head, colon, rest = text.partition(":")
+        if colon and rest.strip() and self._request.subjects:
+            subject = max(self._request.subjects, key=lambda one: _alike(head, one))
+            if _alike(head, subject) >= LIMITS.named:
+                return subject, rest.strip()
+        return "", text
+
+    def _side_of(self, sources: Sequence[Quotation]) -> str:
+        """What the composed runs stand for that a statement's sources are in; else the last one."""
+        labels = [one.label for one in self._composed if any(map(one.overlaps, sources))]
+        last = self._told[-1].label if self._told else ""
+        return next(iter(labels), last) if self._request.subjects else ""
+
+    def _judged(self, text: str, label: str) -> tuple[str, Told | None]:
+        text = plain(text)
+        verdict = _VERDICT.match(text) if self._request.task == "yes_no" else None
+        bare = text[verdict.end() :] if verdict else text
+        if verdict and len(bare.split()) < LIMITS.shortest:
+            self._verdict = verdict["verdict"].capitalize()
+            return "kept", None  # it belongs to the statement after it
+        if len(bare.split()) < LIMITS.shortest or len(bare) > LIMITS.longest or _META.search(bare):
+            return "beside the point", None  # no statement
+        if any(_says(one.text, bare) for one in self._told):
+            return "said before", None
+        found = self._attributor.attribute(bare)
+        if found is None or any(looks_like_injection(one.text) for one in found.sources):
+            return "dropped", None
+        if verdict or self._verdict:
+            said = verdict["verdict"].capitalize() if verdict else self._verdict
+            text, self._verdict = _with_verdict(said, bare), ""
+        label = label or self._side_of(found.sources)
+        told = Told(text, found.sources, quoted=False, label=label)
+        if found.is_doubtful:
+            self._doubtful.append(_Doubt(self._place, told, bare, found))
+        return ("kept", told) if found.stands else ("dropped", None)
+
+
+def is_enough(told: Collection[int], dropped: Collection[int]) -> bool:
+    """Whether enough of what a model said stands for it to be believed in the rest.
+
+    Args:
+        told: places of the statements that are shown.
+        dropped: of those that did not stand the check at first.
+    """
+    return len(told) >= len(set(dropped) - set(told))
+
+
+def with_quotes(written: Sequence[Told], composed: Sequence[Quotation]) -> list[Told]:
+    """The statements, then of the composed answer what they do not say, hardly longer than it was.
+
+    What does not fit any more is cut off at the end of a quotation, whole sentences at a time; of a
+    short answer a quotation stands whole or not at all.
+
+    Args:
+        written: what stood the check; the whole composed answer is returned where nothing did.
+        composed: the answer in the sources' own sentences.
+    """
+    if not written:
+        return [Told.of_quotation(one) for one in composed]
+    said = frozenset[str]().union(*(content_stems(one.text) for one in written))
+    length = sum(one.length for one in composed)
+    most = max(LIMITS.short, length if length > LIMITS.long else int(length * LIMITS.longer))
+    room = most - sum(len(one.text.split()) for one in written)
+    beside = []
+    for one in composed:
+        stems = frozenset(content_stems(one.text))
+        if len(stems & said) >= LIMITS.said * len(stems):
+            continue
+        quote = _shortened(one, room) if length > LIMITS.short or one.length <= room else None
+        if quote is not None:
+            beside.append(Told.of_quotation(quote))
+            room -= quote.length
+    return [*written, *beside]
+
+
+def _shortened(quotation: Quotation, room: int) -> Quotation | None:
+    """The first sentences of a quotation that have so many words at most; None when none has."""
+    if quotation.length <= room:
+        return quotation
+    whole = Span(0, len(quotation.text))
+    ends = [sentence.end for sentence in sentences(quotation.text, whole)]
+    fitting = [end for end in ends if len(quotation.text[:end].split()) <= room]
+    if not fitting:
+        return None
+    return replace(quotation, end=quotation.start + fitting[-1], text=quotation.text[: fitting[-1]])
+
+
+def _whole(hit: Hit) -> Quotation:
+    return Quotation(
+        hit.document_id, hit.title, hit.source, hit.date, hit.paragraph, hit.start, hit.end,
+        hit.text, hit.score,
+    )  # fmt: skip
+
+
+def _within(one: Quotation, other: Quotation) -> bool:
+    """Whether all of a quotation stands in another one."""
+    return one.overlaps(other) and other.start <= one.start and one.end <= other.end
+
+
+def _blocks(material: Sequence[Quotation]) -> list[Block]:
+    """Neighbours of one document as one block, under its title and date."""
+    blocks: list[Block] = []
+    last = ""
+    for one in material:
+        if one.document_id == last:
+            blocks[-1] = replace(blocks[-1], text=f"{blocks[-1].text} {one.text}")
+        else:
+            blocks.append(Block(one.title, one.date, one.text))
+        last = one.document_id
+    return blocks
+
+
+def _says(said: str, text: str) -> bool:
+    """Whether a statement says nothing new beside another one."""
+    own, new = TextFeatures(said), TextFeatures(text)
+    return bool(new.stems) and new.stems <= own.stems and new.numbers <= own.numbers
+
+
+def _alike(head: str, subject: str) -> float:
+    """How far the head of a line names a side of a comparison, in [0, 1]."""
+    stems, wanted = set(content_stems(head)), set(content_stems(subject))
+    return len(stems & wanted) / len(stems | wanted) if stems | wanted else 0.0
+
+
+def _with_verdict(verdict: str, statement: str) -> str:
+    """The statement after its Yes or No, where that goes with what it says."""
+    if verdict == "Yes" and negations(statement):
+        return statement
+    if verdict == "No" and not negations(statement):
+        return statement
+    first = statement[:1].lower() if statement.split()[0] in _ARTICLES else statement[:1]
+    return f"{verdict}, {first}{statement[1:]}"
+
+
+_ARTICLES = frozenset("The A An It They He She This That There In On Both".split())

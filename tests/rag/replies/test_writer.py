@@ -1,0 +1,212 @@
+"""What a capable model writes of a composed answer: shown where its sources carry it, else not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from index import Library
+from index.errors import ModelFailed
+from rag import Assistant
+from rag.grounding.citations import ProseParser
+from rag.llm.generator import Message
+from rag.replies.writer import with_quotes
+from rag.types import Answer, Quotation, Told
+from tests.rag.test_assistant import CABLES, FORUM, check_pointers
+from tests.support.fakes import BagOfWordsEncoder, ScriptedGenerator
+
+OPENING = "Who gave the opening speech of the forum in Kyoto?"
+SAID = "Prime Minister Fumio Kishida gave the opening speech."
+BRIDGES = """Bridges of Ravenport
+
+The old bridge of Ravenport was finished in 1884 by Ada Lind. It is made of stone.
+
+The new bridge of Ravenport was finished in 1999 by Otto Berg. It is made of steel.
+"""
+
+
+class FailingGenerator(ScriptedGenerator):
+    """Fails in the middle of an answer."""
+
+    def reply(self, messages: Sequence[Message]) -> str:
+        raise ModelFailed("the language model's process ended")
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    shelf = {"forum.txt": FORUM, "cables.txt": CABLES, "bridges.txt": BRIDGES}
+    for name, text in shelf.items():
+        (tmp_path / name).write_text(text)
+    library = Library.open(tmp_path / "library", encoder=BagOfWordsEncoder())
+    library.update([tmp_path / name for name in shelf])
+    return library
+
+
+def ask(library: Library, question: str, *replies: str) -> Answer:
+    return Assistant(library, ScriptedGenerator(replies)).answer(question, explain=True)
+
+
+def test_a_statement_that_its_sentence_carries_is_told_first_and_cites_it(library: Library) -> None:
+    answer = ask(library, OPENING, f"{SAID} ")
+    assert answer.statements[0].text == SAID
+    assert not answer.statements[0].quoted
+    assert answer.citations[0].quote == SAID
+    assert answer.model == "scripted"
+    check_pointers(library, answer)
+
+
+@pytest.mark.fault("D9")
+@pytest.mark.parametrize(
+    "said",
+    [
+        "President Emmanuel Macron gave the opening speech.",  # a name that is nowhere
+        "Prime Minister Fumio Kishida gave the opening speech in 2017.",  # a number that is nowhere
+        "The passages do not mention who gave the speech.",  # of what it was given
+        "As an AI I cannot say who gave the opening speech.",
+        "Kishida",
+        "Whales sing to each other across oceans at night.",
+        "",
+        "\x00\x1b[31m",
+        "[1] [2] [3]",
+    ],
+)
+def test_what_no_sentence_carries_is_not_shown_and_the_quotes_stay(
+    library: Library, said: str
+) -> None:
+    quotes = Assistant(library, None).answer(OPENING)
+    answer = ask(library, OPENING, said)
+    assert [one.text for one in answer.statements] == [one.text for one in quotes.statements]
+    assert answer.model == "none"
+
+
+def test_composed_quotes_are_on_screen_before_the_model_is_asked(library: Library) -> None:
+    generator = ScriptedGenerator([f"{SAID} "])
+    seen = []
+    for snapshot in Assistant(library, generator).stream(OPENING):
+        seen.append((snapshot.stage, bool(snapshot.statements), bool(generator.asked)))
+    assert ("reading", True, False) in seen
+    assert seen[-1] == ("done", True, True)
+
+
+def test_both_sides_of_a_comparison_keep_their_columns(library: Library) -> None:
+    question = "Compare the old bridge of Ravenport and the new bridge of Ravenport"
+    reply = (
+        "old bridge of Ravenport: The old bridge of Ravenport was finished in 1884 by Ada Lind.\n"
+        "new bridge of Ravenport: The new bridge of Ravenport was finished in 1999 by Otto Berg.\n"
+    )
+    answer = ask(library, question, reply)
+    own = {group.label: answer.statements[group.statements[0] - 1] for group in answer.groups}
+    assert own["old bridge of Ravenport"].text.endswith("in 1884 by Ada Lind.")
+    assert own["new bridge of Ravenport"].text.endswith("in 1999 by Otto Berg.")
+    assert not any(one.quoted for one in own.values())
+    check_pointers(library, answer)
+
+
+@pytest.mark.parametrize(
+    ("reply", "shown"),
+    [
+        ("Yes, Fumio Kishida gave the opening speech.", "Yes, Fumio Kishida gave"),
+        ("Yes. Fumio Kishida gave the opening speech.", "Yes, Fumio Kishida gave"),
+        ("No, Fumio Kishida gave the opening speech.", "Fumio Kishida gave"),  # denies nothing
+    ],
+)
+def test_yes_or_no_stands_before_what_it_rests_on(library: Library, reply: str, shown: str) -> None:
+    answer = ask(library, "Did Fumio Kishida give the opening speech in Kyoto?", reply)
+    assert answer.statements[0].text.startswith(shown)
+
+
+@pytest.mark.fault("E4")
+def test_a_model_that_fails_leaves_the_quotes_and_one_line(library: Library) -> None:
+    quotes = Assistant(library, None).answer(OPENING)
+    assistant = Assistant(library, FailingGenerator())
+    answer = assistant.answer(OPENING)
+    assert answer.text == quotes.text
+    assert answer.notes == ("Finished with quotes only: the language model's process ended",)
+    assert assistant.answer("How many submarine cables were cut in the Red Sea?").citations
+
+
+@pytest.mark.fault("E4")
+def test_a_model_that_repeats_itself_is_heard_once(library: Library) -> None:
+    answer = ask(library, OPENING, f"{SAID} " * 40)
+    assert [one.text for one in answer.statements].count(SAID) == 1
+
+
+def test_stopping_leaves_what_is_there(library: Library) -> None:
+    assistant = Assistant(library, ScriptedGenerator([f"{SAID} "]))
+    answer = assistant.answer(OPENING, stop=lambda: True)
+    assert answer.complete and "Kishida" in answer.text
+
+
+def test_what_is_in_doubt_the_model_is_asked_about_and_can_be_switched_off(
+    library: Library,
+) -> None:
+    doubtful = "Fumio Kishida opened the forum."
+
+    def shown(odds: float, *, judge: bool = True) -> bool:
+        generator = ScriptedGenerator([doubtful])
+        generator.odds = lambda messages: odds
+        answer = Assistant(library, generator, judge=judge).answer(OPENING)
+        return answer.statements[0].text == doubtful
+
+    assert shown(9.0)
+    assert not shown(-9.0)
+    assert not shown(9.0, judge=False)
+
+
+def test_a_follow_up_goes_on_with_what_the_model_has_read(library: Library) -> None:
+    generator = ScriptedGenerator(["", "", ""])
+    generator.prompt_tokens = 60
+    assistant = Assistant(library, generator)
+    first, second = OPENING, "How many people took part in Kyoto?"
+    answer = assistant.answer(first)
+    assistant.answer(second, [(first, answer.text)])
+    before, after = (asked[-1]["content"].partition("Question: ")[0] for asked in generator.asked)
+    assert after.startswith(before.partition("\n\nQuestion")[0].rstrip())
+
+
+def test_prose_is_handed_out_sentence_by_sentence() -> None:
+    parser = ProseParser()
+    assert [d.text for d in parser.feed("It met in Kyoto. It w")] == ["It met in Kyoto."]
+    assert [d.text for d in parser.feed("as large.\n- Many came. ")] == ["It was large."]
+    assert [d.text for d in parser.close()] == ["Many came."]
+    assert parser.feed("A sentence that is cut o") == []
+    assert parser.close() == []  # what has no end was cut off
+
+
+@given(
+    st.lists(st.sampled_from(["It rose. ", "Many ", "came", " in 2019", ". ", "\n- ", "He"])),
+    st.integers(1, 7),
+)
+def test_prose_reads_the_same_in_pieces_of_any_size(parts: list[str], size: int) -> None:
+    text = "".join(parts)
+
+    def read(pieces: list[str]) -> str:
+        parser = ProseParser()
+        found = [draft for piece in pieces for draft in parser.feed(piece)]
+        return " ".join(draft.text for draft in [*found, *parser.close()])
+
+    whole = read([text])
+    assert read([text[at : at + size] for at in range(0, len(text), size)]) == whole
+
+
+def test_quotes_beside_statements_end_with_a_whole_sentence_and_keep_their_place() -> None:
+    text = " ".join(f"Sentence number {n} tells of thing {n} and is not long." for n in range(20))
+    composed = [Quotation("a.txt", "A", "", "", 1, 7, 7 + len(text), text, 0.5)]
+    said = Told("Whales sing at night.", tuple(composed), quoted=False)
+    first, beside = with_quotes([said] * 1, composed)
+    assert first == said and with_quotes([], composed)[0].text == text
+    many = [replace(said, text=f"Whale {n} sings to the sea at night all alone.") for n in range(9)]
+    *_, beside = with_quotes(many, composed)
+    (source,) = beside.sources
+    assert beside.text.endswith(".") and text.startswith(beside.text)
+    assert source.end - source.start == len(source.text) < len(text)
+
+
+def test_a_quotation_is_its_own_statement() -> None:
+    one = Quotation("a.txt", "A", "", "", 1, 0, 9, "It  rose.", 0.5, "Oslo")
+    assert Told.of_quotation(one) == Told("It rose.", (one,), quoted=True, label="Oslo")
