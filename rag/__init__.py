@@ -19,7 +19,7 @@ from index.errors import InputError, LibraryMissing, ModelMissing, PilcrowError,
 from index.library import Library
 from rag.assistant import Assistant
 from rag.query.follow_ups import History
-from rag.streams import Done, EvidenceFound, Searching, StatementAdded, events_of
+from rag.replies.streams import Done, EvidenceFound, Searching, StatementAdded, events_of
 from rag.types import Answer, Citation, Statement
 
 __all__ = [

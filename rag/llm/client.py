@@ -16,17 +16,18 @@ from queue import Empty, SimpleQueue
 from threading import Event, Thread
 
 from index.errors import ModelFailed, ModelMissing
-from rag.llm import budget, gguf
+from rag.llm import budget
 from rag.llm.catalogue.folder import ModelFolder, models_folder
 from rag.llm.chat_format import IM_END, IM_START, chatml
 from rag.llm.generator import Generator, Message, Piece, PrefixReuse, QueuePosition
 from rag.llm.grammar import pointer_grammar
-from rag.llm.model_files import SMALL_MODEL_BYTES, ModelFile, find_model, unusable
 from rag.llm.model_process import COUNTING_SECONDS, DEADLINE, ModelProcess, free_memory
 from rag.llm.prompt import LIMITS as SMALL
 from rag.llm.queue import FairLock, Ticket
 from rag.llm.server_model import PREFIX, ServerChoice, ServerModel
 from rag.llm.tokenizer import Tokenizer, load_tokenizer
+from rag.llm.weights import gguf
+from rag.llm.weights.model_files import SMALL_MODEL_BYTES, ModelFile, find_model, unusable
 from rag.settings import load_settings
 
 CONTEXT_TOKENS = 1280

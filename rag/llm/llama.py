@@ -21,7 +21,7 @@ from index.errors import ModelMissing
 from rag.llm.chat_format import IM_END, IM_START, chatml
 from rag.llm.generator import Message, PrefixReuse
 from rag.llm.grammar import is_complete, repeats, says_again
-from rag.llm.model_files import SMALL_MODEL_BYTES, one_line, unusable
+from rag.llm.weights.model_files import SMALL_MODEL_BYTES, one_line, unusable
 
 CHUNK_TOKENS = 64
 """Tokens of a prompt read at a time. More is faster (tests/benchmarks/RESULTS.md, Numbers), but

@@ -17,7 +17,7 @@ from index.errors import ModelFailed, ModelMissing
 from index.system.subprocesses import Empty, WorkerExited, WorkerProcess
 from index.system.subprocesses import Message as WorkerMessage
 from rag.llm.generator import Message, PrefixReuse
-from rag.llm.model_files import ModelFile
+from rag.llm.weights.model_files import ModelFile
 
 DEADLINE = 120.0
 """Seconds for one answer, loading included; the default model takes three to ten."""

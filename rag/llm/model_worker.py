@@ -15,9 +15,9 @@ from index.system.subprocesses import Message as WorkerMessage
 from index.system.subprocesses import WorkerChannel
 from rag.llm.generator import Message, PrefixReuse
 from rag.llm.llama import Llama
-from rag.llm.model_files import check_digest
 from rag.llm.model_process import MAX_MESSAGE_BYTES
-from rag.llm.quantization import fastest_variant
+from rag.llm.weights.model_files import check_digest
+from rag.llm.weights.quantization import fastest_variant
 
 
 class LoadedModel(Protocol):

@@ -15,7 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rag.llm import gguf
+from rag.llm.weights import gguf
 
 if TYPE_CHECKING:
     from tiktoken import Encoding

@@ -17,7 +17,7 @@ from rag.evaluation import Question, load_questions
 from rag.grounding import evidence
 from rag.llm import prompt
 from rag.llm.client import LlamaClient
-from rag.llm.model_files import find_model
+from rag.llm.weights.model_files import find_model
 from rag.query.question import QueryVariant
 from rag.reader.ranker import Ranker
 from rag.types import Evidence

@@ -137,8 +137,8 @@ def first_token(folder: Path, size: int) -> _Row:
     from rag import Assistant
     from rag.llm.client import LlamaClient
     from rag.llm.generator import Message, Piece
-    from rag.llm.model_files import find_model
-    from rag.llm.quantization import fastest_variant
+    from rag.llm.weights.model_files import find_model
+    from rag.llm.weights.quantization import fastest_variant
     from tests.rag.test_real_follow_ups import CONVERSATIONS
 
     class Noting(LlamaClient):
@@ -180,8 +180,8 @@ def first_token(folder: Path, size: int) -> _Row:
 def prefill(folder: Path, size: int) -> _Row:
     """Tokens of prompt a second, against the file as shipped and read raw."""
     from rag.llm.llama import reading_speed
-    from rag.llm.model_files import find_model
-    from rag.llm.quantization import fastest_variant
+    from rag.llm.weights.model_files import find_model
+    from rag.llm.weights.quantization import fastest_variant
 
     model = find_model()
     raw, prompt = RawModel(model.path, 1), list(range(100, 484))
@@ -261,7 +261,7 @@ def resident(folder: Path, size: int) -> _Row:
     beside the synthetic ones, and the questions are about them: otherwise neither the network that
     reads closely nor the model would be asked.
     """
-    from rag.llm.model_files import find_model
+    from rag.llm.weights.model_files import find_model
     from tests.benchmarks.bench_load import serving
     from tests.support.visitors import Visitor
 

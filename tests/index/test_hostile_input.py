@@ -20,7 +20,7 @@ from rag import Assistant, QuestionError
 from rag.grounding.citations import StatementParser, number_citations, text_of
 from rag.grounding.support import verify
 from rag.llm.client import LlamaClient
-from rag.llm.model_files import find_model
+from rag.llm.weights.model_files import find_model
 from rag.query.question import LONGEST_QUESTION
 from tests.support.fakes import BagOfWordsEncoder, ScriptedGenerator
 from tests.support.sentences import evidence

@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 from index.errors import ModelMissing
 from rag.llm.catalogue.entries import entries, known_entry
 from rag.llm.catalogue.folder import ModelFolder, Speed
-from rag.llm.model_files import check_digest, find_model
+from rag.llm.weights.model_files import check_digest, find_model
 from rag.settings import load_settings
 from tests.rag.llm.catalogue.small_models import WebServer, serving
 from tests.support.gguf_files import vocabulary, write_gguf

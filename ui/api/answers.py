@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from rag.streams import new_events
+from rag.replies.streams import new_events
 from rag.types import Answer
 from ui.api.errors import Json
 from ui.api.links import Links

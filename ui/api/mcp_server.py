@@ -17,8 +17,8 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from pydantic import BaseModel, Field
 
+from rag.replies.streams import Done, EvidenceFound, Searching, StatementAdded, new_events
 from rag.settings import installed_version
-from rag.streams import Done, EvidenceFound, Searching, StatementAdded, new_events
 from rag.types import Answer
 from ui.api.answers import answer_dict
 from ui.api.documents import held

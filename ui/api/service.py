@@ -22,7 +22,7 @@ from index.errors import LibraryBusy
 from index.system.files import make_folder
 from index.types import EVERYWHERE, Hit, Progress, Receipt, SearchScope, UpdateReport
 from rag import Assistant
-from rag.streams import aanswer, astream
+from rag.replies.streams import aanswer, astream
 from rag.types import Answer
 from ui.api.errors import ApiError, unknown_document
 from ui.api.metrics import Metrics

@@ -195,7 +195,7 @@ def _look_at_memory(entry: CatalogueEntry) -> None:
 def use(ctx: typer.Context, name: NameArgument) -> None:
     """Answer with this model from now on; --model and PILCROW_MODEL still win."""
     from rag.llm.catalogue.entries import BUNDLED, known_entry
-    from rag.llm.model_files import find_model
+    from rag.llm.weights.model_files import find_model
 
     session = session_of(ctx, None, False)
     entry, folder = known_entry(name), folder_of(session.settings)
@@ -233,7 +233,7 @@ def bench(
     """Measure how fast a model reads and writes here, and remember it for the list."""
     from rag.llm.catalogue.entries import BUNDLED, entry_named, known_entry
     from rag.llm.catalogue.speed import measured
-    from rag.llm.model_files import find_model
+    from rag.llm.weights.model_files import find_model
 
     session = session_of(ctx, None, as_json)
     settings, folder = session.settings, folder_of(session.settings)

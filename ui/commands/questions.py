@@ -159,6 +159,6 @@ def schema(
     ] = False,
 ) -> None:
     """Print the JSON schema of an answer, as --json and every interface give it."""
-    from rag.streams import json_schema
+    from rag.replies.streams import json_schema
 
     print_json(json_schema(events=events))

@@ -91,7 +91,7 @@ def measured(path: Path, threads: int, sha256: str = "") -> Speed:
 def _measure(path: Path, threads: int, sha256: str) -> Speed:
     from rag.llm.generator import PrefixReuse
     from rag.llm.llama import Llama, reading_speed
-    from rag.llm.quantization import fastest_variant
+    from rag.llm.weights.quantization import fastest_variant
 
     path = fastest_variant(path, sha256, threads)
     reading = reading_speed(path, threads)

@@ -318,7 +318,7 @@ class OldShelf:
 @pytest.mark.fault("G46")
 def test_an_export_of_the_first_version_is_read_as_ever(tmp_path: Path) -> None:
     """The very page that was made before exports were sealed."""
-    old = (Path(__file__).parents[2] / "support" / "exported-1.html").read_bytes()
+    old = (Path(__file__).parents[2] / "support" / "made" / "exported-1.html").read_bytes()
     (tmp_path / "old.html").write_bytes(old)
     file = export.read(tmp_path / "old.html")
     assert failed(file.saved, OldShelf(), KEY) == []

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.llm import gguf
 from rag.llm.budget import LIMITS, context_tokens, prompt_tokens
 from rag.llm.grammar import says_again
+from rag.llm.weights import gguf
 
 FIXED = 420
 

@@ -19,7 +19,7 @@ from index.errors import ModelFailed, ModelMissing
 from rag import Assistant
 from rag.llm.client import LlamaClient
 from rag.llm.generator import Message, Piece, PrefixReuse
-from rag.llm.model_files import ModelFile, find_model
+from rag.llm.weights.model_files import ModelFile, find_model
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.gguf_files import vocabulary, write_gguf
 from tests.support.scripted_models import script
@@ -224,7 +224,8 @@ def test_a_killed_parent_leaves_no_model_behind(tmp_path: Path, model: Path) -> 
     script(model, "hang [1] It met")
     program = (
         "import os, sys; from pathlib import Path\n"
-        "from rag.llm.model_files import ModelFile; from rag.llm.client import LlamaClient\n"
+        "from rag.llm.weights.model_files import ModelFile\n"
+        "from rag.llm.client import LlamaClient\n"
         f"model = ModelFile(Path({str(model)!r}), 'x', 'file')\n"
         "one = LlamaClient(model, threads=1, worker='tests.support.scripted_models')\n"
         f"for piece in one.stream({ASKED!r}, ids=[1], max_tokens=9):\n"

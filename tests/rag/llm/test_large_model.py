@@ -15,8 +15,8 @@ from index import Library
 from index.errors import ModelMissing
 from rag import Assistant
 from rag.llm.client import LlamaClient
-from rag.llm.model_files import ModelFile, find_model
 from rag.llm.prompt import support_messages
+from rag.llm.weights.model_files import ModelFile, find_model
 from tests.rag.test_assistant import CABLES, FORUM, check_pointers
 from tests.support.fakes import BagOfWordsEncoder
 

@@ -17,8 +17,8 @@ from rag.llm.client import CONTEXT_TOKENS, LlamaClient
 from rag.llm.generator import Message, Piece
 from rag.llm.grammar import pointer_grammar
 from rag.llm.llama import Llama
-from rag.llm.model_files import find_model
 from rag.llm.model_worker import load_llama
+from rag.llm.weights.model_files import find_model
 from tests.support.gguf_files import vocabulary, write_gguf
 
 pytestmark = pytest.mark.model

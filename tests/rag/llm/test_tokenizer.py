@@ -12,9 +12,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rag.llm import gguf
-from rag.llm.model_files import find_model
 from rag.llm.tokenizer import Tokenizer, load_tokenizer
+from rag.llm.weights import gguf
+from rag.llm.weights.model_files import find_model
 from tests.support.gguf_files import Value, gguf_bytes, letters, vocabulary, write_gguf
 
 ARTICLES = sorted((Path(__file__).resolve().parents[3] / "seeds" / "articles").glob("*.*"))

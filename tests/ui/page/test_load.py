@@ -18,9 +18,9 @@ from index import Library
 from rag import Assistant
 from rag.llm.client import LlamaClient
 from rag.llm.generator import Message
-from rag.llm.model_files import ModelFile
 from rag.llm.model_process import ModelProcess
 from rag.llm.queue import FairLock
+from rag.llm.weights.model_files import ModelFile
 from tests.support.browsers import served
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.gguf_files import vocabulary, write_gguf

@@ -40,7 +40,7 @@ def as_page(bundle: dict[str, Any]) -> str:
     answer = Answer.from_dict(bundle["answer"])
     checksums = {document["document_id"]: document["sha256"] for document in bundle["documents"]}
     page = render(
-        "export.html",
+        "export/export.html",
         answer=answer,
         sources=[_source(c, checksums.get(c.document_id, "")) for c in answer.citations],
         exported=bundle["exported"],
@@ -166,7 +166,7 @@ def as_markdown(answer: Answer) -> str:
 def as_rich_text(answer: Answer) -> str:
     """The same as HTML, to be pasted where text has a form."""
     return render(
-        "copy.html",
+        "export/copy.html",
         answer=answer,
         sections=sections_of(answer),
         sources=[(c, _whole_place(c)) for c in answer.citations],

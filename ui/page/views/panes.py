@@ -149,7 +149,7 @@ def library(
     """
     last = first + LISTED
     return render(
-        "library_rows.html" if first else "library.html",
+        "library/library_rows.html" if first else "library/library.html",
         documents=[(r, states.get(r.id, "ready")) for r in records[first:last]],
         twice=shared_names(records),
         next=last,
@@ -195,7 +195,7 @@ def reader(document: Document, marks: Sequence[tuple[int, int, int]], at: int | 
     there = max(0, bisect_right(spans, (place, len(document.text))) - 1)
     end = next((end for start, end, _ in marks if start <= place < end), place)
     return render(
-        "reader.html",
+        "reader/reader.html",
         picture=None,
         page=document.location(place),
         start=place,
@@ -208,7 +208,7 @@ def reader(document: Document, marks: Sequence[tuple[int, int, int]], at: int | 
 def paper(document_id: str, picture: PagePicture, number: int, start: int, end: int) -> str:
     """A page as it is printed, what is cited boxed, and the way to the pages beside it."""
     return render(
-        "reader.html",
+        "reader/reader.html",
         document_id=document_id,
         picture=picture,
         image=b64encode(picture.png).decode(),
@@ -235,7 +235,7 @@ def more_paragraphs(
     begin, end = (max(0, first - READ_AT_ONCE), first) if backwards else (first, None)
     shown = _excerpt(document, marks, None, spans, begin, end)
     shown |= {"after": 0} if backwards else {"before": 0}
-    return render("reader_paragraphs.html", **shown)
+    return render("reader/reader_paragraphs.html", **shown)
 
 
 def _excerpt(

@@ -13,7 +13,7 @@ from index.errors import InputError, LibraryBusy, ModelFailed
 from rag.llm.catalogue.entries import entries, known_entry
 from rag.llm.catalogue.folder import ModelFolder, Speed, models_folder
 from rag.llm.catalogue.speed import first_word, measured
-from rag.llm.model_files import find_model
+from rag.llm.weights.model_files import find_model
 from tests.rag.llm.catalogue.small_models import CONTENT, small_entry
 
 ENTRY = small_entry()

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from index.errors import ModelMissing
 from index.system.checksums import sha256
-from rag.llm import gguf
 from rag.llm.catalogue.entries import (
     BUNDLED,
     CatalogueEntry,
@@ -18,6 +17,7 @@ from rag.llm.catalogue.entries import (
     known_entry,
 )
 from rag.llm.catalogue.folder import ModelFolder, models_folder
+from rag.llm.weights import gguf
 
 SMALL_MODEL_BYTES = 400_000_000
 """Bytes of weights. Below about half a billion parameters a model puts words together that no

@@ -14,7 +14,7 @@ import pytest
 from opentelemetry import trace
 
 from rag import Assistant, Done, EvidenceFound, Searching, StatementAdded, events_of
-from rag.streams import aanswer, astream, json_schema, traced
+from rag.replies.streams import aanswer, astream, json_schema, traced
 from rag.types import Answer, Citation, Statement
 from tests.support.fakes import ScriptedGenerator
 from tests.support.page_fakes import make_library

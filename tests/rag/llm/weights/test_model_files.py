@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from index.errors import ModelMissing
-from rag.llm.model_files import ModelFile, find_model
+from rag.llm.weights.model_files import ModelFile, find_model
 from tests.support.gguf_files import gguf_bytes, vocabulary, write_gguf
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from rag.llm.generator import Message
 from rag.llm.grammar import pointer_grammar
-from rag.llm.model_files import find_model
 from rag.llm.model_worker import load_llama
-from rag.llm.quantization import VARIANTS, fastest_variant
+from rag.llm.weights.model_files import find_model
+from rag.llm.weights.quantization import VARIANTS, fastest_variant
 
 Speed = Callable[[Path, int], float]
 WEIGHTS = "0" * 64

@@ -18,7 +18,7 @@ from pathlib import Path
 from index.system.checksums import sha256
 from index.system.files import cache_folder, replacing_folder
 from rag.llm import llama
-from rag.llm.model_files import SMALL_MODEL_BYTES
+from rag.llm.weights.model_files import SMALL_MODEL_BYTES
 
 VARIANTS = ("Q4_0", "Q8_0")
 _CHOICE = "choice.json"
