@@ -8,12 +8,11 @@ a document removed, or one request of the server's.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.attacks import PASSWORD, log_in, pilcrow, site, spellings
+from tests.support.attacks import PASSWORD, Victim, log_in, pilcrow, site, spellings
 from tests.support.browsers import PATIENCE, chromium
 
 if TYPE_CHECKING:
@@ -26,6 +25,18 @@ def browser() -> Iterator[Browser]:
         yield started
 
 
+@pytest.fixture(scope="module", params=["", PASSWORD], ids=["open", "password"])
+def victim(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Victim]:
+    """One page for all attackers: what none of them may change, it has for the next."""
+    with pilcrow(tmp_path_factory.mktemp("victim"), request.param) as started:
+        yield started
+    said = started.terminal.read_text()
+    assert "\x1b" not in said
+    assert "Traceback" not in said
+
+
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     made = browser.new_context()
@@ -36,12 +47,9 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 @pytest.mark.browser
 @pytest.mark.fault("G1")
-@pytest.mark.parametrize("password", ["", PASSWORD], ids=["open", "password"])
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1"], ids=["site", "neighbour"])
-def test_a_foreign_site_gets_nothing(
-    context: BrowserContext, tmp_path: Path, name: str, password: str
-) -> None:
-    with pilcrow(tmp_path, password) as victim, site(name) as attacker:
+def test_a_foreign_site_gets_nothing(context: BrowserContext, victim: Victim, name: str) -> None:
+    with site(name) as attacker:
         attacker.victim = victim.address
         victim.visit(context.new_page())
         page = context.new_page()
@@ -55,16 +63,14 @@ def test_a_foreign_site_gets_nothing(
             assert page.title() != "OWNED", path
         assert attacker.prey == []
         assert victim.has_lost(context) == set()
-    said = victim.terminal.read_text()
-    assert "\x1b" not in said
-    assert "Traceback" not in said
 
 
 @pytest.mark.browser
 @pytest.mark.fault("G1")
-def test_the_page_is_no_prison_for_its_owner(context: BrowserContext, tmp_path: Path) -> None:
+@pytest.mark.parametrize("victim", [PASSWORD], ids=["password"], indirect=True)
+def test_the_page_is_no_prison_for_its_owner(context: BrowserContext, victim: Victim) -> None:
     """A link from elsewhere leads to the page, and whoever knows the password gets in there."""
-    with pilcrow(tmp_path, PASSWORD) as victim, site("localhost") as attacker:
+    with site("localhost") as attacker:
         attacker.victim = victim.address
         victim.visit(context.new_page())
         page = context.new_page()
