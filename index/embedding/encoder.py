@@ -195,7 +195,7 @@ class SentenceTransformerEncoder:
     def pieces(self, text: str) -> WordPieces:
         """The word pieces of a text, without special tokens."""
         found = self._tokenizer.encode(sound(text), add_special_tokens=False)
-        spans = tuple(Span(*one) for one in found.offsets)
+        spans = tuple(Span(*offsets) for offsets in found.offsets)
         return WordPieces(tuple(found.tokens), spans, tuple(found.ids))
 
     def encode(self, passages: Sequence[Embeddable]) -> list[PassageVectors]:
@@ -319,7 +319,7 @@ def _pool(
         pack(project(np.concatenate(pieces), onto))
         if pieces
         else np.zeros((0, onto.shape[1]), "i1"),
-        tuple(len(one) for one in pieces),
+        tuple(len(piece) for piece in pieces),
     )
 
 

@@ -201,10 +201,10 @@ def _cross_encoder_folder(name: str) -> Path:
 
 def padded(ids: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows of word pieces filled up with zeros, and which of them are not; (texts, longest)."""
-    longest = max(len(one) for one in ids)
+    longest = max(len(row) for row in ids)
     pieces = np.zeros((len(ids), longest), np.int64)
     mask = np.zeros((len(ids), longest), np.int64)
-    for row, one in enumerate(ids):
-        pieces[row, : len(one)] = one
-        mask[row, : len(one)] = 1
+    for row, text_ids in enumerate(ids):
+        pieces[row, : len(text_ids)] = text_ids
+        mask[row, : len(text_ids)] = 1
     return pieces, mask

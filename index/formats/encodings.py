@@ -89,12 +89,12 @@ def latin(data: bytes) -> str | None:
         Unclear: when they may be in several.
     """
     sample = _around_accents(data)
-    readings = [one for encoding in _every() for one in _readings(sample, encoding)]
+    readings = [reading for encoding in _every() for reading in _readings(sample, encoding)]
     if not readings:
         return None
     best = max(readings, key=_Reading.rank)  # of equals the first: the commoner encoding
-    others = [one for one in readings if one.letters != best.letters]
-    if any(one.rank() > _MARGIN * best.rank() for one in others):
+    others = [reading for reading in readings if reading.letters != best.letters]
+    if any(reading.rank() > _MARGIN * best.rank() for reading in others):
         raise Unclear
     return best.encoding
 

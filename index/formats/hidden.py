@@ -224,11 +224,11 @@ def _elsewhere(declared: Declared) -> bool:
     up = [value for name, value in declared.items() if name.startswith("margin")]
     if declared.get("position") in ("absolute", "fixed", "relative"):
         up += [declared.get(name, "") for name in ("left", "top", "inset")]
-        if any(abs(one) >= _FAR for one in _lengths(declared.get("right", ""))):
+        if any(abs(length) >= _FAR for length in _lengths(declared.get("right", ""))):
             return True
     up += [declared.get("transform", ""), declared.get("translate", "")]
     # down and to the right one can scroll: pages made from PDF have all their text there
-    if any(one <= -_FAR for value in up for one in _lengths(value)):
+    if any(length <= -_FAR for value in up for length in _lengths(value)):
         return True
     flat = declared.get("transform", "").replace(" ", "")
     nothing = re.search(r"scale(?:[xy]|3d)?\(0(?:\.0*)?[,)]", flat) is not None
@@ -313,7 +313,7 @@ _INHERITED: dict[str, tuple[Callable[[Declared], bool], Callable[[Declared], boo
     "font-size": (_too_small, _readable),
     "color": (_invisible, _coloured),
     "text-indent": (
-        lambda d: any(abs(one) >= _FAR for one in _lengths(d.get("text-indent", ""))),
+        lambda d: any(abs(length) >= _FAR for length in _lengths(d.get("text-indent", ""))),
         lambda d: "text-indent" in d,
     ),
 }

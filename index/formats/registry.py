@@ -210,20 +210,20 @@ def safe_name(name: str) -> str:
 
 def _inside(folder: Path, report: OnError, lister: Lister) -> list[tuple[Path, int]]:
     """What is in a folder, each with its mode, in order; nothing of a library's own."""
-    names = [one for one in lister(folder) if not is_hidden(one)]
+    names = [entry for entry in lister(folder) if not is_hidden(entry)]
     if files.is_library(folder):
         return []
     modes: dict[Path, int] = {}
     unseen: dict[Path, str] = {}
-    for one in names:
+    for entry in names:
         try:
-            modes[one] = one.lstat().st_mode
+            modes[entry] = entry.lstat().st_mode
         except FileNotFoundError:  # it has gone meanwhile
             continue
         except OSError as error:
-            unseen[one] = why(error)
+            unseen[entry] = why(error)
     if unseen and not modes:  # the folder itself is closed
         unseen = {folder: next(iter(unseen.values()))}
     for path, reason in unseen.items():
         report(path, reason)
-    return sorted(modes.items(), key=lambda one: one[0].name + "/" * stat.S_ISDIR(one[1]))
+    return sorted(modes.items(), key=lambda entry: entry[0].name + "/" * stat.S_ISDIR(entry[1]))

@@ -86,8 +86,8 @@ def make_private(folder: Path) -> None:
         for path in ours:
             # what is in it first: when the folder is closed, all of it is done
             if path.is_dir() and not path.is_symlink() and _open_to_others(path):
-                for one in path.rglob("*"):
-                    _close(one)
+                for entry in path.rglob("*"):
+                    _close(entry)
             _close(path)
         if not others:
             _close(folder)

@@ -274,8 +274,8 @@ class WorkerChannel:
 
         def read() -> None:
             try:
-                for one in _messages(self._in, self._longest):
-                    inbox.put(one)
+                for message in _messages(self._in, self._longest):
+                    inbox.put(message)
             finally:
                 os._exit(0)
 

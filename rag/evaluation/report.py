@@ -235,7 +235,7 @@ def _arm(rows: Sequence[Row], arm: str) -> Figures:
 def _headline(rows: Sequence[Row], name: str) -> float | None:
     """The mean of the answerable and the unanswerable side, or the one side that was asked."""
     means = [_mean([row.values for row in side], name) for side in sides(rows)]
-    return metrics.mean([one for one in means if one is not None])
+    return metrics.mean([mean for mean in means if mean is not None])
 
 
 def sides(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:

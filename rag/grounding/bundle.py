@@ -173,7 +173,9 @@ def _citation(cited: Citation, found: Document | None, library: Shelf) -> Iterat
     yield Finding(True, what, f"stands at {where}")
     wrong = _wrongly_named(cited, found, library)
     wrong += [
-        f"{one} does not hold the same" for one in cited.also if _text(library, one) != found.text
+        f"{place} does not hold the same"
+        for place in cited.also
+        if _text(library, place) != found.text
     ]
     told = "; ".join(wrong) or "title, source, date and paragraph are the document's"
     yield Finding(not wrong, f"source {cited.number}", told)
@@ -223,7 +225,7 @@ def _whole(answer: Answer, saved: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding(same, "text", says)
     if answer.short is not None:
         texts = [*(c.quote for c in answer.citations), *(p.text for p in answer.passages)]
-        there = answer.short != "" and any(answer.short in one for one in texts)
+        there = answer.short != "" and any(answer.short in text for text in texts)
         says = "stands in what is cited" if there else "stands nowhere in what is cited"
         yield Finding(there, "short", says)
     if answer.state == "not_found" and (answer.statements or answer.citations):

@@ -100,15 +100,17 @@ def number_citations(
     """Statements with citation numbers in order of first use, and those citations."""
     numbered: dict[tuple[str, int, int], Citation] = {}
     statements = []
-    for one in found:
+    for verified in found:
         used = []
-        for source in one.evidence:
+        for source in verified.evidence:
             key = (source.document_id, source.start, source.end)
             if key not in numbered:
                 numbered[key] = Citation.of(source, len(numbered) + 1)
             used.append(numbered[key].number)
         statements.append(
-            Statement(one.text, "supported" if used else "unsupported", tuple(used), one.quoted)
+            Statement(
+                verified.text, "supported" if used else "unsupported", tuple(used), verified.quoted
+            )
         )
     return tuple(statements), tuple(numbered.values())
 
@@ -154,4 +156,4 @@ def _without_markers(text: str) -> str:
 def _prose(line: str) -> list[str]:
     """The sentences of a line; a marker after a full stop belongs to the sentence it follows."""
     inside = _AFTER_STOP.sub(r" \2\1", line)
-    return [one.text for one in sentences(inside, Span(0, len(inside)))]
+    return [sentence.text for sentence in sentences(inside, Span(0, len(inside)))]

@@ -169,9 +169,11 @@ def window(
 def by_passage(sentences: Sequence[RankedSentence]) -> list[tuple[Hit, dict[int, float]]]:
     """The hits in the order of their best sentence, each with its sentences' scores by position."""
     found: dict[tuple[str, int], tuple[Hit, dict[int, float]]] = {}
-    for one in sentences:
-        _, scores = found.setdefault((one.hit.document_id, one.hit.start), (one.hit, {}))
-        scores[one.position] = one.score
+    for sentence in sentences:
+        _, scores = found.setdefault(
+            (sentence.hit.document_id, sentence.hit.start), (sentence.hit, {})
+        )
+        scores[sentence.position] = sentence.score
     return list(found.values())
 
 
@@ -220,19 +222,19 @@ def in_sentences(
         quotations: runs.
         sentences: all that they were made of.
     """
-    known = sorted(sentences, key=lambda one: one.start)
+    known = sorted(sentences, key=lambda sentence: sentence.start)
     return [
-        quotation(one.hit, one.position, one.position, one.score)
+        quotation(sentence.hit, sentence.position, sentence.position, sentence.score)
         for run in quotations
-        for one in known
-        if run.holds(one)
+        for sentence in known
+        if run.holds(sentence)
     ]
 
 
 def _is_told(run: Quotation, made: Sequence[Quotation]) -> bool:
     """Whether most of what a run says was said."""
     stems = TextFeatures(run.text).stems
-    told = frozenset[str]().union(*(TextFeatures(one.text).stems for one in made))
+    told = frozenset[str]().union(*(TextFeatures(earlier.text).stems for earlier in made))
     return len(stems & told) > 0.7 * len(stems)
 
 
@@ -271,7 +273,7 @@ def summary(
         document.title, quotations, readable or list(range(len(quotations))), _centrality(vectors),
         budget,
     )  # fmt: skip
-    return sorted(chosen[:most], key=lambda one: one.start)
+    return sorted(chosen[:most], key=lambda sentence: sentence.start)
 
 
 def _covering(
@@ -282,7 +284,7 @@ def _covering(
     budget: int,
 ) -> list[Quotation]:
     """The readable sentences that cover most, the best first, as many as fit into so many words."""
-    concepts = [frozenset(content_stems(one.text)) for one in quotations]
+    concepts = [frozenset(content_stems(quotation.text)) for quotation in quotations]
     count = Counter(concept for stems in concepts for concept in stems)
     named = frozenset(content_stems(title))
     weights = {
@@ -330,10 +332,10 @@ def _fitting(
     """The quotations, in their order, that fit into so many words."""
     kept: list[Quotation] = []
     room = budget
-    for one in quotations:
-        if one.length <= room and (most is None or len(kept) < most):
-            kept.append(one)
-            room -= one.length
+    for quotation in quotations:
+        if quotation.length <= room and (most is None or len(kept) < most):
+            kept.append(quotation)
+            room -= quotation.length
     return kept
 
 
@@ -360,10 +362,10 @@ def distinct(quotations: Sequence[Quotation], budget: int) -> list[Quotation]:
     """The quotations, as far as they fit, without those that say what one before them said."""
     kept: list[Quotation] = []
     told: list[TextFeatures] = []
-    for one in quotations:
-        features = TextFeatures(one.text)
+    for quotation in quotations:
+        features = TextFeatures(quotation.text)
         if not any(says_the_same(features, other) for other in told):
-            kept.append(one)
+            kept.append(quotation)
             told.append(features)
     return _fitting(kept, budget)
 
@@ -375,9 +377,14 @@ def chronological(dated: Sequence[tuple[str, Quotation]]) -> list[Quotation]:
         dated: ISO date and sentence, whose score says how much it belongs.
     """
     ranked = sorted(dated, key=lambda event: -event[1].score)
-    kept = {id(one) for one in _fitting([one for _, one in ranked], LIMITS.timeline)}
+    kept = {
+        id(quotation)
+        for quotation in _fitting([quotation for _, quotation in ranked], LIMITS.timeline)
+    }
     events = [event for event in dated if id(event[1]) in kept]
-    return [one for _, one in sorted(events, key=lambda event: (event[0], event[1].start))]
+    return [
+        quotation for _, quotation in sorted(events, key=lambda event: (event[0], event[1].start))
+    ]
 
 
 def weighted_coverage(weights: Mapping[str, float], stems: frozenset[str]) -> float:

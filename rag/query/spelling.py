@@ -76,7 +76,7 @@ def _nearest(word: str, known: Mapping[str, int], *, proper: bool) -> str | None
         begins = 0.4 * (meant[0] == word[0]) + 0.2 * (meant[:2] == word[:2])
         return mistakes - begins, -known[meant]
 
-    return min(near, key=lambda one: distance(str(one[0]), float(one[1])))[0] if near else None
+    return min(near, key=lambda word: distance(str(word[0]), float(word[1])))[0] if near else None
 
 
 _SHORT_FORMS = {

@@ -400,7 +400,7 @@ def parts(question: str) -> tuple[str, ...]:
         part.strip(" ,;?") for part in _NEXT_QUESTION.split(plain) if part and part.strip(" ,;?")
     ]
     cut = [part for part in cut if not _REPHRASE.search(part)]
-    if len(cut) < 2 or any(len(words(one)) < 2 for one in cut):
+    if len(cut) < 2 or any(len(words(part)) < 2 for part in cut):
         return (question,)
     return tuple(cut[:3])
 

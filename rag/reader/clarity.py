@@ -125,7 +125,7 @@ def _likeness(library: Library, text: str, previous: str) -> float:
     """Cosine of a question and the one before it; 0 when it is the first."""
     if not previous:
         return 0.0
-    a, b = (unit(library.encode_query(one).vector) for one in (text, previous))
+    a, b = (unit(library.encode_query(said).vector) for said in (text, previous))
     return float(a @ b)
 
 

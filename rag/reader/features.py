@@ -151,7 +151,7 @@ def _late_features(
     the least of these; 0 for a candidate whose word pieces are not known.
     """
     late = np.zeros((len(candidates), 3), np.float32)
-    similarities = [one.sentence.token_max_similarities for one in candidates]
+    similarities = [candidate.sentence.token_max_similarities for candidate in candidates]
     known = [i for i, row in enumerate(similarities) if row]
     if known:
         every = np.array([similarities[i] for i in known], np.float32)

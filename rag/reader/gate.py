@@ -106,9 +106,9 @@ def _numbers_nowhere(question: QueryVariant, candidates: Sequence[Candidate]) ->
     wanted = question.features.numbers
     if not wanted:
         return 0.0
-    passages = list({id(one.passage): one.passage for one in candidates}.values())
-    held = {one.hit.date[:4] for one in passages[:PASSAGES_SEEN]}
-    held.update(*(one.text.numbers for one in passages[:PASSAGES_SEEN]))
+    passages = list({id(candidate.passage): candidate.passage for candidate in candidates}.values())
+    held = {passage.hit.date[:4] for passage in passages[:PASSAGES_SEEN]}
+    held.update(*(passage.text.numbers for passage in passages[:PASSAGES_SEEN]))
     return len(wanted - held) / len(wanted)
 
 

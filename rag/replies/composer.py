@@ -14,7 +14,7 @@ from index import Hit, Library
 from index.tokenization import STOP_WORDS, words
 from index.types import DocumentRecord, SearchScope, title_from_id
 from rag.grounding import composition
-from rag.grounding.composition import LIMITS, weighted_coverage
+from rag.grounding.composition import weighted_coverage
 from rag.grounding.coverage import missing_form, near_miss, not_mentioned, reason
 from rag.grounding.presentation import list_items
 from rag.query.event_dates import event_dates
@@ -56,7 +56,7 @@ class ComposerLimits:
     """The same where several passages are told."""
 
 
-SCOPE = ComposerLimits()
+LIMITS = ComposerLimits()
 BY_TOPIC = frozenset(
     {"summarise", "overview", "compare", "timeline", "list", "keyword", "quote", "order"}
 )
@@ -99,9 +99,9 @@ class Composer:
                     return self._overview(request.topic, scope)
                 return self._summary(record, request.count)
             case "timeline":
-                found = self._timeline(request.topic, scope)
-                if len(found) > 1:
-                    return found
+                events = self._timeline(request.topic, scope)
+                if len(events) > 1:
+                    return events
             case "list":
                 return self._listing(request.question, scope)
             case "order":
@@ -129,7 +129,7 @@ class Composer:
             hits: what was found for the topic.
             scope: where to look.
         """
-        enough = SCOPE.covered_widely if request.task in WHOLE else SCOPE.covered
+        enough = LIMITS.covered_widely if request.task in WHOLE else LIMITS.covered
         if not request.subjects:
             return self.covered(request.topic, hits, scope) >= enough
         return all(
@@ -140,11 +140,13 @@ class Composer:
     def answers_part(self, request: Request, scope: SearchScope) -> bool:
         """Whether one of several things that a question asks is answered, by itself."""
         queries = _part_queries(request.parts) if len(request.parts) > 1 else ()
-        readings = (self._read(query, scope, SCOPE.hits) for query in queries)
+        readings = (self._read(query, scope, LIMITS.hits) for query in queries)
         return any(gate.decide(reading.answerable) != "not_found" for reading in readings)
 
     def _search(self, topic: str, scope: SearchScope) -> list[Hit]:
-        return self._library.search(topic, SCOPE.hits, documents=scope.documents, dates=scope.dates)
+        return self._library.search(
+            topic, LIMITS.hits, documents=scope.documents, dates=scope.dates
+        )
 
     def missing(self, request: Request, ranking: Ranking, scope: SearchScope) -> str:
         """What is asked for and not there, in a sentence; empty when nothing is missing.
@@ -232,10 +234,14 @@ class Composer:
         if not best:
             return ranking
         moved = [
-            replace(one, score=one.score * _share(coverage, one, best) ** SCOPE.anchor)
-            for one in ranking.sentences
+            replace(
+                sentence, score=sentence.score * _share(coverage, sentence, best) ** LIMITS.anchor
+            )
+            for sentence in ranking.sentences
         ]
-        return replace(ranking, sentences=tuple(sorted(moved, key=lambda one: -one.score)))
+        return replace(
+            ranking, sentences=tuple(sorted(moved, key=lambda sentence: -sentence.score))
+        )
 
     def _weights(self, topic: str, scope: SearchScope, *, unknown: bool) -> dict[str, float]:
         """A topic's stems with their rarity, squared; those that are nowhere only if asked for."""
@@ -251,15 +257,15 @@ class Composer:
         """The stems of the rarest words of a topic that the library has."""
         weights = self._weights(topic, scope, unknown=False)
         most = max(weights.values(), default=0.0)
-        return frozenset(w for w, v in weights.items() if v >= SCOPE.telling**2 * most)
+        return frozenset(w for w, v in weights.items() if v >= LIMITS.telling**2 * most)
 
     # --- tasks ------------------------------------------------------------------------------------
 
     def _read(self, query: str, scope: SearchScope, hits: int) -> Ranking:
         """Every sentence of the best passages, ranked."""
         variant = QueryVariant.of(query)
-        found = self._library.search(query, hits, documents=scope.documents, dates=scope.dates)
-        return self._ranker.rank(variant, found, scope, wide=True)
+        passages = self._library.search(query, hits, documents=scope.documents, dates=scope.dates)
+        return self._ranker.rank(variant, passages, scope, wide=True)
 
     def _topical(self, topic: str, scope: SearchScope, hits: int) -> list[RankedSentence]:
         """Every sentence of the best passages by how much it is about a topic, most first.
@@ -267,18 +273,20 @@ class Composer:
         A topic asks nothing, so the ranking fitted on questions has nothing to say of it: the
         search's own relevance of the passage and the sentence's cosine have.
         """
-        found = self._library.search(topic, hits, documents=scope.documents, dates=scope.dates)
+        passages = self._library.search(topic, hits, documents=scope.documents, dates=scope.dates)
         sentences = [
             RankedSentence(hit, position, TextFeatures(sentence.text), 0.0)
-            for hit in found
+            for hit in passages
             for position, sentence in enumerate(hit.sentences)
         ]
-        ranked = (replace(one, score=one.relevance) for one in sentences)
-        return sorted(ranked, key=lambda one: -one.score)
+        ranked = (replace(sentence, score=sentence.relevance) for sentence in sentences)
+        return sorted(ranked, key=lambda sentence: -sentence.score)
 
     def _records(self, scope: SearchScope) -> list[DocumentRecord]:
         chosen = scope.documents
-        return [one for one in self._library.documents() if chosen is None or one.id in chosen]
+        return [
+            record for record in self._library.documents() if chosen is None or record.id in chosen
+        ]
 
     def document_named(self, topic: str, scope: SearchScope) -> DocumentRecord | None:
         """The document that words name by its title, its file's name or its subject."""
@@ -298,8 +306,8 @@ class Composer:
             return _likeness(wanted, record) / 100 + 0.8 * votes.get(record.id, 0.0) / most
 
         best = max(records, key=rating)
-        named = _likeness(wanted, best) >= SCOPE.named
-        return best if named or votes.get(best.id, 0.0) >= SCOPE.voted * most else None
+        named = _likeness(wanted, best) >= LIMITS.named
+        return best if named or votes.get(best.id, 0.0) >= LIMITS.voted * most else None
 
     def _summary(self, record: DocumentRecord, most: int | None) -> list[Quotation]:
         embedded = self._library.embedded_passages(record.id)
@@ -311,33 +319,39 @@ class Composer:
 
     def _overview(self, topic: str, scope: SearchScope) -> list[Quotation]:
         """What each document that speaks of a topic says of it."""
-        sentences = self._topical(topic, scope, SCOPE.wide_hits)
+        sentences = self._topical(topic, scope, LIMITS.wide_hits)
         most = sentences[0].score if sentences else 0.0
         only = self._weights(topic, scope, unknown=False)
         near = [
-            one
-            for one in sentences
-            if one.score >= SCOPE.on_topic * most
-            and (len(only) != 1 or only.keys() & _stems_around(one.hit))
+            sentence
+            for sentence in sentences
+            if sentence.score >= LIMITS.on_topic * most
+            and (len(only) != 1 or only.keys() & _stems_around(sentence.hit))
         ]
         made = composition.per_document(near)
         named = max(self._records(scope), key=partial(_likeness, topic), default=None)
-        if named and _likeness(topic, named) >= SCOPE.named and not _cites(made, named.id):
-            lead = [replace(one, label=named.title) for one in self._summary(named, LIMITS.lead)]
-            made = composition.distinct([*lead, *made], LIMITS.overview)
+        if named and _likeness(topic, named) >= LIMITS.named and not _cites(made, named.id):
+            lead = [
+                replace(quotation, label=named.title)
+                for quotation in self._summary(named, composition.LIMITS.lead)
+            ]
+            made = composition.distinct([*lead, *made], composition.LIMITS.overview)
         return made
 
     def _briefing(self, request: Request, scope: SearchScope) -> list[Quotation]:
         """What the passages that are most about a topic say of it, as long as is asked for."""
-        sentences = self._topical(request.topic, scope, SCOPE.hits)
-        count = request.count or LIMITS.points
+        sentences = self._topical(request.topic, scope, LIMITS.hits)
+        count = request.count or composition.LIMITS.points
         if request.form == "prose":
             words = min(
-                LIMITS.sentence * count if request.count else LIMITS.explain, LIMITS.listing
+                composition.LIMITS.sentence * count
+                if request.count
+                else composition.LIMITS.explain,
+                composition.LIMITS.listing,
             )
-            return composition.runs(sentences, words, share=SCOPE.on_topic)
-        words = min(LIMITS.point * count, LIMITS.listing)
-        made = composition.runs(sentences, words, share=SCOPE.on_topic)
+            return composition.runs(sentences, words, share=LIMITS.on_topic)
+        words = min(composition.LIMITS.point * count, composition.LIMITS.listing)
+        made = composition.runs(sentences, words, share=LIMITS.on_topic)
         return composition.in_sentences(made, sentences)[:count]
 
     def _comparison(self, request: Request, scope: SearchScope) -> list[Quotation]:
@@ -347,36 +361,41 @@ class Composer:
         """
         subjects = request.subjects
         fit = {
-            subject: _fitting(subject, subjects, self._topical(subject, scope, SCOPE.hits))
+            subject: _fitting(subject, subjects, self._topical(subject, scope, LIMITS.hits))
             for subject in subjects
         }
         best: dict[tuple[str, int, int], tuple[float, str]] = {}
         for subject, ranked in fit.items():
-            for one in ranked:
-                best[one.hit.key] = max(best.get(one.hit.key, (0.0, "")), (one.score, subject))
+            for sentence in ranked:
+                best[sentence.hit.key] = max(
+                    best.get(sentence.hit.key, (0.0, "")), (sentence.score, subject)
+                )
         made: list[Quotation] = []
         for subject, ranked in fit.items():
-            own = [one for one in ranked if best[one.hit.key][1] == subject]
-            runs = composition.runs(own, LIMITS.compare // len(subjects), share=0.6, most=2)
+            own = [sentence for sentence in ranked if best[sentence.hit.key][1] == subject]
+            runs = composition.runs(
+                own, composition.LIMITS.compare // len(subjects), share=0.6, most=2
+            )
             # as its article tells it, the best article first
-            order = list(dict.fromkeys(one.document_id for one in runs))
-            runs.sort(key=lambda one: one.start)
-            runs.sort(key=lambda one: order.index(one.document_id))
-            made += [replace(one, label=subject) for one in runs]
+            order = list(dict.fromkeys(run.document_id for run in runs))
+            runs.sort(key=lambda run: run.start)
+            runs.sort(key=lambda run: order.index(run.document_id))
+            made += [replace(run, label=subject) for run in runs]
         return made
 
     def _timeline(self, topic: str, scope: SearchScope) -> list[Quotation]:
         """Dated sentences of the document that a topic is about, oldest first."""
-        ranked = self._read(topic, scope, SCOPE.wide_hits).sentences
+        ranked = self._read(topic, scope, LIMITS.wide_hits).sentences
         if not ranked:
             return []
         belief: dict[str, float] = {}
-        for one in ranked[:24]:
-            belief[one.hit.document_id] = belief.get(one.hit.document_id, 0.0) + one.score
+        for best in ranked[:24]:
+            id_ = best.hit.document_id
+            belief[id_] = belief.get(id_, 0.0) + best.score
         named = self.document_named(topic, scope)
         main = named.id if named else max(belief, key=lambda id_: belief[id_])
         stems = self._telling(topic, scope) or frozenset(content_stems(topic))
-        scores = {one.key: one.score for one in ranked}
+        scores = {sentence.key: sentence.score for sentence in ranked}
         document, events = self._library.document(main), []
         for passage in self._library.passages(main):
             near = TextFeatures(passage.text).stems
@@ -394,46 +413,48 @@ class Composer:
 
     def _listing(self, topic: str, scope: SearchScope) -> list[Quotation]:
         """The passage that lists, and every other sentence that belongs to the list."""
-        ranking = self.anchored(topic, self._read(topic, scope, SCOPE.list_hits), scope)
-        made = composition.runs(ranking.sentences, LIMITS.explain, share=0.5, most=2)
+        ranking = self.anchored(topic, self._read(topic, scope, LIMITS.list_hits), scope)
+        made = composition.runs(ranking.sentences, composition.LIMITS.explain, share=0.5, most=2)
         for item in list_items(QueryVariant.of(topic), ranking.sentences):
-            belongs = item.score >= LIMITS.listed * ranking.sentences[0].score
-            if belongs and not any(one.holds(item) for one in made):
+            belongs = item.score >= composition.LIMITS.listed * ranking.sentences[0].score
+            if belongs and not any(run.holds(item) for run in made):
                 made.append(
                     composition.quotation(item.hit, item.position, item.position, item.score)
                 )
-        return composition.distinct(made, LIMITS.listing)
+        return composition.distinct(made, composition.LIMITS.listing)
 
     def _stretched(
         self, made: Sequence[Quotation], sentences: Sequence[RankedSentence]
     ) -> list[Quotation]:
         """An open question's short answer, with what stands around it, then with what is next."""
-        room = SCOPE.paragraph - sum(one.length for one in made)
-        if not made or room < LIMITS.sentence:
+        room = LIMITS.paragraph - sum(run.length for run in made)
+        if not made or room < composition.LIMITS.sentence:
             return list(made)
         best = made[0]
         document = self._library.document(best.document_id)
         passages = self._library.passages(best.document_id)
         longer = stretched(best, document, passages, best.length + room)
-        told = [longer, *(one for one in made[1:] if not longer.overlaps(one))]
-        room = SCOPE.paragraph - sum(one.length for one in told)
-        if room < SCOPE.paragraph / 2:
+        told = [longer, *(run for run in made[1:] if not longer.overlaps(run))]
+        room = LIMITS.paragraph - sum(run.length for run in told)
+        if room < LIMITS.paragraph / 2:
             return told
-        rest = [one for one in sentences if not any(run.holds(one) for run in told)]
+        rest = [sentence for sentence in sentences if not any(run.holds(sentence) for run in told)]
         return told + composition.runs(rest, room, most=1, told=told)
 
     def _several(self, parts: Sequence[str], scope: SearchScope) -> list[Quotation]:
         """A run for each part of a question that asks several things."""
         made: list[Quotation] = []
-        room = LIMITS.several // len(parts)
+        room = composition.LIMITS.several // len(parts)
         for query in _part_queries(parts):
             ranked = [
-                one
-                for one in self._read(query, scope, SCOPE.hits).sentences
-                if not any(run.holds(one) for run in made)
+                sentence
+                for sentence in self._read(query, scope, LIMITS.hits).sentences
+                if not any(run.holds(sentence) for run in made)
             ]
             if ranked:
-                made += _with_beside(ranked, room * 2 // 3, room // 3, LIMITS.beside_share)
+                made += _with_beside(
+                    ranked, room * 2 // 3, room // 3, composition.LIMITS.beside_share
+                )
         return made
 
 
@@ -457,19 +478,34 @@ def _runs(request: Request, sentences: Sequence[RankedSentence]) -> list[Quotati
         return []
     best = sentences[0].score
     if request.count:
-        budget = min(LIMITS.sentence * request.count, LIMITS.explain)
+        budget = min(composition.LIMITS.sentence * request.count, composition.LIMITS.explain)
         return composition.runs(sentences, budget, most=1)
     if _is_open(request, sentences):
-        return _with_beside(sentences, LIMITS.explain, LIMITS.beside, LIMITS.beside_share)
-    if request.task == "fact" and best >= LIMITS.certain:
-        return composition.runs(sentences, LIMITS.fact, most=1)
+        return _with_beside(
+            sentences,
+            composition.LIMITS.explain,
+            composition.LIMITS.beside,
+            composition.LIMITS.beside_share,
+        )
+    if request.task == "fact" and best >= composition.LIMITS.certain:
+        return composition.runs(sentences, composition.LIMITS.fact, most=1)
     if request.task == "yes_no":  # what speaks for a claim and what denies it stand apart
-        return _with_beside(sentences, LIMITS.claim, LIMITS.claim, 0.0)
-    if request.wants_value and best < LIMITS.undecided:
-        return _with_beside(sentences, LIMITS.fact, LIMITS.beside_value, LIMITS.beside_share)
+        return _with_beside(sentences, composition.LIMITS.claim, composition.LIMITS.claim, 0.0)
+    if request.wants_value and best < composition.LIMITS.undecided:
+        return _with_beside(
+            sentences,
+            composition.LIMITS.fact,
+            composition.LIMITS.beside_value,
+            composition.LIMITS.beside_share,
+        )
     if request.wants_value:
-        return composition.runs(sentences, LIMITS.value, most=1)
-    return _with_beside(sentences, LIMITS.explain, LIMITS.beside, LIMITS.beside_share)
+        return composition.runs(sentences, composition.LIMITS.value, most=1)
+    return _with_beside(
+        sentences,
+        composition.LIMITS.explain,
+        composition.LIMITS.beside,
+        composition.LIMITS.beside_share,
+    )
 
 
 def _with_beside(
@@ -482,11 +518,12 @@ def _with_beside(
     """
     made = composition.runs(sentences, budget, most=1)
     rest = [
-        replace(one, score=one.score**0.5 * one.relevance)
-        for one in sentences
-        if one.score >= share * sentences[0].score and not any(run.holds(one) for run in made)
+        replace(sentence, score=sentence.score**0.5 * sentence.relevance)
+        for sentence in sentences
+        if sentence.score >= share * sentences[0].score
+        and not any(run.holds(sentence) for run in made)
     ]
-    rest.sort(key=lambda one: -one.score)
+    rest.sort(key=lambda sentence: -sentence.score)
     return made + composition.runs(rest, beside, most=1, told=made)
 
 
@@ -500,26 +537,29 @@ def _fitting(
     stems = frozenset(content_stems(subject))
     own = stems - frozenset(content_stems(" ".join(others))) or stems
 
-    def fit(one: RankedSentence) -> float:
-        text = one.text.casefold()
-        title = frozenset(content_stems(one.hit.title))
+    def fit(sentence: RankedSentence) -> float:
+        text = sentence.text.casefold()
+        title = frozenset(content_stems(sentence.hit.title))
         named = name in text and not any(other in text for other in longer)
         said, around = (
-            _share_of(own, one.features.stems),
-            _share_of(own, one.features.stems | title),
+            _share_of(own, sentence.features.stems),
+            _share_of(own, sentence.features.stems | title),
         )
-        return one.score + 0.3 * said + 0.2 * around + 0.2 * named
+        return sentence.score + 0.3 * said + 0.2 * around + 0.2 * named
 
-    return sorted((replace(one, score=fit(one)) for one in ranked), key=lambda one: -one.score)
+    return sorted(
+        (replace(sentence, score=fit(sentence)) for sentence in ranked),
+        key=lambda sentence: -sentence.score,
+    )
 
 
 def _cites(quotations: Sequence[Quotation], document_id: str) -> bool:
-    return any(one.document_id == document_id for one in quotations)
+    return any(quotation.document_id == document_id for quotation in quotations)
 
 
 def _is_open(request: Request, sentences: Sequence[RankedSentence]) -> bool:
     """Whether a paragraph answers better than a sentence: not where a value is as good as found."""
-    certain = bool(sentences) and sentences[0].score >= SCOPE.certain
+    certain = bool(sentences) and sentences[0].score >= LIMITS.certain
     return request.wants_paragraph and not (request.asks_value and certain)
 
 
@@ -538,6 +578,6 @@ def _share_of(wanted: frozenset[str], stems: frozenset[str]) -> float:
     return len(wanted & stems) / len(wanted) if wanted else 0.0
 
 
-def _share(coverage: dict[tuple[str, int], float], one: RankedSentence, best: float) -> float:
+def _share(coverage: dict[tuple[str, int], float], sentence: RankedSentence, best: float) -> float:
     """A passage's coverage as compared with the best passage's, in (0, 1]."""
-    return (0.1 + coverage[one.hit.document_id, one.hit.start]) / (0.1 + best)
+    return (0.1 + coverage[sentence.hit.document_id, sentence.hit.start]) / (0.1 + best)

@@ -66,11 +66,14 @@ class Conversation:
         quotations = [place.quotation for place in told]
         if request.form == "table":
             quotations = [
-                replace(one, label=next(iter(event_dates(one.text, one.date)), one.title))
-                for one in quotations
+                replace(
+                    quotation,
+                    label=next(iter(event_dates(quotation.text, quotation.date)), quotation.title),
+                )
+                for quotation in quotations
             ]
         kept = composition.distinct(quotations, LIMITS.listing)[: request.count]
-        return sorted(kept, key=lambda one: (one.document_id, one.start))
+        return sorted(kept, key=lambda quotation: (quotation.document_id, quotation.start))
 
     def _told(self, question: str, answer: str, scope: SearchScope) -> list[_Place]:
         """The library's sentences that an answer told, or those nearest to what it told."""

@@ -27,7 +27,7 @@ from tests.programs.page_program import Server
 from tests.support.page_fakes import ScriptedAssistant, document_ids, make_library
 from ui.page import app as page_app
 from ui.page.jobs import JobRunner
-from ui.page.middleware.file_data import FileDataGate, files_in, is_upload
+from ui.page.middleware.file_data import FileDataGate, files_in, is_upload, whole_characters
 
 SECRET = "The secret is kept."
 PASSWORD = "sesame"
@@ -298,3 +298,12 @@ def test_no_path_but_an_uploads_is_one(path: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         assert not is_upload(path, Path(folder))
         assert not is_upload(f"{folder}/{path}", Path(folder))
+
+
+@given(st.text(st.characters()), JSON)  # lone surrogates too: browsers send what they have
+def test_json_comes_without_halves_of_characters(text: str, beside: object) -> None:
+    body = json.dumps([text, beside]).encode()
+    said, same = json.loads(whole_characters(body).decode("utf-8"))
+    assert said == text.encode("utf-8", "replace").decode()
+    assert same == beside
+    assert whole_characters(body + b"]") == body + b"]"  # what is no JSON stays

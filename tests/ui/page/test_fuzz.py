@@ -323,6 +323,16 @@ def test_whatever_is_sent_nothing_breaks(page: Page, data: st.DataObject) -> Non
 
 
 @pytest.mark.fault("G16")
+def test_half_a_character_is_no_error(page: Page) -> None:
+    """What Gradio's own refusal repeats could not be written."""
+    head = [(b"host", b"localhost"), (b"content-type", b"application/json")]
+    if page.cookie:
+        head.append((b"cookie", page.cookie.encode()))
+    body = json.dumps({"data": "\ud800"}).encode()
+    check(page, Request("POST", b"/gradio_api/cancel", tuple(head), body))
+
+
+@pytest.mark.fault("G16")
 def test_nothing_grows(page: Page) -> None:
     head = [(b"host", b"localhost"), (b"content-type", b"application/json")]
     if page.cookie:

@@ -8,11 +8,14 @@ before anybody looks at the file.
 from __future__ import annotations
 
 import json
+import re
 import stat
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from index.tokenization import sound
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -24,6 +27,7 @@ _META = {"_type": "gradio.FileData"}
 _MOST_REMEMBERED = 10_000
 """Uploads whose paths are known; five times what may lie in their folder at the same time."""
 _DEEPEST = 32
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _STRANGER = "That is no file which was uploaded from here. Add it again."
 _UNREADABLE = "The request cannot be read."
 
@@ -54,7 +58,7 @@ class FileDataGate:
             await self._app(scope, receive, send)
         elif (body := await _whole(receive)) is not None:
             app = self._refusal(body, visitor) or self._app
-            await app(scope, _again(body, receive), send)
+            await app(scope, _again(whole_characters(body), receive), send)
 
     def _refusal(self, body: bytes, visitor: str) -> Response | None:
         """What a request with this body is answered, unless it may pass."""
@@ -99,6 +103,20 @@ class FileDataGate:
             self._uploaded.move_to_end((visitor, path))
         while len(self._uploaded) > _MOST_REMEMBERED:
             self._uploaded.popitem(last=False)
+
+
+def whole_characters(body: bytes) -> bytes:
+    """JSON without halves of characters, which no answer that repeats them could be written with.
+
+    Browsers send what was cut in the middle of an emoji like that. Anything else comes back as it
+    is.
+    """
+    if not _SURROGATE.search(body):
+        return body
+    try:
+        return sound(json.dumps(json.loads(body), ensure_ascii=False)).encode()
+    except (ValueError, RecursionError):
+        return body
 
 
 def files_in(body: object) -> Iterator[dict[str, object]]:
