@@ -1,9 +1,10 @@
-"""Asks a file of everyday questions with quotes only and writes the answers, a line each.
+"""Asks a file of everyday questions and writes the answers, a line each; quotes only unless told.
 
-    python -m tests.benchmarks.bench_everyday LIBRARY QUESTIONS.jsonl ANSWERS.jsonl
+    python -m tests.benchmarks.bench_everyday LIBRARY QUESTIONS.jsonl ANSWERS.jsonl [MODEL]
 
-A question row is `{"id", "question", "history"}`, an answer row `{"id", "state", "text", "task",
-"citations": [{"document_id", "quote"}]}`. Prints the median milliseconds until evidence.
+With a model, a name of the catalogue or a file, that writes too. A question row is `{"id",
+"question", "history"}`, an answer row `{"id", "state", "text", "task", "citations":
+[{"document_id", "quote"}]}`. Prints the median milliseconds until evidence.
 """
 
 from __future__ import annotations
@@ -29,10 +30,11 @@ def answered(assistant: Assistant, row: dict[str, Any]) -> tuple[dict[str, Any],
 
 def main(arguments: list[str]) -> None:
     """Ask and write."""
-    library, questions, answers = map(Path, arguments)
+    library, questions, answers = map(Path, arguments[:3])
+    model = arguments[3] if arguments[3:] else None
     rows = [json.loads(line) for line in questions.read_text("utf-8").splitlines() if line]
     with Library.open(library, create=False) as opened:
-        assistant = Assistant(opened, None)
+        assistant = Assistant(opened, "default" if model else None, model=model)
         made = [answered(assistant, row) for row in rows]
     lines = [json.dumps(row, ensure_ascii=False) for row, _ in made]
     answers.write_text("\n".join(lines) + "\n", encoding="utf-8")
