@@ -18,7 +18,6 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from index import discovery
 from index.embedding.encoder import Encoder, QuestionVectors
 from index.errors import (
     InputError,
@@ -27,6 +26,7 @@ from index.errors import (
     LibraryUnwritable,
 )
 from index.formats import registry
+from index.ingest import discovery
 from index.ingest.run import IngestRun
 from index.integrity.check import check_library
 from index.integrity.repair import repair as repair_library

@@ -6,9 +6,9 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 
-from index.discovery import SourceFile, content_hash
 from index.embedding.encoder import CONTEXT_PIECES, Encoder
 from index.formats import registry
+from index.ingest.discovery import SourceFile, content_hash
 from index.ingest.progress import RunProgress
 from index.splitting import CHUNKER, TooManyParts, passages
 from index.types import Document, Passage

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from index import discovery
-from index.discovery import SourceFile, Survey, content_hash
 from index.embedding.encoder import Encoder
 from index.formats import registry
 from index.formats.sandbox import Cancelled
+from index.ingest import discovery
+from index.ingest.discovery import SourceFile, Survey, content_hash
 from index.ingest.embed import BatchEmbedder
 from index.ingest.parse import FileParser, ParsedFile
 from index.ingest.progress import RunProgress

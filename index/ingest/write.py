@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from index.discovery import SourceFile, Survey
 from index.embedding.encoder import Encoder
+from index.ingest.discovery import SourceFile, Survey
 from index.ingest.embed import BatchEmbedder
 from index.ingest.parse import ParsedFile
 from index.ingest.progress import RunProgress

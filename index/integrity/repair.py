@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 
-from index.discovery import content_hash
 from index.embedding.encoder import Encoder
 from index.errors import LibraryDamaged
 from index.formats.registry import Unreadable, read_bytes
+from index.ingest.discovery import content_hash
 from index.ingest.run import IngestRun
 from index.integrity.check import damage
 from index.search.vector_cache import VectorCache

@@ -77,7 +77,7 @@ def watch(
     They are added first; then what is added, changed, moved or deleted in them is taken in within
     seconds of the last write. With --json every report is one line.
     """
-    from index.ingest.watching import watch as watched
+    from index.watching import watch as watched
 
     session = session_of(ctx, store, as_json)
     stop = threading.Event()

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from index import Library
-from index.discovery import content_hash
 from index.errors import InputError, PilcrowError
 from index.formats.registry import Unreadable, read_bytes
+from index.ingest.discovery import content_hash
 from index.system.roots import look
 from index.types import Document, DocumentRecord, Receipt
 from rag.grounding import bundle as grounding_bundle

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from index.discovery import hash_of
 from index.errors import PilcrowError
+from index.ingest.discovery import hash_of
 from index.system import roots
 from index.types import DocumentRecord, FailedFile
 from ui.page.middleware.uploads import bare
