@@ -261,11 +261,3 @@ def test_no_folder_holds_more_than_a_person_takes_in() -> None:
     entries = Counter(path.parent for path in tracked(ROOT) if path.name != "README.md")
     for folder, count in entries.items():
         assert count <= 16, f"{folder.relative_to(ROOT)} holds {count}"
-
-
-@pytest.mark.parametrize("top", ["rag", "index", "ui", "seeds", "tests"])
-def test_no_folder_is_crowded(top: str) -> None:
-    for folder in [ROOT / top, *(ROOT / top).rglob("*")]:
-        if folder.is_dir() and "built" not in folder.parts and folder.name != "__pycache__":
-            entries = [one for one in folder.iterdir() if one.name != "__pycache__"]
-            assert len(entries) <= 16 or folder.name == "articles", folder
