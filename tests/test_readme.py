@@ -253,7 +253,7 @@ def tracked(folder: Path) -> Iterator[Path]:
 
 
 def test_the_readme_is_short() -> None:
-    assert len(README.splitlines()) <= 170
+    assert len(README.splitlines()) <= 130
 
 
 def test_no_folder_holds_more_than_a_person_takes_in() -> None:
