@@ -112,7 +112,7 @@ def test_the_tap_hears_whoever_calls_out(tmp_path: Path, deed: str, seen: str) -
 @pytest.mark.fault("G20")
 def test_adding_and_asking_reach_for_nobody(home: Home) -> None:
     """The encoder is exported on the way, and read by onnxruntime in the next process."""
-    told = json.loads(home.pilcrow("ask", "--json", QUESTION))
+    told = json.loads(home.pilcrow("ask", "--model", "bundled", "--json", QUESTION))
     assert told["state"] == "answered" and ANSWER in told["text"]
     assert told["model"].startswith("SmolLM2")
     assert told["notes"] == []

@@ -118,6 +118,8 @@ class Writer:
         """
         request = commission.request
         material = self._continued(commission, self._material(generator, commission))
+        if not material:  # nothing fits into the model's context
+            return
         messages = answer_messages(
             request, commission.question, _blocks(material), commission.before
         )
@@ -144,7 +146,10 @@ class Writer:
         A passage takes the place of the runs in it, so that they are read as they were written.
         Documents come in the order in which they are told, each in its own order.
         """
-        room = generator.prompt_tokens
+        bare = answer_messages(commission.request, commission.question, [], commission.before)
+        answer_tokens = instruction(commission.request).tokens
+        left = generator.context_tokens - generator.count(bare) - answer_tokens
+        room = min(generator.prompt_tokens, left)
         chosen: list[Quotation] = []
 
         def cost(quotation: Quotation) -> int:

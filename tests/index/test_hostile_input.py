@@ -191,7 +191,7 @@ def test_a_library_smaller_than_what_is_asked_for_gives_what_it_has(library: Lib
 
 
 @pytest.mark.fault("D5")
-@pytest.mark.parametrize("context", [130, 150, 200])
+@pytest.mark.parametrize("context", [130, 400, 600])
 def test_a_small_context_gets_fewer_sentences_and_never_too_many(
     tmp_path: Path, context: int
 ) -> None:
@@ -207,15 +207,17 @@ def test_a_small_context_gets_fewer_sentences_and_never_too_many(
         library.update([path])
         answer = Assistant(library, generator).answer("Which cable was cut near port 7?")
     assert "port 7" in answer.text
-    assert "port 7" in generator.asked[-1][-1]["content"]
-    assert generator.count(generator.asked[-1]) <= context
+    assert bool(generator.asked) is (context > 130)  # where nothing fits quotes are enough
+    for messages in generator.asked:
+        assert "port 7" in messages[-1]["content"]
+        assert generator.count(messages) <= context
 
 
 @pytest.mark.model
 @pytest.mark.fault("D5")
 def test_a_question_that_fills_the_context_is_answered_with_quotes(library: Library) -> None:
     """Emoji are several tokens each: a question within its limit may still be too long a prompt."""
-    question = "Which cable did the ship lift? " + "\U0001f6a2\U0001faf5" * 980
+    question = "What did the ship lift? " + "\U0001f6a2\U0001faf5" * 980
     assert len(question) <= LONGEST_QUESTION
     generator = LlamaClient(find_model(), threads=1)
     answer = Assistant(library, generator).answer(question)

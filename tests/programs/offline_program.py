@@ -37,7 +37,7 @@ def main(folder: Path) -> None:
     with Library.open(folder / "library") as library:
         report = library.update([articles])
         assert sorted(report.added) == ["bank.txt", "cable.html"]
-        assistant = Assistant(library)
+        assistant = Assistant(library, model="bundled")
         answer = assistant.answer(QUESTION)
         from starlette.testclient import TestClient
 

@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from index.library import Library
 from tests.support.fakes import BagOfWordsEncoder
 from ui import doctor  # noqa: F401  (nobody may not be allowed to read them later)
+from ui.api import app as api_app  # noqa: F401
 from ui.cli import app
 from ui.commands.session import Parts
 from ui.page import app as page_app  # noqa: F401

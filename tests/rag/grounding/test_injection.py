@@ -197,7 +197,7 @@ def test_looking_for_orders_ends(parts: list[str]) -> None:
 @pytest.mark.fault("D6")
 @pytest.mark.model
 def test_the_default_model_is_not_taken_over(library: Library) -> None:
-    assistant = Assistant(library)
+    assistant = Assistant(library, model="bundled")
     spoiled = {}
     for number in (0, 4, 5, 9, 15, 18):
         answer = assistant.answer(ATTACKS[number].question)

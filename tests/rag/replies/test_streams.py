@@ -158,7 +158,7 @@ class Span(trace.NonRecordingSpan):
 def test_each_stage_is_a_span_and_no_word_is_recorded(tmp_path: Path) -> None:
     recorder = Recorder()
     with make_library(tmp_path) as library:
-        assistant = Assistant(library, ScriptedGenerator([f"[1] {WORDS}."]), reader="none")
+        assistant = Assistant(library, ScriptedGenerator([WORDS + "."] * 2), reader="none")
         stages = [snapshot.stage for snapshot in assistant.stream(QUESTION)][:-1]
         told = list(traced(assistant.stream(QUESTION), recorder))
     names = [span.name for span in recorder.spans]
