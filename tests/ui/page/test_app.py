@@ -14,6 +14,7 @@ import pytest
 
 from index import Library
 from index.errors import PilcrowError
+from index.formats.registry import SUFFIXES_IN_WORDS
 from index.types import Passage
 from rag.grounding import bundle, sealing
 from rag.types import Answer, Citation, Statement
@@ -603,8 +604,7 @@ def test_files_and_folders_are_dropped_and_none_is_lost_silently(
     assert {" ".join(row.split()) for row in rows} == {
         "notes - mars.txt done",
         "notes - deep - mars.txt done",
-        "notes - deep - map.png failed: not an article: .txt, .text, .md, "
-        ".markdown, .html, .htm, .pdf or .docx",
+        f"notes - deep - map.png failed: not an article: {SUFFIXES_IN_WORDS}",
         "long.txt failed: larger than 20 MB",
     }
     page.wait_for_selector(".documents li[data-document='notes - deep - mars.txt']")

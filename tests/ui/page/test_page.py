@@ -38,7 +38,7 @@ class Witness:
     """The real assistant, remembering what it last said, so that the page can be held to it."""
 
     def __init__(self, library: Library) -> None:
-        self._assistant = Assistant(library)
+        self._assistant = Assistant(library, model="bundled")  # writes only where it is named
         self.said: list[Answer] = []
 
     def stream(
