@@ -39,6 +39,7 @@ from rag.reader import clarity, gate
 from rag.reader.rerankers import OWN, Reranker, load_reranker
 from rag.replies import fixed as replies
 from rag.replies.composer import BY_TOPIC, WHOLE, Composer
+from rag.replies.composer import LIMITS as COMPOSER_LIMITS
 from rag.replies.conversation import Conversation
 from rag.replies.streams import aanswer, astream, traced
 from rag.replies.writer import Commission, Writer, Written, is_enough, with_quotes
@@ -378,7 +379,11 @@ class Assistant:
             return "not_found"
         if request.task == "summarise" and self._composer.document_named(request.topic, scope):
             return "answered"
-        by_topic = decided == "not_found" and request.task in BY_TOPIC
+        by_topic = (
+            decided == "not_found"
+            and request.task in BY_TOPIC
+            and request.confidence >= COMPOSER_LIMITS.task
+        )
         if by_topic and self._composer.has_topic(request, first.hits, scope):
             return "answered"
         wording = first.variant.text

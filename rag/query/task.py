@@ -49,6 +49,8 @@ class Request:
     """How the answer is laid out."""
     count: int | None = None
     """How many sentences or bullets are asked for."""
+    confidence: float = 1.0
+    """Probability of the task, in [0, 1]."""
     intent: str = ""
     """Of small talk and of questions about the library: which sort."""
     subjects: tuple[str, ...] = ()
@@ -139,6 +141,7 @@ def understand(
         task,
         " ".join(named) or (_HOW_MANY.sub(" ", plain).strip(" ,:") if count else "") or plain,
         question=plain,
+        confidence=classified.probability,
         intent=classified.intent,
         form=form,
         count=1 if task in ("order", "summarise") and _HEADLINE.search(plain) else count,

@@ -50,6 +50,8 @@ class ComposerLimits:
     """The best sentence's score from which on a value asked for in a talk is as good as found."""
     paragraph: int = 140
     """Words of an open question's answer, which is filled up from around its best run."""
+    task: float = 0.6
+    """Probability of a task that names a topic from which on the topic's words say it is there."""
     covered: float = 0.75
     """Share of a topic that one passage holds from which on it is answered."""
     covered_widely: float = 0.6
