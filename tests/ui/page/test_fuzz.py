@@ -333,6 +333,18 @@ def test_half_a_character_is_no_error(page: Page) -> None:
 
 
 @pytest.mark.fault("G16")
+def test_a_name_longer_than_any_files_is_nowhere(page: Page) -> None:
+    """Asked for it the disk fails, which Gradio does not expect."""
+    head = [(b"host", b"localhost")]
+    if page.cookie:
+        head.append((b"cookie", page.cookie.encode()))
+    for place in (b"/assets/", b"/static/", b"/svelte/", b"/pilcrow/"):
+        request = Request("GET", place + b"a" * 3000, tuple(head), b"")
+        check(page, request)
+        assert page.fire(request).statuses == [404]
+
+
+@pytest.mark.fault("G16")
 def test_nothing_grows(page: Page) -> None:
     head = [(b"host", b"localhost"), (b"content-type", b"application/json")]
     if page.cookie:

@@ -39,6 +39,9 @@ _SHARED = b"access-control-"
 _HEARSAY = ("x-forwarded-host", "x-forwarded-proto", "x-gradio-server")
 """Headers that Gradio would take the page's own address from; anybody can write them."""
 
+_LONGEST_NAME = 255
+"""Characters of one part of an address: no file of ours, and no file system's, has a longer name."""
+
 
 class SecurityHeaders:
     """Refuses requests from elsewhere and for what the page does not need; dresses every response.
@@ -107,7 +110,8 @@ class SecurityHeaders:
         if is_foreign(headers) and not (path == _PAGE and _is_visit(method, headers)):
             return 403, "Pilcrow answers only its own page."
         needed = self._needed.get(method)
-        if needed is None or not needed.fullmatch(path):
+        longest = max(map(len, path.split("/")))  # the disk is not asked for what no file can be
+        if needed is None or longest > _LONGEST_NAME or not needed.fullmatch(path):
             return 404, "Pilcrow's page has nothing there."
         return None
 
