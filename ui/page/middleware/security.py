@@ -40,7 +40,7 @@ _HEARSAY = ("x-forwarded-host", "x-forwarded-proto", "x-gradio-server")
 """Headers that Gradio would take the page's own address from; anybody can write them."""
 
 _LONGEST_NAME = 255
-"""Characters of one part of an address: no file of ours, and no file system's, has a longer name."""
+"""Characters of one part of an address: no file system has a file of a longer name."""
 
 
 class SecurityHeaders:
