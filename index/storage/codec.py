@@ -211,9 +211,3 @@ def stack_vectors(blobs: Iterable[bytes], dimension: int) -> Vector:
     """Stored vectors as one array, shape (n, d), float32."""
     joined = b"".join(blobs)
     return np.frombuffer(joined, "<f4").reshape(-1, dimension).astype(np.float32, copy=False)
-
-
-def storable(document_id: object) -> str:
-    """An id as SQLite can be asked for it; empty, as none is, when it can be no id."""
-    known = isinstance(document_id, str) and sound(document_id) == document_id
-    return str(document_id) if known else ""

@@ -12,18 +12,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import util
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from threading import Event, Thread
 
 from index.errors import ModelFailed, ModelMissing
 from rag.llm import budget
 from rag.llm.catalogue.folder import ModelFolder, models_folder
 from rag.llm.chat_format import IM_END, IM_START, chatml
-from rag.llm.generator import Generator, Message, Piece, PrefixReuse, QueuePosition
+from rag.llm.generator import Generator, Message, Piece, PrefixReuse
 from rag.llm.grammar import pointer_grammar
 from rag.llm.model_process import COUNTING_SECONDS, DEADLINE, ModelProcess, free_memory
 from rag.llm.prompt import LIMITS as SMALL
-from rag.llm.queue import FairLock, Ticket
+from rag.llm.queue import FairLock, received
 from rag.llm.server_model import PREFIX, ServerChoice, ServerModel
 from rag.llm.tokenizer import Tokenizer, load_tokenizer
 from rag.llm.weights import gguf
@@ -38,8 +38,6 @@ _FIXED_TOKENS = 420
 _SPEEDS_KEPT = 5
 _TIMED_TOKENS = 100
 """Tokens that a prompt must have to tell how fast it is read."""
-_POLL_SECONDS = 0.05
-"""Between two looks at `stop` while the model is busy."""
 _BYTES_PER_TOKEN = 2
 """Few, so that an estimate is rather too high."""
 
@@ -235,7 +233,7 @@ class LlamaClient:
             ticket.end()
             raise
         try:
-            yield from _received(pieces, ticket, stop)
+            yield from received(pieces, ticket, stop)
         finally:
             cancelled.set()
             ticket.give_up()
@@ -254,26 +252,6 @@ class LlamaClient:
             return load_tokenizer(self._model.path)
         except (gguf.GgufError, OSError) as error:  # sound when found, gone or changed since
             raise unusable(self._model.path, error) from None
-
-
-def _received(
-    pieces: _Pieces, ticket: Ticket, stop: Callable[[], bool] | None
-) -> Iterator[Piece | _Odds]:
-    """The pieces as they come, and the place in the queue whenever that has changed."""
-    ahead = 0
-    while stop is None or not stop():
-        try:
-            piece = pieces.get(timeout=_POLL_SECONDS)
-        except Empty:
-            if ticket.ahead != ahead:
-                ahead = ticket.ahead
-                yield QueuePosition(ahead)
-            continue
-        if piece is None:
-            return
-        if isinstance(piece, Exception):
-            raise piece
-        yield piece
 
 
 def _context_for(model: ModelFile, small: bool) -> int:

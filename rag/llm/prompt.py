@@ -113,7 +113,6 @@ WRITER = (
     "sentences of your own, each of which can be understood alone. Do not mention the passages."
 )
 _JUDGE = "You check whether a text says what a statement says. Answer Yes or No."
-_TRANSLATOR = "You translate. Write the translation and nothing else. Keep names and numbers."
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,12 +196,4 @@ def support_messages(statement: str, sources: Sequence[str]) -> list[Message]:
     return [
         {"role": "system", "content": _JUDGE},
         {"role": "user", "content": f"{asked} Answer Yes or No."},
-    ]
-
-
-def translation_messages(text: str, language: str) -> list[Message]:
-    """The messages for a translation into a language, in English words."""
-    return [
-        {"role": "system", "content": _TRANSLATOR},
-        {"role": "user", "content": f"Translate into {language}:\n{plain(text)}"},
     ]

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from queue import Empty, SimpleQueue
 from threading import Condition
+from typing import Any
+
+from rag.llm.generator import QueuePosition
+
+_POLL_SECONDS = 0.05
+"""Between two looks at `stop` while the model is busy."""
 
 
 class FairLock:
@@ -57,3 +65,31 @@ class Ticket:
     def _leave(self) -> None:
         self._lock.queue.remove(self)
         self._lock.moved.notify_all()
+
+
+def received(
+    pieces: SimpleQueue[Any],
+    ticket: Ticket,
+    stop: Callable[[], bool] | None,
+) -> Iterator[Any]:
+    """The pieces as they come, and the place in the queue whenever that has changed.
+
+    Args:
+        pieces: where they come; None ends them, an exception is raised.
+        ticket: the place in the queue.
+        stop: asked often; when it says True nothing more is waited for.
+    """
+    ahead = 0
+    while stop is None or not stop():
+        try:
+            piece = pieces.get(timeout=_POLL_SECONDS)
+        except Empty:
+            if ticket.ahead != ahead:
+                ahead = ticket.ahead
+                yield QueuePosition(ahead)
+            continue
+        if piece is None:
+            return
+        if isinstance(piece, Exception):
+            raise piece
+        yield piece

@@ -13,16 +13,16 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from threading import Event, Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from index.errors import InputError, ModelFailed
-from rag.llm.generator import Message, Piece, QueuePosition
+from rag.llm.generator import Message, Piece
 from rag.llm.grammar import is_complete, pointer_grammar
-from rag.llm.queue import FairLock, Ticket
+from rag.llm.queue import FairLock, received
 
 if TYPE_CHECKING:
     import httpx
@@ -32,7 +32,6 @@ _FORM = "openai:MODEL@http://127.0.0.1:11434/v1"
 _CHOICE = re.compile(r"openai:(?P<model>[^\s@][^\s]*)@(?P<url>https?://\S+)")
 _BYTES_PER_TOKEN = 3
 """A guess on the low side: a server's words are not counted by us."""
-_POLL_SECONDS = 0.05
 _LONGEST_LINE = 1_000_000
 """Bytes of one event."""
 _LONGEST_ANSWER = 20_000
@@ -152,7 +151,7 @@ class ServerModel:
 
         Thread(target=write, name="pilcrow-model-server", daemon=True).start()
         try:
-            yield from _received(pieces, ticket, stop)
+            yield from received(pieces, ticket, stop)
         finally:
             call.cancel()
             ticket.give_up()
@@ -300,28 +299,6 @@ class _Call:
         if self._socket is not None:
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
-
-
-def _received(
-    pieces: SimpleQueue[str | Exception | None],
-    ticket: Ticket,
-    stop: Callable[[], bool] | None,
-) -> Iterator[Piece]:
-    """The pieces as they come, and the place in the queue whenever that has changed."""
-    ahead = 0
-    while stop is None or not stop():
-        try:
-            piece = pieces.get(timeout=_POLL_SECONDS)
-        except Empty:
-            if ticket.ahead != ahead:
-                ahead = ticket.ahead
-                yield QueuePosition(ahead)
-            continue
-        if piece is None:
-            return
-        if isinstance(piece, Exception):
-            raise piece
-        yield piece
 
 
 def _refusal(response: httpx.Response) -> str:

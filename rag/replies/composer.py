@@ -65,6 +65,8 @@ BY_TOPIC = frozenset(
 """Tasks that name a topic rather than ask: whether it is there is told by its words."""
 WHOLE = frozenset({"summarise", "overview", "compare", "timeline", "order"})
 """Tasks that gather for themselves and wait for no reranker."""
+_CLOSEST = 12
+"""Sentences whose passages are the closest ones: what one of them mentions is not missing."""
 _NAME = re.compile(r"\b[A-Z][a-z]{4,}\b")
 _FRAME = frozenset(
     "article articles document documents file files text texts everything know say mention".split()
@@ -185,7 +187,9 @@ class Composer:
         best = ranking.sentences[0].hit
         idf = self._library.idf(words(wording), documents=scope.documents, dates=scope.dates)
         title = best.title or title_from_id(best.document_id)
-        return reason(wording, idf, self._everyday(wording), title, _stems_around(best))
+        near = {sentence.hit.key: sentence.hit for sentence in ranking.sentences[:_CLOSEST]}
+        held = frozenset[str]().union(*map(_stems_around, near.values()))
+        return reason(wording, idf, self._everyday(wording), title, held)
 
     def lacks_asked(self, wording: str, ranking: Ranking, scope: SearchScope) -> bool:
         """Whether a name that is asked about is nowhere, or a number not in the closest passage.
