@@ -168,7 +168,7 @@ def test_a_library_from_before_there_were_pages_gets_them_without_embedding_anyt
         assert library.check().ok
         assert library.search("steps of the lighthouse of chapter 2", 1)[0].places == ()
         report = library.rebuild()
-        assert (report.updated, report.unchanged) == (("book.pdf",), ("note.txt",))
+        assert (report.updated, report.unchanged) == (("book.pdf", "note.txt"), ())
         assert encoder.encoded == embedded
         hit = library.search("steps of the lighthouse of chapter 2", 1)[0]
         assert hit.location(text.index("The lighthouse of chapter 2")).page == 2
