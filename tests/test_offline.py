@@ -132,6 +132,7 @@ def test_a_program_works_with_the_network_cut_and_reaches_for_nobody(home: Home)
     assert told["model"].startswith("SmolLM2")
     assert told["notes"] == []
     assert told["page"] == 200
+    assert told["stubs"] == [], "importing the page's framework describes it for editors"
     assert told["environment"].pop("HF_HUB_DISABLE_TELEMETRY") in ("1", "True")  # gradio's own
     assert told["environment"].items() <= OFFLINE.items()
     assert home.reports == []

@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from index import Library
@@ -85,7 +89,7 @@ def build_app(
     """
     stay_offline()  # before gradio is imported, and with it the hub library
     incoming = _folder_for_uploads(library)
-    import gradio as gr
+    gr = _import_gradio()
     from fastapi import FastAPI
     from fastapi.responses import FileResponse
     from starlette.staticfiles import StaticFiles
@@ -134,6 +138,37 @@ def build_app(
     policy = PagePolicy(_template(gr), panes.first_script(f"{files}/reload.js"))
     guarded.add_middleware(SecurityHeaders, any_host=bool(password), files=files, policy=policy)
     return guarded
+
+
+class _WithoutStubs(MetaPathFinder):
+    """Finds Gradio's module that describes its components for editors, and leaves that out.
+
+    For it Gradio parses the source of each component and of its stub, which is a third of what its
+    import costs, and may write beside its own files, which are not ours to change.
+    """
+
+    def find_spec(self, name: str, path: Any, target: object = None) -> ModuleSpec | None:
+        if name != "gradio.component_meta":
+            return None
+        spec = PathFinder.find_spec(name, path)
+        if spec and (loader := spec.loader):
+            execute = loader.exec_module
+
+            def without_stubs(module: ModuleType) -> None:
+                execute(module)
+                vars(module).update(create_or_modify_pyi=lambda *_: None)
+
+            vars(loader).update(exec_module=without_stubs)
+        return spec
+
+
+def _import_gradio() -> Any:
+    sys.meta_path.insert(0, finder := _WithoutStubs())
+    try:
+        import gradio
+    finally:
+        sys.meta_path.remove(finder)
+    return gradio
 
 
 def _running(app: Starlette | None) -> AbstractAsyncContextManager[Any]:
