@@ -146,10 +146,9 @@ def test_the_disk_is_looked_at_before_anything_is_asked_for(folder: ModelFolder)
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO])
 def test_the_disk_may_refuse_at_any_point(faults: Path, tmp_path: Path, error: int) -> None:
     refused = 0
-    for at in range(1, 11):
+    program = ("-m", "tests.rag.llm.catalogue.fetching", tmp_path, "refuse", "10", str(error))
+    for at, (code, message) in enumerate(json.loads(run(faults, *program)), 1):
         folder = ModelFolder(tmp_path / str(at))
-        program = ("-m", "tests.rag.llm.catalogue.fetching", folder.path, "refuse")
-        code, message = json.loads(run(faults, *program, str(at), str(error)))
         if code:
             assert code == 74 and "\n" not in message
             words = "make room" if error == errno.ENOSPC else "PILCROW_MODELS"
