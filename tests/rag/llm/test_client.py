@@ -116,11 +116,11 @@ def test_a_model_that_hangs_is_ended_after_its_time(make: Make, model: Path) -> 
 
 @pytest.mark.fault("E3")
 def test_a_model_that_is_slow_is_stopped_and_not_ended(make: Make, model: Path) -> None:
-    generator = make("polite [1] It met", deadline=3)
+    generator = make("polite [1] It met", deadline=1)
     generator.load()
     pid = generator._process.pid
     for _ in range(4):  # slow is not broken: it is not given up
-        with pytest.raises(ModelFailed, match="not done after 3 s and was stopped"):
+        with pytest.raises(ModelFailed, match="not done after 1 s and was stopped"):
             written(generator)
     assert generator._process.pid == pid
 
