@@ -28,6 +28,7 @@ _FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-quic",
     "--process-per-site",
 ]  # fmt: skip
+_NOTHING_IN_TRANSITION = "document.getAnimations().every(one => !(one instanceof CSSTransition))"
 PATIENCE = 90_000
 """Milliseconds that a busy machine may need for what takes one second on an idle one."""
 
@@ -124,7 +125,8 @@ class Tab:
         """What axe-core finds on the page as it stands, however small."""
         from axe_playwright_python.sync_playwright import Axe
 
-        self.page.wait_for_timeout(250)  # colours in transition are no colours to judge
+        # colours in transition are no colours to judge
+        self.page.wait_for_function(_NOTHING_IN_TRANSITION)
         found = Axe().run(self.page).response["violations"]
         return [
             f"{one['id']}: {node['target']} {node['failureSummary']}"

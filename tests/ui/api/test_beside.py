@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from tests.support.browsers import chromium, served, tab
+from tests.support.browsers import served, tab
 from tests.support.page_fakes import ScriptedAssistant, make_library
 from ui.api.app import ApiOptions, build_api
 from ui.http.beside import PROGRAMS
@@ -52,12 +52,6 @@ def test_both_are_answered_and_links_lead_to_the_page(address: str) -> None:
     assert cited(address)[0].startswith(f"{address}/#read=kyoto.txt&start=")
     refused = httpx.get(f"{address}/v1/models", headers={"Origin": "http://evil.example"})
     assert refused.status_code == 403
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.mark.browser

@@ -18,7 +18,7 @@ from index.formats.registry import SUFFIXES_IN_WORDS
 from index.types import Passage
 from rag.grounding import bundle, sealing
 from rag.types import Answer, Citation, Statement
-from tests.support.browsers import PATIENCE, Tab, chromium, served, tab
+from tests.support.browsers import PATIENCE, Tab, served, tab
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.page_fakes import (
     HOSTILE,
@@ -36,12 +36,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
 
 KYOTO = "How many participants registered in Kyoto?"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

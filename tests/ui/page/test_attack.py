@@ -13,16 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.attacks import PASSWORD, Victim, log_in, pilcrow, site, spellings
-from tests.support.browsers import PATIENCE, chromium
+from tests.support.browsers import PATIENCE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module", params=["", PASSWORD], ids=["open", "password"])
