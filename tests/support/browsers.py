@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.programs import PATIENCE
 from ui.page import app, server
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ _FLAGS = [
     "--process-per-site",
 ]  # fmt: skip
 _NOTHING_IN_TRANSITION = "document.getAnimations().every(one => !(one instanceof CSSTransition))"
-PATIENCE = 90_000
-"""Milliseconds that a busy machine may need for what takes one second on an idle one."""
 
 
 @contextmanager
@@ -78,7 +77,7 @@ def served(assistant: Any, library: Any, options: app.PageOptions | None = None)
         )
 
     threading.Thread(target=run, daemon=True).start()
-    assert ready.wait(120), "the page did not start"
+    assert ready.wait(PATIENCE), "the page did not start"
     for name in ("uvicorn.error", "ui"):  # uvicorn takes handlers away when it starts
         logging.getLogger(name).addHandler(_KEPT)
     yield addresses[0]
@@ -146,7 +145,7 @@ def tab(
 ) -> Iterator[Tab]:
     """A fresh tab on the page; at its end nothing may have gone wrong or gone elsewhere."""
     context = browser.contexts[0] if browser.contexts else _context(browser, address)
-    context.set_default_timeout(PATIENCE)
+    context.set_default_timeout(PATIENCE * 1000)
     opened = Tab(context.new_page())
     page, complain = opened.page, opened.complaints.append
     home = address.rstrip("/")

@@ -21,6 +21,7 @@ from rag.llm.weights.model_files import check_digest, find_model
 from rag.settings import load_settings
 from tests.rag.llm.catalogue.small_models import WebServer, serving
 from tests.support.gguf_files import vocabulary, write_gguf
+from tests.support.programs import PATIENCE
 from ui.cli import app
 from ui.commands.model import larger_model_hint
 
@@ -113,7 +114,7 @@ def test_interrupted_it_says_how_to_go_on(folder: ModelFolder) -> None:
     with serving(WebServer(bytes(1000), hold=Event())) as server:
         command = [sys.executable, "-m", "ui.cli", "model", "get", "qwen-1.5b", "--from"]
         program = subprocess.Popen([*command, server.url], stderr=subprocess.PIPE, text=True)
-        assert server.half.wait(60)
+        assert server.half.wait(PATIENCE)
         program.send_signal(signal.SIGINT)
         told = program.communicate()[1].splitlines()
     assert program.returncode == 130

@@ -26,6 +26,7 @@ from tests.support.page_fakes import (
     make_library,
     write_articles,
 )
+from tests.support.programs import PATIENCE
 from ui.page import feedback
 from ui.page.api import PageApi
 from ui.page.chat import AskRequest, Chat
@@ -393,7 +394,7 @@ def test_suggestions_are_found_once_for_each_state_of_the_library(tmp_path: Path
 
     suggester = Suggester(library, ask)
     assert suggester.opening() == ()
-    assert found.wait(30)
+    assert found.wait(PATIENCE)
     wait_for(lambda: suggester.ready)
     assert suggester.opening() == ("Who chaired the Leadership Panel in Kyoto?",)
     wait_for((library.path / "suggestions.json").exists)
@@ -416,18 +417,18 @@ def test_closing_ends_the_search_for_suggestions_and_begins_no_other(tmp_path: P
 
     def ask(question: str) -> Answer:
         begun.set()
-        assert go_on.wait(30)
+        assert go_on.wait(PATIENCE)
         *_, last = assistant.stream(question)
         return last
 
     suggester = Suggester(library, ask)
     suggester.opening()
-    assert begun.wait(30)
+    assert begun.wait(PATIENCE)
     closing = threading.Thread(target=suggester.close)
     closing.start()
     wait_for(suggester._closed.is_set)
     go_on.set()
-    closing.join(30)
+    closing.join(PATIENCE)
     assert len(assistant.histories) == 1
     assert suggester.opening() == ()
     assert not (library.path / "suggestions.json").exists()

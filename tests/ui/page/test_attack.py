@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.attacks import PASSWORD, Victim, log_in, pilcrow, site, spellings
-from tests.support.browsers import PATIENCE
+from tests.support.programs import PATIENCE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
@@ -34,7 +34,7 @@ def victim(
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     made = browser.new_context()
-    made.set_default_timeout(PATIENCE)
+    made.set_default_timeout(PATIENCE * 1000)
     yield made
     made.close()
 

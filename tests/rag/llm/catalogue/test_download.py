@@ -23,6 +23,7 @@ from rag.llm.catalogue.download import fetch
 from rag.llm.catalogue.folder import ModelFolder
 from tests.index.test_write_faults import faults, run
 from tests.rag.llm.catalogue.small_models import CONTENT, CutOff, WebServer, serving, small_entry
+from tests.support.programs import PATIENCE
 
 __all__ = ["faults"]
 ROOT = Path(__file__).resolve().parents[4]
@@ -166,7 +167,7 @@ def test_two_processes_at_once_fetch_it_once(folder: ModelFolder) -> None:
         assert server.hold
         command = [*PROGRAM, str(folder.path), server.url]
         first = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        assert server.half.wait(60)
+        assert server.half.wait(PATIENCE)
         second = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert second.stdout and second.stdout.readline() == "waiting\n"
         server.hold.set()
@@ -183,9 +184,9 @@ def test_interrupted_it_keeps_what_came(folder: ModelFolder, how: signal.Signals
         command = [*PROGRAM, str(folder.path), server.url]
         quiet = {"stderr": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
         program = subprocess.Popen(command, cwd=ROOT, env=os.environ.copy(), **quiet)  # type: ignore[call-overload]
-        assert server.half.wait(60)
+        assert server.half.wait(PATIENCE)
         program.send_signal(how)
-        assert program.wait(60) != 0
+        assert program.wait(PATIENCE) != 0
     assert not folder.file(ENTRY).exists()
     mirror = CutOff(CONTENT)
     assert fetch(ENTRY, mirror, folder).read_bytes() == CONTENT
