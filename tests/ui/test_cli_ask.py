@@ -73,6 +73,7 @@ def run(parts: Parts, *words: object, typed: str | None = None) -> Result:
         (("--source", "The Link"), {"kyoto.txt"}),
         (("--tag", "energy"), {"tagged.md"}),
         (("--tag", "energy", "--tag", "hills"), {"tagged.md"}),
+        (("--type", ".md", "--tag", "#energy"), {"tagged.md"}),
         (("--since", "2023-10", "--until", "2023"), {"kyoto.txt"}),
         (("--tag", "energy", "--source", "The Link"), set()),
     ],

@@ -35,13 +35,15 @@ from ui.page.export import bibliography, footnotes
 from ui.page.jobs import JobRunner
 from ui.page.middleware.uploads import bare
 from ui.page.suggester import Suggester
-from ui.page.views import answers, panes
+from ui.page.views import answers, facets, panes
 from ui.page.views.html import name_of, plural
 
 log = logging.getLogger(__name__)
 
 _CHOICES = 8
 """Documents offered after an `@`; the rest are counted."""
+_FACET_CHOICES = 2
+"""Tags, authors, sources, folders and types each, offered after an `@`."""
 _TO_BEGIN_WITH = 3
 """Questions under a reply that quotes nothing, such as a greeting."""
 
@@ -94,6 +96,7 @@ class PageApi:
             "remove": self._remove, "restore": self._restore,
             "taken": self._taken, "put-back": self._put_back,
             "suggest": self._suggest, "follow": self._follow, "names": self._names,
+            "facets": self._facets,
         }  # fmt: skip
 
     def ask(self, request: object) -> Reply:
@@ -151,7 +154,29 @@ class PageApi:
         return {
             "names": [[r.id, name, r.id if name in twice else ""] for r, name in named],
             "more": max(0, len(matching) - _CHOICES),
+            "facets": self._facets_named(records, str(given.get("words", ""))),
         }
+
+    def _facets_named(self, records: Sequence[DocumentRecord], words: str) -> list[list[str]]:
+        """What else documents may be chosen by that holds some words, each facet's most frequent.
+
+        Each with the facet's name, the value, and what to say.
+        """
+        wanted = words.casefold().split()
+        return [
+            [name, value, f"{facets.FACETS[name]} {value}"]
+            for name, counted in facets.facet_values(records if wanted else ()).items()
+            for value, _ in [
+                item
+                for item in counted.most_common()
+                if all(word in f"{facets.FACETS[name]} {item[0]}".casefold() for word in wanted)
+            ][:_FACET_CHOICES]
+        ]
+
+    def _facets(self, _: Given) -> Reply:
+        """What a question may be limited to, drawn when it is wanted."""
+        values = facets.facet_values(self._library.documents())
+        return {"slots": {"facets": facets.facets(values)}}
 
     def _listed(self, given: Given) -> Reply:
         words = str(given.get("words", ""))

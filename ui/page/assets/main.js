@@ -68,6 +68,7 @@ function cancelEvent(event) {
 
 document.addEventListener("toggle", (event) => {
   if (event.target.matches?.(".why")) void conversation.explain(event.target);
+  if (event.target.matches?.(".dates")) conversation.fillMenu(event.target);
 }, true);
 
 for (const [on, off] of [["mouseover", "mouseout"], ["focusin", "focusout"]]) {
@@ -83,6 +84,7 @@ for (const [on, off] of [["mouseover", "mouseout"], ["focusin", "focusout"]]) {
 document.addEventListener("input", (event) => {
   if (event.target === box()) conversation.offer();
   else if (event.target.matches("#since, #until")) conversation.drawChips();
+  else if (event.target.matches("[data-facet]")) conversation.chooseFacet(event.target);
   else library.filters[event.target.id]?.();
 });
 
