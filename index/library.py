@@ -229,6 +229,11 @@ class Library:
                 self._vector_cache.refresh(progress, cancelled)
         return report
 
+    def places(self) -> list[Path]:
+        """The folders and files that were added and are looked at again by `rebuild`, by path."""
+        with self._store.reading() as reader:
+            return sorted(map(Path, reader.roots()))
+
     def look_again(
         self, paths: Iterable[str | Path], *, cancelled: Callable[[], bool] | None = None
     ) -> UpdateReport:

@@ -105,6 +105,9 @@ document.addEventListener("keydown", (event) => {
       conversation.queueUp(text);
       conversation.write("");
     }
+  } else if (event.key === "Enter" && event.target.id === "place-path") {
+    cancelEvent(event);
+    library.addPlace();
   } else if (event.target.matches?.('[role="tab"]') && /^Arrow(Left|Right)$/.test(event.key)) {
     const other = document.querySelector('[role="tab"][aria-selected="false"]');
     library.showTab(other.dataset.tab);
