@@ -167,7 +167,8 @@ class Assistant:
             history: earlier turns, oldest first.
             documents: look only in these documents.
             dates: look only in documents dated within these ISO dates.
-            scope: the same and other filters in one: tags, authors, sources, folders, kinds.
+            scope: the same and other filters in one: tags, authors, sources, folders, kinds,
+                sections.
             explain: whether to say how the answer was made, in `Answer.explain`.
             stop: asked often; when it says True the answer ends with what there is.
 
@@ -192,7 +193,8 @@ class Assistant:
         asked, changes = self.analyze(question, history)
         state = AnswerState(asked, began, self._writes, explain, question)
         state.notes += changes
-        return traced(self._with_priority(state, SearchScope(documents, dates), stop or _never))
+        where = SearchScope(documents, dates, sections=scope.sections)
+        return traced(self._with_priority(state, where, stop or _never))
 
     def analyze(self, question: str, history: History = ()) -> tuple[Question, list[str]]:
         """The question as it was meant, without typing mistakes, and what to say of those.

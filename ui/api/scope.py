@@ -40,6 +40,8 @@ class Filters:
     """As documents' ids have them, with all below: `news/2024`."""
     kinds: tuple[str, ...] = ()
     """Endings of files: `pdf`, `.md`."""
+    sections: tuple[str, ...] = ()
+    """Parts of headings that stand above a passage."""
 
 
 def scope_of(library: Library, filters: Filters) -> SearchScope:
@@ -51,9 +53,15 @@ def scope_of(library: Library, filters: Filters) -> SearchScope:
     if filters == Filters():
         return EVERYWHERE
     dates = _dates(filters.since, filters.until)
-    chosen = replace(filters, since="", until="")
+    if filters.sections:
+        known = library.headings()
+        for name in filters.sections:
+            if not any(name.strip().casefold() in heading.casefold() for heading in known):
+                _refuse("section", name, list(known))
+    sections = tuple(name.strip() for name in filters.sections)
+    chosen = replace(filters, since="", until="", sections=())
     if chosen == Filters():
-        return SearchScope(None, dates)
+        return SearchScope(None, dates, sections=sections)
     records = library.documents()
     kinds: Sequence[tuple[str, tuple[str, ...], Callable[[DocumentRecord], Collection[str]]]] = (
         ("document", filters.documents, _names),
@@ -67,7 +75,7 @@ def scope_of(library: Library, filters: Filters) -> SearchScope:
     for kind, wanted, values_of in kinds:
         if wanted:
             ids &= set().union(*(_matching(kind, name, records, values_of) for name in wanted))
-    return SearchScope(tuple(sorted(ids)), dates)
+    return SearchScope(tuple(sorted(ids)), dates, sections=sections)
 
 
 def _matching(

@@ -56,6 +56,10 @@ TypesOption = Annotated[
     list[str] | None,
     typer.Option("--type", metavar="ENDING", help="Only files of this kind: pdf, md."),
 ]
+SectionsOption = Annotated[
+    list[str] | None,
+    typer.Option("--section", metavar="HEADING", help="Only below such a heading, or part of it."),
+]
 SinceOption = Annotated[
     str, typer.Option("--since", metavar="DATE", help="Only from this day (2024-09) on.")
 ]
@@ -72,6 +76,7 @@ def search(
     tag: TagsOption = None,
     folder: FoldersOption = None,
     kind: TypesOption = None,
+    section: SectionsOption = None,
     since: SinceOption = "",
     until: UntilOption = "",
     store: StoreOption = None,
@@ -86,7 +91,7 @@ def search(
     session = session_of(ctx, store, as_json)
     filters = Filters(
         tuple(document or ()), tuple(author or ()), tuple(source or ()), tuple(tag or ()),
-        since, until, tuple(folder or ()), tuple(kind or ()),
+        since, until, tuple(folder or ()), tuple(kind or ()), tuple(section or ()),
     )  # fmt: skip
     with session.library(filled=True) as library:
         hits = library.search(query, k=k, scope=scope_of(library, filters))
@@ -108,6 +113,7 @@ def ask(
     tag: TagsOption = None,
     folder: FoldersOption = None,
     kind: TypesOption = None,
+    section: SectionsOption = None,
     since: SinceOption = "",
     until: UntilOption = "",
     model: ModelOption = None,
@@ -131,7 +137,7 @@ def ask(
         raise InputError("--json answers one question: pilcrow ask --json QUESTION")
     filters = Filters(
         tuple(document or ()), tuple(author or ()), tuple(source or ()), tuple(tag or ()),
-        since, until, tuple(folder or ()), tuple(kind or ()),
+        since, until, tuple(folder or ()), tuple(kind or ()), tuple(section or ()),
     )  # fmt: skip
     with session.library(filled=True) as library:
         scope = scope_of(library, filters)
@@ -142,10 +148,10 @@ def ask(
             _converse(assistant, scope)
             return
         if session.json:
-            answer = assistant.answer(question, documents=scope.documents, dates=scope.dates)
+            answer = assistant.answer(question, scope=scope)
             print_json(answer.to_dict())
         else:
-            stream = assistant.stream(question, documents=scope.documents, dates=scope.dates)
+            stream = assistant.stream(question, scope=scope)
             answer = show_answer(stream, open_console())
     for note in answer.notes:
         say(note)
@@ -175,7 +181,7 @@ def _one_turn(
     from ui.terminal_answer import show_answer
 
     try:
-        stream = assistant.stream(question, history, documents=scope.documents, dates=scope.dates)
+        stream = assistant.stream(question, history, scope=scope)
         answer = show_answer(stream, open_console())
     except PilcrowError as error:
         say(f"pilcrow: {error}")

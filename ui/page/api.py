@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -80,6 +81,8 @@ class PageApi:
             watches: keep folders up to date; None where none may be named.
         """
         self._watches = watches
+        self._headings: tuple[int, Counter[str]] | None = None
+        """The documents' headings, with the state of the library that has them."""
         self._chat = talk
         self._library = library
         self._conversations = conversations
@@ -209,9 +212,11 @@ class PageApi:
         Each with the facet's name, the value, and what to say.
         """
         wanted = words.casefold().split()
+        if not wanted:
+            return []
         return [
             [name, value, f"{facets.FACETS[name]} {value}"]
-            for name, counted in facets.facet_values(records if wanted else ()).items()
+            for name, counted in self._facet_values(records).items()
             for value, _ in [
                 item
                 for item in counted.most_common()
@@ -219,9 +224,16 @@ class PageApi:
             ][:_FACET_CHOICES]
         ]
 
+    def _facet_values(self, records: Sequence[DocumentRecord]) -> dict[str, Counter[str]]:
+        """What documents and their passages may be chosen by; headings are read once a change."""
+        change = self._library.change
+        if self._headings is None or self._headings[0] != change:
+            self._headings = change, self._library.headings()
+        return facets.facet_values(records, self._headings[1])
+
     def _facets(self, _: Given) -> Reply:
         """What a question may be limited to, drawn when it is wanted."""
-        values = facets.facet_values(self._library.documents())
+        values = self._facet_values(self._library.documents())
         return {"slots": {"facets": facets.facets(values)}}
 
     def _listed(self, given: Given) -> Reply:

@@ -54,7 +54,7 @@ CREATE INDEX IF NOT EXISTS turns_in_order ON turns (conversation, position);
 """
 
 
-FILTERS = ("tags", "authors", "sources", "folders", "kinds")
+FILTERS = ("tags", "authors", "sources", "folders", "kinds", "sections")
 """What documents are chosen by besides their names and dates, as `Scope` and the page name it."""
 
 
@@ -73,6 +73,7 @@ class Scope:
     sources: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
 
     @property
     def dates(self) -> tuple[str, str] | None:
@@ -86,7 +87,7 @@ class Scope:
         """The same as the library takes it."""
         return SearchScope(
             self.documents or None, self.dates, self.tags, self.authors, self.sources,
-            self.folders, self.kinds,
+            self.folders, self.kinds, self.sections,
         )  # fmt: skip
 
 

@@ -331,7 +331,8 @@ def test_names_and_filters_look_at_every_document(room: Room) -> None:
 
 
 NOTES = {
-    "law/act.md": "---\ntags: [law/eu]\nauthor: Ann Lee\n---\n\nFerries sail at dawn.\n",
+    "law/act.md": "---\ntitle: The act\ntags: [law/eu]\nauthor: Ann Lee\n---\n\n"
+    "## On ferries\n\nFerries sail at dawn.\n",
     "boats/raft.txt": "Rafts sail at dusk.\n",
 }
 
@@ -339,12 +340,21 @@ NOTES = {
 def test_facets_are_offered_with_how_many_documents_have_them(room: Room) -> None:
     write_articles(room.library, NOTES)
     drawn = room.api.ask({"name": "facets"})["slots"]["facets"]
-    for value, count in (("law", 1), ("law/eu", 1), ("Ann Lee", 1), ("boats", 1), ("txt", 3)):
+    for value, count in (
+        ("law", 1),
+        ("law/eu", 1),
+        ("Ann Lee", 1),
+        ("boats", 1),
+        ("txt", 3),
+        ("On ferries", 1),
+    ):
         assert f'<option value="{value}"' in drawn
         assert f">{value} ({count})<" in drawn
     offered = room.api.ask({"name": "names", "words": "law"})["facets"]
     assert ["tags", "law", "tag law"] in offered
     assert ["folders", "law", "folder law"] in offered
+    offered = room.api.ask({"name": "names", "words": "section ferries"})["facets"]
+    assert offered == [["sections", "On ferries", "section On ferries"]]
     assert room.api.ask({"name": "names", "words": ""})["facets"] == []
 
 

@@ -1008,10 +1008,14 @@ class Counted(HeldLibrary):
     read: list[tuple[str, set[int] | None]]
 
     def passages(
-        self, document_id: str, paragraphs: Collection[int] | None = None
+        self,
+        document_id: str,
+        paragraphs: Collection[int] | None = None,
+        *,
+        scope: SearchScope = EVERYWHERE,
     ) -> list[Passage]:
         self.read.append((document_id, None if paragraphs is None else set(paragraphs)))
-        return super().passages(document_id, paragraphs)
+        return super().passages(document_id, paragraphs, scope=scope)
 
 
 def test_drawing_an_answer_reads_the_cited_paragraphs_only(tmp_path: Path) -> None:

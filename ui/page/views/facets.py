@@ -10,13 +10,16 @@ from ui.page.views.html import render_macro
 
 FACETS = {
     "tags": "tag", "authors": "author", "sources": "source", "folders": "folder", "kinds": "type",
+    "sections": "section",
 }  # fmt: skip
 """What documents are chosen by, and what one of it is called."""
 FACET_VALUES = 100
 """Values of each that are offered at once, the most frequent; `@` finds the others."""
 
 
-def facet_values(records: Iterable[DocumentRecord]) -> dict[str, Counter[str]]:
+def facet_values(
+    records: Iterable[DocumentRecord], headings: Mapping[str, int] = {}
+) -> dict[str, Counter[str]]:
     """The values that documents can be chosen by, with how many have each, by name of the facet."""
     values: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
     for record in records:
@@ -25,6 +28,7 @@ def facet_values(records: Iterable[DocumentRecord]) -> dict[str, Counter[str]]:
         values["sources"].update(filter(None, [record.source]))
         values["folders"].update(folders_of(record))
         values["kinds"].update(kinds_of(record))
+    values["sections"].update(headings)
     return values
 
 
