@@ -304,7 +304,7 @@ class Composer:
         hits = self._library.search(topic, 10, scope=scope)
         for hit in hits:
             votes[hit.document_id] = votes.get(hit.document_id, 0.0) + hit.score / (1 + hit.rank)
-        most = max(votes.values(), default=1.0)
+        most = max(votes.values(), default=0.0) or 1.0
 
         def rating(record: DocumentRecord) -> float:
             return _likeness(wanted, record) / 100 + 0.8 * votes.get(record.id, 0.0) / most
