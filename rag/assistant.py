@@ -167,7 +167,8 @@ class Assistant:
             history: earlier turns, oldest first.
             documents: look only in these documents.
             dates: look only in documents dated within these ISO dates.
-            scope: the same and other filters in one: tags, authors, sources, folders, kinds.
+            scope: the same and other filters in one: tags, authors, sources, folders, kinds,
+                sections.
             explain: whether to say how the answer was made, in `Answer.explain`.
             stop: asked often; when it says True the answer ends with what there is.
 
@@ -192,7 +193,8 @@ class Assistant:
         asked, changes = self.analyze(question, history)
         state = AnswerState(asked, began, self._writes, explain, question)
         state.notes += changes
-        return traced(self._with_priority(state, SearchScope(documents, dates), stop or _never))
+        where = SearchScope(documents, dates, sections=scope.sections)
+        return traced(self._with_priority(state, where, stop or _never))
 
     def analyze(self, question: str, history: History = ()) -> tuple[Question, list[str]]:
         """The question as it was meant, without typing mistakes, and what to say of those.
@@ -258,7 +260,7 @@ class Assistant:
             yield reply
             return
         if self._about_last_answer(state, scope):
-            yield from self._reworded(state, state.question.text, (), stop)
+            yield from self._reworded(state, state.question.text, (), scope, stop)
             return
 
         # 2. search for every variant of the question and rank the sentences of what is found; do
@@ -271,7 +273,7 @@ class Assistant:
         # 3. some tasks gather for themselves and wait for no reranker
         if state.question.request.task in WHOLE and self._compose(state, first, scope):
             state.explain_retrieval(first)
-            yield from self._reworded(state, first.variant.text, first.hits, stop)
+            yield from self._reworded(state, first.variant.text, first.hits, scope, stop)
             return
 
         # 4. show the best sentence; the reranker may yet put another one in its place
@@ -285,7 +287,7 @@ class Assistant:
 
         # 5. compose the answer of the sources' own sentences, and let a capable model reword it
         if self._writes_itself(state, retrieved) and self._compose(state, retrieved, scope):
-            yield from self._reworded(state, retrieved.variant.text, retrieved.hits, stop)
+            yield from self._reworded(state, retrieved.variant.text, retrieved.hits, scope, stop)
             return
 
         # 6. values that disagree are quoted beside each other; a small model that was asked for by
@@ -423,7 +425,12 @@ class Assistant:
         return not (small and state.question.request.task == "fact")
 
     def _reworded(
-        self, state: AnswerState, wording: str, hits: Sequence[Hit], stop: Callable[[], bool]
+        self,
+        state: AnswerState,
+        wording: str,
+        hits: Sequence[Hit],
+        scope: SearchScope,
+        stop: Callable[[], bool],
     ) -> Iterator[Answer]:
         """The composed answer at once, then with what a capable model says of it."""
         generator = state.generator
@@ -431,7 +438,7 @@ class Assistant:
             yield state.composed()
             return
         yield state.composed("reading")
-        for _ in self._worded(state, generator, wording, hits, stop):
+        for _ in self._worded(state, generator, wording, hits, scope, stop):
             stage = "waiting" if state.ahead else "writing" if state.told else "reading"
             yield state.composed(stage)
         yield state.composed()
@@ -442,13 +449,20 @@ class Assistant:
         generator: Generator,
         wording: str,
         hits: Sequence[Hit],
+        scope: SearchScope,
         stop: Callable[[], bool],
     ) -> Iterator[None]:
         """Adds what the model says and its sources carry; yields when there is something new."""
         question = state.question
         asked = question.text if question.previous else wording
         commission = Commission(
-            question.request, asked, state.asked, question.previous, state.quotations, hits
+            question.request,
+            asked,
+            state.asked,
+            question.previous,
+            state.quotations,
+            hits,
+            scope,
         )
         written: dict[int, Told] = {}
         dropped: set[int] = set()

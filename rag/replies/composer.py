@@ -101,7 +101,7 @@ class Composer:
                 record = self.document_named(request.topic, scope)
                 if record is None:
                     return self._overview(request.topic, scope)
-                return self._summary(record, request.count)
+                return self._summary(record, request.count, scope)
             case "timeline":
                 events = self._timeline(request.topic, scope)
                 if len(events) > 1:
@@ -114,7 +114,7 @@ class Composer:
             return self._several(request.parts, scope)
         made = _runs(request, ranking.sentences)
         sentences = ranking.sentences
-        return self._stretched(made, sentences) if _is_open(request, sentences) else made
+        return self._stretched(made, sentences, scope) if _is_open(request, sentences) else made
 
     # --- is it there? -----------------------------------------------------------------------------
 
@@ -148,9 +148,7 @@ class Composer:
         return any(gate.decide(reading.answerable) != "not_found" for reading in readings)
 
     def _search(self, topic: str, scope: SearchScope) -> list[Hit]:
-        return self._library.search(
-            topic, LIMITS.hits, documents=scope.documents, dates=scope.dates
-        )
+        return self._library.search(topic, LIMITS.hits, scope=scope)
 
     def missing(self, request: Request, ranking: Ranking, scope: SearchScope) -> str:
         """What is asked for and not there, in a sentence; empty when nothing is missing.
@@ -162,7 +160,7 @@ class Composer:
         """
         topic = request.topic
         content = [w for w in words(topic) if w not in STOP_WORDS and w not in _FRAME]
-        idf = self._library.idf(content, documents=scope.documents, dates=scope.dates)
+        idf = self._library.idf(content, scope=scope)
         if request.task in ("overview", "keyword") and content and min(idf.values()) >= 1.0:
             name = not_mentioned(topic, idf, frozenset()) or topic
             return f"Your documents do not mention “{name}”."
@@ -185,7 +183,7 @@ class Composer:
         if not ranking.sentences:
             return ""
         best = ranking.sentences[0].hit
-        idf = self._library.idf(words(wording), documents=scope.documents, dates=scope.dates)
+        idf = self._library.idf(words(wording), scope=scope)
         title = best.title or title_from_id(best.document_id)
         near = {sentence.hit.key: sentence.hit for sentence in ranking.sentences[:_CLOSEST]}
         held = frozenset[str]().union(*map(_stems_around, near.values()))
@@ -203,7 +201,7 @@ class Composer:
         """
         best = ranking.sentences[0].hit
         held = TextFeatures(f"{best.text}\n{best.title}").numbers | {best.date[:4]}
-        idf = self._library.idf(words(wording), documents=scope.documents, dates=scope.dates)
+        idf = self._library.idf(words(wording), scope=scope)
         name = not_mentioned(wording, idf, self._everyday(wording))
         return any(c.isupper() for c in name) or not TextFeatures(wording).numbers <= held
 
@@ -252,7 +250,7 @@ class Composer:
     def _weights(self, topic: str, scope: SearchScope, *, unknown: bool) -> dict[str, float]:
         """A topic's stems with their rarity, squared; those that are nowhere only if asked for."""
         content = [word for word in words(topic) if word not in STOP_WORDS]
-        idf = self._library.idf(content, documents=scope.documents, dates=scope.dates)
+        idf = self._library.idf(content, scope=scope)
         weights: dict[str, float] = {}
         for word in content:
             if unknown or idf[word] < 1.0:
@@ -270,7 +268,7 @@ class Composer:
     def _read(self, query: str, scope: SearchScope, hits: int) -> Ranking:
         """Every sentence of the best passages, ranked."""
         variant = QueryVariant.of(query)
-        passages = self._library.search(query, hits, documents=scope.documents, dates=scope.dates)
+        passages = self._library.search(query, hits, scope=scope)
         return self._ranker.rank(variant, passages, scope, wide=True)
 
     def _topical(self, topic: str, scope: SearchScope, hits: int) -> list[RankedSentence]:
@@ -279,7 +277,7 @@ class Composer:
         A topic asks nothing, so the ranking fitted on questions has nothing to say of it: the
         search's own relevance of the passage and the sentence's cosine have.
         """
-        passages = self._library.search(topic, hits, documents=scope.documents, dates=scope.dates)
+        passages = self._library.search(topic, hits, scope=scope)
         sentences = [
             RankedSentence(hit, position, TextFeatures(sentence.text), 0.0)
             for hit in passages
@@ -303,10 +301,10 @@ class Composer:
             return None
         wanted = " ".join(w for w in words(topic) if w not in STOP_WORDS) or topic.lower()
         votes: dict[str, float] = {}
-        hits = self._library.search(topic, 10, documents=scope.documents, dates=scope.dates)
+        hits = self._library.search(topic, 10, scope=scope)
         for hit in hits:
             votes[hit.document_id] = votes.get(hit.document_id, 0.0) + hit.score / (1 + hit.rank)
-        most = max(votes.values(), default=1.0)
+        most = max(votes.values(), default=0.0) or 1.0
 
         def rating(record: DocumentRecord) -> float:
             return _likeness(wanted, record) / 100 + 0.8 * votes.get(record.id, 0.0) / most
@@ -315,8 +313,10 @@ class Composer:
         named = _likeness(wanted, best) >= LIMITS.named
         return best if named or votes.get(best.id, 0.0) >= LIMITS.voted * most else None
 
-    def _summary(self, record: DocumentRecord, most: int | None) -> list[Quotation]:
-        embedded = self._library.embedded_passages(record.id)
+    def _summary(
+        self, record: DocumentRecord, most: int | None, scope: SearchScope
+    ) -> list[Quotation]:
+        embedded = self._library.embedded_passages(record.id, scope=scope)
         if not embedded:
             return []
         vectors = np.concatenate([sentences for _, sentences in embedded])
@@ -339,7 +339,7 @@ class Composer:
         if named and _likeness(topic, named) >= LIMITS.named and not _cites(made, named.id):
             lead = [
                 replace(quotation, label=named.title)
-                for quotation in self._summary(named, composition.LIMITS.lead)
+                for quotation in self._summary(named, composition.LIMITS.lead, scope)
             ]
             made = composition.distinct([*lead, *made], composition.LIMITS.overview)
         return made
@@ -403,7 +403,7 @@ class Composer:
         stems = self._telling(topic, scope) or frozenset(content_stems(topic))
         scores = {sentence.key: sentence.score for sentence in ranked}
         document, events = self._library.document(main), []
-        for passage in self._library.passages(main):
+        for passage in self._library.passages(main, scope=scope):
             near = TextFeatures(passage.text).stems
             for sentence in passage.sentences:
                 for date in event_dates(sentence.text, document.date)[:1]:
@@ -431,7 +431,10 @@ class Composer:
         return composition.distinct(made, composition.LIMITS.listing)
 
     def _stretched(
-        self, made: Sequence[Quotation], sentences: Sequence[RankedSentence]
+        self,
+        made: Sequence[Quotation],
+        sentences: Sequence[RankedSentence],
+        scope: SearchScope,
     ) -> list[Quotation]:
         """An open question's short answer, with what stands around it, then with what is next."""
         room = LIMITS.paragraph - sum(run.length for run in made)
@@ -439,7 +442,7 @@ class Composer:
             return list(made)
         best = made[0]
         document = self._library.document(best.document_id)
-        passages = self._library.passages(best.document_id)
+        passages = self._library.passages(best.document_id, scope=scope)
         longer = stretched(best, document, passages, best.length + room)
         told = [longer, *(run for run in made[1:] if not longer.overlaps(run))]
         room = LIMITS.paragraph - sum(run.length for run in told)

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from index import Library
 from index.system.files import make_folder
 from index.system.offline import stay_offline
+from index.watching import FolderWatches
 from rag import Assistant
 from rag.types import Answer
 from ui.http.attempts import ATTEMPTS, PAUSE
@@ -63,6 +64,9 @@ class PageOptions:
     """What the welcome screen says about a missing language model."""
     grace: float = GRACE
     """Seconds that an answer goes on after its page has gone, until another looks at it."""
+    by_path: bool = False
+    """Whether folders of this computer may be named by their paths: whoever can reach the page is
+    at this computer."""
     beside: Starlette | None = None
     """What answers programs at the same address; it starts and ends with the page."""
 
@@ -101,6 +105,7 @@ def build_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with _running(options.beside):
             yield
+        services.watches.close()
         services.chat.close()
         services.suggester.close()
         services.jobs.tidy()
@@ -197,6 +202,7 @@ def build_services(assistant: Assistant, library: Library, options: PageOptions)
         *_, last = quick.stream(question)
         return last
 
+    watches = FolderWatches(library)
     chat = Chat(
         assistant, library, conversations, grace=options.grace, unread=lambda: runner.unread
     )
@@ -209,8 +215,9 @@ def build_services(assistant: Assistant, library: Library, options: PageOptions)
         talk=chat,
         notice=options.notice,
         samples=options.samples is not None,
+        watches=watches if options.by_path else None,
     )
-    return Services(chat, runner, api, suggester, options.samples)
+    return Services(chat, runner, api, suggester, watches, options.samples, options.by_path)
 
 
 def _theme(gr: Any) -> Any:

@@ -15,6 +15,7 @@ from rag.query.task import understand
 from rag.reader.ranker import Ranker
 from rag.replies.composer import Composer
 from tests.support.fakes import BagOfWordsEncoder
+from tests.support.page_fakes import make_library
 
 HARBOUR = """Harbour Gets a Breakwater
 Published: 2024-05-02
@@ -171,3 +172,9 @@ def test_small_talk_and_questions_about_the_library(library: Library, said: str,
     answer = ask(library, said)
     assert told in answer.text
     assert (answer.state, answer.citations, answer.model) == ("answered", (), "none")
+
+
+def test_a_document_of_words_that_score_nothing_is_looked_for_all_the_same(tmp_path: Path) -> None:
+    with make_library(tmp_path) as library:  # every hit has the score 0
+        answer = Assistant(library, generator=None).answer("What about source: about?")
+    assert answer.complete

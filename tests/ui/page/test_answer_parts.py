@@ -151,7 +151,7 @@ def test_an_option_asks_the_question_again_about_its_document(
     opened.finish()
     assert page.inner_text("#current .question") == UNCLEAR
     assert title in page.inner_text("#current .where-asked")
-    assert assistant.scopes[-1][0] == ("kyoto.txt",)
+    assert assistant.scopes[-1].documents == ("kyoto.txt",)
     assert page.locator(".turn").count() == 1  # in place of the question back
     assert page.locator("#scope .chips li").count() == 0  # and the next one may look everywhere
 

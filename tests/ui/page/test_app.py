@@ -15,7 +15,7 @@ import pytest
 from index import Library
 from index.errors import PilcrowError
 from index.formats.registry import SUFFIXES_IN_WORDS
-from index.types import Passage
+from index.types import EVERYWHERE, Passage, SearchScope
 from rag.grounding import bundle, sealing
 from rag.types import Answer, Citation, Statement
 from tests.support.browsers import Tab, served, tab
@@ -522,17 +522,26 @@ def test_a_question_can_be_held_to_documents_and_dates(
     page.keyboard.press("Enter")
     page.wait_for_selector("#scope .chips li:has-text('Cables under the sea')")
     page.click(".dates summary")
+    page.select_option("[data-facet=kinds]", "md")
+    page.wait_for_selector("#scope .chips li:has-text('type md')")
+    assert page.locator("[data-facet=kinds]").input_value() == ""
     page.fill("#since", "2023-01-01")
     page.keyboard.press("Escape")
     page.focus("#question textarea")
+    page.keyboard.type(" @type md")
+    page.wait_for_selector("#choices li:has-text('type md')")
+    page.keyboard.press("Enter")
+    assert page.locator("#scope .chips li:has-text('type md')").count() == 1
     page.keyboard.press("Enter")
     assert "Not in your documents" in opened.finish()
-    assert list(assistant.scopes[-1]) == [("cables.md",), ("2023-01-01", "9999")]
+    assert assistant.scopes[-1] == SearchScope(
+        ("cables.md",), ("2023-01-01", "9999"), kinds=("md",)
+    )
     assert "Asked only of Cables under the sea" in page.inner_text("#current")
     assert opened.inaccessible() == []
     page.click("#current [data-action=widen]")
     page.wait_for_selector("#current .turn:not([data-running]) .statement")
-    assert list(assistant.scopes[-1]) == [None, None]
+    assert assistant.scopes[-1] == EVERYWHERE
     assert page.locator("#scope .chips li, #past .turn").count() == 0
 
 
@@ -995,10 +1004,14 @@ class Counted(HeldLibrary):
     read: list[tuple[str, set[int] | None]]
 
     def passages(
-        self, document_id: str, paragraphs: Collection[int] | None = None
+        self,
+        document_id: str,
+        paragraphs: Collection[int] | None = None,
+        *,
+        scope: SearchScope = EVERYWHERE,
     ) -> list[Passage]:
         self.read.append((document_id, None if paragraphs is None else set(paragraphs)))
-        return super().passages(document_id, paragraphs)
+        return super().passages(document_id, paragraphs, scope=scope)
 
 
 def test_drawing_an_answer_reads_the_cited_paragraphs_only(tmp_path: Path) -> None:
