@@ -13,7 +13,7 @@ import pytest
 from index import Library
 from index.watching import FolderWatches
 from rag import Assistant
-from tests.support.browsers import Tab, chromium, served, tab
+from tests.support.browsers import Tab, served, tab
 from tests.support.fakes import BagOfWordsEncoder
 from ui.page.api import PageApi
 from ui.page.conversations import Conversations
@@ -95,12 +95,6 @@ def test_where_no_paths_may_be_named_nothing_is_said_of_folders(library: Library
     api = api_of(library, None)
     assert api.ask({"name": "library"})["slots"]["places"] == ""
     assert api.ask({"name": "keep", "place": "/"})["problem"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture
