@@ -6,7 +6,6 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,7 +17,6 @@ from ui.page.conversations import Conversations
 from ui.page.jobs import JobRunner
 from ui.page.layout import PlaceRequest
 from ui.page.suggester import Suggester
-
 
 
 @pytest.fixture
