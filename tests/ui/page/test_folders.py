@@ -6,17 +6,23 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from index import Library
 from index.watching import FolderWatches
+from rag import Assistant
+from tests.support.browsers import Tab, served, tab
 from tests.support.fakes import BagOfWordsEncoder
 from ui.page.api import PageApi
 from ui.page.conversations import Conversations
 from ui.page.jobs import JobRunner
 from ui.page.layout import PlaceRequest
 from ui.page.suggester import Suggester
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture
@@ -89,3 +95,28 @@ def test_where_no_paths_may_be_named_nothing_is_said_of_folders(library: Library
     api = api_of(library, None)
     assert api.ask({"name": "library"})["slots"]["places"] == ""
     assert api.ask({"name": "keep", "place": "/"})["problem"]
+
+
+@pytest.fixture
+def opened(browser: Browser, library: Library) -> Iterator[Tab]:
+    with served(Assistant(library, generator=None), library) as where, tab(browser, where) as fresh:
+        yield fresh
+
+
+@pytest.mark.browser
+def test_a_watched_folder_changes_under_an_open_page(opened: Tab, tmp_path: Path) -> None:
+    page, notes = opened.page, tmp_path / "notes"
+    page.click("#tab-library")
+    page.click(".in-place summary")
+    page.fill("#place-path", str(notes))
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".documents li:has-text('The ferry')")
+    page.wait_for_selector(".places [data-kept]:has-text('kept up to date')")
+    assert page.locator(".documents li:has-text('copy')").count() == 0
+    assert opened.inaccessible() == []
+    (notes / "raft.md").write_text("# The raft\n\nRafts sail at dusk.\n")
+    page.wait_for_selector(".documents li:has-text('The raft')")
+    (notes / "ferry.md").unlink()
+    page.wait_for_selector(".documents li:has-text('The ferry')", state="detached")
+    page.click(".places >> text=Stop")
+    page.wait_for_selector(".places >> text=Keep up to date")
