@@ -6,7 +6,7 @@ Offsets count Unicode characters of a document's canonical text, never bytes.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -249,11 +249,17 @@ class SearchScope:
     """Only documents in or below one of these, as their ids have it: `news/2024`."""
     kinds: Collection[str] = ()
     """Only files with one of these endings: `pdf`, `.md`."""
+    sections: Collection[str] = ()
+    """Only passages below a heading that holds one of these, in any case."""
 
     @property
     def is_filtered(self) -> bool:
         """Whether documents are chosen by what is known of them."""
         return any((self.tags, self.authors, self.sources, self.folders, self.kinds))
+
+    def takes_section(self, section: str) -> bool:
+        """Whether what stands below these headings is in it."""
+        return _any(self.sections, lambda name: name in section.casefold())
 
     def takes(self, document: DocumentFacts) -> bool:
         """Whether a document is in it."""
@@ -401,6 +407,27 @@ class DocumentRecord:
     aliases: tuple[str, ...] = ()
     description: str = ""
     place: str = ""
+
+    @property
+    def folders(self) -> list[str]:
+        """The folders that it lies in, as its id has them, the nearest first."""
+        folder, slash, _ = self.id.rpartition("/")
+        return upwards([folder]) if slash else []
+
+    @property
+    def kinds(self) -> list[str]:
+        """The ending of its file, without the dot; none where it has none."""
+        _, dot, kind = self.path.rsplit("/", 1)[-1].rpartition(".")
+        return [kind.casefold()] if dot else []
+
+
+def upwards(paths: Iterable[str]) -> list[str]:
+    """Each path and all that it lies below: `law/eu`, `law`."""
+    return list(
+        dict.fromkeys(
+            path.rsplit("/", up)[0] for path in paths for up in range(path.count("/") + 1)
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)

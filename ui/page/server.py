@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import webbrowser
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from index import Library
 from index.errors import PilcrowError
+from index.system.offline import is_loopback
 from rag import Assistant
 from ui.http.beside import Beside
-from ui.http.origin import is_loopback
 from ui.http.server import address_of, listen, make_server
 from ui.page.app import PageOptions, build_app
 
@@ -52,7 +53,9 @@ def serve(
         )
     listening = listen(host, port)
     address = address_of(host, listening.getsockname()[1])
-    options = options or PageOptions()
+    # a proxy stands before pages for people who are elsewhere
+    here = is_loopback(host) and not trusted_proxy
+    options = replace(options or PageOptions(), by_path=here)
     app: ASGIApp = build_app(assistant, library, password=password, options=options)
     if options.beside:
         app = Beside(app, options.beside)

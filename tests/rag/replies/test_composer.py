@@ -13,8 +13,9 @@ from rag import Answer, Assistant
 from rag.query.question import QueryVariant
 from rag.query.task import understand
 from rag.reader.ranker import Ranker
-from rag.replies.composer import Composer
+from rag.replies.answerability import Answerability
 from tests.support.fakes import BagOfWordsEncoder
+from tests.support.page_fakes import make_library
 
 HARBOUR = """Harbour Gets a Breakwater
 Published: 2024-05-02
@@ -122,19 +123,19 @@ def test_what_has_another_form_than_asked_for_is_told(library: Library) -> None:
 
 
 def test_a_comparison_is_there_when_both_of_its_sides_are(library: Library) -> None:
-    composer = Composer(library)
+    answerability = Answerability(library)
     told = understand("compare the breakwater with the bridge")
-    assert composer.has_topic(told, [], EVERYWHERE)
+    assert answerability.has_topic(told, [], EVERYWHERE)
     untold = understand("compare the breakwater with the lighthouse keeper")
-    assert not composer.has_topic(untold, [], EVERYWHERE)
+    assert not answerability.has_topic(untold, [], EVERYWHERE)
 
 
 def test_in_doubt_a_number_that_is_not_there_decides(library: Library) -> None:
-    composer, ranker = Composer(library), Ranker(library)
+    answerability, ranker = Answerability(library), Ranker(library)
 
     def lacks(question: str) -> bool:
         ranking = ranker.rank(QueryVariant.of(question), library.search(question))
-        return composer.lacks_asked(question, ranking, EVERYWHERE)
+        return answerability.lacks_asked(question, ranking, EVERYWHERE)
 
     assert not lacks("Will the bridge open in 2026?")
     assert lacks("Will the bridge open in 2031?")
@@ -171,3 +172,30 @@ def test_small_talk_and_questions_about_the_library(library: Library, said: str,
     answer = ask(library, said)
     assert told in answer.text
     assert (answer.state, answer.citations, answer.model) == ("answered", (), "none")
+
+
+def test_a_document_of_words_that_score_nothing_is_looked_for_all_the_same(tmp_path: Path) -> None:
+    with make_library(tmp_path) as library:  # every hit has the score 0
+        answer = Assistant(library, generator=None).answer("What about source: about?")
+    assert answer.complete
+
+
+def test_what_stands_alone_is_held_to_what_it_names_in_a_talk_too(library: Library) -> None:
+    talk = [("What does the bridge replace?", "The bridge replaces two ferries.")]
+    answer = Assistant(library, None, reader=None).answer(
+        "How old is the bridge over the sound?", history=talk
+    )
+    assert answer.state == "not_found"
+    assert "do not give the age" in answer.missing[0]
+
+
+def test_a_dateline_is_no_part_of_the_best_sentence(tmp_path: Path) -> None:
+    told = "A New Pier\n\nVINTROP, May 2 - The council of Vintrop opened the new pier on Monday.\n"
+    (tmp_path / "pier.txt").write_text(told, encoding="utf-8")
+    with Library.open(tmp_path / "library", encoder=BagOfWordsEncoder()) as made:
+        made.update([tmp_path / "pier.txt"])
+        *_, last = Assistant(made, None, reader=None).stream("Who opened the new pier?")
+        assert last.headline
+        assert last.headline.quote == "The council of Vintrop opened the new pier on Monday."
+        text = made.document("pier.txt").text
+        assert text[last.headline.start : last.headline.end] == last.headline.quote
