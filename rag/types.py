@@ -158,13 +158,15 @@ class Quotation:
         document: Document,
         paragraph: int,
         sentence: Sentence,
+        skip: int = 0,
         score: float = 0.0,
     ) -> Quotation:
-        """The quotation of a sentence of a document."""
+        """The quotation of a sentence of a document, without its first `skip` characters."""
+        start = sentence.start + skip
         return cls(
-            document.id, document.title, document.source, document.date, paragraph, sentence.start,
-            sentence.end, sentence.text, score,
-            author=document.author, location=document.location(sentence.start),
+            document.id, document.title, document.source, document.date, paragraph, start,
+            sentence.end, document.text[start : sentence.end], score,
+            author=document.author, location=document.location(start),
         )  # fmt: skip
 
     @property

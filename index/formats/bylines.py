@@ -263,17 +263,25 @@ def dateline(paragraph: str, text: str = "") -> Dateline | None:
             The` is none.
     """
     match = _DATELINE.match(paragraph[:160])
-    if match is None or not match["place"].split(",")[0].isupper():
+    if match is None:
+        return None
+    city, *country = match["place"].strip().split(", ")
+    if not city.isupper() or not all(_is_name(part) for part in country):
         return None
     day, agency = match["day"] or "", match["agency"] or ""
-    city, *country = match["place"].split(", ")
     city = _TITLE_CASE.sub(lambda word: word[0].capitalize(), city)
     if not (day or agency) and (
-        " - " in match[0] or f"{city}" not in text or paragraph[match.end()].islower()
+        " - " in match[0] or city not in text or paragraph[match.end()].islower()
     ):
         return None
-    place = ", ".join((city, *country)).strip()
+    place = ", ".join((city, *country))
     return Dateline(match.end(), place, agency, parse_date(day), bool(day))
+
+
+def _is_name(part: str) -> bool:
+    """Whether a country or state is called so: `Trinidad and Tobago`, not `the agency`."""
+    first, *_, last = (part, *part.split())
+    return first[:1].isupper() and last[:1].isupper()
 
 
 # ---------------------------------------------------------------- photo credits

@@ -93,6 +93,9 @@ _LEANING = re.compile(
     re.IGNORECASE,
 )
 _PRONOUNS = frozenset("he she it they him her them this that these those".split())
+_DATELINE = re.compile(
+    r"[A-Z][A-Z .'-]{2,}(?:, [A-Z][a-z]+\.?(?: \d{1,2})?(?:, \d{4})?)?(?: \([^)]*\))? ?[-–—] +"
+)
 
 
 def leans_on_previous(sentence: str) -> bool:
@@ -105,9 +108,16 @@ def names_its_subject(sentence: str) -> bool:
     return not _PRONOUNS & set(words(sentence)[: LIMITS.first_words])
 
 
+def dateline_length(text: str) -> int:
+    """How many characters say where and when a text was written ("KYOTO, Oct 12 - ")."""
+    found = _DATELINE.match(text)
+    return found.end() if found else 0
+
+
 def quotation(hit: Hit, first: int, last: int, score: float, label: str = "") -> Quotation:
-    """The sentences of a hit from `first` to `last`, both included."""
+    """The sentences of a hit from `first` to `last`, both included, without a dateline."""
     start, end = hit.sentences[first].start, hit.sentences[last].end
+    start += dateline_length(hit.text[start - hit.start : end - hit.start])
     return Quotation(
         hit.document_id, hit.title, hit.source, hit.date, hit.paragraph, start, end,
         hit.text[start - hit.start : end - hit.start], score, label,
@@ -248,7 +258,7 @@ def summary(
         most: sentences; as many as fit when None.
     """
     quotations = [
-        Quotation.of_sentence(document, passage.paragraph, sentence)
+        Quotation.of_sentence(document, passage.paragraph, sentence, dateline_length(sentence.text))
         for passage in passages
         for sentence in passage.sentences
     ]

@@ -1,11 +1,12 @@
 """The few words that head a reply, when they are nearly certain to be what is asked for.
 
 The reranker's network finds them. What it cannot know is looked at here: whether they are of the
-kind that is asked for.
+kind that is asked for, and whether they only say where a report was written.
 """
 
 from __future__ import annotations
 
+from rag.grounding.composition import dateline_length
 from rag.query.question import QueryVariant
 from rag.query.text_features import TextFeatures
 from rag.types import RankedSentence
@@ -25,7 +26,7 @@ def short_answer(question: QueryVariant, sentence: RankedSentence, threshold: fl
     words = sentence.short
     if not words or sentence.score * sentence.likely < threshold:
         return None
-    if not has_asked_type(question, words):
+    if in_dateline(words, sentence.text) or not has_asked_type(question, words):
         return None
     return words
 
@@ -35,3 +36,8 @@ def has_asked_type(question: QueryVariant, text: str) -> bool:
     if question.answer_type not in ("number", "when"):
         return True
     return question.has_answer_type(TextFeatures(text)) is True
+
+
+def in_dateline(text: str, sentence: str) -> bool:
+    """Whether words are where a report was written ("BRUSSELS, Aug 9 - …"), not what it says."""
+    return bool(text) and text in sentence[: dateline_length(sentence)]

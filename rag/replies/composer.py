@@ -185,9 +185,10 @@ class Composer:
                 for date in event_dates(sentence.text, document.date)[:1]:
                     precision = {10: 0.5, 7: 0.2}.get(len(date), 0.0)
                     score = _share_of(stems, near) + scores.get((main, sentence.start), 0.0)
+                    skip = composition.dateline_length(sentence.text)
                     events.append((date, Quotation(
                         main, document.title, document.source, document.date, passage.paragraph,
-                        sentence.start, sentence.end, sentence.text,
+                        sentence.start + skip, sentence.end, sentence.text[skip:],
                         score + precision, date, document.author,
                         document.location(sentence.start),
                     )))  # fmt: skip

@@ -200,8 +200,9 @@ class Writer:
             for passage in self._library.passages(one.document_id):
                 for sentence in passage.sentences:
                     if one.start < sentence.end and sentence.start < one.end:
+                        skip = max(one.start - sentence.start, 0)
                         quoted = Quotation.of_sentence(
-                            document, passage.paragraph, sentence, one.score
+                            document, passage.paragraph, sentence, skip, one.score
                         )
                         found.setdefault((one.document_id, sentence.start), quoted)
         return list(found.values())

@@ -226,7 +226,9 @@ def test_what_may_be_no_dateline_stays(opening: str) -> None:
 
 def test_each_report_of_a_text_that_holds_several_begins_with_its_prose() -> None:
     second = "HANOI, Oct 27 - "
-    text = f"Kept\n\nKYOTO, Oct 12 - {PROSE[0]}\n\n{second}{PROSE[1]}\n\nNASA (Houston) - {PROSE[0]}"
+    text = (
+        f"Kept\n\nKYOTO, Oct 12 - {PROSE[0]}\n\n{second}{PROSE[1]}\n\nNASA (Houston) - {PROSE[0]}"
+    )
     assert front_matter.read(text).place == "Kyoto"
     assert boilerplate(text) == ["Kept", "KYOTO, Oct 12 - ", second]
 

@@ -38,6 +38,14 @@ def test_a_run_is_a_slice_around_its_best_sentence(
     assert run.length <= max(alone, budget * composition.LIMITS.overrun)
 
 
+def test_a_dateline_is_no_part_of_an_answer() -> None:
+    hit = hit_of(["KYOTO, Oct 12 - The forum ended.", "It was large."])
+    run = composition.quotation(hit, 0, 0, 1.0)
+    assert run.text == "The forum ended."
+    assert run.holds(RankedSentence.of(hit, 0, 1.0))
+    assert not run.holds(RankedSentence.of(hit, 1, 1.0))
+
+
 def test_a_sentence_that_leans_takes_the_one_before_along() -> None:
     hit = hit_of(["Ann Olsen leads the body.", "She signed it in Oslo."])
     run, *_ = composition.runs([RankedSentence.of(hit, 1, 1.0)], 9)

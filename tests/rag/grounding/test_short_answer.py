@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from rag.grounding.short_answer import short_answer
+from rag.grounding.short_answer import in_dateline, short_answer
 from rag.query.question import QueryVariant
 from rag.types import RankedSentence
 from tests.support.sentences import hit
@@ -40,3 +40,17 @@ def test_words_that_are_not_certain_enough_do_not(likely: float, expected: str |
     sentence = read("Three submarine cables were cut.", "Three", likely)
     asked = QueryVariant.of("How many cables were cut?")
     assert short_answer(asked, sentence, 0.78) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence", "expected"),
+    [
+        ("BRUSSELS", "BRUSSELS, Aug 9 - The act entered into force on August 1.", True),
+        ("NEW YORK", "NEW YORK (AP) — The vote was close.", True),
+        ("NATO", "NATO proposed the exercise in May.", False),
+        ("Brussels", "BRUSSELS, Aug 9 - The act was proposed by Brussels.", False),
+        ("IBM", "IBM - then a maker of scales - hired him.", True),  # the price: no short answer
+    ],
+)
+def test_where_a_report_was_written_is_no_answer(text: str, sentence: str, expected: bool) -> None:
+    assert in_dateline(text, sentence) is expected
