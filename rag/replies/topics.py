@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from rapidfuzz import fuzz
 
 from index import Hit, Library
 from index.tokenization import STOP_WORDS, words
-from index.types import DocumentRecord, SearchScope, title_from_id
+from index.types import EVERYWHERE, DocumentRecord, SearchScope, title_from_id
 from rag.grounding.composition import weighted_coverage
 from rag.query.question import QueryVariant
 from rag.query.text_features import TextFeatures, content_stems, stem
@@ -124,6 +125,12 @@ class TopicSearch:
         return [
             record for record in self._library.documents() if chosen is None or record.id in chosen
         ]
+
+    def titled(self, topic: str, scope: SearchScope = EVERYWHERE) -> DocumentRecord | None:
+        """The document whose title or file's name these words are, or are a part of."""
+        wanted = " ".join(words(topic))
+        best = max(self.records(scope), key=partial(likeness, wanted), default=None)
+        return best if best and likeness(wanted, best) >= LIMITS.named else None
 
     def document_named(self, topic: str, scope: SearchScope) -> DocumentRecord | None:
         """The document that words name by its title, its file's name or its subject."""

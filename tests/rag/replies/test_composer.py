@@ -122,6 +122,28 @@ def test_what_has_another_form_than_asked_for_is_told(library: Library) -> None:
     )
 
 
+def test_a_year_that_the_closest_document_does_not_know_is_told(library: Library) -> None:
+    assert ask(library, "When had a storm sunk nine boats, in 1998?").state == "answered"
+    answer = ask(library, "When had a storm sunk nine boats, in 1987?")
+    assert answer.state == "not_found"
+    assert "do not mention 1987" in answer.missing[0]
+
+
+@pytest.mark.parametrize(
+    "question", ["What is A Bridge for Solnes about?", "what's “A bridge for Solnes” all about"]
+)
+def test_what_a_document_is_about_is_its_summary(library: Library, question: str) -> None:
+    answer = ask(library, question)
+    assert (answer.task, answer.state) == ("summarise", "answered")
+    assert {one.document_id for one in answer.citations} == {"bridge.txt"}
+
+
+def test_what_is_remarked_after_a_question_need_not_be_there(library: Library) -> None:
+    asked = "How long will the breakwater be?"
+    told = ask(library, f"{asked} A cousin in Reykjavik quarrels about everything.")
+    assert (told.state, told.citations) == ("answered", ask(library, asked).citations)
+
+
 def test_a_comparison_is_there_when_both_of_its_sides_are(library: Library) -> None:
     answerability = Answerability(library)
     told = understand("compare the breakwater with the bridge")
