@@ -71,6 +71,8 @@ class PageOptions:
     at this computer."""
     beside: Starlette | None = None
     """What answers programs at the same address; it starts and ends with the page."""
+    answered: Callable[[Answer], None] | None = None
+    """Told of every question that the page has answered."""
 
 
 # --- the page -------------------------------------------------------------------------------------
@@ -206,7 +208,12 @@ def build_services(assistant: Assistant, library: Library, options: PageOptions)
 
     watches = FolderWatches(library)
     chat = Chat(
-        assistant, library, conversations, grace=options.grace, unread=lambda: runner.unread
+        assistant,
+        library,
+        conversations,
+        grace=options.grace,
+        unread=lambda: runner.unread,
+        answered=options.answered,
     )
     suggester = Suggester(library, ask if quick else None, busy=lambda: runner.busy or chat.busy)
     api = PageApi(
