@@ -23,7 +23,7 @@ from rag.llm.catalogue.folder import Speed
 
 PROMPT_TOKENS, BUNDLED_PROMPT_TOKENS = 650, 350
 """Of a question with its evidence, for a model of 1 B and more and for the bundled one."""
-_SIZE_EXPONENT = 0.5
+_SIZE_EXPONENT = 0.87
 """How a speed falls with the number of parameters, where another model was measured."""
 _MEASURING_SECONDS = 120.0
 """After which a model that is measured counts as too slow."""
