@@ -19,7 +19,8 @@ from index.errors import ModelFailed, ModelMissing
 from rag.llm import budget
 from rag.llm.catalogue.folder import ModelFolder, models_folder
 from rag.llm.chat_format import IM_END, IM_START, chatml
-from rag.llm.generator import Generator, Message, Piece, PrefixReuse
+from rag.llm.current import ModelChoice
+from rag.llm.generator import Message, Piece, PrefixReuse
 from rag.llm.grammar import pointer_grammar
 from rag.llm.model_process import COUNTING_SECONDS, DEADLINE, ModelProcess, free_memory
 from rag.llm.prompt import LIMITS as SMALL
@@ -269,13 +270,12 @@ def _estimate(text: str) -> int:
     return len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN + 1
 
 
-def default_client(
-    model: str | None, threads: int, gpu_layers: int | None = None
-) -> tuple[Generator | None, str]:
-    """The model to answer with, or None and why there is none.
+def default_choice(model: str | None, threads: int, gpu_layers: int | None = None) -> ModelChoice:
+    """The model to answer with, or why there is none.
 
     Args:
-        model: a GGUF file, or `openai:MODEL@URL`; the packaged model when None.
+        model: a GGUF file, a name of the catalogue or `openai:MODEL@URL`; what the person made the
+            default when None, else the packaged model.
         threads: cores that this process may use.
         gpu_layers: layers that run on a GPU; None is all, where llama.cpp was built for one.
 
@@ -285,7 +285,8 @@ def default_client(
     """
     if model is not None and model.startswith(PREFIX):
         key = load_settings().model_key
-        return ServerModel(ServerChoice.read(model), key.get_secret_value() if key else None), ""
+        server = ServerModel(ServerChoice.read(model), key.get_secret_value() if key else None)
+        return ModelChoice(server, named=True)
     # one core stays free for whoever asks: when all are taken, llama.cpp's threads spin waiting
     # for each other (13 tokens/s on two busy cores, 53 on one of them)
     try:
@@ -296,8 +297,8 @@ def default_client(
         client = LlamaClient(
             found, threads=max(1, threads - 1), reading=reading, gpu_layers=gpu_layers
         )
-        return client, ""
+        return ModelChoice(client, named=model is not None, let_go=client.close)
     except ModelMissing as error:
         if model is not None:
             raise
-        return None, str(error)
+        return ModelChoice(None, missing=str(error))
