@@ -130,10 +130,15 @@ class Assistant:
         return self._model.choice.missing
 
     @property
+    def writer(self) -> Generator | None:
+        """The language model that words answers; None where they are the sources' sentences."""
+        return self._model.choice.writer
+
+    @property
     def sends_to(self) -> str:
         """Another computer that reads questions and passages; empty while all stays on this one."""
         # only a model server may be elsewhere
-        return getattr(self._model.choice.writer, "sends_to", "")
+        return getattr(self.writer, "sends_to", "")
 
     def answer(
         self,
