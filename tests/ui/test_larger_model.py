@@ -103,7 +103,7 @@ def test_a_machine_without_room_is_left_alone_and_told_why(
 def test_a_slow_machine_is_left_alone_and_told_why(
     folder: ModelFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder.remember("bundled", Speed(100.0, 12.0, 1))
+    folder.remember("qwen-1.5b", Speed(12.0, 2.0, 1))
     assert get() == ""
     assert "its first word would take about 54 s here" in capsys.readouterr().err
 

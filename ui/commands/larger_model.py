@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rag.settings import Settings
 
 AUTO = "auto"
+_MEASURING = "measuring how fast this machine is, a few seconds"
 
 
 def model_to_get(
@@ -82,15 +83,14 @@ def _worth_taking(
     if os.environ.get("CI") or folder.chosen or not choice.can_run():
         return None
     entry = known_entry(choice.RECOMMENDED)
-    if not folder.speeds():
-        say("measuring how fast this machine is, a few seconds, this once")
-    wait = choice.foretold(entry, folder, max(1, settings.threads - 1))
+    threads = max(1, settings.threads - 1)
+    wait = choice.foretold(entry, folder, threads, lambda: say(_MEASURING))
     room = (room_for or choice.room_for)(folder)
     reason = choice.obstacle(entry, wait, room, folder.fetched(entry))
     if reason or wait is None:
         say(
             f"answers are your articles' own words: a larger model would word some, but {reason} "
-            f"(all the same: pilcrow model get {entry.name})"
+            f"just now (all the same: pilcrow model get {entry.name})"
         )
         return None
     if not folder.has(entry):

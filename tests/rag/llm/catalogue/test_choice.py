@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from index.errors import ModelFailed
 from index.system.memory import Memory
 from rag.llm.catalogue.choice import LIMITS, RECOMMENDED, Room, foretold, obstacle, room_for
 from rag.llm.catalogue.entries import BUNDLED, known_entry
@@ -56,20 +57,53 @@ def test_it_is_taken_only_within_every_limit(
     assert taken == (seconds <= LIMITS.longest and enough)
 
 
-def test_what_was_measured_before_is_not_measured_again(tmp_path: Path) -> None:
-    folder = ModelFolder(tmp_path)
-    folder.remember(BUNDLED, Speed(400.0, 50.0, 1))
-    wait = foretold(QWEN, folder, 10_000)  # no machine has so many
-    assert wait is not None and 10 < wait.seconds < 20
+class Stopwatch:
+    """Measures the packaged model as fast as it is told, or not at all."""
+
+    def __init__(self, *readings: float) -> None:
+        self.left = list(readings)
+        self.announced = 0
+
+    def announce(self) -> None:
+        self.announced += 1
+
+    def __call__(self, path: Path, threads: int, sha256: str, within: float) -> Speed:
+        assert path.is_file() and sha256 and within == LIMITS.measuring and self.announced
+        if not self.left:
+            raise ModelFailed("it was not measured in time")
+        return Speed(self.left.pop(0), 40.0, threads)
+
+    def foretell(self, folder: ModelFolder) -> int | None:
+        wait = foretold(QWEN, folder, 1, self.announce, self)
+        return round(wait.seconds) if wait else None
 
 
-@pytest.mark.model
-def test_a_machine_is_measured_once_and_remembers(tmp_path: Path) -> None:
+def test_a_fast_machine_is_measured_once(tmp_path: Path) -> None:
+    folder, watch = ModelFolder(tmp_path), Stopwatch(400.0)
+    assert watch.foretell(folder) == watch.foretell(folder) == 14
+    assert folder.speeds() == {BUNDLED: Speed(400.0, 40.0, 1)}
+    assert watch.announced == 1
+
+
+def test_a_machine_that_was_slow_is_measured_again(tmp_path: Path) -> None:
+    """Something else may have been running when it was measured before."""
+    folder, watch = ModelFolder(tmp_path), Stopwatch(63.0, 400.0)
+    assert watch.foretell(folder) == 86
+    assert watch.foretell(folder) == 14
+    assert watch.announced == 2
+
+
+def test_where_nothing_can_be_measured_nothing_new_is_known(tmp_path: Path) -> None:
     folder = ModelFolder(tmp_path)
-    wait = foretold(QWEN, folder, 1)
-    assert wait is not None and not wait.measured
-    assert list(folder.speeds()) == [BUNDLED]
-    assert foretold(QWEN, folder, 10_000) == wait
+    assert Stopwatch().foretell(folder) is None
+    folder.remember(BUNDLED, Speed(63.0, 10.0, 1))
+    assert Stopwatch().foretell(folder) == 86
+
+
+def test_a_model_that_was_measured_itself_is_not_measured_by_another(tmp_path: Path) -> None:
+    folder, watch = ModelFolder(tmp_path), Stopwatch(400.0)
+    folder.remember(QWEN.name, Speed(10.0, 2.0, 1))
+    assert watch.foretell(folder) == 65 and watch.announced == 0
 
 
 def test_room_is_looked_for_where_the_models_will_be(tmp_path: Path) -> None:
