@@ -94,6 +94,8 @@ class Document:
     """Other names its front matter gives it; words of theirs find it as words of the title do."""
     description: str = ""
     """What its front matter says it is about, as one line."""
+    place: str = ""
+    """Where it was written, as its dateline says."""
     pages: tuple[Page, ...] = ()
     """Its pages, slides or sheets by where they begin; empty for a format without."""
     headings: tuple[Heading, ...] = ()
@@ -401,9 +403,10 @@ class DocumentRecord:
     added_at: str
     """When it was last added or updated, ISO 8601 in UTC."""
     tags: tuple[str, ...] = ()
-    """As in `Document`, with the next two."""
+    """As in `Document`, with the next three."""
     aliases: tuple[str, ...] = ()
     description: str = ""
+    place: str = ""
 
     @property
     def folders(self) -> list[str]:

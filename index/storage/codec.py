@@ -80,8 +80,8 @@ def damaged_meta(key: str) -> LibraryDamaged:
 
 
 def encode_labels(document: Document) -> str:
-    """Tags, aliases and description as JSON; empty when a document has none."""
-    labels = Labels(document.tags, document.aliases, document.description)
+    """Tags, aliases, description and place as JSON; empty when a document has none."""
+    labels = Labels(document.tags, document.aliases, document.description, document.place)
     return json.dumps(labels._asdict()) if any(labels) else ""
 
 
@@ -90,7 +90,7 @@ def decode_labels(stored: str) -> Labels:
     try:
         values = json.loads(stored) if stored else {}
         tags, aliases = (tuple(map(str, values[key])) for key in ("tags", "aliases"))
-        return Labels(tags, aliases, str(values["description"]))
+        return Labels(tags, aliases, str(values["description"]), str(values.get("place", "")))
     except (ValueError, TypeError, LookupError):
         return Labels()
 

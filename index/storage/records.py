@@ -56,11 +56,12 @@ class StoredPassage:
 
 
 class Labels(NamedTuple):
-    """What an article's front matter says of it beside title, source, author and date."""
+    """What an article says of itself beside title, source, author and date."""
 
     tags: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     description: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
