@@ -228,6 +228,7 @@ def _hit(
         sentences=sentences,
         also=tuple(also),
         places=passage.places,
+        written_in=passage.written_in,
     )
 
 

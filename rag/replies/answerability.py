@@ -49,6 +49,7 @@ class AnswerabilityLimits:
 
 
 LIMITS = AnswerabilityLimits()
+_LOWER = re.compile(r"\b[a-z]{5,}\b")
 _NAME = re.compile(r"\b[A-Z][a-z]{4,}\b")
 _FRAME = frozenset(
     "article articles document documents file files text texts everything know say mention".split()
@@ -71,6 +72,19 @@ class Clarification:
     text: str
     options: tuple[str, ...]
     """The titles of the documents that may be meant."""
+
+
+def _with_capitals(wording: str, hits: Sequence[Hit]) -> str:
+    """A question with the names in capitals that the passages found for it have so, always."""
+    texts = " ".join(hit.text for hit in hits)
+
+    def written(match: re.Match[str]) -> str:
+        word = match[0]
+        capital = word.capitalize()
+        is_name = re.search(rf"\b{capital}\b", texts) and not re.search(rf"\b{word}\b", texts)
+        return capital if is_name else word
+
+    return _LOWER.sub(written, wording)
 
 
 class Answerability:
@@ -152,6 +166,10 @@ class Answerability:
         wording = first.variant.text
         doubtful = state == "partial" and not has_cjk(wording)
         if doubtful and self.lacks_asked(wording, anchored, first.scope):
+            return "not_found"
+        if doubtful and self.lacks_name(
+            _with_capitals(wording, first.hits), first.ranking.sentences[0].hit
+        ):
             return "not_found"
         plain = question.request.wants_one_thing and not question.time
         best = first.ranking.sentences[0].hit

@@ -81,7 +81,9 @@ class TopicSearch:
             key = (sentence.hit.document_id, sentence.hit.start)
             if key not in coverage:
                 own = frozenset(content_stems(sentence.hit.text))
-                around = own | frozenset(content_stems(sentence.hit.title))
+                around = own | frozenset(
+                    content_stems(f"{sentence.hit.title} {sentence.hit.written_in}")
+                )
                 coverage[key] = 0.2 * weighted_coverage(weights, own) + 0.8 * weighted_coverage(
                     weights, around
                 )
@@ -161,8 +163,9 @@ def likeness(wanted: str, record: DocumentRecord) -> float:
 
 
 def stems_around(hit: Hit) -> frozenset[str]:
-    """The stems of a passage, its document's title and its file's name."""
-    return frozenset(content_stems(f"{hit.text}\n{hit.title}\n{title_from_id(hit.document_id)}"))
+    """The stems of a passage, its document's names, and where that was written."""
+    names = f"{hit.title}\n{title_from_id(hit.document_id)}\n{hit.written_in}"
+    return frozenset(content_stems(f"{hit.text}\n{names}"))
 
 
 def _share(coverage: dict[tuple[str, int], float], sentence: RankedSentence, best: float) -> float:

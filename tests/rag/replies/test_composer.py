@@ -13,7 +13,7 @@ from rag import Answer, Assistant
 from rag.query.question import QueryVariant
 from rag.query.task import understand
 from rag.reader.ranker import Ranker
-from rag.replies.answerability import Answerability
+from rag.replies.answerability import Answerability, _with_capitals
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.page_fakes import make_library
 
@@ -103,6 +103,13 @@ def test_what_is_told_of_another_place_may_not_answer(library: Library) -> None:
     assert ask(library, "How long will the breakwater of Vintrop be?").state == "answered"
     answer = ask(library, "How long will the breakwater be that Solnes gets?")
     assert answer.state in ("partial", "not_found")
+
+
+def test_a_name_typed_small_is_a_name_where_the_documents_write_it_large(library: Library) -> None:
+    hits = library.search("the breakwater of Vintrop")
+    assert _with_capitals("how long is it in vintrop harbour?", hits) == (
+        "how long is it in Vintrop harbour?"
+    )
 
 
 def test_what_is_nowhere_is_named(library: Library) -> None:
