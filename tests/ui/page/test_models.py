@@ -165,7 +165,7 @@ def test_a_model_is_fetched_only_when_it_is_asked_for(desk: Desk) -> None:
 def test_fetching_says_how_far_it_is_and_stopping_is_remembered(desk: Desk) -> None:
     reply = desk.ask("get-model")
     assert reply["fetching"] and "of 1,117 MB" in reply["slots"]["machine-progress"]
-    assert reply["slots"]["machine-news"] == "fetching a language model: 0%"
+    assert reply["slots"]["machine-news"] == "fetching a model: 0%"
     assert "nothing of yours is sent" in desk.panel() and "Stop" in desk.panel()
     reply = desk.ask("stop-model")
     assert not reply["fetching"] and "what came is kept" in reply["ended"]
@@ -283,7 +283,7 @@ def test_the_panel_opens_follows_a_fetch_and_is_accessible(
         assert opened.inaccessible() == []
         page.click(".machine [data-action=get-model]")
         page.wait_for_selector(".machine .fetching progress")
-        assert "fetching a language model: 0%" in page.inner_text(".machine summary")
+        assert "fetching a model: 0%" in page.inner_text(".machine summary")
         assert page.evaluate("document.activeElement.dataset.action") == "stop-model"
         assert opened.inaccessible() == []
         page.click(".machine [data-action=stop-model]")

@@ -81,7 +81,7 @@ def news(state: FetchState | None) -> str:
     """The same for the top of the page, in words."""
     if state is None or not state.running:
         return ""
-    return f"fetching a language model: {state.share:.0%}"
+    return f"fetching a model: {state.share:.0%}"
 
 
 def ended(state: FetchState | None) -> str:
