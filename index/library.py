@@ -30,7 +30,8 @@ from index.ingest import discovery
 from index.ingest.run import IngestRun
 from index.integrity.check import check_library
 from index.integrity.repair import repair as repair_library
-from index.search import ranking, term_statistics, vectors
+from index.search import languages, ranking, term_statistics, vectors
+from index.search.languages import LanguageGroup
 from index.search.selection import Selections
 from index.search.vector_cache import VectorCache
 from index.storage.database import FILE
@@ -93,6 +94,8 @@ class Library:
         self._vocabulary_lock = threading.Lock()
         self._questions_lock = threading.Lock()
         self._selections = Selections()
+        # contents are numbered for good: what one is in never changes
+        self._languages: dict[tuple[str, int], LanguageGroup] = {}
         self._store = Store(path / FILE)
         self._vector_cache = VectorCache(self._store, path, self._threads, exact_up_to)
 
@@ -601,7 +604,19 @@ class Library:
         documents = None if among is None else among.documents
         candidates = reader.passages(sorted({*map(int, near), *matched}))
         with one_core():
-            return ranking.rank(query, question, candidates, matched, k, documents)
+            unknown = self._unknown(reader, {passage.content for passage in candidates})
+            return ranking.rank(query, question, candidates, matched, k, documents, unknown)
+
+    def _unknown(self, reader: Snapshot, contents: set[int]) -> dict[int, LanguageGroup]:
+        """Those of some contents whose language the encoder was not made for."""
+        if not self.encoder.is_english:
+            return {}
+        key = reader.library
+        new = {content for content in contents if (key, content) not in self._languages}
+        for content, text in reader.beginnings(new, languages.BEGINNING).items():
+            self._languages[key, content] = languages.language_group(text)
+        groups = {content: self._languages.get((key, content), "english") for content in contents}
+        return {content: group for content, group in groups.items() if group != "english"}
 
     def _yield_to_queries(self, cancelled: Callable[[], bool] | None) -> Callable[[], bool]:
         """As `cancelled`, asked between two steps; before that, questions have their turn."""

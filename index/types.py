@@ -214,6 +214,8 @@ class Hit:
     """Other documents with the very same content."""
     places: tuple[tuple[int, Location], ...] = ()
     """Where in its file it begins, and where in it another page does: by where in the text."""
+    plain_score: float | None = None
+    """The score with the shares of English, which the reader was fitted on, where it is another."""
 
     def location(self, at: int) -> Location:
         """Where in its file a place of the passage is."""

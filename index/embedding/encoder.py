@@ -112,6 +112,11 @@ class Encoder(Protocol):
         """What this encoder is; equal identities give comparable vectors."""
         ...
 
+    @property
+    def is_english(self) -> bool:
+        """Whether it was made for English alone, so that words tell more of other languages."""
+        ...
+
     def count(self, text: str) -> int:
         """Word pieces of a text, without special tokens."""
         ...
@@ -174,6 +179,11 @@ class SentenceTransformerEncoder:
             max_pieces=int(limits.get("max_seq_length") or config["max_position_embeddings"]),
             recipe="title+text, mean, late sentences, packed tokens, 1",
         )
+
+    @cached_property
+    def is_english(self) -> bool:
+        """Whether it was made for English alone: the packaged one was, others are not asked."""
+        return self.identity.revision == _DEFAULT_SHA256[:16]
 
     @cached_property
     def _digest(self) -> str:

@@ -403,6 +403,16 @@ class Snapshot:
         rows = self._raw("SELECT text FROM contents WHERE id % ? = 0", every)
         return (str(text, "utf-8", "replace") for (text,) in rows)
 
+    def beginnings(self, contents: Collection[int], length: int) -> dict[int, str]:
+        """The first characters of some contents, none compared with its checksum."""
+        rows = self._raw(
+            "SELECT id, substr(text, 1, ?) FROM contents "
+            "WHERE id IN (SELECT value FROM json_each(?))",
+            length,
+            json.dumps(sorted(contents)),
+        )
+        return {int(id_): str(text, "utf-8", "replace") for id_, text in rows}
+
     def article_names(self) -> Iterator[str]:
         """What articles are called and who published them, as one text each."""
         rows = self._db.execute("SELECT title, source, author FROM contents")

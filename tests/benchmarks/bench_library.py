@@ -128,7 +128,7 @@ class Asked:
 
     def __init__(self, real: SentenceTransformerEncoder) -> None:
         self.identity, self.count, self.encode = real.identity, real.count, real.encode
-        self.pieces, self.is_word = real.pieces, real.is_word
+        self.pieces, self.is_word, self.is_english = real.pieces, real.is_word, real.is_english
         self._asked = synthetic(_QUERIES, _SEED - 1)
 
     def encode_query(self, text: str) -> QuestionVectors:

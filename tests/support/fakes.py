@@ -34,6 +34,8 @@ VOCABULARY = frozenset({"boats", "ferries", "fixed", "macro", "moons", "pride", 
 class BagOfWordsEncoder:
     """Texts that share words are near: each stem is hashed to one of a few hundred directions."""
 
+    is_english = False
+
     def __init__(self, dimension: int = 256, *, name: str = "bag-of-words") -> None:
         self.identity = EncoderIdentity(name, "1", dimension, 256, "words")
         self.encoded = 0
