@@ -158,7 +158,8 @@ def _summed(
 ) -> NDArray[np.float64]:
     """Scores in [0, 1] of what vectors and words say, words counting with their share."""
     whole = _WEIGHTS.passage + _WEIGHTS.sentence + _WEIGHTS.late_interaction + share
-    return np.round(np.minimum((vectors + share * matched) / whole, 1.0), _WEIGHTS.digits)
+    scores: NDArray[np.float64] = np.minimum((vectors + share * matched) / whole, 1.0)
+    return scores.round(_WEIGHTS.digits)
 
 
 def _token_max_similarities(

@@ -69,8 +69,8 @@ def test_words_count_for_more_where_the_encoder_does_not_know_the_language(
     for hit, share in ((german, 3.0 if english else 1.0), (plain, 1.0)):
         expected = by_words(share, hit.dense, hit.sentence, hit.late, hit.lexical)
         assert hit.score == pytest.approx(expected, abs=1e-4)
-        plain = hit.score if hit.plain_score is None else hit.plain_score
-        assert plain == pytest.approx(
+        fitted_on = hit.score if hit.plain_score is None else hit.plain_score
+        assert fitted_on == pytest.approx(
             by_words(1.0, hit.dense, hit.sentence, hit.late, hit.lexical), abs=1e-4
         )
 
