@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
@@ -232,6 +233,11 @@ class Library:
                 self._vector_cache.refresh(progress, cancelled)
         return report
 
+    def places(self) -> list[Path]:
+        """The folders and files that were added and are looked at again by `rebuild`, by path."""
+        with self._store.reading() as reader:
+            return sorted(map(Path, reader.roots()))
+
     def look_again(
         self, paths: Iterable[str | Path], *, cancelled: Callable[[], bool] | None = None
     ) -> UpdateReport:
@@ -430,6 +436,7 @@ class Library:
         *,
         documents: Collection[str] | None = None,
         dates: tuple[str, str] | None = None,
+        scope: SearchScope = EVERYWHERE,
     ) -> dict[str, float]:
         """How rare words are in the library: 1 for one that is nowhere, near 0 for one everywhere.
 
@@ -439,10 +446,16 @@ class Library:
             terms: words as `tokenization.words` makes them.
             documents: count only in these documents, as if there were no others.
             dates: count only in documents dated within these ISO dates.
+            scope: the same and other filters in one; what is given beside it takes its place.
         """
+        wanted = _scoped(scope, documents, dates)
         with self._store.reading() as reader:
-            scope = SearchScope(documents, dates)
-            return term_statistics.idf(reader, terms, self._selections.of(reader, scope))
+            return term_statistics.idf(reader, terms, self._selections.of(reader, wanted))
+
+    def headings(self) -> Counter[str]:
+        """The headings of the documents, each with how many have it."""
+        with self._store.reading() as reader:
+            return Counter(text for headings in reader.headings() for text in headings)
 
     def select(self, scope: SearchScope) -> frozenset[str] | None:
         """The ids of the documents that a scope takes; None for all of the library.
@@ -509,16 +522,25 @@ class Library:
             raise InputError(f"page {page} cannot be shown: {error.reason}") from error
 
     def passages(
-        self, document_id: str, paragraphs: Collection[int] | None = None
+        self,
+        document_id: str,
+        paragraphs: Collection[int] | None = None,
+        *,
+        scope: SearchScope = EVERYWHERE,
     ) -> list[Passage]:
         """A document's passages in order; empty when it is not in the library.
 
         Args:
             document_id: whose.
             paragraphs: only those of the paragraphs with these numbers; all when None.
+            scope: only those in its sections.
         """
         with self._store.reading() as reader:
-            return [stored.as_passage() for stored in reader.passages_of(document_id, paragraphs)]
+            return [
+                stored.as_passage()
+                for stored in reader.passages_of(document_id, paragraphs)
+                if scope.takes_section(stored.section)
+            ]
 
     def vocabulary(self) -> Mapping[str, int]:
         """Every word of the documents, lower case, and how often it occurs; kept until a change.
@@ -531,12 +553,20 @@ class Library:
                 self._vocabulary = change, term_statistics.Vocabulary(self._store)
             return self._vocabulary[1]
 
-    def embedded_passages(self, document_id: str) -> list[tuple[Passage, NDArray[np.float32]]]:
-        """A document's passages in order, each with its sentences' vectors, shape (n, dim)."""
+    def embedded_passages(
+        self, document_id: str, *, scope: SearchScope = EVERYWHERE
+    ) -> list[tuple[Passage, NDArray[np.float32]]]:
+        """A document's passages in order, each with its sentences' vectors, shape (n, dim).
+
+        Args:
+            document_id: whose.
+            scope: only those in its sections.
+        """
         with self._store.reading() as reader:
             return [
                 (stored.as_passage(), np.asarray(stored.sentence_vectors, np.float32))
                 for stored in reader.passages_of(document_id)
+                if scope.takes_section(stored.section)
             ]
 
     def stats(self) -> LibraryStats:
@@ -667,7 +697,7 @@ def check_scope(documents: Any, dates: Any, scope: SearchScope = EVERYWHERE) -> 
         pair and all(isinstance(date, str) and _DATE.fullmatch(date) for date in dates)
     ):
         raise InputError(f"dates are two ISO dates, the first and the last, not {dates!r:.80}")
-    for name in ("tags", "authors", "sources", "folders", "kinds"):
+    for name in ("tags", "authors", "sources", "folders", "kinds", "sections"):
         values = getattr(scope, name)
         if isinstance(values, str) or not all(isinstance(value, str) for value in values):
             raise InputError(f"{name} are a list of texts, not {values!r:.80}")

@@ -249,11 +249,17 @@ class SearchScope:
     """Only documents in or below one of these, as their ids have it: `news/2024`."""
     kinds: Collection[str] = ()
     """Only files with one of these endings: `pdf`, `.md`."""
+    sections: Collection[str] = ()
+    """Only passages below a heading that holds one of these, in any case."""
 
     @property
     def is_filtered(self) -> bool:
         """Whether documents are chosen by what is known of them."""
         return any((self.tags, self.authors, self.sources, self.folders, self.kinds))
+
+    def takes_section(self, section: str) -> bool:
+        """Whether what stands below these headings is in it."""
+        return _any(self.sections, lambda name: name in section.casefold())
 
     def takes(self, document: DocumentFacts) -> bool:
         """Whether a document is in it."""

@@ -14,18 +14,18 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from index.embedding.encoder import QuestionVectors
-from index.errors import ModelFailed, ModelMissing, PilcrowError
+from index.errors import PilcrowError
 from index.library import Library, check_scope
 from index.system.cpu import usable_cores
 from index.tokenization import has_cjk, sound
 from index.types import EVERYWHERE, Hit, SearchScope
-from rag.grounding import citations, evidence, presentation, support
+from rag.generation import Generation, is_capable
+from rag.grounding import evidence
 from rag.grounding.short_answer import short_answer
-from rag.llm import prompt
-from rag.llm.generator import Generator, PrefixReuse, QueuePosition
+from rag.llm.generator import Generator
 from rag.query import task_classifier
 from rag.query.follow_ups import History
-from rag.query.question import QueryVariant, Question, analyze, check_history, checked_question
+from rag.query.question import Question, analyze, check_history, checked_question
 from rag.query.short_forms import (
     full_name,
     has_short_form,
@@ -33,19 +33,17 @@ from rag.query.short_forms import (
     unknown_short_forms,
 )
 from rag.query.spelling import correct, spelled_out
-from rag.query.task import ASKED_BACK, only_points
+from rag.query.task import only_points
 from rag.query.task_classifier import ABOUT_LAST_ANSWER
-from rag.reader import clarity, gate
 from rag.reader.rerankers import OWN, Reranker, load_reranker
 from rag.replies import fixed as replies
-from rag.replies.composer import BY_TOPIC, WHOLE, Composer
-from rag.replies.composer import LIMITS as COMPOSER_LIMITS
+from rag.replies.answerability import Answerability
+from rag.replies.composer import WHOLE, Composer
 from rag.replies.conversation import Conversation
 from rag.replies.streams import aanswer, astream, traced
-from rag.replies.writer import Commission, Writer, Written, is_enough, with_quotes
 from rag.retrieval import LIMITS, FirstPass, Retrieved, Retriever
 from rag.snapshots import AnswerState, notes_on
-from rag.types import Answer, Draft, Evidence, Rejection, State, Told
+from rag.types import Answer, Evidence
 
 LEFT_AS_QUOTED = frozenset({"timeline", "quote", "which_first", "list", "summarise", "overview"})
 """Tasks whose answer is the sources' own words, whatever model there is: of what a 1.5 B model says
@@ -87,39 +85,31 @@ class Assistant:
         if isinstance(reader, str):
             reader = load_reranker(reader, library.encoder, threads or usable_cores())
         self._retriever = Retriever(library, reader)
+        self._answerability = Answerability(library)
         self._composer = Composer(library)
         self._conversation = Conversation(library)
-        self._writer = Writer(library, judges=judge)
-        self._chosen = generator != "default" or model is not None
-        self._missing = ""
+        named = generator != "default" or model is not None
+        missing = ""
         if generator == "default":
             from rag.llm.client import default_client
 
-            generator, self._missing = default_client(model, threads or usable_cores(), gpu_layers)
-        self._generator = generator
-        self._last_prompt = evidence.LastPrompt()
+            generator, missing = default_client(model, threads or usable_cores(), gpu_layers)
+        self._generation = Generation(
+            library, generator, named=named, missing=missing, judges=judge
+        )
 
     def warm_up(self) -> None:
         """Load what the first question would wait for; what fails is told when somebody asks."""
         with suppress(PilcrowError):
-            if self._writes is not None:
-                self._writes.load()
+            if (generator := self._generation.generator) is not None:
+                generator.load()
             question = analyze("What is this about?")
             self._retriever.refine(self._retriever.retrieve(question, EVERYWHERE))
 
     @property
-    def _writes(self) -> Generator | None:
-        """The model that words answers; a small one only where it was asked for.
-
-        What it says of a sentence helps nobody who has the sentence (tests/benchmarks/RESULTS.md).
-        """
-        generator = self._generator
-        return generator if self._chosen or _is_capable(generator) else None
-
-    @property
     def missing(self) -> str:
         """Why there is no language model and how to get one; empty when there is one."""
-        return self._missing
+        return self._generation.missing
 
     def answer(
         self,
@@ -167,7 +157,8 @@ class Assistant:
             history: earlier turns, oldest first.
             documents: look only in these documents.
             dates: look only in documents dated within these ISO dates.
-            scope: the same and other filters in one: tags, authors, sources, folders, kinds.
+            scope: the same and other filters in one: tags, authors, sources, folders, kinds,
+                sections.
             explain: whether to say how the answer was made, in `Answer.explain`.
             stop: asked often; when it says True the answer ends with what there is.
 
@@ -190,9 +181,10 @@ class Assistant:
         history = [(sound(asked), sound(said)) for asked, said in history]
         began = time.perf_counter()
         asked, changes = self.analyze(question, history)
-        state = AnswerState(asked, began, self._writes, explain, question)
+        state = AnswerState(asked, began, self._generation.generator, explain, question)
         state.notes += changes
-        return traced(self._with_priority(state, SearchScope(documents, dates), stop or _never))
+        where = SearchScope(documents, dates, sections=scope.sections)
+        return traced(self._with_priority(state, where, stop or _never))
 
     def analyze(self, question: str, history: History = ()) -> tuple[Question, list[str]]:
         """The question as it was meant, without typing mistakes, and what to say of those.
@@ -249,8 +241,8 @@ class Assistant:
         self, state: AnswerState, scope: SearchScope, stop: Callable[[], bool]
     ) -> Iterator[Answer]:
         """The story of an answer: from here everything is called, and here it comes together."""
-        if self._missing:
-            state.notes.append(f"Answered with quotes only: {self._missing}")
+        if self.missing:
+            state.notes.append(f"Answered with quotes only: {self.missing}")
         yield state.snapshot("searching")
 
         # 1. small talk, and questions about the assistant or the library, need no document
@@ -258,20 +250,20 @@ class Assistant:
             yield reply
             return
         if self._about_last_answer(state, scope):
-            yield from self._reworded(state, state.question.text, (), stop)
+            yield from self._reworded(state, state.question.text, (), scope, stop)
             return
 
         # 2. search for every variant of the question and rank the sentences of what is found; do
         # the documents answer at all, and what of it is missing?
         first = self._retriever.retrieve(state.question, scope)
-        if reply := self._reply_without_answer(state, first, scope):
+        if reply := self._reply_without_answer(state, first):
             yield reply
             return
 
         # 3. some tasks gather for themselves and wait for no reranker
         if state.question.request.task in WHOLE and self._compose(state, first, scope):
             state.explain_retrieval(first)
-            yield from self._reworded(state, first.variant.text, first.hits, stop)
+            yield from self._reworded(state, first.variant.text, first.hits, scope, stop)
             return
 
         # 4. show the best sentence; the reranker may yet put another one in its place
@@ -285,12 +277,12 @@ class Assistant:
 
         # 5. compose the answer of the sources' own sentences, and let a capable model reword it
         if self._writes_itself(state, retrieved) and self._compose(state, retrieved, scope):
-            yield from self._reworded(state, retrieved.variant.text, retrieved.hits, stop)
+            yield from self._reworded(state, retrieved.variant.text, retrieved.hits, scope, stop)
             return
 
         # 6. values that disagree are quoted beside each other; a small model that was asked for by
         # name writes about one sentence at a time
-        for _ in self._write(state, retrieved, chosen, stop):
+        for _ in self._generation.write(state, retrieved, chosen, stop):
             stage = "waiting" if state.ahead else "writing" if state.statements else "reading"
             yield state.snapshot(stage)
         yield state.finished()
@@ -311,9 +303,7 @@ class Assistant:
         state.notes.append("From the library's own list, not from a document.")
         return state.reply(said)
 
-    def _reply_without_answer(
-        self, state: AnswerState, first: FirstPass, scope: SearchScope
-    ) -> Answer | None:
+    def _reply_without_answer(self, state: AnswerState, first: FirstPass) -> Answer | None:
         """The whole answer where the documents hold none; None when they do."""
         state.show_hits(first.hits)
         if not first.ranking.sentences:
@@ -322,9 +312,11 @@ class Assistant:
             )
             return state.finished()
         state.answerable = first.ranking.answerable
-        state.state = self._decide(state, first, scope)
-        if options := self._readings(state, first):
-            return state.ask_back(*options)
+        decision = self._answerability.decide(state.question, first)
+        state.state = decision.state
+        state.missing = (decision.missing,) if decision.missing else ()
+        if back := self._answerability.clarification(state.question, first, decision):
+            return state.ask_back(back.text, back.options)
         state.evidence_ms = state.elapsed_ms()
         if state.state != "not_found":
             return None
@@ -335,7 +327,7 @@ class Assistant:
         """Show what was read; returns the sentences for the prompt."""
         state.show_hits(retrieved.hits)
         state.explain_retrieval(retrieved)
-        chosen = self._choose_evidence(state, retrieved)
+        chosen = self._generation.choose_evidence(state, retrieved)
         state.explain_evidence(chosen)
         state.notes += self._notes_on(retrieved)
         state.show_headline(evidence.top(chosen).sentence)
@@ -361,47 +353,12 @@ class Assistant:
             return False
         state.state, state.evidence_ms = "answered", state.elapsed_ms()
         wanted = question.request.beyond_quotes
-        if wanted and not _is_capable(state.generator):
+        if wanted and not is_capable(state.generator):
             state.notes.append(
                 f"Your documents are quoted as they are written: {wanted} would take a larger "
                 "language model."
             )
         return True
-
-    def _decide(self, state: AnswerState, first: FirstPass, scope: SearchScope) -> State:
-        """Whether the documents answer; a topic is there when a passage holds its words."""
-        request = state.question.request
-        decided = gate.decide(first.ranking.answerable)
-        anchored = self._composer.anchored(first.variant.text, first.ranking, scope)
-        first_turn = not state.question.previous
-        if first_turn and (missing := self._composer.missing(request, anchored, scope)):
-            state.missing = (missing,)
-            return "not_found"
-        if request.task == "summarise" and self._composer.document_named(request.topic, scope):
-            return "answered"
-        by_topic = (
-            decided == "not_found"
-            and request.task in BY_TOPIC
-            and request.confidence >= COMPOSER_LIMITS.task
-        )
-        if by_topic and self._composer.has_topic(request, first.hits, scope):
-            return "answered"
-        wording = first.variant.text
-        doubtful = decided == "partial" and first_turn and not has_cjk(wording)
-        if doubtful and self._composer.lacks_asked(wording, anchored, scope):
-            decided = "not_found"
-        plain = first_turn and request.wants_one_thing and not state.question.time
-        best = first.ranking.sentences[0].hit
-        if decided == "answered" and plain and self._composer.lacks_name(wording, best):
-            decided = "partial"  # Kyoto's figure is none for Riyadh
-        if decided == "not_found" and self._composer.answers_part(request, scope):
-            return "partial"  # no passage has to speak of everything
-        if decided == "not_found" and not has_cjk(wording):
-            # what a follow-up is searched by has words that nobody typed
-            asked = wording if first_turn else state.question.text
-            missing = self._composer.reason(asked, anchored, scope)
-            state.missing = (missing,) if missing else ()
-        return decided
 
     def _compose(
         self, state: AnswerState, found: FirstPass | Retrieved, scope: SearchScope
@@ -423,7 +380,12 @@ class Assistant:
         return not (small and state.question.request.task == "fact")
 
     def _reworded(
-        self, state: AnswerState, wording: str, hits: Sequence[Hit], stop: Callable[[], bool]
+        self,
+        state: AnswerState,
+        wording: str,
+        hits: Sequence[Hit],
+        scope: SearchScope,
+        stop: Callable[[], bool],
     ) -> Iterator[Answer]:
         """The composed answer at once, then with what a capable model says of it."""
         generator = state.generator
@@ -431,197 +393,15 @@ class Assistant:
             yield state.composed()
             return
         yield state.composed("reading")
-        for _ in self._worded(state, generator, wording, hits, stop):
+        for _ in self._generation.reword(state, generator, wording, hits, scope, stop):
             stage = "waiting" if state.ahead else "writing" if state.told else "reading"
             yield state.composed(stage)
         yield state.composed()
-
-    def _worded(
-        self,
-        state: AnswerState,
-        generator: Generator,
-        wording: str,
-        hits: Sequence[Hit],
-        stop: Callable[[], bool],
-    ) -> Iterator[None]:
-        """Adds what the model says and its sources carry; yields when there is something new."""
-        question = state.question
-        asked = question.text if question.previous else wording
-        commission = Commission(
-            question.request, asked, state.asked, question.previous, state.quotations, hits
-        )
-        written: dict[int, Told] = {}
-        dropped: set[int] = set()
-        try:
-            for piece in self._writer.write(generator, commission, stop, state.explain_prompt):
-                match piece:
-                    case QueuePosition(ahead):
-                        state.ahead = ahead
-                        yield
-                    case PrefixReuse(reused):
-                        state.explain_reuse(reused)
-                    case Written(draft, told, place):
-                        state.explain_written(draft)
-                        if draft.outcome == "dropped":
-                            dropped.add(place)
-                        if told:
-                            written[place] = told
-                            ordered = [written[place] for place in sorted(written)]
-                            state.told = with_quotes(ordered, state.quotations)
-                            yield
-                    case _:
-                        state.ahead = 0
-                        state.first_token_ms = state.first_token_ms or state.elapsed_ms()
-        except ModelMissing as error:
-            self._lose_model(state, error)
-        except ModelFailed as error:
-            state.notes.append(f"Finished with quotes only: {error}")
-        if not is_enough(written, dropped):
-            state.told = ()
-
-    def _readings(self, state: AnswerState, first: FirstPass) -> tuple[str, list[str]] | None:
-        """The question back and what this one may mean, when it does not say what it is about."""
-        question = state.question
-        if question.request.task not in ASKED_BACK or state.missing:
-            return None
-        if len(question.request.parts) > 1:  # what asks several things is answered piece by piece
-            return None
-        unclear = not question.previous and only_points(question.request)
-        if not unclear and state.state != "not_found":
-            unclear = clarity.is_unclear(
-                self.library, question, first.hits, first.ranking, first.scope
-            )
-        if not unclear:
-            return None
-        titles = list(dict.fromkeys(hit.title or hit.document_id for hit in first.hits))[:3]
-        if len(titles) < 2:
-            return None
-        *others, last = [f"“{title}”" for title in titles]
-        pointer = clarity.pointer_of(question.text)
-        asked = f"What do you mean by “{pointer}”" if pointer else "Which do you mean"
-        return f"{asked}: {', '.join(others)} or {last}?", titles
 
     def _notes_on(self, retrieved: Retrieved) -> list[str]:
         missing = self._retriever.reranker_missing
         notes = [f"Read without the trained reader: {missing}"] if missing else []
         return notes + notes_on(retrieved)
-
-    def _choose_evidence(self, state: AnswerState, retrieved: Retrieved) -> tuple[Evidence, ...]:
-        """The sentences for the prompt, which goes on with the one before where that is shorter."""
-        sentences, asked = retrieved.ranking.sentences, state.question.as_typed
-        try:
-            budget = prompt.TokenBudget(state.generator)
-            chosen = evidence.select(sentences, budget.count, budget.room(asked.text))
-        except ModelMissing as error:  # counting may show that the model cannot be used
-            self._lose_model(state, error)
-            budget = prompt.TokenBudget(None)
-            chosen = evidence.select(sentences, budget.count, budget.room(asked.text))
-        if not state.question.previous:
-            return chosen
-        read = self._last_prompt.sentences(state.question.previous, self.library.change)
-        if not read:
-            return chosen  # somebody else asked meanwhile, or what was read may be gone
-        most = budget.room(retrieved.variant.text, prompts=prompt.LIMITS.continued_prompts)
-        return evidence.reuse_prefix(read, chosen, budget.count, most)
-
-    def _write(
-        self,
-        state: AnswerState,
-        retrieved: Retrieved,
-        chosen: tuple[Evidence, ...],
-        stop: Callable[[], bool],
-    ) -> Iterator[None]:
-        """Adds checked statements to the state; yields when there is one, or its turn is nearer."""
-        best, question = evidence.top(chosen), retrieved.variant
-        # nobody at all counts as small: the stricter rules
-        small = state.generator is None or state.generator.small
-        enough = support.EVERY_WORD if small else support.MIN_SUPPORT
-        quoted = retrieved.list_items or retrieved.conflicts or not small
-        drafts = () if quoted else self._drafts(state, question, chosen, stop)
-        for draft in drafts:
-            if draft is None:
-                yield
-                continue
-            verified = support.verify(draft, chosen, enough)
-            rejected: Rejection | None = "dropped"
-            if verified:
-                rejected = presentation.rejection_reason(
-                    verified, state.statements, best, small=small
-                )
-            if verified and not rejected and small:
-                verified = presentation.undo_lossy_shortening(question, verified)
-            state.explain_draft(draft, rejected or (verified.outcome if verified else ""))
-            if verified and not rejected:
-                state.statements = [*state.statements, verified]
-                yield
-            elif small:
-                break  # a small model that has left the point does not come back to it
-        small = state.generator is None or state.generator.small  # it may be lost meanwhile
-        beside = [
-            evidence.as_evidence(sentence)
-            for sentence in (*retrieved.conflicts, *retrieved.list_items)
-        ]
-        if completed := presentation.add_supporting_quotes(
-            state.statements, chosen, beside, question, small=small
-        ):
-            state.statements = completed
-            yield
-
-    def _drafts(
-        self,
-        state: AnswerState,
-        question: QueryVariant,
-        chosen: tuple[Evidence, ...],
-        stop: Callable[[], bool],
-    ) -> Iterator[Draft | None]:
-        """What the model writes, as unchecked statements; nothing when there is no model.
-
-        None when its turn to write is nearer: `state.ahead` says how near.
-        """
-        generator = state.generator
-        if generator is None or stop():
-            return
-        messages = prompt.messages(question.text, chosen)
-        state.explain_prompt(generator.count(messages))
-        parser = citations.StatementParser()
-        self._last_prompt.keep(state.asked, self.library.change, chosen)
-        try:
-            for piece in generator.stream(
-                messages,
-                ids=[one.id for one in chosen if one.is_primary],
-                max_tokens=prompt.LIMITS.answer_tokens,
-                stop=stop,
-            ):
-                match piece:
-                    case QueuePosition(ahead):
-                        state.ahead = ahead
-                        yield None
-                    case PrefixReuse(reused):
-                        state.explain_reuse(reused)
-                    case text:
-                        state.ahead = 0
-                        if state.first_token_ms is None:
-                            state.first_token_ms = state.elapsed_ms()
-                        yield from parser.feed(text)
-        except ModelMissing as error:
-            self._lose_model(state, error)
-            return
-        except ModelFailed as error:
-            state.notes.append(f"Finished with quotes only: {error}")
-            return
-        if not stop():
-            yield from parser.close()
-
-    def _lose_model(self, state: AnswerState, error: ModelMissing) -> None:
-        """Go on with quotes only, from this question on, and say so."""
-        self._generator, self._missing = None, str(error)
-        state.generator = None
-        state.notes.append(f"Answered with quotes only: {error}")
-
-
-def _is_capable(generator: Generator | None) -> bool:
-    """Whether a model can be trusted with words of its own."""
-    return generator is not None and not generator.small
 
 
 def _asks_about_last_answer(question: Question) -> bool:

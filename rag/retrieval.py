@@ -176,7 +176,7 @@ class Retriever:
         return ""
 
     def _search(self, query: str, scope: SearchScope, k: int = LIMITS.hits) -> list[Hit]:
-        return self._library.search(query, k, documents=scope.documents, dates=scope.dates)
+        return self._library.search(query, k, scope=scope)
 
 
 def _in_order(hits: Sequence[Hit], ranking: Ranking) -> list[Hit]:

@@ -18,6 +18,11 @@ settings.register_profile("pilcrow", deadline=None)
 settings.load_profile("pilcrow")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests in the browser come last: its driver's event loop stays, and keeps others out."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
 @pytest.fixture(autouse=True)
 def _folder_for_uploads() -> Iterator[None]:
     """Gradio reads it from the environment, where the page that was built last has put it."""

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -110,6 +111,7 @@ def test_the_tap_hears_whoever_calls_out(tmp_path: Path, deed: str, seen: str) -
 @needs_strace
 @pytest.mark.model
 @pytest.mark.fault("G20")
+@pytest.mark.usefixtures("chat")
 def test_adding_and_asking_reach_for_nobody(home: Home) -> None:
     """The encoder is exported on the way, and read by onnxruntime in the next process."""
     told = json.loads(home.pilcrow("ask", "--model", "bundled", "--json", QUESTION))
@@ -132,20 +134,39 @@ def test_a_program_works_with_the_network_cut_and_reaches_for_nobody(home: Home)
     assert told["model"].startswith("SmolLM2")
     assert told["notes"] == []
     assert told["page"] == 200
+    assert told["stubs"] == [], "importing the page's framework describes it for editors"
     assert told["environment"].pop("HF_HUB_DISABLE_TELEMETRY") in ("1", "True")  # gradio's own
     assert told["environment"].items() <= OFFLINE.items()
     assert home.reports == []
 
 
-@pytest.fixture
-def chat(home: Home) -> Iterator[Visitor]:
-    """A tab of a chat whose calls are written down."""
+@dataclass(frozen=True)
+class Chat:
+    """A chat that runs, and a tab of it."""
+
+    process: subprocess.Popen[str]
+    visitor: Visitor
+    log: Path
+    """Where its calls are written down."""
+    begun: float
+
+    def idle(self) -> None:
+        """Waits until nobody has done anything with it for long enough."""
+        # That nothing happens can only be waited for.
+        with pytest.raises(subprocess.TimeoutExpired):
+            self.process.wait(max(0.0, self.begun + _IDLE - time.monotonic()))
+
+
+@pytest.fixture(scope="module")
+def chat(home: Home) -> Iterator[Chat]:
+    """A chat that idles while others of this module work on the same library."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    log = home.folder / "calls of the chat"
     command = ["-m", "ui.cli", "--store", home.library, "chat", "--port", str(port)]
     process = subprocess.Popen(
-        tapped([sys.executable, *command], home.folder / "calls"),
+        tapped([sys.executable, *command], log),
         cwd=ROOT,
         env=home.environment(),
         stderr=subprocess.PIPE,
@@ -159,22 +180,19 @@ def chat(home: Home) -> Iterator[Visitor]:
             said.append(process.stderr.readline())
         found = re.search(r"http://\S+", said[-1])
         assert found, said
-        # That nothing happens can only be waited for.
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(_IDLE)
         with closing(Visitor(found[0])) as visitor:
-            yield visitor
+            yield Chat(process, visitor, log, time.monotonic())
         os.killpg(process.pid, signal.SIGINT)
 
 
 @needs_strace
 @pytest.mark.model
 @pytest.mark.fault("G20")
-def test_a_chat_reaches_for_nobody_idle_or_busy(home: Home, chat: Visitor) -> None:
-    log = home.folder / "calls"
-    assert calls_out(log) == []
-    assert "nine hours" in chat.answer("How long were the banks closed?").text
-    assert "Not in your documents" in chat.answer("Who sank the ship?").text
-    assert ANSWER in chat.answer(QUESTION).text
-    assert calls_out(log) == []
+def test_a_chat_reaches_for_nobody_idle_or_busy(home: Home, chat: Chat) -> None:
+    chat.idle()
+    assert calls_out(chat.log) == []
+    assert "nine hours" in chat.visitor.answer("How long were the banks closed?").text
+    assert "Not in your documents" in chat.visitor.answer("Who sank the ship?").text
+    assert ANSWER in chat.visitor.answer(QUESTION).text
+    assert calls_out(chat.log) == []
     assert home.reports == []

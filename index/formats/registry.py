@@ -85,7 +85,8 @@ PLUG_INS = "pilcrow.formats"
 SUFFIXES = tuple(_READERS)
 """File name endings that are read, in lower case: the page, uploads and the help read them here."""
 SUFFIXES_IN_WORDS = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
-_EDITIONS = dict.fromkeys((".pdf", ".docx", ".html", ".htm", ".md", ".markdown"), 1)
+_EDITIONS = dict.fromkeys((".pdf", ".md", ".markdown"), 1)
+_EDITIONS |= dict.fromkeys((".docx", ".html", ".htm", ".xhtml"), 2)
 """Raised when a format's reader finds more in the same file: files are read again by the next
 update, and what says the same is not embedded again."""
 _PLAIN = (".txt", ".text", ".md", ".markdown")

@@ -6,6 +6,8 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 
+import numpy as np
+
 from index.storage.snapshot import Snapshot
 from index.types import Ids, SearchScope
 
@@ -34,7 +36,8 @@ class Selections:
 
     def of(self, reader: Snapshot, scope: SearchScope) -> Selection | None:
         """What a scope stands for in a state of the library; None for all of it."""
-        if scope.documents is None and scope.dates is None and not scope.is_filtered:
+        chosen_by = scope.is_filtered or scope.sections
+        if scope.documents is None and scope.dates is None and not chosen_by:
             return None
         key = (reader.library, reader.generation_id, *_key(scope))
         with self._lock:
@@ -43,6 +46,11 @@ class Selections:
                 return self._known[key]
         chosen = reader.documents_in(scope)
         ids = reader.passage_ids(set(chosen.values()))
+        if scope.sections:
+            kept = reader.in_sections(ids, scope)
+            ids = np.array(sorted(kept), np.int64)
+            held = set(kept.values())
+            chosen = {id_: content for id_, content in chosen.items() if content in held}
         made = Selection(frozenset(chosen), ids, frozenset(ids.tolist()))
         with self._lock:
             self._known[key] = made
@@ -54,5 +62,5 @@ class Selections:
 def _key(scope: SearchScope) -> tuple[object, ...]:
     documents = None if scope.documents is None else frozenset(scope.documents)
     dates = None if scope.dates is None else tuple(scope.dates)
-    filters = (scope.tags, scope.authors, scope.sources, scope.folders, scope.kinds)
+    filters = (scope.tags, scope.authors, scope.sources, scope.folders, scope.kinds, scope.sections)
     return documents, dates, *map(frozenset, filters)

@@ -126,6 +126,12 @@ def decode_places(stored: str) -> tuple[tuple[int, Location], ...]:
     return tuple((at, Location(*place)) for at, *place in json.loads(stored)) if stored else ()
 
 
+def first_section(stored: str) -> str:
+    """The headings above where a passage begins, from its stored places."""
+    places = decode_places(stored)
+    return places[0][1].section if places else ""
+
+
 def indexed_title(name: str, aliases: Sequence[str]) -> str:
     """A document's names as the text index has them: its title or file's name, and its aliases."""
     return index_form("\n".join((name, *aliases)))

@@ -41,6 +41,11 @@ class StoredPassage:
     places: tuple[tuple[int, Location], ...] = ()
     """As in `Hit`."""
 
+    @property
+    def section(self) -> str:
+        """The headings above where it begins."""
+        return self.places[0][1].section if self.places else ""
+
     def as_passage(self) -> Passage:
         """The passage as its readers know it."""
         parts = tuple(

@@ -8,7 +8,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import islice
 from typing import Any
 
@@ -33,6 +33,7 @@ from index.storage.codec import (
     decode_outline,
     decode_passage,
     decode_vectors,
+    first_section,
     require_checksum,
     stack_vectors,
     storable_id,
@@ -444,6 +445,29 @@ class Snapshot:
             (json.dumps(list(contents)),),
         ).fetchall()
         return np.array([row[0] for row in rows], np.int64)
+
+    def in_sections(self, ids: Ids, scope: SearchScope) -> dict[int, int]:
+        """Those of some passages whose section a scope takes, each with its content."""
+        if self._format <= UNPLACED:
+            return {}
+        rows = self._db.execute(
+            "SELECT id, content, places FROM passages WHERE places != '' "
+            "AND id IN (SELECT value FROM json_each(?))",
+            (json.dumps(ids.tolist()),),
+        )
+        takes = cache(scope.takes_section)
+        return {id_: content for id_, content, stored in rows if takes(first_section(stored))}
+
+    def headings(self) -> Iterator[frozenset[str]]:
+        """The headings of each document that has any."""
+        if self._format <= UNPLACED:
+            return
+        rows = self._db.execute(
+            "SELECT c.outline FROM documents d JOIN contents c ON c.id = d.content "
+            "WHERE c.outline != ''"
+        )
+        for (stored,) in rows:
+            yield frozenset(heading.text for heading in decode_outline(stored)[1])
 
     def vectors_after(self, passage_id: int, dimension: int) -> tuple[Ids, Vector]:
         """Ids, ascending, and vectors, shape (n, d), of passages with a greater id."""

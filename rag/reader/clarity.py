@@ -117,7 +117,7 @@ def clarity_features(
 
 def _rarest(library: Library, question: QueryVariant, scope: SearchScope) -> float:
     content = [word for word in question.features.words if word not in STOP_WORDS]
-    idf = library.idf(content, documents=scope.documents, dates=scope.dates)
+    idf = library.idf(content, scope=scope)
     return max((idf[word] for word in content), default=0.0)
 
 

@@ -125,9 +125,7 @@ class Ranker:
         sentences = _candidates(
             hits[:most], max(LIMITS.sentences, LIMITS.sentences_per_passage * most)
         )
-        idf = self._library.idf(
-            question.features.words, documents=scope.documents, dates=scope.dates
-        )
+        idf = self._library.idf(question.features.words, scope=scope)
         pieces = self._library.encode_query(question.text).pieces
         weights = weigh(question.features, idf, pieces)
         return Candidates(weights, sentences, features(question, weights, sentences))

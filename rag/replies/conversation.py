@@ -102,7 +102,7 @@ class Conversation:
         for hit in list(hits.values())[:_NEAR]:
             positions = [place.position for place in told if place.hit.key == hit.key]
             after = hit.sentences[positions[-1]].end if positions else hit.start
-            run = self._unsaid(hit, after, said, room)
+            run = self._unsaid(hit, after, said, room, scope)
             if run and not any(run.overlaps(other) for other in made):
                 made.append(run)
                 room -= run.length
@@ -110,10 +110,12 @@ class Conversation:
                 break
         return made
 
-    def _unsaid(self, hit: Hit, after: int, said: frozenset[str], room: int) -> Quotation | None:
+    def _unsaid(
+        self, hit: Hit, after: int, said: frozenset[str], room: int, scope: SearchScope
+    ) -> Quotation | None:
         """The sentences of a hit's document from a place on that were not told, as far as fit."""
         run: list[tuple[int, Sentence]] = []
-        for passage in self._library.passages(hit.document_id):
+        for passage in self._library.passages(hit.document_id, scope=scope):
             for sentence in passage.sentences:
                 if sentence.start < after:
                     continue
@@ -152,7 +154,7 @@ class Conversation:
         return [events[date] for date in sorted(events)]
 
     def _search(self, query: str, scope: SearchScope) -> list[Hit]:
-        return self._library.search(query, _HITS, documents=scope.documents, dates=scope.dates)
+        return self._library.search(query, _HITS, scope=scope)
 
 
 def _stems(place: _Place) -> frozenset[str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from index import Hit, Library
 from index.splitting import sentences
-from index.types import Span
+from index.types import EVERYWHERE, SearchScope, Span
 from rag.grounding.citations import ProseParser
 from rag.grounding.injection import looks_like_injection
 from rag.grounding.verification.attribution import Attribution, Attributor
@@ -75,6 +75,8 @@ class Commission:
     composed: Sequence[Quotation]
     around: Sequence[Hit]
     """The best passages, best first."""
+    scope: SearchScope = EVERYWHERE
+    """Where the question looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class Writer:
         self._library = library
         self._judges = judges
         # one tuple, so that whoever reads it meets one prompt and not parts of two
-        self._read: tuple[str, int, tuple[Quotation, ...]] = "", 0, ()
+        self._read: tuple[str, int, SearchScope, tuple[Quotation, ...]] = "", 0, EVERYWHERE, ()
 
     def write(
         self,
@@ -177,15 +179,17 @@ class Writer:
     ) -> Sequence[Quotation]:
         """The material for a follow-up, as a prompt that goes on where the one before ended.
 
-        What the model has read at the same place need not be read again. So when half of it was in
+        What the model has read at the same place need not be read again, as long as the question
+        looks in the same part of the library. So when half of it was in
         the prompt before, that prompt's comes first, in its order, and what is new after it.
         """
-        before, change, read = self._read
-        if commission.before and (before, change) == (commission.before, self._library.change):
+        now = self._library.change
+        before, *where, read = self._read
+        if commission.before and (before, *where) == (commission.before, now, commission.scope):
             fresh = [one for one in material if not any(_within(one, other) for other in read)]
             if 2 * len(fresh) <= len(material):
                 material = [*read, *fresh]
-        self._read = commission.asked, self._library.change, tuple(material)
+        self._read = commission.asked, now, commission.scope, tuple(material)
         return material
 
     def _sentences(self, material: Sequence[Quotation]) -> list[Quotation]:

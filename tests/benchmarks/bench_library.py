@@ -36,7 +36,7 @@ from index.embedding.encoder import (
 from index.embedding.projection import WIDTH
 from index.splitting import CHUNKER
 from index.storage.records import NewContent
-from index.types import Document, Passage, Sentence
+from index.types import Document, Passage, SearchScope, Sentence
 
 _SEED = 20261122
 _DIMENSION = 384
@@ -57,6 +57,8 @@ COLUMNS = (
     "vectors_p50_ms",  # nearest 10 of all vectors
     "recall",  # of those 10, against an exact search
     "search_p50_ms",  # all of a search: vectors, words, joint ranking
+    "tagged_p50_ms",  # the same among the half of the documents that has a tag
+    "rare_p50_ms",  # the same in the hundredth part that has another
     "embed_s",  # one article
     "add_s",  # the same, into the library
     "add / embed",
@@ -80,7 +82,8 @@ def article(number: int, rng: np.random.Generator) -> Document:
         " ".join("W" + " ".join(f"w{word}" for word in sentence) + "." for sentence in paragraph)
         for paragraph in numbers.tolist()
     ]
-    return Document(f"{number:06}.txt", f"Article {number}", "\n\n".join(paragraphs))
+    tags = tuple(tag for tag, every in (("half", 2), ("rare", 100)) if number % every == 0)
+    return Document(f"{number:06}.txt", f"Article {number}", "\n\n".join(paragraphs), tags=tags)
 
 
 def contents(size: int, small: bool) -> Iterator[NewContent]:
@@ -174,6 +177,10 @@ def measure(folder: Path, size: int) -> dict[str, object]:
         for i in range(_QUERIES)
     ]
     searches = [timed(partial(library.search, question)) for question in questions]
+    tagged, rare = (
+        [timed(partial(library.search, question, scope=scope)) for question in questions]
+        for scope in (SearchScope(tags=["half"]), SearchScope(tags=["rare"]))
+    )
     index = library._vector_cache._index
     assert index is not None
     asked = synthetic(_QUERIES, _SEED - 1)
@@ -197,6 +204,8 @@ def measure(folder: Path, size: int) -> dict[str, object]:
         "vectors_p50_ms": 1000 * median(near),
         "recall": right / (10 * _QUERIES),
         "search_p50_ms": 1000 * median(searches),
+        "tagged_p50_ms": 1000 * median(tagged),
+        "rare_p50_ms": 1000 * median(rare),
         "embed_s": embed_s,
         "add_s": add_s,
     }

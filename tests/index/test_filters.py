@@ -73,6 +73,61 @@ def test_an_answer_looks_only_where_the_filters_allow(library: Library) -> None:
     assert (nobody.state, nobody.passages) == ("not_found", ())
 
 
+CHAPTERS = """# The harbour
+
+## Ferries
+
+### Rules of sailing
+
+A ferry may sail first because it carries people over the water of the harbour.
+It sails at dawn. It must carry lamps.
+
+## Rafts
+
+A raft may sail first because it carries reed over the water of the harbour.
+It sails at dusk. It must carry ropes.
+"""
+
+
+@pytest.fixture(scope="module")
+def chapters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    folder = tmp_path_factory.mktemp("chapters")
+    (folder / "harbour.md").write_text(CHAPTERS)
+    (folder / "plain.txt").write_text("A boat may sail first in the harbour of the ferries.\n")
+    with Library.open(folder / "library", encoder=BagOfWordsEncoder()) as made:
+        made.update([folder / "harbour.md", folder / "plain.txt"])
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("sections", "word"),
+    [(["ferries"], "people"), (["RULES of"], "people"), (["Rafts"], "reed")],
+)
+def test_a_section_is_searched_alone(chapters: Library, sections: list[str], word: str) -> None:
+    scope = SearchScope(sections=sections)
+    hits = chapters.search("who may sail first in the harbour", 10, scope=scope)
+    assert len(hits) == 1
+    assert word in hits[0].text
+    assert chapters.select(scope) == frozenset({"harbour.md"})
+    assert chapters.search("harbour", scope=SearchScope(["plain.txt"], sections=sections)) == []
+    assert chapters.headings() == {"Ferries": 1, "Rules of sailing": 1, "Rafts": 1}
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["Why may they sail first in the harbour?", "Summarise The harbour.", "When do they sail?",
+     "What must they carry?", "List what is said about sailing.", "Compare ferries and rafts."],
+)  # fmt: skip
+def test_an_answer_quotes_nothing_outside_its_section(chapters: Library, question: str) -> None:
+    scope = SearchScope(sections=["Rafts"])
+    answer = Assistant(chapters, generator=None).answer(question, scope=scope)
+    text = chapters.document("harbour.md").text
+    begin = text.index("## Rafts")
+    places = [(c.document_id, c.start) for c in answer.citations]
+    places += [(p.document_id, p.start) for p in answer.passages]
+    assert all(id_ == "harbour.md" and start >= begin for id_, start in places)
+
+
 def test_what_is_given_beside_a_scope_takes_its_place(library: Library) -> None:
     scope = SearchScope(documents=[ACT], tags=["law"])
     hits = library.search("harbour", 5, documents=[TREATY], scope=scope)
@@ -81,7 +136,12 @@ def test_what_is_given_beside_a_scope_takes_its_place(library: Library) -> None:
 
 @pytest.mark.parametrize(
     "scope",
-    [SearchScope(tags="law"), SearchScope(kinds=[1]), SearchScope(dates=("x", "y"))],  # type: ignore[list-item]
+    [
+        SearchScope(tags="law"),
+        SearchScope(sections="rafts"),
+        SearchScope(kinds=[1]),  # type: ignore[list-item]
+        SearchScope(dates=("x", "y")),
+    ],
 )
 def test_what_is_no_scope_is_told_in_one_line(library: Library, scope: SearchScope) -> None:
     with pytest.raises(InputError) as caught:

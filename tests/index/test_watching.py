@@ -13,8 +13,7 @@ from index import InputError, Library, UpdateReport
 from index.system.ignoring import FILE
 from index.watching import watch
 from tests.support.fakes import BagOfWordsEncoder
-
-PATIENCE = 60
+from tests.support.programs import PATIENCE
 
 
 class Watched:

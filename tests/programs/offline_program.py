@@ -29,6 +29,14 @@ def put_articles(articles: Path) -> Path:
 
 
 def main(folder: Path) -> None:
+    stubs: list[str] = []
+    sys.addaudithook(
+        lambda event, given: (
+            stubs.append(str(given[0]))
+            if event == "open" and str(given[0]).endswith(".pyi")
+            else None
+        )
+    )
     from index import Library
     from rag import Assistant
     from ui.page.app import build_app
@@ -49,6 +57,7 @@ def main(folder: Path) -> None:
         "model": answer.model,
         "notes": answer.notes,
         "page": page,
+        "stubs": stubs,
         "environment": {
             name: os.environ.get(name)
             for name in ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "GRADIO_ANALYTICS_ENABLED",

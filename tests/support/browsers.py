@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.programs import PATIENCE
 from ui.page import app, server
 
 if TYPE_CHECKING:
@@ -28,8 +29,7 @@ _FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-quic",
     "--process-per-site",
 ]  # fmt: skip
-PATIENCE = 90_000
-"""Milliseconds that a busy machine may need for what takes one second on an idle one."""
+_NOTHING_IN_TRANSITION = "document.getAnimations().every(one => !(one instanceof CSSTransition))"
 
 
 @contextmanager
@@ -77,7 +77,7 @@ def served(assistant: Any, library: Any, options: app.PageOptions | None = None)
         )
 
     threading.Thread(target=run, daemon=True).start()
-    assert ready.wait(120), "the page did not start"
+    assert ready.wait(PATIENCE), "the page did not start"
     for name in ("uvicorn.error", "ui"):  # uvicorn takes handlers away when it starts
         logging.getLogger(name).addHandler(_KEPT)
     yield addresses[0]
@@ -124,7 +124,8 @@ class Tab:
         """What axe-core finds on the page as it stands, however small."""
         from axe_playwright_python.sync_playwright import Axe
 
-        self.page.wait_for_timeout(250)  # colours in transition are no colours to judge
+        # colours in transition are no colours to judge
+        self.page.wait_for_function(_NOTHING_IN_TRANSITION)
         found = Axe().run(self.page).response["violations"]
         return [
             f"{one['id']}: {node['target']} {node['failureSummary']}"
@@ -144,7 +145,7 @@ def tab(
 ) -> Iterator[Tab]:
     """A fresh tab on the page; at its end nothing may have gone wrong or gone elsewhere."""
     context = browser.contexts[0] if browser.contexts else _context(browser, address)
-    context.set_default_timeout(PATIENCE)
+    context.set_default_timeout(PATIENCE * 1000)
     opened = Tab(context.new_page())
     page, complain = opened.page, opened.complaints.append
     home = address.rstrip("/")

@@ -88,6 +88,7 @@ def write_articles(library: Library, articles: Mapping[str, str]) -> None:
     files = library.path.parent / "articles"
     files.mkdir(parents=True, exist_ok=True)
     for name, text in articles.items():
+        (files / name).parent.mkdir(parents=True, exist_ok=True)
         (files / name).write_text(text, encoding="utf-8")
     if articles:
         library.update([files])
@@ -124,7 +125,7 @@ class ScriptedAssistant(Assistant):
         """Writing pauses before its first word until this is set, or until it is stopped."""
         self.go_on.set()
         self.histories: list[list[tuple[str, str]]] = []
-        self.scopes: list[tuple[Collection[str] | None, tuple[str, str] | None]] = []
+        self.scopes: list[SearchScope] = []
         self.stopped = threading.Event()
         self.prepared: dict[str, Answer] = {}
         """What is answered at once to a question that may look everywhere."""
@@ -141,7 +142,9 @@ class ScriptedAssistant(Assistant):
         stop: Callable[[], bool] | None = None,
     ) -> Iterator[Answer]:
         self.histories.append(list(history))
-        self.scopes.append((documents, dates))
+        scope = replace(scope, documents=documents or scope.documents, dates=dates or scope.dates)
+        self.scopes.append(scope)
+        documents = self.library.select(scope)
         if len(question) > 2000:
             raise InputError("The question is too long: ask in at most 2,000 characters.")
         if question in self.prepared and documents is None:

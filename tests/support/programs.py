@@ -8,8 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 120.0
+"""Seconds that a busy machine may need for what takes one on an idle one. Tests wait so long."""
+LOCAL: dict[str, Any] = {"timeout": PATIENCE, "verify": False}
+"""How to ask a server of this machine with httpx. Nothing is encrypted, so nobody's certificates
+are read: that takes longer than an answer."""
 
 
 @dataclass

@@ -14,7 +14,7 @@ from uuid import uuid4
 import httpx
 from gradio_client.utils import apply_diff
 
-_TIMEOUT = httpx.Timeout(120)
+from tests.support.programs import LOCAL
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Visitor:
     @cached_property
     def http(self) -> httpx.Client:
         """The tab's connections."""
-        return httpx.Client(base_url=self.address, timeout=_TIMEOUT, cookies=self.cookies)
+        return httpx.Client(base_url=self.address, cookies=self.cookies, **LOCAL)
 
     @cached_property
     def _page(self) -> dict[str, Any]:
@@ -159,7 +159,7 @@ class Visitor:
 
 @cache
 def _config(address: str, **cookies: str) -> dict[str, Any]:
-    page = httpx.get(address, cookies=cookies, timeout=_TIMEOUT).text
+    page = httpx.get(address, cookies=cookies, **LOCAL).text
     found = re.search(r"<script>window\.gradio_config = (.*?);</script>", page)
     assert found, page
     config: dict[str, Any] = json.loads(found.group(1))

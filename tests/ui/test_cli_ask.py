@@ -22,7 +22,7 @@ from ui.commands.session import Parts
 QUESTION = "How many participants registered for the forum held in Kyoto?"
 TAGGED = {
     "tagged.md": "---\ntitle: On wind\nauthor: Ada Byron\ntags: [energy, hills]\n---\n\n"
-    "Turbines on the hill of Velmora turn at night.\n"
+    "## Of hills\n\nTurbines on the hill of Velmora turn at night.\n"
 }
 
 
@@ -73,8 +73,10 @@ def run(parts: Parts, *words: object, typed: str | None = None) -> Result:
         (("--source", "The Link"), {"kyoto.txt"}),
         (("--tag", "energy"), {"tagged.md"}),
         (("--tag", "energy", "--tag", "hills"), {"tagged.md"}),
+        (("--type", ".md", "--tag", "#energy"), {"tagged.md"}),
         (("--since", "2023-10", "--until", "2023"), {"kyoto.txt"}),
         (("--tag", "energy", "--source", "The Link"), set()),
+        (("--section", "hills"), {"tagged.md"}),
     ],
 )
 def test_it_looks_where_it_is_told(
@@ -91,6 +93,7 @@ def test_it_looks_where_it_is_told(
     [
         (("--tag", "enrgy"), "no document has the tag: 'enrgy'; near it is 'energy'"),
         (("--document", "kyoto"), "'kyoto.txt'"),
+        (("--section", "of hels"), "no document has the section: 'of hels'; near it is 'Of hills'"),
         (("--author", "Ada Bryon"), "near it is 'Ada Byron'"),
         (("--source", "Nobody's News"), "there is, for example"),
         (("--since", "soon"), "'soon' is no date: write 2024, 2024-09 or 2024-09-04"),

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
 from tests.programs.page_program import Server
-from tests.support.browsers import chromium, tab
+from tests.support.browsers import tab
 from tests.support.visitors import Visitor
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 KYOTO = "How many participants registered in Kyoto?"
 CABLES = "How many cables carry nearly all traffic between continents?"
@@ -67,9 +71,9 @@ def test_what_was_being_answered_is_kept_as_stopped(server: Server) -> None:
 
 @pytest.mark.browser
 @pytest.mark.fault("E9")
-def test_a_page_left_open_says_so_and_comes_back(server: Server) -> None:
+def test_a_page_left_open_says_so_and_comes_back(server: Server, browser: Browser) -> None:
     server.start("held")
-    with chromium() as browser, tab(browser, server.address) as opened:
+    with tab(browser, server.address) as opened:
         page = opened.page
         opened.ask(KYOTO)
         page.wait_for_selector("#current .headline")

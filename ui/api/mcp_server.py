@@ -163,6 +163,9 @@ def _add_ask(server: MCPServer[Any], service: Service, links: Links) -> None:
         authors: _Names = [],  # noqa: B006
         sources: _Names = [],  # noqa: B006
         tags: _Names = [],  # noqa: B006
+        folders: _Names = [],  # noqa: B006
+        types: _Names = [],  # noqa: B006
+        sections: _Names = [],  # noqa: B006
         since: _Date = "",
         until: _Date = "",
     ) -> dict[str, Any]:
@@ -173,8 +176,9 @@ def _add_ask(server: MCPServer[Any], service: Service, links: Links) -> None:
         of the document's text as `fetch` gives it. `closest` passages stand beside “not_found”.
         """
         filters = Filters(
-            tuple(documents), tuple(authors), tuple(sources), tuple(tags), since, until
-        )
+            tuple(documents), tuple(authors), tuple(sources), tuple(tags), since, until,
+            tuple(folders), tuple(types), tuple(sections),
+        )  # fmt: skip
         wanted = Asked(question, history, filters)
         return await _answered(service.stream(wanted, "mcp"), ctx, links)
 

@@ -24,6 +24,9 @@ class Where(BaseModel):
     authors: _Names = []
     sources: _Names = Field([], description="Outlets or publishers.")
     tags: _Names = []
+    folders: _Names = Field([], description="As ids have them, with all below.")
+    types: _Names = Field([], description="Endings of files: pdf, md.")
+    sections: _Names = Field([], description="Parts of the headings above a passage.")
     since: str = Field("", max_length=40, description="The first day: 2024, 2024-09, 2024-09-04.")
     until: str = Field("", max_length=40, description="The last day.")
 
@@ -31,7 +34,8 @@ class Where(BaseModel):
         """The same as the command line's filters."""
         return Filters(
             tuple(self.documents), tuple(self.authors), tuple(self.sources), tuple(self.tags),
-            self.since, self.until,
+            self.since, self.until, tuple(self.folders), tuple(self.types),
+            tuple(self.sections),
         )  # fmt: skip
 
 

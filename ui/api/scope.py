@@ -1,4 +1,4 @@
-"""Where a question may look, as a person says it: documents, people, outlets, tags, times.
+"""Where a question may look, as a person says it: documents, people, outlets, tags, folders, times.
 
 What names nothing that there is, is refused with what there is that is near.
 """
@@ -14,6 +14,7 @@ from typing import NoReturn
 from index.errors import InputError
 from index.library import Library
 from index.types import EVERYWHERE, DocumentRecord, SearchScope, title_from_id
+from ui.page.views.facets import folders_of, kinds_of, upwards
 
 _DATE = re.compile(r"(\d{4})(?:-(\d\d))?(?:-(\d\d))?")
 _NEAR = 3
@@ -35,6 +36,12 @@ class Filters:
     """The first day that counts: `2024-09-04`, `2024-09` or `2024`."""
     until: str = ""
     """The last one."""
+    folders: tuple[str, ...] = ()
+    """As documents' ids have them, with all below: `news/2024`."""
+    kinds: tuple[str, ...] = ()
+    """Endings of files: `pdf`, `.md`."""
+    sections: tuple[str, ...] = ()
+    """Parts of headings that stand above a passage."""
 
 
 def scope_of(library: Library, filters: Filters) -> SearchScope:
@@ -46,21 +53,29 @@ def scope_of(library: Library, filters: Filters) -> SearchScope:
     if filters == Filters():
         return EVERYWHERE
     dates = _dates(filters.since, filters.until)
-    chosen = replace(filters, since="", until="")
+    if filters.sections:
+        known = library.headings()
+        for name in filters.sections:
+            if not any(name.strip().casefold() in heading.casefold() for heading in known):
+                _refuse("section", name, list(known))
+    sections = tuple(name.strip() for name in filters.sections)
+    chosen = replace(filters, since="", until="", sections=())
     if chosen == Filters():
-        return SearchScope(None, dates)
+        return SearchScope(None, dates, sections=sections)
     records = library.documents()
     kinds: Sequence[tuple[str, tuple[str, ...], Callable[[DocumentRecord], Collection[str]]]] = (
         ("document", filters.documents, _names),
         ("author", filters.authors, lambda record: [record.author]),
         ("source", filters.sources, lambda record: [record.source]),
-        ("tag", filters.tags, lambda record: record.tags),
+        ("tag", filters.tags, lambda record: upwards(record.tags)),
+        ("folder", filters.folders, folders_of),
+        ("type", filters.kinds, kinds_of),
     )
     ids = {record.id for record in records}
     for kind, wanted, values_of in kinds:
         if wanted:
             ids &= set().union(*(_matching(kind, name, records, values_of) for name in wanted))
-    return SearchScope(tuple(sorted(ids)), dates)
+    return SearchScope(tuple(sorted(ids)), dates, sections=sections)
 
 
 def _matching(
@@ -70,7 +85,7 @@ def _matching(
     values_of: Callable[[DocumentRecord], Collection[str]],
 ) -> set[str]:
     """Ids of the documents that have this name for a value; a part of it does where none has."""
-    wanted = name.strip().casefold()
+    wanted = _bare(kind, name.strip().casefold())
     values = {record.id: [v.casefold() for v in values_of(record) if v] for record in records}
     same = {id_ for id_, held in values.items() if wanted in held}
     if not same and wanted and kind in ("author", "source"):
@@ -96,6 +111,11 @@ def _refuse(kind: str, name: str, known: Sequence[str]) -> NoReturn:
     more = "near it is" if near else "there is, for example,"
     there = "no such document" if kind == "document" else f"no document has the {kind}"
     raise InputError(f"{there}: {name!r:.80}; {more} {words}")
+
+
+def _bare(kind: str, wanted: str) -> str:
+    """A name as documents have it: a tag without its `#`, a folder without a slash at its end."""
+    return wanted.strip({"tag": "#/", "folder": "/", "type": "."}.get(kind, ""))
 
 
 def _names(record: DocumentRecord) -> list[str]:

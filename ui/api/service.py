@@ -72,7 +72,7 @@ class Service:
             scope = await self._scope(asked.filters)
             answer = await aanswer(
                 self.assistant, asked.question, asked.history, stop=stop, limiter=self._limiter(0),
-                documents=scope.documents, dates=scope.dates, explain=asked.explain,
+                scope=scope, explain=asked.explain,
             )  # fmt: skip
         self.metrics.answered(interface, answer)
         return answer
@@ -83,7 +83,7 @@ class Service:
             scope = await self._scope(asked.filters)
             snapshots = astream(
                 self.assistant, asked.question, asked.history, limiter=self._limiter(0),
-                documents=scope.documents, dates=scope.dates, explain=asked.explain,
+                scope=scope, explain=asked.explain,
             )  # fmt: skip
             async with aclosing(snapshots):
                 async for snapshot in snapshots:
@@ -95,9 +95,7 @@ class Service:
     async def search(self, query: str, k: int, filters: Filters) -> list[Hit]:
         """The passages nearest to a query."""
         scope = await self._scope(filters)
-        return await self.work(
-            lambda: self.library.search(query, k, documents=scope.documents, dates=scope.dates)
-        )
+        return await self.work(lambda: self.library.search(query, k, scope=scope))
 
     async def _scope(self, filters: Filters) -> SearchScope:
         if filters == Filters():

@@ -33,17 +33,68 @@ _TURNS_REMEMBERED = 3
 """Earlier turns handed on with a question, as on the page."""
 
 
+DocumentsOption = Annotated[
+    list[str] | None,
+    typer.Option("--document", metavar="DOC", help="Only in this one (id or title)."),
+]
+AuthorsOption = Annotated[
+    list[str] | None, typer.Option("--author", metavar="NAME", help="Only by this author.")
+]
+SourcesOption = Annotated[
+    list[str] | None, typer.Option("--source", metavar="NAME", help="Only from this outlet.")
+]
+TagsOption = Annotated[
+    list[str] | None, typer.Option("--tag", metavar="TAG", help="Only with this tag.")
+]
+FoldersOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--folder", metavar="FOLDER", help="Only in or below this folder, as ids have it."
+    ),
+]
+TypesOption = Annotated[
+    list[str] | None,
+    typer.Option("--type", metavar="ENDING", help="Only files of this kind: pdf, md."),
+]
+SectionsOption = Annotated[
+    list[str] | None,
+    typer.Option("--section", metavar="HEADING", help="Only below such a heading, or part of it."),
+]
+SinceOption = Annotated[
+    str, typer.Option("--since", metavar="DATE", help="Only from this day (2024-09) on.")
+]
+UntilOption = Annotated[str, typer.Option("--until", metavar="DATE", help="Only until this day.")]
+
+
 def search(
     ctx: typer.Context,
     query: Annotated[str, typer.Argument(metavar="Q", show_default=False)],
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many passages.")] = 10,
+    document: DocumentsOption = None,
+    author: AuthorsOption = None,
+    source: SourcesOption = None,
+    tag: TagsOption = None,
+    folder: FoldersOption = None,
+    kind: TypesOption = None,
+    section: SectionsOption = None,
+    since: SinceOption = "",
+    until: UntilOption = "",
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find the passages nearest to a question."""
+    """Find the passages nearest to a question.
+
+    What chooses where to look can be given several times.
+    """
+    from ui.api.scope import Filters, scope_of
+
     session = session_of(ctx, store, as_json)
+    filters = Filters(
+        tuple(document or ()), tuple(author or ()), tuple(source or ()), tuple(tag or ()),
+        since, until, tuple(folder or ()), tuple(kind or ()), tuple(section or ()),
+    )  # fmt: skip
     with session.library(filled=True) as library:
-        hits = library.search(query, k=k)
+        hits = library.search(query, k=k, scope=scope_of(library, filters))
     if session.json:
         print_json({"query": query, "hits": [asdict(hit) for hit in hits]})
     else:
@@ -56,25 +107,15 @@ def search(
 def ask(
     ctx: typer.Context,
     question: Annotated[str | None, typer.Argument(metavar="[Q]", show_default=False)] = None,
-    document: Annotated[
-        list[str] | None,
-        typer.Option("--document", metavar="DOC", help="Only in this one (id or title)."),
-    ] = None,
-    author: Annotated[
-        list[str] | None, typer.Option("--author", metavar="NAME", help="Only by this author.")
-    ] = None,
-    source: Annotated[
-        list[str] | None, typer.Option("--source", metavar="NAME", help="Only from this outlet.")
-    ] = None,
-    tag: Annotated[
-        list[str] | None, typer.Option("--tag", metavar="TAG", help="Only with this tag.")
-    ] = None,
-    since: Annotated[
-        str, typer.Option("--since", metavar="DATE", help="Only from this day (2024-09) on.")
-    ] = "",
-    until: Annotated[
-        str, typer.Option("--until", metavar="DATE", help="Only until this day.")
-    ] = "",
+    document: DocumentsOption = None,
+    author: AuthorsOption = None,
+    source: SourcesOption = None,
+    tag: TagsOption = None,
+    folder: FoldersOption = None,
+    kind: TypesOption = None,
+    section: SectionsOption = None,
+    since: SinceOption = "",
+    until: UntilOption = "",
     model: ModelOption = None,
     gpu_layers: GpuLayersOption = None,
     no_model: NoModelOption = False,
@@ -96,7 +137,7 @@ def ask(
         raise InputError("--json answers one question: pilcrow ask --json QUESTION")
     filters = Filters(
         tuple(document or ()), tuple(author or ()), tuple(source or ()), tuple(tag or ()),
-        since, until,
+        since, until, tuple(folder or ()), tuple(kind or ()), tuple(section or ()),
     )  # fmt: skip
     with session.library(filled=True) as library:
         scope = scope_of(library, filters)
@@ -107,10 +148,10 @@ def ask(
             _converse(assistant, scope)
             return
         if session.json:
-            answer = assistant.answer(question, documents=scope.documents, dates=scope.dates)
+            answer = assistant.answer(question, scope=scope)
             print_json(answer.to_dict())
         else:
-            stream = assistant.stream(question, documents=scope.documents, dates=scope.dates)
+            stream = assistant.stream(question, scope=scope)
             answer = show_answer(stream, open_console())
     for note in answer.notes:
         say(note)
@@ -140,7 +181,7 @@ def _one_turn(
     from ui.terminal_answer import show_answer
 
     try:
-        stream = assistant.stream(question, history, documents=scope.documents, dates=scope.dates)
+        stream = assistant.stream(question, history, scope=scope)
         answer = show_answer(stream, open_console())
     except PilcrowError as error:
         say(f"pilcrow: {error}")

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import logging
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,24 +25,27 @@ from index.formats.registry import Unreadable, read_bytes
 from index.ingest.discovery import content_hash
 from index.system.roots import look
 from index.types import Document, DocumentRecord, Receipt
+from index.watching import FolderWatches
 from rag.grounding import bundle as grounding_bundle
 from rag.grounding import sealing
 from rag.reader import gate
 from rag.types import Answer
-from ui.page import chat, export, feedback
+from ui.page import chat, export, feedback, upload_copies
 from ui.page.chat import Chat
 from ui.page.conversations import Conversations, Turn, Verdict
 from ui.page.export import bibliography, footnotes
 from ui.page.jobs import JobRunner
 from ui.page.middleware.uploads import bare
 from ui.page.suggester import Suggester
-from ui.page.views import answers, panes
+from ui.page.views import answers, facets, panes
 from ui.page.views.html import name_of, plural
 
 log = logging.getLogger(__name__)
 
 _CHOICES = 8
 """Documents offered after an `@`; the rest are counted."""
+_FACET_CHOICES = 2
+"""Tags, authors, sources, folders and types each, offered after an `@`."""
 _TO_BEGIN_WITH = 3
 """Questions under a reply that quotes nothing, such as a greeting."""
 
@@ -62,6 +66,7 @@ class PageApi:
         talk: Chat | None = None,
         notice: str = "",
         samples: bool = False,
+        watches: FolderWatches | None = None,
     ) -> None:
         """Serve from these.
 
@@ -73,7 +78,11 @@ class PageApi:
             talk: knows what is being answered.
             notice: for the welcome screen, as `samples`.
             samples: whether there are articles to try it with.
+            watches: keep folders up to date; None where none may be named.
         """
+        self._watches = watches
+        self._headings: tuple[int, Counter[str]] | None = None
+        """The documents' headings, with the state of the library that has them."""
         self._chat = talk
         self._library = library
         self._conversations = conversations
@@ -94,6 +103,8 @@ class PageApi:
             "remove": self._remove, "restore": self._restore,
             "taken": self._taken, "put-back": self._put_back,
             "suggest": self._suggest, "follow": self._follow, "names": self._names,
+            "facets": self._facets, "keep": self._keep, "let-be": self._let_be,
+            "folders": self._look_at_folders,
         }  # fmt: skip
 
     def ask(self, request: object) -> Reply:
@@ -125,8 +136,46 @@ class PageApi:
                 "count": panes.count(len(records), paragraphs),
                 "welcome": welcome,
                 "suggestions": self._suggested(),
+                "places": self._places(),
             },
         }
+
+    def folders(self) -> list[Path]:
+        """The folders that were added where they are."""
+        uploads = upload_copies.folder_of(self._library)
+        return [place for place in self._library.places() if place != uploads and place.is_dir()]
+
+    def _places(self) -> str:
+        if self._watches is None:
+            return ""
+        states: dict[Path, str | None] = dict.fromkeys(self.folders())
+        return panes.places(states | self._watches.states)
+
+    def _look_at_folders(self, _: Given) -> Reply:
+        """Whether folders are kept up to date, and which state of the library this is."""
+        return {"change": self._library.change, "slots": {"places": self._places()}}
+
+    def _keep(self, given: Given) -> Reply:
+        """Keeps a folder up to date that was added before."""
+        self._may_name_paths().begin(self._folder(given))
+        return self._look_at_folders(given)
+
+    def _let_be(self, given: Given) -> Reply:
+        """Keeps it up to date no longer."""
+        self._may_name_paths().end(self._folder(given))
+        return self._look_at_folders(given)
+
+    def _may_name_paths(self) -> FolderWatches:
+        if self._watches is None:
+            raise InputError("this page may name no folders; there is: pilcrow watch FOLDER")
+        return self._watches
+
+    def _folder(self, given: Given) -> Path:
+        watched: Iterable[Path] = self._watches.states if self._watches else ()
+        for folder in (*self.folders(), *watched):
+            if str(folder) == given.get("place"):
+                return folder
+        raise InputError("this folder is not in the library any more")
 
     def _more_documents(self, given: Given) -> Reply:
         """More rows of the library's list, from a number on."""
@@ -137,7 +186,10 @@ class PageApi:
         words = str(given.get("words", ""))
         shown = panes.in_order(panes.matching(records, words), str(given.get("order", "")))
         drawn = shown[first : first + panes.LISTED]
-        return panes.library(shown, {r.id: _file_state(r) for r in drawn}, words, first)
+        home = upload_copies.folder_of(self._library)
+        copies = {r.id for r in drawn if Path(r.path).parent == home}
+        states = {r.id: _file_state(r) for r in drawn}
+        return panes.library(shown, states, words, first, copies)
 
     def _names(self, given: Given) -> Reply:
         """Documents whose name holds some words, for choosing one with `@`, and how many more.
@@ -151,7 +203,38 @@ class PageApi:
         return {
             "names": [[r.id, name, r.id if name in twice else ""] for r, name in named],
             "more": max(0, len(matching) - _CHOICES),
+            "facets": self._facets_named(records, str(given.get("words", ""))),
         }
+
+    def _facets_named(self, records: Sequence[DocumentRecord], words: str) -> list[list[str]]:
+        """What else documents may be chosen by that holds some words, each facet's most frequent.
+
+        Each with the facet's name, the value, and what to say.
+        """
+        wanted = words.casefold().split()
+        if not wanted:
+            return []
+        return [
+            [name, value, f"{facets.FACETS[name]} {value}"]
+            for name, counted in self._facet_values(records).items()
+            for value, _ in [
+                item
+                for item in counted.most_common()
+                if all(word in f"{facets.FACETS[name]} {item[0]}".casefold() for word in wanted)
+            ][:_FACET_CHOICES]
+        ]
+
+    def _facet_values(self, records: Sequence[DocumentRecord]) -> dict[str, Counter[str]]:
+        """What documents and their passages may be chosen by; headings are read once a change."""
+        change = self._library.change
+        if self._headings is None or self._headings[0] != change:
+            self._headings = change, self._library.headings()
+        return facets.facet_values(records, self._headings[1])
+
+    def _facets(self, _: Given) -> Reply:
+        """What a question may be limited to, drawn when it is wanted."""
+        values = self._facet_values(self._library.documents())
+        return {"slots": {"facets": facets.facets(values)}}
 
     def _listed(self, given: Given) -> Reply:
         words = str(given.get("words", ""))

@@ -10,16 +10,21 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from index import Library
 from index.system.files import make_folder
 from index.system.offline import stay_offline
+from index.watching import FolderWatches
 from rag import Assistant
 from rag.types import Answer
 from ui.http.attempts import ATTEMPTS, PAUSE
@@ -59,6 +64,9 @@ class PageOptions:
     """What the welcome screen says about a missing language model."""
     grace: float = GRACE
     """Seconds that an answer goes on after its page has gone, until another looks at it."""
+    by_path: bool = False
+    """Whether folders of this computer may be named by their paths: whoever can reach the page is
+    at this computer."""
     beside: Starlette | None = None
     """What answers programs at the same address; it starts and ends with the page."""
 
@@ -85,7 +93,7 @@ def build_app(
     """
     stay_offline()  # before gradio is imported, and with it the hub library
     incoming = _folder_for_uploads(library)
-    import gradio as gr
+    gr = _import_gradio()
     from fastapi import FastAPI
     from fastapi.responses import FileResponse
     from starlette.staticfiles import StaticFiles
@@ -97,6 +105,7 @@ def build_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with _running(options.beside):
             yield
+        services.watches.close()
         services.chat.close()
         services.suggester.close()
         services.jobs.tidy()
@@ -136,6 +145,37 @@ def build_app(
     return guarded
 
 
+class _WithoutStubs(MetaPathFinder):
+    """Finds Gradio's module that describes its components for editors, and leaves that out.
+
+    For it Gradio parses the source of each component and of its stub, which is a third of what its
+    import costs, and may write beside its own files, which are not ours to change.
+    """
+
+    def find_spec(self, name: str, path: Any, target: object = None) -> ModuleSpec | None:
+        if name != "gradio.component_meta":
+            return None
+        spec = PathFinder.find_spec(name, path)
+        if spec and (loader := spec.loader):
+            execute = loader.exec_module
+
+            def without_stubs(module: ModuleType) -> None:
+                execute(module)
+                vars(module).update(create_or_modify_pyi=lambda *_: None)
+
+            vars(loader).update(exec_module=without_stubs)
+        return spec
+
+
+def _import_gradio() -> Any:
+    sys.meta_path.insert(0, finder := _WithoutStubs())
+    try:
+        import gradio
+    finally:
+        sys.meta_path.remove(finder)
+    return gradio
+
+
 def _running(app: Starlette | None) -> AbstractAsyncContextManager[Any]:
     """While this lasts, what `app` needs is there."""
     return app.router.lifespan_context(app) if app else nullcontext()
@@ -162,6 +202,7 @@ def build_services(assistant: Assistant, library: Library, options: PageOptions)
         *_, last = quick.stream(question)
         return last
 
+    watches = FolderWatches(library)
     chat = Chat(
         assistant, library, conversations, grace=options.grace, unread=lambda: runner.unread
     )
@@ -174,8 +215,9 @@ def build_services(assistant: Assistant, library: Library, options: PageOptions)
         talk=chat,
         notice=options.notice,
         samples=options.samples is not None,
+        watches=watches if options.by_path else None,
     )
-    return Services(chat, runner, api, suggester, options.samples)
+    return Services(chat, runner, api, suggester, watches, options.samples, options.by_path)
 
 
 def _theme(gr: Any) -> Any:

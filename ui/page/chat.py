@@ -21,8 +21,8 @@ from index.errors import PilcrowError
 from index.tokenization import sound
 from rag import Assistant
 from rag.types import Answer, Citation
-from ui.page.conversations import Conversations, Phase, Scope, Turn, new_key
-from ui.page.views import answers
+from ui.page.conversations import FILTERS, Conversations, Phase, Scope, Turn, new_key
+from ui.page.views import answers, facets
 from ui.page.views.html import name_of
 
 AT_ONCE = 32
@@ -63,8 +63,6 @@ class AskRequest:
             given = None
         if not isinstance(given, dict):
             return cls()
-        documents = given.get("documents")
-        chosen = documents if isinstance(documents, list) else []
         return cls(
             question=given["question"] if isinstance(given.get("question"), str) else "",
             conversation=_fitting(_KEY, given.get("conversation")),
@@ -72,11 +70,18 @@ class AskRequest:
             again=_fitting(_KEY, given.get("again")),
             option=given["option"] if type(given.get("option")) is int else 0,
             scope=Scope(
-                tuple(dict.fromkeys(id_ for id_ in chosen if isinstance(id_, str))),
+                _texts(given.get("documents")),
                 _fitting(_DATE, given.get("since")),
                 _fitting(_DATE, given.get("until")),
+                *(_texts(given.get(name)) for name in FILTERS),
             ),
         )
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """The texts of a list, each once; what is not one counts as none."""
+    given = value if isinstance(value, list) else []
+    return tuple(dict.fromkeys(sound(text) for text in given if isinstance(text, str) and text))
 
 
 def _fitting(form: re.Pattern[str], value: Any) -> str:
@@ -330,8 +335,7 @@ class Chat:
         stream = self._assistant.stream(
             run.question,
             run.history,
-            documents=run.scope.documents or None,
-            dates=run.scope.dates,
+            scope=run.scope.search_scope,
             explain=True,
             stop=lambda: live.should_stop(self._grace),
         )
@@ -432,11 +436,15 @@ def _context(cited: Citation, text: str | None, extent: tuple[int, int] | None) 
 
 
 def scope_in_words(scope: Scope, library: Library) -> str:
-    """`Cables under the sea · dated from 2023`; empty when a question may look everywhere."""
+    """`Cables under the sea · with tag law`; empty when a question may look everywhere."""
     parts = []
     if scope.documents:
         names = {r.id: name_of(r) for r in library.documents()}
         parts += [names.get(id_, id_) for id_ in scope.documents]
+    kept = [(facets.FACETS[name], value) for name in FILTERS for value in getattr(scope, name)]
+    if kept:
+        limits = " · ".join(f"{word} {value}" for word, value in kept)
+        parts.append(f"with {limits}" if parts else f"documents with {limits}")
     if scope.since or scope.until:
         dated = (f"from {scope.since}", f"until {scope.until}")
         dates = " ".join(words for words in dated if not words.endswith(" "))

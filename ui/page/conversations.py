@@ -22,6 +22,7 @@ from uuid import uuid4
 from index.errors import PilcrowError
 from index.system.files import open_private
 from index.tokenization import sound, strip_invisible
+from index.types import SearchScope
 from rag.types import Answer
 
 FILE = "conversations.sqlite"
@@ -53,6 +54,10 @@ CREATE INDEX IF NOT EXISTS turns_in_order ON turns (conversation, position);
 """
 
 
+FILTERS = ("tags", "authors", "sources", "folders", "kinds", "sections")
+"""What documents are chosen by besides their names and dates, as `Scope` and the page name it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Where a question may look; everywhere unless told otherwise."""
@@ -62,6 +67,13 @@ class Scope:
     since: str = ""
     """ISO dates, both ends included; empty for open ends."""
     until: str = ""
+    tags: tuple[str, ...] = ()
+    """Of the following, each with several values: any of them counts; empty for all."""
+    authors: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
 
     @property
     def dates(self) -> tuple[str, str] | None:
@@ -69,6 +81,14 @@ class Scope:
         if not (self.since or self.until):
             return None
         return self.since or "0000", self.until or "9999"
+
+    @property
+    def search_scope(self) -> SearchScope:
+        """The same as the library takes it."""
+        return SearchScope(
+            self.documents or None, self.dates, self.tags, self.authors, self.sources,
+            self.folders, self.kinds, self.sections,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,7 +415,6 @@ def read_turn(key: str, question: str, kept: str, verdict: str) -> Turn:
 
 def _turn(key: str, question: str, kept: str, verdict: str) -> Turn:
     saved: dict[str, Any] = json.loads(kept)
-    scope = saved["scope"]
     phase: Phase = saved["phase"]
     if phase not in get_args(Phase):
         raise ValueError(phase)
@@ -406,12 +425,18 @@ def _turn(key: str, question: str, kept: str, verdict: str) -> Turn:
         Answer.from_dict(saved["answer"]) if saved["answer"] else None,
         phase,
         float(saved["seconds"]),
-        Scope(tuple(map(str, scope["documents"])), str(scope["since"]), str(scope["until"])),
+        _scope(saved["scope"]),
         str(saved["problem"]),
         "up" if verdict == "up" else "down" if verdict else "",
         None if seen is None else float(seen),
         int(saved.get("unread", 0)),
     )
+
+
+def _scope(saved: dict[str, Any]) -> Scope:
+    """Where a question looked; those kept before there were filters have none."""
+    lists = {name: tuple(map(str, saved.get(name, ()))) for name in ("documents", *FILTERS)}
+    return Scope(since=str(saved["since"]), until=str(saved["until"]), **lists)
 
 
 def when(updated: object) -> datetime | None:

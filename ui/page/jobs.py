@@ -16,6 +16,7 @@ from typing import Any
 
 from index import Library
 from index.errors import InputError, LibraryBusy, PilcrowError
+from index.system.roots import look
 from index.types import FailedFile, Progress, Receipt, UpdateReport
 from ui.page import upload_copies
 from ui.page.middleware.file_data import is_upload
@@ -176,6 +177,20 @@ class JobRunner:
         """Indexes a folder of this computer where it is; yields progress."""
         task = _Task("Articles added", None, adding=True)
         return self._run(f"Adding {folder.name}", lambda: self._update([folder]), task)
+
+    def add_place(self, folder: Path) -> Iterator[jobs.JobView]:
+        """Indexes a folder that was named by its path, where it is; yields progress."""
+
+        def work() -> UpdateReport:
+            if not folder.is_absolute() or look(folder).kind != "folder":
+                raise InputError(
+                    f"{str(folder)!r:.200} is no folder of this computer that can be read: "
+                    "name it from the root on, like /home/me/articles"
+                )
+            return self._update([folder])
+
+        name = folder.name or str(folder)
+        return self._run(f"Adding {name:.80}", work, _Task("Folder added", None, adding=True))
 
     def _update_in_turns(self, paths: Sequence[Path], folder: Path) -> UpdateReport:
         """The report of indexing files, the smallest first, each turn ready before the next."""

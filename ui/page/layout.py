@@ -6,12 +6,17 @@ services behind the page. Gradio itself is handed in, for `ui.page.app` alone im
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from index.formats.registry import SUFFIXES
+from index.system.roots import settled
+from index.tokenization import sound
+from index.watching import FolderWatches
 from ui.page.api import PageApi
 from ui.page.chat import AT_ONCE, AskRequest, Chat, Run
 from ui.page.jobs import JobRunner
@@ -20,8 +25,38 @@ from ui.page.middleware.call_gate import Calls, Kind
 from ui.page.suggester import Suggester
 from ui.page.views import answers, jobs, panes
 
+_LONGEST_PATH = 4_000
+"""Characters of a folder's path; disks allow 4,096 bytes."""
 _SESSIONS = 500
 """Tabs whose state Gradio keeps, 0.1 MB each; of the others only the Stop button is lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceRequest:
+    """A folder that the page names. Comes from a browser: read, never trusted."""
+
+    path: str = ""
+    keep: bool = False
+    """Whether it is to be kept up to date."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder that is meant, `~` made a home; what is not named whole stays as it is."""
+        given = Path(self.path)
+        with suppress(RuntimeError):  # nobody is called so
+            given = given.expanduser()
+        return settled(given) if given.is_absolute() else given
+
+    @classmethod
+    def read(cls, sent: str) -> PlaceRequest:
+        """The request in a JSON text; what is not well-formed is as if it were not there."""
+        try:
+            given = json.loads(sent)
+            path, keep = given["path"], given["keep"]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return cls()
+        well = isinstance(path, str) and len(path) <= _LONGEST_PATH and "\0" not in path
+        return cls(sound(path).strip(), keep is True) if well else cls()
 
 
 @dataclass(frozen=True)
@@ -32,7 +67,10 @@ class Services:
     jobs: JobRunner
     api: PageApi
     suggester: Suggester
+    watches: FolderWatches
     samples: Path | None
+    by_path: bool
+    """Whether folders may be named by their paths."""
 
 
 def make_page(gr: Any, services: Services) -> Any:
@@ -53,7 +91,7 @@ def make_page(gr: Any, services: Services) -> Any:
         request_box = gr.Textbox("", elem_id="ask-request", container=False, show_label=False)
         _html(gr, "masthead", panes.masthead())
         with gr.Row(elem_id="panes"):
-            left = _left(gr)
+            left = _left(gr, by_path=services.by_path)
             centre = _centre(gr)
             with gr.Column(elem_id="sources"):
                 _html(gr, "reader", panes.slot("reader"))
@@ -91,7 +129,7 @@ def calls_of(gr: Any, page: Any) -> Calls:
     )
 
 
-def _left(gr: Any) -> dict[str, Any]:
+def _left(gr: Any, *, by_path: bool) -> dict[str, Any]:
     """New chat, conversations, library, and the work on it."""
     made = {}
     with gr.Column(elem_id="left"):
@@ -109,7 +147,8 @@ def _left(gr: Any) -> dict[str, Any]:
             file_types=list(SUFFIXES),
             elem_id="upload",
         )
-        _html(gr, "folder", panes.folder())
+        _html(gr, "folder", panes.folder(by_path=by_path))
+        made["place"] = gr.Button("Add the folder", elem_id="add-place")
         made["rebuild"] = gr.Button("Rebuild the index", elem_id="rebuild")
         made["samples"] = gr.Button("Sample articles", elem_id="samples")
         made["leave"] = gr.Button("Leave", elem_id="leave")
@@ -213,6 +252,7 @@ def _wire_leaving(
 
 
 # Only the script knows what was dropped together with the files and was not sent.
+_WITH_PLACE = "() => [window.pilcrow.place()]"
 _WITH_LEFT_OUT = "(files, request) => [files, window.pilcrow.leftOut()]"
 
 
@@ -241,6 +281,14 @@ def _wire_jobs(
         if services.samples:
             yield from draw(runner.add_folder(services.samples))
 
+    def add_place(sent: str) -> Iterator[str]:
+        place = PlaceRequest.read(sent)
+        if not services.by_path or not place.path:
+            return
+        yield from draw(runner.add_place(place.folder))
+        if place.keep and place.folder in services.api.folders():
+            services.watches.begin(place.folder)
+
     def renew() -> Iterator[str]:
         yield from draw(runner.rebuild())
 
@@ -250,6 +298,7 @@ def _wire_jobs(
         add, [left["files"], request_box], [left["files"], job], js=_WITH_LEFT_OUT, **shown
     )
     left["samples"].click(add_samples, None, job, **shown)
+    left["place"].click(add_place, request_box, job, js=_WITH_PLACE, **shown)
     left["rebuild"].click(renew, None, job, **shown)
     left["cancel"].click(runner.cancel, None, None, queue=False, **_QUIET)
 

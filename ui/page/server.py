@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import webbrowser
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from index import Library
@@ -52,7 +53,9 @@ def serve(
         )
     listening = listen(host, port)
     address = address_of(host, listening.getsockname()[1])
-    options = options or PageOptions()
+    # a proxy stands before pages for people who are elsewhere
+    here = is_loopback(host) and not trusted_proxy
+    options = replace(options or PageOptions(), by_path=here)
     app: ASGIApp = build_app(assistant, library, password=password, options=options)
     if options.beside:
         app = Beside(app, options.beside)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from index.formats.base import TITLE, completed, damaged, joined, rebuilt
 from index.formats.bylines import clean
@@ -12,12 +12,16 @@ from index.formats.office.archive import opened
 from index.formats.plain.rows import spoken
 from index.types import Document
 
+_NOTES = ("footnote", "endnote")
+_FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
+"""Where the same text box stands once more, for old readers."""
+
 if TYPE_CHECKING:
     from docx.document import Document as WordFile
 
 
 def docx(document_id: str, data: bytes) -> Document:
-    """A Word document: its paragraphs and tables, its title, author and date.
+    """A Word document: its paragraphs, tables, text boxes and notes, its title, author and date.
 
     The author and date that the text states come before those of the file's properties, which
     are often the person and the day of the last conversion.
@@ -53,14 +57,16 @@ def _level(style: str) -> int:
 
 
 def _word_blocks(file: WordFile) -> Iterator[tuple[str, str]]:
-    """Text and, for a heading, its style's name."""
+    """Text and, for a heading, its style's name; text boxes and notes after what they hang on."""
     from docx.text.paragraph import Paragraph
 
+    notes = _notes(file)
     for item in file.iter_inner_content():
         if isinstance(item, Paragraph):
             style = (item.style.name if item.style else "") or ""
             heading = style.startswith("Heading") or style in ("Title", "Subtitle")
             yield item.text, style if heading else ""
+            yield from ((text, "") for text in _aside(item._p, notes))
             continue
         # a merged cell is listed once for every column it spans
         rows = (
@@ -68,3 +74,36 @@ def _word_blocks(file: WordFile) -> Iterator[tuple[str, str]]:
             for row in item.rows
         )
         yield from ((row, "") for row in spoken(rows))
+        yield from ((text, "") for text in _aside(item._tbl, notes))
+
+
+def _aside(block: Any, notes: dict[tuple[str, str], list[str]]) -> Iterator[str]:
+    """The paragraphs of what hangs on a block: its text boxes, then the notes it names first.
+
+    Args:
+        block: the element of a paragraph or table.
+        notes: those that were not read yet, by what names them; each is taken out when it is read.
+    """
+    from docx.oxml.ns import qn
+
+    for box in block.iter(qn("w:txbxContent")):
+        if not any(above.tag == _FALLBACK for above in box.iterancestors()):
+            yield from (paragraph.text for paragraph in box.findall(qn("w:p")))
+    for named in block.iter(*(qn(f"w:{kind}Reference") for kind in _NOTES)):
+        yield from notes.pop((named.tag, named.get(qn("w:id"))), ())
+
+
+def _notes(file: WordFile) -> dict[tuple[str, str], list[str]]:
+    """The paragraphs of footnotes and endnotes, by the tag and the number that name each."""
+    from docx.oxml import parse_xml
+    from docx.oxml.ns import qn
+
+    found = {}
+    for kind in _NOTES:
+        for relation in file.part.rels.values():
+            if relation.is_external or not relation.reltype.endswith(f"/{kind}s"):
+                continue
+            for note in parse_xml(relation.target_part.blob).iter(qn(f"w:{kind}")):
+                paragraphs = [paragraph.text for paragraph in note.iter(qn("w:p"))]
+                found[qn(f"w:{kind}Reference"), note.get(qn("w:id"))] = paragraphs
+    return found

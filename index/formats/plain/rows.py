@@ -8,10 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 _NUMBER = re.compile(r"[-+]?[\d.,]+\s*%?")
 
 
-def spoken(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def spoken(rows: Iterable[Sequence[str]], *, headed: bool = False) -> Iterator[str]:
     """Each row of a table in words, `Country: Japan; Delegates: 523`, without the header's own.
 
     A first row of words above other rows is a header. Without one cells are parted by ` | `.
+
+    Args:
+        rows: the cells of each.
+        headed: whether the file says that the first row is a header, whatever stands in it.
     """
     kept = ([" ".join(cell.split()) for cell in row] for row in rows)
     filled = (row for row in kept if any(row))
@@ -19,7 +23,7 @@ def spoken(rows: Iterable[Sequence[str]]) -> Iterator[str]:
     if first is None:
         return
     second = next(filled, None)
-    if second is None or not _is_header(first):
+    if second is None or not (headed or _is_header(first)):
         yield _bare(first)
         header: Sequence[str] = ()
     else:

@@ -15,6 +15,7 @@ from index.formats.base import Block, Unreadable, joined, rebuilt
 from index.formats.bylines import clean
 from index.formats.dates import parse_date
 from index.formats.decoding import BOMS, decode, sniff
+from index.formats.plain.rows import spoken
 from index.formats.web import hidden
 from index.types import Document, Heading
 
@@ -150,9 +151,25 @@ def _flattened(page: str) -> str:
 def _blocks(body: Any) -> Iterator[Block]:
     yield body.text or "", 0
     for element in body:
+        if element.tag == "table" and (rows := _headed_rows(element)):
+            yield from ((row, 0) for row in spoken(rows, headed=True))
+            yield element.tail or "", 0
+            continue
         rank = _HEADINGS.get(element.get("rend", ""), 2) if element.tag == "head" else 0
         yield _flat(element), rank
         yield element.tail or "", 0
+
+
+def _headed_rows(table: Any) -> list[list[str]]:
+    """The cells of a table whose first row is its header; none for any other table."""
+    rows = [[cell for cell in row if cell.tag == "cell"] for row in table if row.tag == "row"]
+    if len(rows) < 2 or len(rows[0]) < 2:
+        return []
+    first, *others = rows
+    is_header = all(cell.get("role") == "head" for cell in first)
+    if not is_header or any(len(row) > len(first) for row in others):
+        return []  # what spans columns or rows would stand under another's name
+    return [[_flat(cell) for cell in row] for row in rows]
 
 
 def _flat(element: Any, *, verbatim: bool = False) -> str:

@@ -13,6 +13,8 @@ from typing import Any
 
 import docx
 import pytest
+from docx.opc.packuri import PackURI
+from docx.opc.part import Part
 from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfReader, PdfWriter
@@ -199,11 +201,32 @@ def test_web_page() -> None:
     assert blocks[:3] == ["Cut off & back", PROSE[0], "Repair"]
     assert "The ship stayed two\u200d days." in blocks[3]
     assert "The first of the list\nAnd the second" in document.text
-    assert "2023 | 14" in document.text
+    assert "Year: 2023; Cuts: 14" in document.text
     assert "Home" not in document.text
     assert "never shown" not in document.text
     marked = [document.text[span.start : span.end] for span in document.boilerplate]
     assert marked == ["Cut off & back", "Repair"]
+
+
+_HEAD = "<tr><th>Place</th><th>2019</th><th>2021</th></tr>"
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (f"{_HEAD}<tr><th>Kyoto</th><td>523</td><td>640</td></tr>", "Place: Kyoto; 2019: 523"),
+        (f"{_HEAD}<tr><td>Oslo</td><td></td><td>88</td></tr>", "Place: Oslo; 2021: 88"),
+        (f"{_HEAD}<tr><td>Oslo</td><td>1</td><td>2</td><td>3</td></tr>", "Oslo | 1 | 2 | 3"),
+        ("<tr><td>Oslo</td><td>far</td></tr><tr><td>a</td><td>b</td></tr>", "Oslo | far\na | b"),
+        (_HEAD, "Place | 2019 | 2021"),
+    ],
+)
+def test_cells_of_a_web_table_keep_their_header(rows: str, said: str) -> None:
+    page = PAGE.replace(
+        "<tr><th>Year</th><th>Cuts</th></tr><tr><td>2023</td><td>14</td></tr>", rows
+    )
+    assert rows in page
+    assert said in parse("x.html", page.encode(), ".html").text
 
 
 @pytest.mark.fault("C11")
@@ -384,6 +407,64 @@ def repacked(data: bytes, **parts: bytes) -> bytes:
         for name, body in new.items():
             archive.writestr(name, body)
     return out.getvalue()
+
+
+_W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+_MC = 'xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"'
+
+
+def noted(kind: str, notes: dict[str, str]) -> bytes:
+    """A part with footnotes or endnotes."""
+    inside = "".join(
+        f'<w:{kind} w:id="{number}"><w:p><w:r><w:{kind}Ref/></w:r>'
+        f'<w:r><w:t xml:space="preserve"> {text}</w:t></w:r></w:p></w:{kind}>'
+        for number, text in notes.items()
+    )
+    return f"<w:{kind}s {_W}>{inside}</w:{kind}s>".encode()
+
+
+def with_notes(body: str) -> bytes:
+    """A Word file with this body, two footnotes and an endnote."""
+    types = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    file = docx.Document()
+    for kind, notes in (
+        ("footnote", {"1": "The log says 14.", "2": "In the second year."}),
+        ("endnote", {"1": "See the yearbook."}),
+    ):
+        name = PackURI(f"/word/{kind}s.xml")
+        part = Part(name, f"application/x.{kind}s+xml", noted(kind, notes), file.part.package)
+        file.part.relate_to(part, f"{types}/{kind}s")
+    out = io.BytesIO()
+    file.save(out)
+    document = f"<w:document {_W} {_MC}><w:body>{body}</w:body></w:document>"
+    return repacked(out.getvalue(), word__document_xml=document.encode())
+
+
+def test_notes_and_text_boxes_of_word_files_are_read() -> None:
+    def said(text: str) -> str:
+        return f"<w:r><w:t>{text}</w:t></w:r>"
+
+    def note(kind: str, number: int) -> str:
+        return f'<w:r><w:{kind}Reference w:id="{number}"/></w:r>'
+
+    box = f"<w:txbxContent><w:p>{said('Cables cost more at sea.')}</w:p></w:txbxContent>"
+    boxed = (
+        f'<w:r><mc:AlternateContent><mc:Choice Requires="wps">{box}</mc:Choice>'
+        f"<mc:Fallback><w:pict>{box}</w:pict></mc:Fallback></mc:AlternateContent></w:r>"
+    )
+    cell = f"<w:tc><w:p>{said('Cuts')}{note('footnote', 2)}</w:p></w:tc>"
+    body = (
+        f"<w:p>{said('Cables were cut often.')}{note('footnote', 1)}"
+        f"{note('endnote', 1)}{boxed}</w:p>"
+        f"<w:p>{said('Again.')}{note('footnote', 1)}{note('footnote', 9)}</w:p>"
+        f"<w:tbl><w:tblPr/><w:tblGrid><w:gridCol/></w:tblGrid><w:tr>{cell}</w:tr></w:tbl>"
+    )
+    assert parse("x.docx", with_notes(body), ".docx").text.split("\n\n") == [
+        "Cables were cut often.", "Cables cost more at sea.", "The log says 14.",
+        "See the yearbook.", "Again.", "Cuts", "In the second year.",
+    ]  # fmt: skip
+    broken = repacked(with_notes(body), word__footnotes_xml=b"<w:footnotes>")
+    assert reason(broken, ".docx").startswith("damaged Word file")
 
 
 def test_word_file() -> None:

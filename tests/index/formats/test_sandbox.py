@@ -27,6 +27,7 @@ from index.system.confinement import Confinement
 from index.system.offline import OFFLINE
 from tests.index.formats.test_documents import PROSE, pdf, repacked, word, written
 from tests.support.fakes import BagOfWordsEncoder
+from tests.support.programs import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[3]
 SMALL = Limits(memory=1_000_000_000, text=5_000_000, files=4)
@@ -211,7 +212,7 @@ def test_a_killed_parent_leaves_no_orphan() -> None:
         child = os.pidfd_open(int(parent.stdout.readline()))  # while it hangs
         parent.send_signal(signal.SIGKILL)
         parent.wait()
-    assert select.select([child], [], [], 60)[0] == [child]  # it has ended
+    assert select.select([child], [], [], PATIENCE)[0] == [child]  # it has ended
     os.close(child)
 
 

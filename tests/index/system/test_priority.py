@@ -8,6 +8,7 @@ from pathlib import Path
 from index import Library
 from index.system.priority import QueryPriority
 from tests.support.fakes import BagOfWordsEncoder
+from tests.support.programs import PATIENCE
 
 
 def test_work_waits_for_the_last_of_many_questions() -> None:
@@ -25,7 +26,7 @@ def test_work_waits_for_the_last_of_many_questions() -> None:
     first.__exit__(None, None, None)
     assert not went_on.is_set()  # one is still under way
     second.__exit__(None, None, None)
-    work.join(60)
+    work.join(PATIENCE)
     assert went_on.is_set()
 
 

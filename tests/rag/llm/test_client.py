@@ -22,6 +22,7 @@ from rag.llm.generator import Message, Piece, PrefixReuse
 from rag.llm.weights.model_files import ModelFile, find_model
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.gguf_files import vocabulary, write_gguf
+from tests.support.programs import PATIENCE
 from tests.support.scripted_models import script
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -181,14 +182,14 @@ def test_many_ask_at_once_and_each_may_leave_the_queue(make: Make, model: Path) 
 
     with ThreadPoolExecutor(4) as pool:
         writing = pool.submit(first)
-        assert begun.wait(60)
+        assert begun.wait(PATIENCE)
         leaving = pool.submit(written, generator, lambda: True)
-        assert leaving.result(60) == ""
+        assert leaving.result(PATIENCE) == ""
         script(model, GOOD)
         waiting = [pool.submit(written, generator) for _ in range(2)]
         enough.set()
-        assert writing.result(60).startswith("[1] I")
-        assert [one.result(60) for one in waiting] == [GOOD[4:]] * 2
+        assert writing.result(PATIENCE).startswith("[1] I")
+        assert [one.result(PATIENCE) for one in waiting] == [GOOD[4:]] * 2
 
 
 def test_a_model_with_a_foreign_vocabulary_counts_in_its_process(
@@ -240,7 +241,7 @@ def test_a_killed_parent_leaves_no_model_behind(tmp_path: Path, model: Path) -> 
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    assert select.select([watched], [], [], 60)[0]
+    assert select.select([watched], [], [], PATIENCE)[0]
     os.close(watched)
 
 

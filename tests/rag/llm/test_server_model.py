@@ -21,6 +21,7 @@ from rag import Assistant
 from rag.llm.client import default_client
 from rag.llm.server_model import Patience, ServerChoice, ServerModel
 from tests.support.page_fakes import make_library
+from tests.support.programs import PATIENCE
 
 QUESTION = "How many participants from 178 countries registered?"
 TRUE = "More than 9,000 participants registered for the forum."
@@ -209,7 +210,7 @@ def test_stopping_hangs_up(model: Model, server: FakeServer) -> None:
     pieces = model("stalls").stream(ASK, ids=[1], max_tokens=50)
     assert "[1] It be" in "".join(str(next(pieces)) for _ in range(1))
     pieces.close()  # type: ignore[attr-defined]
-    assert server.left.wait(30)
+    assert server.left.wait(PATIENCE)
 
 
 def test_an_answer_that_is_stopped_frees_the_queue(model: Model, server: FakeServer) -> None:
@@ -219,7 +220,7 @@ def test_an_answer_that_is_stopped_frees_the_queue(model: Model, server: FakeSer
     assert next(pieces)
     stopped.set()
     assert list(pieces) == []
-    assert server.left.wait(30)
+    assert server.left.wait(PATIENCE)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ from rag import Answer, Assistant
 from rag.query.question import QueryVariant
 from rag.query.task import understand
 from rag.reader.ranker import Ranker
-from rag.replies.composer import Composer
+from rag.replies.answerability import Answerability
 from tests.support.fakes import BagOfWordsEncoder
+from tests.support.page_fakes import make_library
 
 HARBOUR = """Harbour Gets a Breakwater
 Published: 2024-05-02
@@ -122,19 +123,19 @@ def test_what_has_another_form_than_asked_for_is_told(library: Library) -> None:
 
 
 def test_a_comparison_is_there_when_both_of_its_sides_are(library: Library) -> None:
-    composer = Composer(library)
+    answerability = Answerability(library)
     told = understand("compare the breakwater with the bridge")
-    assert composer.has_topic(told, [], EVERYWHERE)
+    assert answerability.has_topic(told, [], EVERYWHERE)
     untold = understand("compare the breakwater with the lighthouse keeper")
-    assert not composer.has_topic(untold, [], EVERYWHERE)
+    assert not answerability.has_topic(untold, [], EVERYWHERE)
 
 
 def test_in_doubt_a_number_that_is_not_there_decides(library: Library) -> None:
-    composer, ranker = Composer(library), Ranker(library)
+    answerability, ranker = Answerability(library), Ranker(library)
 
     def lacks(question: str) -> bool:
         ranking = ranker.rank(QueryVariant.of(question), library.search(question))
-        return composer.lacks_asked(question, ranking, EVERYWHERE)
+        return answerability.lacks_asked(question, ranking, EVERYWHERE)
 
     assert not lacks("Will the bridge open in 2026?")
     assert lacks("Will the bridge open in 2031?")
@@ -171,3 +172,9 @@ def test_small_talk_and_questions_about_the_library(library: Library, said: str,
     answer = ask(library, said)
     assert told in answer.text
     assert (answer.state, answer.citations, answer.model) == ("answered", (), "none")
+
+
+def test_a_document_of_words_that_score_nothing_is_looked_for_all_the_same(tmp_path: Path) -> None:
+    with make_library(tmp_path) as library:  # every hit has the score 0
+        answer = Assistant(library, generator=None).answer("What about source: about?")
+    assert answer.complete

@@ -18,6 +18,7 @@ from rag.replies.streams import aanswer, astream, json_schema, traced
 from rag.types import Answer, Citation, Statement
 from tests.support.fakes import ScriptedGenerator
 from tests.support.page_fakes import make_library
+from tests.support.programs import PATIENCE
 
 QUESTION = "How many participants registered for the forum held in Kyoto?"
 WORDS = "More than 9,000 participants from 178 countries registered"
@@ -112,7 +113,7 @@ def test_who_stops_waiting_ends_the_work(stream: bool) -> None:
             raise AssertionError("it ended by itself")
 
     on_a_loop(leave)
-    assert endless.ended.wait(30)
+    assert endless.ended.wait(PATIENCE)
 
 
 def test_every_answer_keeps_to_the_schema(tmp_path: Path) -> None:

@@ -169,6 +169,20 @@ def test_a_follow_up_goes_on_with_what_the_model_has_read(library: Library) -> N
     assert after.startswith(before.partition("\n\nQuestion")[0].rstrip())
 
 
+def test_a_follow_up_asked_of_less_reads_nothing_of_the_rest(library: Library) -> None:
+    generator = ScriptedGenerator(["", "", ""])
+    assistant = Assistant(library, generator)
+    answer = assistant.answer(OPENING)
+    read = generator.asked[-1][-1]["content"]
+    cited = answer.citations[0].document_id
+    rest = [record for record in library.documents() if record.id != cited]
+    elsewhere = [p.text for record in rest for p in library.passages(record.id) if p.text in read]
+    assert elsewhere
+    second = "How many people took part in Kyoto?"
+    assistant.answer(second, [(OPENING, answer.text)], documents=[cited])
+    assert not any(text in generator.asked[-1][-1]["content"] for text in elsewhere)
+
+
 def test_prose_is_handed_out_sentence_by_sentence() -> None:
     parser = ProseParser()
     assert [d.text for d in parser.feed("It met in Kyoto. It w")] == ["It met in Kyoto."]

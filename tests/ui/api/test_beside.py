@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from tests.support.browsers import chromium, served, tab
+from tests.support.browsers import served, tab
 from tests.support.page_fakes import ScriptedAssistant, make_library
+from tests.support.programs import LOCAL
 from ui.api.app import ApiOptions, build_api
 from ui.http.beside import PROGRAMS
 from ui.page.app import PageOptions
@@ -32,7 +33,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def cited(address: str) -> tuple[str, str]:
     """The address of a program's first citation, and its quote."""
     body = {"model": "pilcrow", "messages": [{"role": "user", "content": QUESTION}]}
-    reply = httpx.post(f"{address}/v1/chat/completions", json=body, timeout=60).json()
+    reply = httpx.post(f"{address}/v1/chat/completions", json=body, **LOCAL).json()
     first = reply["choices"][0]["message"]["annotations"][0]["url_citation"]
     return first["url"], reply["pilcrow"]["citations"][0]["quote"]
 
@@ -47,17 +48,11 @@ def test_programs_ask_at_addresses_of_their_own(path: str, ours: bool) -> None:
 
 
 def test_both_are_answered_and_links_lead_to_the_page(address: str) -> None:
-    assert httpx.get(f"{address}/health").json() == {"status": "ok"}
-    assert "gradio_config" in httpx.get(f"{address}/").text
+    assert httpx.get(f"{address}/health", **LOCAL).json() == {"status": "ok"}
+    assert "gradio_config" in httpx.get(f"{address}/", **LOCAL).text
     assert cited(address)[0].startswith(f"{address}/#read=kyoto.txt&start=")
-    refused = httpx.get(f"{address}/v1/models", headers={"Origin": "http://evil.example"})
+    refused = httpx.get(f"{address}/v1/models", headers={"Origin": "http://evil.example"}, **LOCAL)
     assert refused.status_code == 403
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.mark.browser

@@ -16,6 +16,7 @@ import pytest
 
 from rag import Assistant
 from tests.support.page_fakes import HeldLibrary, make_library
+from tests.support.programs import LOCAL, PATIENCE
 from ui.api.server import serve_api
 from ui.api.service import AT_ONCE
 from ui.http.server import listen
@@ -48,14 +49,14 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         target=lambda: serve_api(assistant, library, port=0, on_ready=on_ready), daemon=True
     )
     serve.start()
-    assert ready.wait(120)
+    assert ready.wait(PATIENCE)
     yield addresses[0]
 
 
 def events(address: str, number: int, together: threading.Barrier) -> list[tuple[str, Any]]:
-    together.wait(120)
+    together.wait(PATIENCE)
     body = {"question": f"Who built the lighthouse of {town(number)}?", "stream": True}
-    reply = httpx.post(f"{address}/v1/answers", json=body, timeout=120)
+    reply = httpx.post(f"{address}/v1/answers", json=body, **LOCAL)
     pairs = [block.split("\n") for block in reply.text.strip().split("\n\n")]
     return [(name[7:], json.loads(data[6:])) for name, data in pairs]
 
@@ -67,7 +68,7 @@ def everybody(address: str) -> list[list[tuple[str, Any]]]:
 
 
 def resident(address: str) -> float:
-    told = httpx.get(f"{address}/metrics").text
+    told = httpx.get(f"{address}/metrics", **LOCAL).text
     found = re.search(r"^process_resident_memory_bytes (\S+)", told, re.MULTILINE)
     assert found
     return float(found[1])
@@ -85,7 +86,7 @@ def test_no_program_gets_anothers_answer_and_memory_stays(address: str) -> None:
         if round_ == 0:
             before = resident(address)
     assert resident(address) - before < ROOM
-    told = httpx.get(f"{address}/metrics").text
+    told = httpx.get(f"{address}/metrics", **LOCAL).text
     assert "pilcrow_answering 0.0" in told, "every seat is free again"
 
 

@@ -16,7 +16,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, TextContent
 
-from tests.support.programs import ROOT, Program, running
+from tests.support.programs import PATIENCE, ROOT, Program, running
 
 QUESTION = "How many participants registered for the forum held in Kyoto?"
 READING = {"search", "fetch", "ask", "list_documents"}
@@ -35,7 +35,7 @@ async def connected(
     transport: Transport, server: Program, folder: Path
 ) -> AsyncGenerator[Client, None]:
     if transport == "http":
-        known = httpx2.AsyncClient(headers={"Authorization": "Bearer sesame"}, timeout=60)
+        known = httpx2.AsyncClient(headers={"Authorization": "Bearer sesame"}, timeout=PATIENCE)
         async with (
             known,
             Client(streamable_http_client(f"{server.address}/mcp", http_client=known)) as client,

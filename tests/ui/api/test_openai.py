@@ -11,10 +11,9 @@ import openai
 import pytest
 from openai import OpenAI
 
-from tests.support.programs import Program, running
+from tests.support.programs import LOCAL, PATIENCE, Program, running
 
 QUESTION = "How many participants registered for the forum held in Kyoto?"
-PATIENCE = 60
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +30,7 @@ def client(server: Program) -> Iterator[OpenAI]:
 
 def document(server: Program, id_: str) -> str:
     headers = {"Authorization": "Bearer sesame"}
-    reply = httpx.get(f"{server.address}/v1/documents/{id_}", headers=headers)
+    reply = httpx.get(f"{server.address}/v1/documents/{id_}", headers=headers, **LOCAL)
     text: str = reply.raise_for_status().json()["text"]
     return text
 
@@ -67,8 +66,8 @@ def test_a_link_opens_the_article_without_the_key(client: OpenAI, server: Progra
     assert annotated
     url = annotated[0].url_citation.url
     assert url.startswith(f"{server.address}/read/kyoto.txt?") and "#:~:text=" in url
-    assert httpx.get(url).text == document(server, "kyoto.txt")
-    forged = httpx.get(url.replace("kyoto.txt", "cables.md"))
+    assert httpx.get(url, **LOCAL).text == document(server, "kyoto.txt")
+    forged = httpx.get(url.replace("kyoto.txt", "cables.md"), **LOCAL)
     assert forged.status_code == 403 and "not made by this Pilcrow" in forged.text
 
 

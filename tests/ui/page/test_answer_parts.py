@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rag.types import Answer, Group
-from tests.support.browsers import Tab, chromium, served, tab
+from tests.support.browsers import Tab, served, tab
 from tests.support.page_fakes import (
     ARTICLES,
     HOSTILE,
@@ -33,12 +33,6 @@ UNCLEAR = "How many of them were there?"
 
 PANEL = {"panel.txt": "Vint Cerf chaired the Leadership Panel in Kyoto. Others were there too."}
 """What the library can be asked about, so that there is something to suggest."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +151,7 @@ def test_an_option_asks_the_question_again_about_its_document(
     opened.finish()
     assert page.inner_text("#current .question") == UNCLEAR
     assert title in page.inner_text("#current .where-asked")
-    assert assistant.scopes[-1][0] == ("kyoto.txt",)
+    assert assistant.scopes[-1].documents == ("kyoto.txt",)
     assert page.locator(".turn").count() == 1  # in place of the question back
     assert page.locator("#scope .chips li").count() == 0  # and the next one may look everywhere
 

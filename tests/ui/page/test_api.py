@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from index import Library
+from index.types import SearchScope
 from rag.evaluation import load_questions
 from rag.types import Answer
 from tests.support.fakes import BagOfWordsEncoder
@@ -26,10 +27,11 @@ from tests.support.page_fakes import (
     make_library,
     write_articles,
 )
+from tests.support.programs import PATIENCE
 from ui.page import feedback
 from ui.page.api import PageApi
 from ui.page.chat import AskRequest, Chat
-from ui.page.conversations import Conversations
+from ui.page.conversations import Conversations, Scope
 from ui.page.jobs import JobRunner
 from ui.page.suggester import Suggester
 from ui.page.views.answers import TurnMeta
@@ -118,9 +120,9 @@ def test_only_the_last_turn_gives_way_to_a_retry(room: Room) -> None:
 def test_a_question_looks_where_it_was_told_to_and_a_retry_too(room: Room) -> None:
     scope = AskRequest.read('{"documents": ["cables.md"], "since": "2023", "until": ""}').scope
     key = room.ask("How many days does a ship need?", conversation=CONVERSATION, scope=scope)
-    assert room.assistant.scopes[-1] == (("cables.md",), ("2023", "9999"))
+    assert room.assistant.scopes[-1] == SearchScope(("cables.md",), ("2023", "9999"))
     room.ask("", conversation=CONVERSATION, again=key, replaces=key)
-    assert room.assistant.scopes[-1] == (("cables.md",), ("2023", "9999"))
+    assert room.assistant.scopes[-1] == SearchScope(("cables.md",), ("2023", "9999"))
     drawn = room.api.ask({"name": "open", "id": CONVERSATION})["slots"]["past"]
     assert "Asked only of Cables under the sea · dated from 2023" in drawn
 
@@ -316,7 +318,7 @@ def test_thumbs_go_to_a_question_file_and_back_out(room: Room) -> None:
 
 def test_names_and_filters_look_at_every_document(room: Room) -> None:
     assert room.api.ask({"name": "names", "words": "cables harbour"}) == {
-        "names": [["cables.md", "Cables under the sea", ""]], "more": 0,
+        "names": [["cables.md", "Cables under the sea", ""]], "more": 0, "facets": [],
     }  # fmt: skip
     numbered = {f"cables {n}.txt": f"Cables under the sea\n\nPart {n}.\n" for n in range(9)}
     write_articles(room.library, numbered)
@@ -327,6 +329,48 @@ def test_names_and_filters_look_at_every_document(room: Room) -> None:
     slots = room.api.ask({"name": "library", "words": "kyoto"})["slots"]
     assert slots["library"].count("<li") == 1
     assert "3 documents" in slots["count"]
+
+
+NOTES = {
+    "law/act.md": "---\ntitle: The act\ntags: [law/eu]\nauthor: Ann Lee\n---\n\n"
+    "## On ferries\n\nFerries sail at dawn.\n",
+    "boats/raft.txt": "Rafts sail at dusk.\n",
+}
+
+
+def test_facets_are_offered_with_how_many_documents_have_them(room: Room) -> None:
+    write_articles(room.library, NOTES)
+    drawn = room.api.ask({"name": "facets"})["slots"]["facets"]
+    for value, count in (
+        ("law", 1),
+        ("law/eu", 1),
+        ("Ann Lee", 1),
+        ("boats", 1),
+        ("txt", 3),
+        ("On ferries", 1),
+    ):
+        assert f'<option value="{value}"' in drawn
+        assert f">{value} ({count})<" in drawn
+    offered = room.api.ask({"name": "names", "words": "law"})["facets"]
+    assert ["tags", "law", "tag law"] in offered
+    assert ["folders", "law", "folder law"] in offered
+    offered = room.api.ask({"name": "names", "words": "section ferries"})["facets"]
+    assert offered == [["sections", "On ferries", "section On ferries"]]
+    assert room.api.ask({"name": "names", "words": ""})["facets"] == []
+
+
+def test_a_question_is_asked_of_what_has_the_chosen_facets(room: Room) -> None:
+    write_articles(room.library, NOTES)
+    sent = {"tags": ["law", 7], "kinds": ["md"], "folders": "boats", "authors": []}
+    request = AskRequest.read(json.dumps(sent))
+    assert request.scope == Scope(tags=("law",), kinds=("md",))
+    html, _, run = room.chat.begin("When do they sail?", request)
+    assert "documents with tag law · type md" in html
+    list(room.chat.answer(run))
+    assert room.assistant.scopes[-1] == SearchScope(tags=("law",), kinds=("md",))
+    kept = room.store.turn(run.meta.key)
+    assert kept is not None
+    assert kept.scope == request.scope
 
 
 def asked_back(room: Room, *options: str) -> str:
@@ -393,7 +437,7 @@ def test_suggestions_are_found_once_for_each_state_of_the_library(tmp_path: Path
 
     suggester = Suggester(library, ask)
     assert suggester.opening() == ()
-    assert found.wait(30)
+    assert found.wait(PATIENCE)
     wait_for(lambda: suggester.ready)
     assert suggester.opening() == ("Who chaired the Leadership Panel in Kyoto?",)
     wait_for((library.path / "suggestions.json").exists)
@@ -416,18 +460,18 @@ def test_closing_ends_the_search_for_suggestions_and_begins_no_other(tmp_path: P
 
     def ask(question: str) -> Answer:
         begun.set()
-        assert go_on.wait(30)
+        assert go_on.wait(PATIENCE)
         *_, last = assistant.stream(question)
         return last
 
     suggester = Suggester(library, ask)
     suggester.opening()
-    assert begun.wait(30)
+    assert begun.wait(PATIENCE)
     closing = threading.Thread(target=suggester.close)
     closing.start()
     wait_for(suggester._closed.is_set)
     go_on.set()
-    closing.join(30)
+    closing.join(PATIENCE)
     assert len(assistant.histories) == 1
     assert suggester.opening() == ()
     assert not (library.path / "suggestions.json").exists()

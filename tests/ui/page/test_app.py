@@ -15,10 +15,10 @@ import pytest
 from index import Library
 from index.errors import PilcrowError
 from index.formats.registry import SUFFIXES_IN_WORDS
-from index.types import Passage
+from index.types import EVERYWHERE, Passage, SearchScope
 from rag.grounding import bundle, sealing
 from rag.types import Answer, Citation, Statement
-from tests.support.browsers import PATIENCE, Tab, chromium, served, tab
+from tests.support.browsers import Tab, served, tab
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.page_fakes import (
     HOSTILE,
@@ -27,6 +27,7 @@ from tests.support.page_fakes import (
     make_library,
     quoting,
 )
+from tests.support.programs import LOCAL, PATIENCE
 from ui.page import app as page_app
 from ui.page import chat, export, server, upload_copies
 from ui.page.conversations import Conversations, Turn, new_key
@@ -36,12 +37,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
 
 KYOTO = "How many participants registered in Kyoto?"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +85,7 @@ def test_evidence_is_there_before_the_model_writes_and_escape_stops_it(
         assert opened.page.locator("#current .statement").count() == 0
         opened.page.keyboard.press("Escape")
         assert "Stopped" in opened.finish()
-        assert assistant.stopped.wait(30)
+        assert assistant.stopped.wait(PATIENCE)
     finally:
         assistant.go_on.set()
 
@@ -164,7 +159,7 @@ def test_a_new_chat_during_an_answer_is_not_haunted_by_it(
         opened.ask(KYOTO)
         opened.page.wait_for_selector("#current .headline")
         opened.page.click("#new-chat")
-        assert assistant.stopped.wait(30)
+        assert assistant.stopped.wait(PATIENCE)
     finally:
         assistant.go_on.set()
     opened.page.wait_for_selector("#welcome h2", state="visible")
@@ -335,7 +330,7 @@ def test_a_page_of_which_a_part_is_lost_loads_itself_anew(
 ) -> None:
     context = browser.new_context()  # one that has nothing of the page yet
     page, lost = context.new_page(), []
-    page.set_default_timeout(PATIENCE)
+    page.set_default_timeout(PATIENCE * 1000)
 
     def lose(route: Route) -> None:
         lost.append(route.request.url)
@@ -527,17 +522,26 @@ def test_a_question_can_be_held_to_documents_and_dates(
     page.keyboard.press("Enter")
     page.wait_for_selector("#scope .chips li:has-text('Cables under the sea')")
     page.click(".dates summary")
+    page.select_option("[data-facet=kinds]", "md")
+    page.wait_for_selector("#scope .chips li:has-text('type md')")
+    assert page.locator("[data-facet=kinds]").input_value() == ""
     page.fill("#since", "2023-01-01")
     page.keyboard.press("Escape")
     page.focus("#question textarea")
+    page.keyboard.type(" @type md")
+    page.wait_for_selector("#choices li:has-text('type md')")
+    page.keyboard.press("Enter")
+    assert page.locator("#scope .chips li:has-text('type md')").count() == 1
     page.keyboard.press("Enter")
     assert "Not in your documents" in opened.finish()
-    assert list(assistant.scopes[-1]) == [("cables.md",), ("2023-01-01", "9999")]
+    assert assistant.scopes[-1] == SearchScope(
+        ("cables.md",), ("2023-01-01", "9999"), kinds=("md",)
+    )
     assert "Asked only of Cables under the sea" in page.inner_text("#current")
     assert opened.inaccessible() == []
     page.click("#current [data-action=widen]")
     page.wait_for_selector("#current .turn:not([data-running]) .statement")
-    assert list(assistant.scopes[-1]) == [None, None]
+    assert assistant.scopes[-1] == EVERYWHERE
     assert page.locator("#scope .chips li, #past .turn").count() == 0
 
 
@@ -812,7 +816,7 @@ def test_a_closed_tab_ends_its_answer(browser: Browser, tmp_path: Path) -> None:
         with tab(browser, address) as opened:
             opened.ask("Go on")
             opened.page.wait_for_selector("#current .statement")
-        assert endless.stopped.wait(60)
+        assert endless.stopped.wait(PATIENCE)
 
 
 @pytest.mark.browser
@@ -868,7 +872,7 @@ def test_errors_say_what_to_do_and_bugs_show_no_trace(opened: Tab) -> None:
 
 
 def test_headers_keep_the_page_to_itself(address: str) -> None:
-    page = httpx.get(address)
+    page = httpx.get(address, **LOCAL)
     policy = dict(
         part.strip().split(" ", 1) for part in page.headers["content-security-policy"].split(";")
     )
@@ -879,8 +883,8 @@ def test_headers_keep_the_page_to_itself(address: str) -> None:
     assert "http" not in page.headers["content-security-policy"]
     for response in (
         page,
-        httpx.get(f"{address[:-1]}{page_app.assets_address()}/main.js"),
-        httpx.get(f"{address}nope"),
+        httpx.get(f"{address[:-1]}{page_app.assets_address()}/main.js", **LOCAL),
+        httpx.get(f"{address}nope", **LOCAL),
     ):
         assert response.headers["x-frame-options"] == "DENY"
         assert response.headers["x-content-type-options"] == "nosniff"
@@ -888,30 +892,31 @@ def test_headers_keep_the_page_to_itself(address: str) -> None:
 
 
 def test_what_is_named_after_its_content_is_fetched_once(address: str) -> None:
-    page = httpx.get(address)
+    page = httpx.get(address, **LOCAL)
     (script,) = re.findall(r'src="\.?(/assets/index-[^"]+\.js)"', page.text)
     for path in (script[1:], f"{page_app.assets_address()[1:]}/main.js"):
-        found = httpx.get(address + path)
+        found = httpx.get(address + path, **LOCAL)
         assert (found.status_code, "immutable" in found.headers["cache-control"]) == (200, True)
     for path in ("", "theme.css", "assets/nope.js", "gradio_api/startup-events"):
-        assert "immutable" not in httpx.get(address + path).headers.get("cache-control", "")
+        found = httpx.get(address + path, **LOCAL)
+        assert "immutable" not in found.headers.get("cache-control", "")
 
 
 @pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}])
 def test_requests_from_elsewhere_are_refused(address: str, headers: dict[str, str]) -> None:
-    assert httpx.get(address, headers=headers).status_code == 403
+    assert httpx.get(address, headers=headers, **LOCAL).status_code == 403
     join = f"{address}gradio_api/queue/join"
-    assert httpx.post(join, headers=headers, json={}).status_code == 403
+    assert httpx.post(join, headers=headers, json={}, **LOCAL).status_code == 403
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "pyproject.toml", "../../../etc/passwd"])
 def test_files_cannot_be_fetched(address: str, path: str) -> None:
-    assert httpx.get(f"{address}gradio_api/file={path}").status_code in (403, 404)
+    assert httpx.get(f"{address}gradio_api/file={path}", **LOCAL).status_code in (403, 404)
 
 
 def test_uploads_have_a_limit(address: str) -> None:
     big = {"files": ("big.txt", b"x" * (21 * 2**20))}
-    assert httpx.post(f"{address}gradio_api/upload", files=big, timeout=60).status_code == 413
+    assert httpx.post(f"{address}gradio_api/upload", files=big, **LOCAL).status_code == 413
 
 
 @pytest.mark.parametrize(
@@ -999,10 +1004,14 @@ class Counted(HeldLibrary):
     read: list[tuple[str, set[int] | None]]
 
     def passages(
-        self, document_id: str, paragraphs: Collection[int] | None = None
+        self,
+        document_id: str,
+        paragraphs: Collection[int] | None = None,
+        *,
+        scope: SearchScope = EVERYWHERE,
     ) -> list[Passage]:
         self.read.append((document_id, None if paragraphs is None else set(paragraphs)))
-        return super().passages(document_id, paragraphs)
+        return super().passages(document_id, paragraphs, scope=scope)
 
 
 def test_drawing_an_answer_reads_the_cited_paragraphs_only(tmp_path: Path) -> None:

@@ -13,16 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.attacks import PASSWORD, Victim, log_in, pilcrow, site, spellings
-from tests.support.browsers import PATIENCE, chromium
+from tests.support.programs import PATIENCE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module", params=["", PASSWORD], ids=["open", "password"])
@@ -40,7 +34,7 @@ def victim(
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     made = browser.new_context()
-    made.set_default_timeout(PATIENCE)
+    made.set_default_timeout(PATIENCE * 1000)
     yield made
     made.close()
 

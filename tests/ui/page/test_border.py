@@ -25,6 +25,7 @@ from starlette.testclient import TestClient
 from rag.types import Answer
 from tests.support.attacks import PASSWORD, pilcrow, spellings
 from tests.support.page_fakes import ScriptedAssistant, make_library
+from tests.support.programs import LOCAL
 from ui.http.attempts import ATTEMPTS
 from ui.http.body_limit import MOST_BYTES
 from ui.http.server import make_server
@@ -372,7 +373,10 @@ def test_what_others_say_of_our_address_is_not_believed(door: Door) -> None:
 
 @pytest.mark.fault("G7")
 def test_an_address_that_is_only_claimed_does_not_count(tmp_path: Path) -> None:
-    with pilcrow(tmp_path, PASSWORD) as victim, httpx.Client(base_url=victim.address) as guesser:
+    with (
+        pilcrow(tmp_path, PASSWORD) as victim,
+        httpx.Client(base_url=victim.address, **LOCAL) as guesser,
+    ):
         for number in range(ATTEMPTS + 1):
             tried = guesser.post(
                 "login", data={"username": "pilcrow", "password": f"guess {number}"},

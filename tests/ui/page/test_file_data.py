@@ -25,6 +25,7 @@ from starlette.types import Receive, Scope, Send
 from index import Library
 from tests.programs.page_program import Server
 from tests.support.page_fakes import ScriptedAssistant, document_ids, make_library
+from tests.support.programs import LOCAL
 from ui.page import app as page_app
 from ui.page.jobs import JobRunner
 from ui.page.middleware.file_data import FileDataGate, files_in, is_upload, whole_characters
@@ -95,7 +96,6 @@ PATHS = (
     f"{HERE}/0a/no.txt", "{}/library/conversations.sqlite", "http://127.0.0.1:9/a.txt",
     "file:///etc/passwd", "", "README.md", "~/b.md", "a\0b.txt", "\ud800.txt", "a" * 5000,
 )  # fmt: skip
-LITTLE = httpx.Timeout(60)
 """Much for a request that is refused; a server that hangs is waited for no longer."""
 
 
@@ -104,7 +104,7 @@ LITTLE = httpx.Timeout(60)
 def test_no_other_file_of_the_computer_can_be_named(attacked: Server, path: str) -> None:
     folder = attacked.folder
     before = sorted(folder.rglob("*"))
-    with httpx.Client(base_url=attacked.address, timeout=LITTLE) as http:
+    with httpx.Client(base_url=attacked.address, **LOCAL) as http:
         body = joining(adding(shown(http.get("").text)), path.format(folder))
         assert http.post("gradio_api/queue/join", content=json.dumps(body)).status_code == 403
         assert http.get("").status_code == 200

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from starlette.types import Message, Scope
 
 from tests.support.page_fakes import HOSTILE, ScriptedAssistant, make_library
+from tests.support.programs import PATIENCE
 from ui.page import app as page_app
 from ui.page.middleware.security import SAFETY_HEADERS
 
@@ -88,7 +89,7 @@ async def ask(app: Any, request: Request) -> Response:
             response.body += message.get("body", b"")
         answered.set()
 
-    with anyio.fail_after(120):  # a server that hangs
+    with anyio.fail_after(PATIENCE):  # a server that hangs
         try:
             await app(request.scope(), receive, send)
         except Exception as error:

@@ -24,10 +24,10 @@ from rag.llm.weights.model_files import ModelFile
 from tests.support.browsers import served
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.gguf_files import vocabulary, write_gguf
+from tests.support.programs import PATIENCE
 from tests.support.visitors import Seen, Visitor
 from ui.page.chat import AT_ONCE
 
-PATIENCE = 120  # seconds that a busy machine may need
 PEOPLE = AT_ONCE
 AHEAD = re.compile(r"(\d+) answers? to be written before this one")
 

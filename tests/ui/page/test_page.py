@@ -12,19 +12,13 @@ import seeds
 from index import Library
 from rag import Assistant
 from rag.types import Answer
-from tests.support.browsers import Tab, chromium, served, tab
+from tests.support.browsers import Tab, served, tab
 from ui.page import app
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 pytestmark = [pytest.mark.model, pytest.mark.browser]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

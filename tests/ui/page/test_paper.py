@@ -10,18 +10,12 @@ import pytest
 
 from index import Library
 from rag import Assistant
-from tests.support.browsers import Tab, chromium, served, tab
+from tests.support.browsers import Tab, served, tab
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.made.pdf_files import book
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

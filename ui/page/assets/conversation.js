@@ -24,7 +24,7 @@ function askRequest() {
   const dates = { since: byId("since").value, until: byId("until").value };
   const sent = {
     conversation: currentConversation(), replaces: editing, ...dates,
-    documents: [...chosen.keys()], ...pending,
+    documents: [...chosen.keys()], ...limits(), ...pending,
   };
   pending = {};
   edit(null);
@@ -299,21 +299,44 @@ function editQuestion(button) {
 function widen(button) {
   const turn = turnOf(button);
   chosen.clear();
+  filters.clear();
   anyDate();
-  send({
-    question: turn.querySelector(".question").textContent, replaces: turn.dataset.key,
-    documents: [], since: "", until: "",
-  });
+  send({ question: turn.querySelector(".question").textContent, replaces: turn.dataset.key });
 }
 
 // --- where a question may look ---------------------------------------------------------------------
 
 const chosen = new Map(); // document id → name
+const filters = new Map(); // facet and value → [facet, value, words]: tags, authors, sources …
 
 export function choose(id, name) {
   chosen.set(id, name);
   drawChips();
   box().focus();
+}
+
+function limit(facet, value, words) {
+  filters.set(`${facet}\n${value}`, [facet, value, words]);
+  drawChips();
+}
+
+/** The chosen values by facet, as they go along with a question. */
+function limits() {
+  const sent = {};
+  for (const [facet, value] of filters.values()) (sent[facet] ??= []).push(value);
+  return sent;
+}
+
+/** A choice in the menu becomes a chip, and the menu offers the next one. */
+export function chooseFacet(select) {
+  const option = select.selectedOptions[0];
+  if (option.value) limit(select.dataset.facet, option.value, option.dataset.words);
+  select.value = "";
+}
+
+/** Asks what there is to choose from, each time the menu opens: the library may have changed. */
+export function fillMenu(menu) {
+  if (menu.open) void ask("facets");
 }
 
 function anyDate() {
@@ -324,6 +347,7 @@ function anyDate() {
 export function drawChips() {
   const row = document.querySelector("#scope .chips");
   const chips = [...chosen].map(([id, name]) => chip(name, () => chosen.delete(id)));
+  for (const [key, [, , words]] of filters) chips.push(chip(words, () => filters.delete(key)));
   const [since, until] = [byId("since").value, byId("until").value];
   if (since || until) chips.push(chip(`${since || "…"} – ${until || "…"}`, anyDate));
   queue.forEach((question, index) => {
@@ -374,6 +398,18 @@ export const offer = debounce(async () => {
     if (path) item.append(Object.assign(document.createElement("small"), { textContent: path }));
     return item;
   }));
+  for (const [facet, value, said] of reply?.facets ?? []) {
+    const item = document.createElement("li");
+    item.id = `choice-${choices().childElementCount}`;
+    item.setAttribute("role", "option");
+    item.setAttribute("aria-selected", String(!choices().childElementCount));
+    item.dataset.action = "choose";
+    Object.assign(item.dataset, { facet, value });
+    item.textContent = said;
+    item.dir = "auto";
+    choices().append(item);
+  }
+  const offered = choices().childElementCount;
   if (reply?.more) {
     const rest = document.createElement("li");
     rest.className = "rest";
@@ -381,9 +417,9 @@ export const offer = debounce(async () => {
     rest.textContent = `and ${reply.more} more: write on to narrow them down`;
     choices().append(rest);
   }
-  choices().hidden = documents.length === 0;
+  choices().hidden = offered === 0;
   input.setAttribute("aria-controls", "choices");
-  input.setAttribute("aria-activedescendant", documents.length ? "choice-0" : "");
+  input.setAttribute("aria-activedescendant", offered ? "choice-0" : "");
 });
 
 export function hideChoices() {
@@ -411,7 +447,8 @@ function take(item) {
   const rest = input.value.slice(input.selectionStart);
   hideChoices();
   write((before + rest).replace(/^\s+/, ""));
-  choose(item.dataset.id, item.dataset.name);
+  if (item.dataset.facet) limit(item.dataset.facet, item.dataset.value, item.textContent);
+  else choose(item.dataset.id, item.dataset.name);
 }
 
 function unfold(button) {

@@ -97,12 +97,50 @@ export async function listLibrary() {
   const reply = await ask("library", listed());
   if (!reply) return;
   watchEnd();
+  followFolders();
   const nothing = reply.documents === 0;
   if (empty !== nothing && nothing) showTab("library");
   empty = nothing;
   document.body.classList.toggle("empty-library", nothing);
   pollsLeft = 40;
   void lookForSuggestions();
+}
+
+// --- folders that keep themselves up to date -------------------------------------------------------
+
+/** Called by Gradio when a folder is added: its path, and whether it is kept up to date. */
+window.pilcrow.place = () => {
+  const path = byId("place-path").value;
+  byId("place-path").value = "";
+  document.querySelector(".in-place").open = false;
+  return JSON.stringify({ path, keep: byId("place-keep").checked });
+};
+
+export function addPlace() {
+  if (byId("place-path").value.trim()) byId("add-place").click();
+  else byId("place-path").focus();
+}
+
+async function keep(button) {
+  await ask(button.dataset.action, { place: button.dataset.place });
+  followFolders();
+}
+
+let following = 0;
+let change = null; // the state of the library that is listed
+
+/** While folders are kept up to date, the list follows what they bring. */
+function followFolders() {
+  window.clearTimeout(following);
+  if (!document.querySelector(".places [data-kept]")) return;
+  following = window.setTimeout(async () => {
+    if (document.hidden || document.body.classList.contains("lost")) return followFolders();
+    const reply = await ask("folders");
+    const news = reply && change !== null && reply.change !== change;
+    if (reply) change = reply.change;
+    if (news && !document.body.classList.contains("working")) await listLibrary();
+    else followFolders();
+  }, 1000);
 }
 
 const listed = () => ({ words: byId("library-words").value, order: byId("library-order").value });
@@ -373,6 +411,7 @@ export const filters = {
 
 export const actions = {
   open, rename, remove, only, retry, "more-documents": moreDocuments, delete: drop, add: addDocuments,
+  keep, "let-be": keep, "add-place": addPlace,
   tab: (button) => showTab(button.dataset.tab),
   samples: () => byId("samples").click(),
   dismiss: (button) => button.closest(".job").setAttribute("hidden", ""),

@@ -68,6 +68,7 @@ function cancelEvent(event) {
 
 document.addEventListener("toggle", (event) => {
   if (event.target.matches?.(".why")) void conversation.explain(event.target);
+  if (event.target.matches?.(".dates")) conversation.fillMenu(event.target);
 }, true);
 
 for (const [on, off] of [["mouseover", "mouseout"], ["focusin", "focusout"]]) {
@@ -83,6 +84,7 @@ for (const [on, off] of [["mouseover", "mouseout"], ["focusin", "focusout"]]) {
 document.addEventListener("input", (event) => {
   if (event.target === box()) conversation.offer();
   else if (event.target.matches("#since, #until")) conversation.drawChips();
+  else if (event.target.matches("[data-facet]")) conversation.chooseFacet(event.target);
   else library.filters[event.target.id]?.();
 });
 
@@ -103,6 +105,9 @@ document.addEventListener("keydown", (event) => {
       conversation.queueUp(text);
       conversation.write("");
     }
+  } else if (event.key === "Enter" && event.target.id === "place-path") {
+    cancelEvent(event);
+    library.addPlace();
   } else if (event.target.matches?.('[role="tab"]') && /^Arrow(Left|Right)$/.test(event.key)) {
     const other = document.querySelector('[role="tab"][aria-selected="false"]');
     library.showTab(other.dataset.tab);

@@ -9,10 +9,11 @@ import re
 from base64 import b64encode
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
+from pathlib import Path
 from typing import Any, Literal
 
 from index.types import Document, DocumentRecord, PagePicture
@@ -100,9 +101,23 @@ def search(id_: str, label: str, slot: str, *, is_sorted: bool = False) -> str:
     return render_macro("frame.html", "search", id_, label, slot, is_sorted)
 
 
-def folder() -> str:
-    """The way to add a whole folder, beside the drop zone."""
-    return render_macro("frame.html", "folder")
+def folder(*, by_path: bool) -> str:
+    """The way to add a whole folder, beside the drop zone, and one that stays where it is."""
+    return render_macro("frame.html", "folder", by_path)
+
+
+def places(folders: Mapping[Path, str | None]) -> str:
+    """The folders that were added where they are, and whether they are kept up to date.
+
+    Args:
+        folders: each with what keeps it from being watched, empty for nothing; None where it is
+            not watched.
+    """
+    shown = []
+    for folder, state in folders.items():
+        keeping = "Stop keeping" if state == "" else "Keep"
+        shown.append((str(folder), folder.name, state, f"{keeping} {folder.name} up to date"))
+    return render("library/places.html", folders=shown)
 
 
 def scope() -> str:
@@ -138,6 +153,7 @@ def library(
     states: Mapping[str, FileState],
     words: str = "",
     first: int = 0,
+    copies: Collection[str] = (),
 ) -> str:
     """Documents with title, source, date, paragraphs, kind and state; more come when scrolled to.
 
@@ -145,6 +161,7 @@ def library(
         records: All documents of the list.
         states: By document id, how its file stands to what is stored.
         words: What they were filtered by.
+        copies: Ids of those whose files are copies of what was uploaded.
         first: From which on `LISTED` are drawn; after the first ones, rows alone.
     """
     last = first + LISTED
@@ -155,6 +172,7 @@ def library(
         next=last,
         more=len(records) - last,
         words=words,
+        copies=copies,
     )
 
 

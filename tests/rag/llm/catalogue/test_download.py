@@ -23,6 +23,7 @@ from rag.llm.catalogue.download import fetch
 from rag.llm.catalogue.folder import ModelFolder
 from tests.index.test_write_faults import faults, run
 from tests.rag.llm.catalogue.small_models import CONTENT, CutOff, WebServer, serving, small_entry
+from tests.support.programs import PATIENCE
 
 __all__ = ["faults"]
 ROOT = Path(__file__).resolve().parents[4]
@@ -146,10 +147,9 @@ def test_the_disk_is_looked_at_before_anything_is_asked_for(folder: ModelFolder)
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO])
 def test_the_disk_may_refuse_at_any_point(faults: Path, tmp_path: Path, error: int) -> None:
     refused = 0
-    for at in range(1, 11):
+    program = ("-m", "tests.rag.llm.catalogue.fetching", tmp_path, "refuse", "10", str(error))
+    for at, (code, message) in enumerate(json.loads(run(faults, *program)), 1):
         folder = ModelFolder(tmp_path / str(at))
-        program = ("-m", "tests.rag.llm.catalogue.fetching", folder.path, "refuse")
-        code, message = json.loads(run(faults, *program, str(at), str(error)))
         if code:
             assert code == 74 and "\n" not in message
             words = "make room" if error == errno.ENOSPC else "PILCROW_MODELS"
@@ -167,7 +167,7 @@ def test_two_processes_at_once_fetch_it_once(folder: ModelFolder) -> None:
         assert server.hold
         command = [*PROGRAM, str(folder.path), server.url]
         first = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        assert server.half.wait(60)
+        assert server.half.wait(PATIENCE)
         second = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert second.stdout and second.stdout.readline() == "waiting\n"
         server.hold.set()
@@ -184,9 +184,9 @@ def test_interrupted_it_keeps_what_came(folder: ModelFolder, how: signal.Signals
         command = [*PROGRAM, str(folder.path), server.url]
         quiet = {"stderr": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
         program = subprocess.Popen(command, cwd=ROOT, env=os.environ.copy(), **quiet)  # type: ignore[call-overload]
-        assert server.half.wait(60)
+        assert server.half.wait(PATIENCE)
         program.send_signal(how)
-        assert program.wait(60) != 0
+        assert program.wait(PATIENCE) != 0
     assert not folder.file(ENTRY).exists()
     mirror = CutOff(CONTENT)
     assert fetch(ENTRY, mirror, folder).read_bytes() == CONTENT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
@@ -41,6 +42,14 @@ def test_what_cannot_be_made_leaves_the_file_as_shipped(tmp_path: Path) -> None:
     assert [one.name for one in tmp_path.iterdir()] == ["broken.gguf"]
 
 
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose choice is Q4_0; a test that changes it takes a copy."""
+    folder = tmp_path_factory.mktemp("models") / "one"
+    fastest_variant(find_model().path, WEIGHTS, 1, folder=folder, speed=speeds(Q4_0=200.0))
+    return folder
+
+
 @pytest.mark.model
 @pytest.mark.parametrize("best", VARIANTS)
 def test_the_fastest_is_kept_and_not_looked_for_again(tmp_path: Path, best: str) -> None:
@@ -62,14 +71,15 @@ def test_a_little_faster_is_not_worth_another_form(tmp_path: Path) -> None:
 
 @pytest.mark.model
 @pytest.mark.parametrize("hurt", ["Q4_0.gguf", "choice.json"])
-def test_a_changed_file_is_made_again(tmp_path: Path, hurt: str) -> None:
+def test_a_changed_file_is_made_again(quick: Path, tmp_path: Path, hurt: str) -> None:
     shipped, folder = find_model().path, tmp_path / "one"
-    quick = speeds(Q4_0=200.0)
-    made = fastest_variant(shipped, WEIGHTS, 1, folder=folder, speed=quick)
-    whole = made.read_bytes()
+    shutil.copytree(quick, folder)
+    made = folder / "Q4_0.gguf"
+    assert fastest_variant(shipped, WEIGHTS, 1, folder=folder, speed=never) == made
     (folder / hurt).write_bytes(b"\x00" * 100)
-    assert fastest_variant(shipped, WEIGHTS, 1, folder=folder, speed=quick) == made
-    assert made.read_bytes() == whole
+    again = fastest_variant(shipped, WEIGHTS, 1, folder=folder, speed=speeds(Q4_0=200.0))
+    assert again == made
+    assert made.read_bytes() == (quick / "Q4_0.gguf").read_bytes()
     assert json.loads((folder / "choice.json").read_text())["form"] == "Q4_0"
 
 

@@ -1,0 +1,246 @@
+"""Do the documents answer, and what of the question is missing? What the gate says, and its words.
+
+The gate knows how likely the best sentences answer. A task that names a topic asks nothing, so
+there its words decide; and a name, a number or a kind of thing that is asked for and nowhere near
+refuses what the gate would let pass.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from index import Hit, Library
+from index.tokenization import STOP_WORDS, has_cjk, words
+from index.types import SearchScope, title_from_id
+from rag.grounding.coverage import missing_form, near_miss, not_mentioned, reason
+from rag.query.question import Question
+from rag.query.task import ASKED_BACK, Request, only_points
+from rag.query.text_features import TextFeatures, stem
+from rag.reader import clarity, gate
+from rag.replies.composer import BY_TOPIC, WHOLE, part_queries
+from rag.replies.topics import LIMITS as TOPIC_LIMITS
+from rag.replies.topics import TopicSearch, stems_around
+from rag.retrieval import FirstPass
+from rag.types import Ranking, State
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerabilityLimits:
+    """From when on a topic is there; chosen on the everyday set."""
+
+    task: float = 0.6
+    """Probability of a task that names a topic from which on the topic's words say it is there."""
+    covered: float = 0.75
+    """Share of a topic that one passage holds from which on it is answered."""
+    covered_widely: float = 0.6
+    """The same where several passages are told."""
+    closest: int = 12
+    """Sentences whose passages are the closest ones: what one of them mentions is not missing."""
+    options: int = 3
+    """Documents that a question is asked back with."""
+
+
+LIMITS = AnswerabilityLimits()
+_NAME = re.compile(r"\b[A-Z][a-z]{4,}\b")
+_FRAME = frozenset(
+    "article articles document documents file files text texts everything know say mention".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether the documents answer."""
+
+    state: State
+    missing: str = ""
+    """What is asked for and not there, in a sentence; empty when nothing is known to be missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clarification:
+    """A question back."""
+
+    text: str
+    options: tuple[str, ...]
+    """The titles of the documents that may be meant."""
+
+
+class Answerability:
+    """Decides whether a library answers a question. Usable from many threads."""
+
+    def __init__(self, library: Library) -> None:
+        """Decide for this library."""
+        self._library = library
+        self._topics = TopicSearch(library)
+
+    def decide(self, question: Question, first: FirstPass) -> Decision:
+        """Whether the documents answer, and what is missing.
+
+        Args:
+            question: what is asked.
+            first: what was found for it, at least one sentence.
+        """
+        request, wording, scope = question.request, first.variant.text, first.scope
+        anchored = self._topics.anchored(wording, first.ranking, scope)
+        alone = not question.previous
+        if alone and (missing := self.missing(request, anchored, scope)):
+            return Decision("not_found", missing)
+        if self._has_what_is_named(request, first):
+            return Decision("answered")
+        state = gate.decide(first.ranking.answerable)
+        if alone:
+            state = self._in_doubt(state, question, first, anchored)
+        if state == "not_found" and self.answers_part(request, scope):
+            return Decision("partial")  # no passage has to speak of everything
+        if state == "not_found" and not has_cjk(wording):
+            # what a follow-up is searched by has words that nobody typed
+            asked = wording if alone else question.text
+            return Decision(state, self.reason(asked, anchored, scope))
+        return Decision(state)
+
+    def clarification(
+        self, question: Question, first: FirstPass, decision: Decision
+    ) -> Clarification | None:
+        """The question back, where this one does not say what it is about; None where it does.
+
+        Args:
+            question: what is asked.
+            first: what was found for it.
+            decision: whether that answers.
+        """
+        if question.request.task not in ASKED_BACK or decision.missing:
+            return None
+        if len(question.request.parts) > 1:  # what asks several things is answered piece by piece
+            return None
+        unclear = not question.previous and only_points(question.request)
+        if not unclear and decision.state != "not_found":
+            unclear = clarity.is_unclear(
+                self._library, question, first.hits, first.ranking, first.scope
+            )
+        if not unclear:
+            return None
+        titles = tuple(dict.fromkeys(hit.title or hit.document_id for hit in first.hits))
+        if len(titles) < 2:
+            return None
+        *others, last = [f"“{title}”" for title in titles[: LIMITS.options]]
+        pointer = clarity.pointer_of(question.text)
+        asked = f"What do you mean by “{pointer}”" if pointer else "Which do you mean"
+        return Clarification(f"{asked}: {', '.join(others)} or {last}?", titles[: LIMITS.options])
+
+    def _has_what_is_named(self, request: Request, first: FirstPass) -> bool:
+        """Whether the document or the topic that a task names is there, whatever the gate says."""
+        if request.task == "summarise" and self._topics.document_named(request.topic, first.scope):
+            return True
+        by_topic = request.task in BY_TOPIC and request.confidence >= LIMITS.task
+        refused = gate.decide(first.ranking.answerable) == "not_found"
+        return by_topic and refused and self.has_topic(request, first.hits, first.scope)
+
+    def _in_doubt(
+        self, state: State, question: Question, first: FirstPass, anchored: Ranking
+    ) -> State:
+        """The gate's word on a question by itself, or one less where a name or number lacks."""
+        wording = first.variant.text
+        doubtful = state == "partial" and not has_cjk(wording)
+        if doubtful and self.lacks_asked(wording, anchored, first.scope):
+            return "not_found"
+        plain = question.request.wants_one_thing and not question.time
+        best = first.ranking.sentences[0].hit
+        if state == "answered" and plain and self.lacks_name(wording, best):
+            return "partial"  # Kyoto's figure is none for Riyadh
+        return state
+
+    def has_topic(self, request: Request, hits: Sequence[Hit], scope: SearchScope) -> bool:
+        """Whether passages hold enough of what a task is about; each side of a comparison counts.
+
+        Args:
+            request: what is asked, of a task that names a topic.
+            hits: what was found for the topic.
+            scope: where to look.
+        """
+        enough = LIMITS.covered_widely if request.task in WHOLE else LIMITS.covered
+        if not request.subjects:
+            return self._topics.covered(request.topic, hits, scope) >= enough
+        return all(
+            self._topics.covered(subject, self._topics.search(subject, scope), scope) >= enough
+            for subject in request.subjects
+        )
+
+    def answers_part(self, request: Request, scope: SearchScope) -> bool:
+        """Whether one of several things that a question asks is answered, by itself."""
+        queries = part_queries(request.parts) if len(request.parts) > 1 else ()
+        readings = (self._topics.rank(query, scope, TOPIC_LIMITS.hits) for query in queries)
+        return any(gate.decide(reading.answerable) != "not_found" for reading in readings)
+
+    def missing(self, request: Request, ranking: Ranking, scope: SearchScope) -> str:
+        """What is asked for and not there, in a sentence; empty when nothing is missing.
+
+        Args:
+            request: what is asked.
+            ranking: anchored.
+            scope: where it was looked for.
+        """
+        topic = request.topic
+        content = [w for w in words(topic) if w not in STOP_WORDS and w not in _FRAME]
+        idf = self._library.idf(content, scope=scope)
+        if request.task in ("overview", "keyword") and content and min(idf.values()) >= 1.0:
+            name = not_mentioned(topic, idf, frozenset()) or topic
+            return f"Your documents do not mention “{name}”."
+        if request.task in ("fact", "explain") and ranking.sentences:
+            best = ranking.sentences[0].hit
+            title = best.title or title_from_id(best.document_id)
+            if what := missing_form(request.question, best.text):
+                told = near_miss(request.question, title, stems_around(best), f"give the {what}")
+                return told or f"The closest passage, in “{title}”, does not give the {what}."
+        return ""
+
+    def reason(self, wording: str, ranking: Ranking, scope: SearchScope) -> str:
+        """Why a question that was refused is not answered, in a sentence or two; may be empty.
+
+        Args:
+            wording: in which the question was searched for.
+            ranking: anchored.
+            scope: where it was looked for.
+        """
+        if not ranking.sentences:
+            return ""
+        best = ranking.sentences[0].hit
+        idf = self._library.idf(words(wording), scope=scope)
+        title = best.title or title_from_id(best.document_id)
+        near = {sentence.hit.key: sentence.hit for sentence in ranking.sentences[: LIMITS.closest]}
+        held = frozenset[str]().union(*map(stems_around, near.values()))
+        return reason(wording, idf, self._everyday(wording), title, held)
+
+    def lacks_asked(self, wording: str, ranking: Ranking, scope: SearchScope) -> bool:
+        """Whether a name that is asked about is nowhere, or a number not in the closest passage.
+
+        Names are told by their capitals. This decides what is in doubt.
+
+        Args:
+            wording: in which the question was searched for.
+            ranking: anchored, of at least one sentence.
+            scope: where to look.
+        """
+        best = ranking.sentences[0].hit
+        held = TextFeatures(f"{best.text}\n{best.title}").numbers | {best.date[:4]}
+        idf = self._library.idf(words(wording), scope=scope)
+        name = not_mentioned(wording, idf, self._everyday(wording))
+        return any(c.isupper() for c in name) or not TextFeatures(wording).numbers <= held
+
+    def lacks_name(self, wording: str, best: Hit) -> bool:
+        """Whether the closest document is silent on a name that is asked about, told by a capital.
+
+        Of acronyms and of the first word nothing is said: they are written in several ways.
+        """
+        near = stems_around(best)
+        asked = (match[0] for match in _NAME.finditer(wording) if match.start() > 0)
+        lacking = {stem(name.lower()) for name in asked} - near
+        if not lacking:
+            return False
+        whole = self._library.document(best.document_id).text.lower()  # may be long: not stemmed
+        return any(part not in whole for part in lacking)
+
+    def _everyday(self, wording: str) -> frozenset[str]:
+        """The words that the encoder has whole; rare names are in pieces."""
+        return frozenset(self._library.encode_query(wording).pieces)

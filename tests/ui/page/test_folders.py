@@ -1,0 +1,128 @@
+"""A folder that is added where it is, by its path, and keeps itself up to date under the page."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from index import Library
+from index.watching import FolderWatches
+from rag import Assistant
+from tests.support.browsers import Tab, chromium, served, tab
+from tests.support.fakes import BagOfWordsEncoder
+from ui.page.api import PageApi
+from ui.page.conversations import Conversations
+from ui.page.jobs import JobRunner
+from ui.page.layout import PlaceRequest
+from ui.page.suggester import Suggester
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / "ferry.md").write_text("# The ferry\n\nFerries sail at dawn.\n")
+    with Library.open(tmp_path / "library", encoder=BagOfWordsEncoder()) as opened:
+        yield opened
+
+
+def api_of(library: Library, watches: FolderWatches | None) -> PageApi:
+    runner = JobRunner(library)
+    talk = Conversations(library.path)
+    return PageApi(library, talk, runner, Suggester(library, None), watches=watches)
+
+
+@pytest.mark.parametrize(
+    ("sent", "path", "keep"),
+    [
+        ('{"path": " /home/x ", "keep": true}', "/home/x", True),
+        ('{"path": "/home/x", "keep": "yes"}', "/home/x", False),
+        ('{"path": 7, "keep": true}', "", False),
+        (json.dumps({"path": "/" + "x" * 5_000, "keep": True}), "", False),
+        ('{"path": "/a\\u0000b", "keep": true}', "", False),
+        ("[]", "", False),
+        ("{", "", False),
+        ("[" * 100_000, "", False),
+    ],
+)
+def test_what_the_page_names_is_read_with_care(sent: str, path: str, keep: bool) -> None:
+    assert PlaceRequest.read(sent) == PlaceRequest(path, keep)
+
+
+@pytest.mark.parametrize("typed", ["notes", "~nobody-is-called-so/x", "/nowhere/at/all", "."])
+def test_what_is_no_folder_here_is_refused_in_words(library: Library, typed: str) -> None:
+    *_, last = JobRunner(library).add_place(PlaceRequest(typed, True).folder)
+    assert "is no folder of this computer" in last.problem
+    assert not library.documents()
+
+
+def test_a_folder_is_kept_up_to_date_and_let_be(library: Library, tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    *_, last = JobRunner(library).add_place(PlaceRequest(str(notes)).folder)
+    assert not last.problem
+    watches = FolderWatches(library)
+    api = api_of(library, watches)
+    place = {"place": str(notes)}
+    assert "Keep up to date" in api.ask({"name": "folders"})["slots"]["places"]
+    assert "data-kept" in api.ask({"name": "keep", **place})["slots"]["places"]
+    assert list(watches.states) == [notes]
+    assert "data-kept" not in api.ask({"name": "let-be", **place})["slots"]["places"]
+    assert api.ask({"name": "keep", "place": str(tmp_path)})["problem"]
+    watches.close()
+    assert not watches.states
+
+
+def test_why_a_folder_is_not_watched_is_said(library: Library, tmp_path: Path) -> None:
+    watches, gone = FolderWatches(library), tmp_path / "gone"
+    watches.begin(gone)
+    for thread in threading.enumerate():
+        if thread.name == f"watch {gone}":
+            thread.join()
+    assert "no folder that can be watched" in watches.states[gone]
+    assert "can be watched" in api_of(library, watches).ask({"name": "folders"})["slots"]["places"]
+    watches.close()
+
+
+def test_where_no_paths_may_be_named_nothing_is_said_of_folders(library: Library) -> None:
+    api = api_of(library, None)
+    assert api.ask({"name": "library"})["slots"]["places"] == ""
+    assert api.ask({"name": "keep", "place": "/"})["problem"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def opened(browser: Browser, library: Library) -> Iterator[Tab]:
+    with served(Assistant(library, generator=None), library) as where, tab(browser, where) as fresh:
+        yield fresh
+
+
+@pytest.mark.browser
+def test_a_watched_folder_changes_under_an_open_page(opened: Tab, tmp_path: Path) -> None:
+    page, notes = opened.page, tmp_path / "notes"
+    page.click("#tab-library")
+    page.click(".in-place summary")
+    page.fill("#place-path", str(notes))
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".documents li:has-text('The ferry')")
+    page.wait_for_selector(".places [data-kept]:has-text('kept up to date')")
+    assert page.locator(".documents li:has-text('copy')").count() == 0
+    assert opened.inaccessible() == []
+    (notes / "raft.md").write_text("# The raft\n\nRafts sail at dusk.\n")
+    page.wait_for_selector(".documents li:has-text('The raft')")
+    (notes / "ferry.md").unlink()
+    page.wait_for_selector(".documents li:has-text('The ferry')", state="detached")
+    page.click(".places >> text=Stop")
+    page.wait_for_selector(".places >> text=Keep up to date")

@@ -1,0 +1,72 @@
+"""What documents can be chosen by besides their names: tags, authors, sources, folders, types."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from index.types import DocumentRecord
+from ui.page.views.html import render_macro
+
+FACETS = {
+    "tags": "tag", "authors": "author", "sources": "source", "folders": "folder", "kinds": "type",
+    "sections": "section",
+}  # fmt: skip
+"""What documents are chosen by, and what one of it is called."""
+FACET_VALUES = 100
+"""Values of each that are offered at once, the most frequent; `@` finds the others."""
+
+
+def facet_values(
+    records: Iterable[DocumentRecord], headings: Mapping[str, int] = {}
+) -> dict[str, Counter[str]]:
+    """The values that documents can be chosen by, with how many have each, by name of the facet."""
+    values: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
+    for record in records:
+        values["tags"].update(upwards(record.tags))
+        values["authors"].update(filter(None, [record.author]))
+        values["sources"].update(filter(None, [record.source]))
+        values["folders"].update(folders_of(record))
+        values["kinds"].update(kinds_of(record))
+    values["sections"].update(headings)
+    return values
+
+
+def facets(values: Mapping[str, Counter[str]]) -> str:
+    """What a question may be limited to; a facet of which there is nothing to choose is left out.
+
+    Args:
+        values: as `facet_values` gives them.
+    """
+    shown = [
+        (name, FACETS[name].capitalize(), FACETS[name], _most_frequent(counted))
+        for name, counted in values.items()
+        if len(counted) > (name == "kinds")  # of one kind of file there is nothing to choose
+    ]
+    return render_macro("frame.html", "facets", shown)
+
+
+def _most_frequent(counted: Counter[str]) -> list[tuple[str, int]]:
+    most = sorted(counted.items(), key=lambda item: (-item[1], item[0].casefold()))[:FACET_VALUES]
+    return sorted(most, key=lambda item: item[0].casefold())
+
+
+def upwards(paths: Iterable[str]) -> list[str]:
+    """Each path and all that it lies below: `law/eu`, `law`."""
+    return list(
+        dict.fromkeys(
+            path.rsplit("/", up)[0] for path in paths for up in range(path.count("/") + 1)
+        )
+    )
+
+
+def folders_of(record: DocumentRecord) -> list[str]:
+    """The folders that a document lies in, as its id has them, the nearest first."""
+    folder, slash, _ = record.id.rpartition("/")
+    return upwards([folder]) if slash else []
+
+
+def kinds_of(record: DocumentRecord) -> list[str]:
+    """The ending of a document's file, without its dot; none where it has none."""
+    _, dot, kind = record.path.rsplit("/", 1)[-1].rpartition(".")
+    return [kind.casefold()] if dot else []
