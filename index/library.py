@@ -434,8 +434,6 @@ class Library:
         self,
         terms: Iterable[str],
         *,
-        documents: Collection[str] | None = None,
-        dates: tuple[str, str] | None = None,
         scope: SearchScope = EVERYWHERE,
     ) -> dict[str, float]:
         """How rare words are in the library: 1 for one that is nowhere, near 0 for one everywhere.
@@ -444,13 +442,11 @@ class Library:
 
         Args:
             terms: words as `tokenization.words` makes them.
-            documents: count only in these documents, as if there were no others.
-            dates: count only in documents dated within these ISO dates.
-            scope: the same and other filters in one; what is given beside it takes its place.
+            scope: count only in these documents and sections, as if there were no others.
         """
-        wanted = _scoped(scope, documents, dates)
+        check_scope(scope.documents, scope.dates, scope)
         with self._store.reading() as reader:
-            return term_statistics.idf(reader, terms, self._selections.of(reader, wanted))
+            return term_statistics.idf(reader, terms, self._selections.of(reader, scope))
 
     def headings(self) -> Counter[str]:
         """The headings of the documents, each with how many have it."""

@@ -6,7 +6,7 @@ Offsets count Unicode characters of a document's canonical text, never bytes.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -406,6 +406,27 @@ class DocumentRecord:
     """As in `Document`, with the next two."""
     aliases: tuple[str, ...] = ()
     description: str = ""
+
+    @property
+    def folders(self) -> list[str]:
+        """The folders that it lies in, as its id has them, the nearest first."""
+        folder, slash, _ = self.id.rpartition("/")
+        return upwards([folder]) if slash else []
+
+    @property
+    def kinds(self) -> list[str]:
+        """The ending of its file, without the dot; none where it has none."""
+        _, dot, kind = self.path.rsplit("/", 1)[-1].rpartition(".")
+        return [kind.casefold()] if dot else []
+
+
+def upwards(paths: Iterable[str]) -> list[str]:
+    """Each path and all that it lies below: `law/eu`, `law`."""
+    return list(
+        dict.fromkeys(
+            path.rsplit("/", up)[0] for path in paths for up in range(path.count("/") + 1)
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)

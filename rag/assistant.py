@@ -111,6 +111,11 @@ class Assistant:
         """Why there is no language model and how to get one; empty when there is one."""
         return self._generation.missing
 
+    @property
+    def sends_to(self) -> str:
+        """Another computer that reads questions and passages; empty while all stays on this one."""
+        return self._generation.sends_to
+
     def answer(
         self,
         question: str,
@@ -297,7 +302,7 @@ class Assistant:
         # "How does it work?", in a talk, is about what was talked of
         if state.question.previous and only_points(request):
             return None
-        said = replies.about_library(request, self.library)
+        said = replies.about_library(request, self.library, self.sends_to)
         if not said:
             return None
         state.notes.append("From the library's own list, not from a document.")

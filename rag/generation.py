@@ -58,6 +58,11 @@ class Generation:
         return self._generator if self._named or is_capable(self._generator) else None
 
     @property
+    def sends_to(self) -> str:
+        """Another computer that reads questions and passages; empty while all stays on this one."""
+        return getattr(self.generator, "sends_to", "")  # only a model server may be elsewhere
+
+    @property
     def missing(self) -> str:
         """Why there is no language model and how to get one; empty when there is one."""
         return self._missing

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from index.types import Hit
 from rag.grounding.citations import cite, number_citations, text_of
+from rag.grounding.composition import dateline_length
 from rag.grounding.evidence import as_evidence
 from rag.grounding.layout import form_of, groups_of, lay_out
 from rag.grounding.support import quote
@@ -83,8 +84,10 @@ class AnswerState:
         self.passages = tuple(PassageRead.of(hit) for hit in hits)
 
     def show_headline(self, sentence: RankedSentence) -> None:
-        """Show this sentence at the head of the answer."""
-        _, (self.headline,) = number_citations([quote(as_evidence(sentence))])
+        """Show this sentence at the head of the answer, without its dateline."""
+        _, (cited,) = number_citations([quote(as_evidence(sentence))])
+        skip = dateline_length(cited.quote)
+        self.headline = replace(cited, start=cited.start + skip, quote=cited.quote[skip:])
 
     def explain_retrieval(self, found: FirstPass | Retrieved) -> None:
         """Explain what was searched for and found."""

@@ -8,6 +8,7 @@ onnxruntime before it used us has to set the switch itself: nothing ends the rep
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from types import MappingProxyType
 
@@ -31,3 +32,13 @@ def no_telemetry() -> None:
 def stay_offline() -> None:
     """As `no_telemetry`, and the hub library is not to look for anything on the network."""
     os.environ.update(OFFLINE)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` can only be reached from this computer."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

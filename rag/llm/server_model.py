@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from index.errors import InputError, ModelFailed
+from index.system.offline import is_loopback
 from rag.llm.generator import Message, Piece
 from rag.llm.grammar import is_complete, pointer_grammar
 from rag.llm.queue import FairLock, received
@@ -62,6 +63,12 @@ class ServerChoice:
             raise InputError("a key does not belong in the address: set PILCROW_MODEL_KEY")
         return cls(found["model"], found["url"].rstrip("/"))
 
+    @property
+    def elsewhere(self) -> str:
+        """The host that questions and passages are sent to; empty when it is this computer."""
+        host = urlsplit(self.url).hostname or ""
+        return "" if is_loopback(host) else host
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:
@@ -92,6 +99,8 @@ class ServerModel:
             patience: how long it is waited for.
         """
         self.name = choice.model
+        self.sends_to = choice.elsewhere
+        """Another computer that reads the questions and the passages; empty for none."""
         self._choice = choice
         self._key = key
         self._patience = patience

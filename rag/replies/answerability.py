@@ -84,7 +84,9 @@ class Answerability:
         """
         request, wording, scope = question.request, first.variant.text, first.scope
         anchored = self._topics.anchored(wording, first.ranking, scope)
-        alone = not question.previous
+        # in a talk too, a question that needs none of it is held to what it names
+        as_typed = not question.previous or first.variant == question.as_typed
+        alone = as_typed and not question.is_follow_up
         if alone and (missing := self.missing(request, anchored, scope)):
             return Decision("not_found", missing)
         if self._has_what_is_named(request, first):

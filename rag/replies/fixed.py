@@ -32,6 +32,11 @@ _SMALL_TALK = {
     "goodbye": "Goodbye. This conversation is kept, with its sources.",
     "reaction": "Glad to help where your articles can. What else would you like to know?",
 }
+_SENT = (
+    "I am Pilcrow. Your articles and conversations are kept on this computer, but the language "
+    "model was chosen at {host}: each question and the passages found for it are sent there. "
+    "Without that model (`--no-model`, or another `--model`) nothing leaves this computer."
+)
 _ABOUT = {
     "privacy": (
         "I am Pilcrow, and everything stays on this computer: your articles, your questions and "
@@ -73,8 +78,14 @@ def small_talk(request: Request, library: Library) -> str:
     )
 
 
-def about_library(request: Request, library: Library) -> str:
-    """The answer to a question about the assistant or the collection; empty for every other."""
+def about_library(request: Request, library: Library, sends_to: str = "") -> str:
+    """The answer to a question about the assistant or the collection; empty for every other.
+
+    Args:
+        request: what is asked.
+        library: that is asked about.
+        sends_to: another computer whose model reads the questions; empty where none does.
+    """
     if request.task != "library":
         return ""
     records = library.documents()
@@ -87,6 +98,8 @@ def about_library(request: Request, library: Library) -> str:
             return _collection(request, records, library)
         case "abilities":
             return f"{_ABOUT['abilities']} {_size(records)}"
+        case "privacy" if sends_to:
+            return _SENT.format(host=sends_to)
         case intent:
             return _ABOUT[intent]
 

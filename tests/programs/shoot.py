@@ -62,7 +62,7 @@ class Replay:
         self, question: str, history: Sequence[tuple[str, str]] = (), **options: Any
     ) -> Iterator[Answer]:
         stop: Callable[[], bool] = options.pop("stop")
-        key = (question, options["documents"], options["dates"])
+        key = (question, options["scope"])
         if key not in self._said:
             self._said[key] = list(self._assistant.stream(question, history, **options))
         for snapshot in self._said[key]:

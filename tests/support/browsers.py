@@ -29,7 +29,9 @@ _FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-quic",
     "--process-per-site",
 ]  # fmt: skip
-_NOTHING_IN_TRANSITION = "document.getAnimations().every(one => !(one instanceof CSSTransition))"
+_NOTHING_IN_TRANSITION = """document.getAnimations().every(
+    (one) => !(one instanceof CSSTransition) || !one.effect.target.checkVisibility({
+        contentVisibilityAuto: true }))"""
 
 
 @contextmanager

@@ -180,7 +180,7 @@ def test_a_file_called_like_a_model_is_reached_by_its_path(
 
 
 def test_a_chat_with_the_bundled_model_says_how_to_get_more(here: ModelFolder) -> None:
-    assert "qwen-1.5b is here as well: pilcrow model use" in larger_model_hint(load_settings())
+    assert "qwen-1.5b is here: pilcrow model use" in larger_model_hint(load_settings())
     here.remove(QWEN)
     assert "pilcrow model get qwen-1.5b (1.1 GB)" in larger_model_hint(load_settings())
     here.remember("qwen-1.5b", Speed(65.0, 16.0, 2))

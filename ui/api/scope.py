@@ -13,8 +13,7 @@ from typing import NoReturn
 
 from index.errors import InputError
 from index.library import Library
-from index.types import EVERYWHERE, DocumentRecord, SearchScope, title_from_id
-from ui.page.views.facets import folders_of, kinds_of, upwards
+from index.types import EVERYWHERE, DocumentRecord, SearchScope, title_from_id, upwards
 
 _DATE = re.compile(r"(\d{4})(?:-(\d\d))?(?:-(\d\d))?")
 _NEAR = 3
@@ -68,8 +67,8 @@ def scope_of(library: Library, filters: Filters) -> SearchScope:
         ("author", filters.authors, lambda record: [record.author]),
         ("source", filters.sources, lambda record: [record.source]),
         ("tag", filters.tags, lambda record: upwards(record.tags)),
-        ("folder", filters.folders, folders_of),
-        ("type", filters.kinds, kinds_of),
+        ("folder", filters.folders, lambda record: record.folders),
+        ("type", filters.kinds, lambda record: record.kinds),
     )
     ids = {record.id for record in records}
     for kind, wanted, values_of in kinds:

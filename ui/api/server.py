@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 from index import Library
 from index.errors import PilcrowError
-from index.system.offline import stay_offline
+from index.system.offline import is_loopback, stay_offline
 from rag import Assistant
 from ui.api.app import ApiOptions, build_api
-from ui.http.origin import is_loopback
 from ui.http.server import address_of, listen, make_server
 
 

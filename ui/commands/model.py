@@ -53,20 +53,20 @@ def folder_of(settings: Settings) -> ModelFolder:
 
 def larger_model_hint(settings: Settings) -> str:
     """How to get a larger model, in one line; empty when the person has chosen one, any one."""
-    from rag.llm.catalogue.entries import BUNDLED, known_entry
+    from rag.llm.catalogue.entries import known_entry
     from rag.llm.catalogue.speed import first_word
 
     folder, entry = folder_of(settings), known_entry(_USE_FIRST)
     if settings.model or folder.default:
         return ""
-    begin = f"answers are worded by the bundled model of {known_entry(BUNDLED).size}; "
+    begin = "answers are your articles' own words; "
     use = f"pilcrow model use {entry.name}"
     if folder.has(entry):
-        return f"{begin}{entry.name} is here as well: {use}"
+        return f"{begin}to have some worded, {entry.name} is here: {use}"
     wait = first_word(entry, folder.speeds())
     words = f", first word after about {wait.seconds:.0f} s here" if wait else ""
     return (
-        f"{begin}one of {entry.size} words more: pilcrow model get {entry.name} "
+        f"{begin}a model of {entry.size} words some of them: pilcrow model get {entry.name} "
         f"({entry.gigabytes}{words}), then {use}"
     )
 

@@ -27,6 +27,7 @@ from ui.terminal import open_console, show_hits
 if TYPE_CHECKING:
     from index.types import SearchScope
     from rag.assistant import Assistant
+    from ui.api.scope import Filters
 
 NOTHING_FOUND = 3
 _TURNS_REMEMBERED = 3
@@ -86,13 +87,12 @@ def search(
 
     What chooses where to look can be given several times.
     """
-    from ui.api.scope import Filters, scope_of
+    from ui.api.scope import scope_of
 
     session = session_of(ctx, store, as_json)
-    filters = Filters(
-        tuple(document or ()), tuple(author or ()), tuple(source or ()), tuple(tag or ()),
-        since, until, tuple(folder or ()), tuple(kind or ()), tuple(section or ()),
-    )  # fmt: skip
+    filters = _filters(
+        document, author, source, tag, folder, kind, section, since=since, until=until
+    )
     with session.library(filled=True) as library:
         hits = library.search(query, k=k, scope=scope_of(library, filters))
     if session.json:
@@ -127,7 +127,7 @@ def ask(
     A conversation remembers what was said. What chooses where to look can be given several times.
     """
     from rag.query.question import checked_question
-    from ui.api.scope import Filters, scope_of
+    from ui.api.scope import scope_of
     from ui.terminal_answer import show_answer
 
     session = session_of(ctx, store, as_json)
@@ -135,10 +135,9 @@ def ask(
         checked_question(question)  # a bad question costs nothing, not even opening the library
     elif session.json:
         raise InputError("--json answers one question: pilcrow ask --json QUESTION")
-    filters = Filters(
-        tuple(document or ()), tuple(author or ()), tuple(source or ()), tuple(tag or ()),
-        since, until, tuple(folder or ()), tuple(kind or ()), tuple(section or ()),
-    )  # fmt: skip
+    filters = _filters(
+        document, author, source, tag, folder, kind, section, since=since, until=until
+    )
     with session.library(filled=True) as library:
         scope = scope_of(library, filters)
         assistant = session.parts.make_assistant(
@@ -157,6 +156,20 @@ def ask(
         say(note)
     if answer.state == "not_found":
         raise typer.Exit(NOTHING_FOUND)
+
+
+def _filters(*names: list[str] | None, since: str, until: str) -> Filters:
+    """Where to look, as it was typed.
+
+    Args:
+        names: documents, authors, sources, tags, folders, types and sections.
+        since: the first day.
+        until: the last one.
+    """
+    from ui.api.scope import Filters
+
+    documents, authors, sources, tags, *others = (tuple(given or ()) for given in names)
+    return Filters(documents, authors, sources, tags, since, until, *others)
 
 
 def _converse(assistant: Assistant, scope: SearchScope) -> None:

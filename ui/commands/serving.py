@@ -89,6 +89,7 @@ def chat(
                     quick=session.parts.make_assistant(library, settings, True),
                     samples=seeds.articles(),
                     notice=assistant.missing,
+                    sends_to=assistant.sends_to,
                     beside=beside,
                 ),
                 host=host or settings.host,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import TYPE_CHECKING
+
+from index.system.offline import is_loopback
 
 if TYPE_CHECKING:
     from starlette.datastructures import Headers
@@ -38,16 +39,6 @@ def origin_refusal(headers: Headers, *, any_host: bool, ours: str) -> tuple[int,
 def is_foreign(headers: Headers) -> bool:
     """Whether a browser says that another site's page has made it ask."""
     return headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` can only be reached from this computer."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _hostname(host: str) -> str:

@@ -143,7 +143,8 @@ class PageApi:
     def folders(self) -> list[Path]:
         """The folders that were added where they are."""
         uploads = upload_copies.folder_of(self._library)
-        return [place for place in self._library.places() if place != uploads and place.is_dir()]
+        places = (place for place in self._library.places() if place != uploads)
+        return [place for place in places if look(place).kind in ("folder", "closed")]
 
     def _places(self) -> str:
         if self._watches is None:

@@ -62,6 +62,8 @@ class PageOptions:
     """A folder of articles to try it with while the library is empty."""
     notice: str = ""
     """What the welcome screen says about a missing language model."""
+    sends_to: str = ""
+    """Another computer whose model reads questions and passages; empty where all stays here."""
     grace: float = GRACE
     """Seconds that an answer goes on after its page has gone, until another looks at it."""
     by_path: bool = False
@@ -217,7 +219,9 @@ def build_services(assistant: Assistant, library: Library, options: PageOptions)
         samples=options.samples is not None,
         watches=watches if options.by_path else None,
     )
-    return Services(chat, runner, api, suggester, watches, options.samples, options.by_path)
+    return Services(
+        chat, runner, api, suggester, watches, options.samples, options.by_path, options.sends_to
+    )
 
 
 def _theme(gr: Any) -> Any:

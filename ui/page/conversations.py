@@ -348,7 +348,7 @@ def prepare(db: sqlite3.Connection) -> None:
 def opened(path: Path) -> sqlite3.Connection:
     """A connection for reading; text that is damaged is read as far as it goes."""
     try:
-        db = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=10)
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
         db.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.OperationalError:
         # A file with a log, of an earlier version, needs files beside it, which a folder where
@@ -356,7 +356,7 @@ def opened(path: Path) -> sqlite3.Connection:
         log = path.with_name(path.name + "-wal")
         if log.exists() and log.stat().st_size:
             raise
-        db = sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)
     db.text_factory = lambda data: data.decode("utf-8", "replace")
     return db
 

@@ -71,6 +71,8 @@ class Services:
     samples: Path | None
     by_path: bool
     """Whether folders may be named by their paths."""
+    sends_to: str
+    """Another computer whose model reads questions and passages; empty for none."""
 
 
 def make_page(gr: Any, services: Services) -> Any:
@@ -89,7 +91,7 @@ def make_page(gr: Any, services: Services) -> Any:
             js_on_load="window.pilcrowApi = server; element.dataset.ready = '';",
         )
         request_box = gr.Textbox("", elem_id="ask-request", container=False, show_label=False)
-        _html(gr, "masthead", panes.masthead())
+        _html(gr, "masthead", panes.masthead(services.sends_to))
         with gr.Row(elem_id="panes"):
             left = _left(gr, by_path=services.by_path)
             centre = _centre(gr)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from index import Library
 from index.errors import PilcrowError
+from index.system.offline import is_loopback
 from rag import Assistant
 from ui.http.beside import Beside
-from ui.http.origin import is_loopback
 from ui.http.server import address_of, listen, make_server
 from ui.page.app import PageOptions, build_app
 

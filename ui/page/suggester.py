@@ -12,7 +12,7 @@ from pathlib import Path
 from index import Library
 from index.errors import PilcrowError
 from index.system.files import replacing
-from rag import suggestions
+from rag.replies import suggestions
 from rag.types import Answer
 
 FILE = "suggestions.json"

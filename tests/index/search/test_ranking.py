@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from index import Library
+from index.types import SearchScope
 from tests.support.fakes import BagOfWordsEncoder
 
 
@@ -67,6 +68,6 @@ def test_words_are_as_rare_as_where_the_question_looks(library: Library, tmp_pat
         dogs="Dogs bark.",
     )
     assert library.idf(["dogs"])["dogs"] < 1
-    assert library.idf(["dogs"], documents={"cats.txt"})["dogs"] == 1
+    assert library.idf(["dogs"], scope=SearchScope({"cats.txt"}))["dogs"] == 1
     everywhere = library.idf(["cats"])["cats"]
-    assert library.idf(["cats"], documents={"cats.txt"})["cats"] < everywhere
+    assert library.idf(["cats"], scope=SearchScope({"cats.txt"}))["cats"] < everywhere

@@ -22,6 +22,7 @@ from rag.llm.client import default_client
 from rag.llm.server_model import Patience, ServerChoice, ServerModel
 from tests.support.page_fakes import make_library
 from tests.support.programs import PATIENCE
+from ui.page.views import panes
 
 QUESTION = "How many participants from 178 countries registered?"
 TRUE = "More than 9,000 participants registered for the forum."
@@ -291,3 +292,24 @@ def test_what_names_no_server_is_refused(choice: str, words: str) -> None:
 def test_a_name_may_hold_what_names_hold(model_name: str) -> None:
     choice = ServerChoice.read(f"openai:{model_name}@http://127.0.0.1:11434/v1/")
     assert choice == ServerChoice(model_name, "http://127.0.0.1:11434/v1")
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("http://127.0.0.1:11434/v1", ""),
+        ("http://localhost/v1", ""),
+        ("http://[::1]:8000/v1", ""),
+        ("https://models.example.org/v1", "models.example.org"),
+        ("http://192.168.1.7:8000/v1", "192.168.1.7"),
+    ],
+)
+def test_who_reads_along_is_said(tmp_path: Path, url: str, host: str) -> None:
+    with make_library(tmp_path) as library:
+        model = ServerModel(ServerChoice.read(f"openai:big@{url}"))
+        assistant = Assistant(library, model)
+        said = assistant.answer("where does my data go?").text
+    assert assistant.sends_to == host
+    assert ("everything stays on this computer" in said) == (not host)
+    assert not host or f"chosen at {host}" in said
+    assert (host or "everything stays on this computer") in panes.masthead(assistant.sends_to)

@@ -178,3 +178,24 @@ def test_a_document_of_words_that_score_nothing_is_looked_for_all_the_same(tmp_p
     with make_library(tmp_path) as library:  # every hit has the score 0
         answer = Assistant(library, generator=None).answer("What about source: about?")
     assert answer.complete
+
+
+def test_what_stands_alone_is_held_to_what_it_names_in_a_talk_too(library: Library) -> None:
+    talk = [("What does the bridge replace?", "The bridge replaces two ferries.")]
+    answer = Assistant(library, None, reader=None).answer(
+        "How old is the bridge over the sound?", history=talk
+    )
+    assert answer.state == "not_found"
+    assert "do not give the age" in answer.missing[0]
+
+
+def test_a_dateline_is_no_part_of_the_best_sentence(tmp_path: Path) -> None:
+    told = "A New Pier\n\nVINTROP, May 2 - The council of Vintrop opened the new pier on Monday.\n"
+    (tmp_path / "pier.txt").write_text(told, encoding="utf-8")
+    with Library.open(tmp_path / "library", encoder=BagOfWordsEncoder()) as made:
+        made.update([tmp_path / "pier.txt"])
+        *_, last = Assistant(made, None, reader=None).stream("Who opened the new pier?")
+        assert last.headline
+        assert last.headline.quote == "The council of Vintrop opened the new pier on Monday."
+        text = made.document("pier.txt").text
+        assert text[last.headline.start : last.headline.end] == last.headline.quote

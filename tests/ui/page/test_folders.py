@@ -13,7 +13,7 @@ import pytest
 from index import Library
 from index.watching import FolderWatches
 from rag import Assistant
-from tests.support.browsers import Tab, chromium, served, tab
+from tests.support.browsers import Tab, served, tab
 from tests.support.fakes import BagOfWordsEncoder
 from ui.page.api import PageApi
 from ui.page.conversations import Conversations
@@ -97,10 +97,15 @@ def test_where_no_paths_may_be_named_nothing_is_said_of_folders(library: Library
     assert api.ask({"name": "keep", "place": "/"})["problem"]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
+def test_a_folder_that_cannot_be_looked_at_just_now_stays_in_the_list(
+    library: Library, tmp_path: Path
+) -> None:
+    notes = tmp_path / "notes"
+    *_, last = JobRunner(library).add_place(PlaceRequest(str(notes)).folder)
+    assert not last.problem
+    notes.rename(tmp_path / "moved")
+    notes.symlink_to(notes)  # a link that leads to itself: the system does not say what is there
+    assert api_of(library, FolderWatches(library)).folders() == [notes]
 
 
 @pytest.fixture

@@ -208,10 +208,12 @@ def test_evidence_comes_to_all_while_one_answer_is_written(
     assert sorted(held.held.written) == sorted(town(one.number) for one in stay)
 
     visitor = Visitor(address)
-    for one in leave:  # the page notices that they have gone, and keeps what they had seen
+    # whoever asks now waits for those that have gone until the page has noticed; to look at theirs
+    # before would keep it going
+    assert builder(0) in visitor.answer(question(0)).text
+    for one in leave:  # the page keeps what they had seen
         while visitor.api("open", id=one.visitor.conversation)["slots"]["past"].count("running"):
             pass
-    assert builder(0) in visitor.answer(question(0)).text
     visitor.close()
 
 

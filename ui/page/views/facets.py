@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from index.types import DocumentRecord
+from index.types import DocumentRecord, upwards
 from ui.page.views.html import render_macro
 
 FACETS = {
@@ -26,8 +26,8 @@ def facet_values(
         values["tags"].update(upwards(record.tags))
         values["authors"].update(filter(None, [record.author]))
         values["sources"].update(filter(None, [record.source]))
-        values["folders"].update(folders_of(record))
-        values["kinds"].update(kinds_of(record))
+        values["folders"].update(record.folders)
+        values["kinds"].update(record.kinds)
     values["sections"].update(headings)
     return values
 
@@ -49,24 +49,3 @@ def facets(values: Mapping[str, Counter[str]]) -> str:
 def _most_frequent(counted: Counter[str]) -> list[tuple[str, int]]:
     most = sorted(counted.items(), key=lambda item: (-item[1], item[0].casefold()))[:FACET_VALUES]
     return sorted(most, key=lambda item: item[0].casefold())
-
-
-def upwards(paths: Iterable[str]) -> list[str]:
-    """Each path and all that it lies below: `law/eu`, `law`."""
-    return list(
-        dict.fromkeys(
-            path.rsplit("/", up)[0] for path in paths for up in range(path.count("/") + 1)
-        )
-    )
-
-
-def folders_of(record: DocumentRecord) -> list[str]:
-    """The folders that a document lies in, as its id has them, the nearest first."""
-    folder, slash, _ = record.id.rpartition("/")
-    return upwards([folder]) if slash else []
-
-
-def kinds_of(record: DocumentRecord) -> list[str]:
-    """The ending of a document's file, without its dot; none where it has none."""
-    _, dot, kind = record.path.rsplit("/", 1)[-1].rpartition(".")
-    return [kind.casefold()] if dot else []

@@ -56,9 +56,13 @@ def slot(name: str) -> str:
     return render_macro("frame.html", "slot", name)
 
 
-def masthead() -> str:
-    """The line at the top of the page; the page's script fills in the count."""
-    return render_macro("frame.html", "masthead")
+def masthead(sends_to: str = "") -> str:
+    """The line at the top of the page; the page's script fills in the count.
+
+    Args:
+        sends_to: Another computer whose model reads the questions; empty where none does.
+    """
+    return render_macro("frame.html", "masthead", sends_to)
 
 
 def count(documents: int, paragraphs: int) -> str:

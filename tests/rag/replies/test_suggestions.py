@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from index.types import Passage, Sentence
-from rag import suggestions
+from rag.replies import suggestions
 from rag.types import Answer, Citation, State
 
 ARTICLES = {
