@@ -94,6 +94,12 @@ class Snapshot:
             raise damaged_meta("encoder") from error
 
     @property
+    def encoder_folder(self) -> str:
+        """Where that encoder was loaded from; empty for the packaged one."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'encoder folder'").fetchone()
+        return "" if row is None else str(row[0])
+
+    @property
     def chunker(self) -> str:
         """Name of the splitting rules the passages were made with; empty while there are none."""
         return self.meta("chunker")
@@ -577,5 +583,12 @@ def require_match(reader: Snapshot, encoder: Encoder) -> None:
     if differences:
         raise LibraryMismatch(
             f"this library was made with {'; '.join(differences)}. "
-            "Make it anew with: pilcrow rebuild --full"
+            f"Make it anew with: pilcrow rebuild --full{_or_keep(stored, ours)}"
         )
+
+
+def _or_keep(stored: EncoderIdentity, ours: EncoderIdentity) -> str:
+    """The other way out, where somebody chose another encoder."""
+    if stored.name == ours.name:
+        return ""
+    return f"; or go on with {stored.name}: without --encoder and PILCROW_ENCODER"
