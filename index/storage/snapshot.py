@@ -94,6 +94,12 @@ class Snapshot:
             raise damaged_meta("encoder") from error
 
     @property
+    def encoder_folder(self) -> str:
+        """Where that encoder was loaded from; empty for the packaged one."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'encoder folder'").fetchone()
+        return "" if row is None else str(row[0])
+
+    @property
     def chunker(self) -> str:
         """Name of the splitting rules the passages were made with; empty while there are none."""
         return self.meta("chunker")
@@ -409,6 +415,16 @@ class Snapshot:
         rows = self._raw("SELECT text FROM contents WHERE id % ? = 0", every)
         return (str(text, "utf-8", "replace") for (text,) in rows)
 
+    def beginnings(self, contents: Collection[int], length: int) -> dict[int, str]:
+        """The first characters of some contents, none compared with its checksum."""
+        rows = self._raw(
+            "SELECT id, substr(text, 1, ?) FROM contents "
+            "WHERE id IN (SELECT value FROM json_each(?))",
+            length,
+            json.dumps(sorted(contents)),
+        )
+        return {int(id_): str(text, "utf-8", "replace") for id_, text in rows}
+
     def article_names(self) -> Iterator[str]:
         """What articles are called and who published them, as one text each."""
         rows = self._db.execute("SELECT title, source, author FROM contents")
@@ -572,5 +588,12 @@ def require_match(reader: Snapshot, encoder: Encoder) -> None:
     if differences:
         raise LibraryMismatch(
             f"this library was made with {'; '.join(differences)}. "
-            "Make it anew with: pilcrow rebuild --full"
+            f"Make it anew with: pilcrow rebuild --full{_or_keep(stored, ours)}"
         )
+
+
+def _or_keep(stored: EncoderIdentity, ours: EncoderIdentity) -> str:
+    """The other way out, where somebody chose another encoder."""
+    if stored.name == ours.name:
+        return ""
+    return f"; or go on with {stored.name}: without --encoder and PILCROW_ENCODER"

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from index.embedding.encoder import EncoderIdentity, PassageVectors
+from index.embedding.encoder import Encoder, PassageVectors
 from index.storage.codec import (
     SENTENCE_COUNT,
     VECTOR_COLUMNS,
@@ -68,9 +68,10 @@ class Transaction(Snapshot):
         """Store one fact about the library."""
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
-    def set_encoder(self, identity: EncoderIdentity, chunker: str) -> None:
+    def set_encoder(self, encoder: Encoder, chunker: str) -> None:
         """Record what the vectors and passages are made with."""
-        self.set_meta("encoder", json.dumps(asdict(identity)))
+        self.set_meta("encoder", json.dumps(asdict(encoder.identity)))
+        self.set_meta("encoder folder", str(encoder.folder or ""))
         self.set_meta("chunker", chunker)
 
     def add_root(self, path: str) -> None:
