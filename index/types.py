@@ -216,6 +216,10 @@ class Hit:
     """Other documents with the very same content."""
     places: tuple[tuple[int, Location], ...] = ()
     """Where in its file it begins, and where in it another page does: by where in the text."""
+    written_in: str = ""
+    """Where its article was written, from its dateline; empty when not stated."""
+    plain_score: float | None = None
+    """The score with the shares of English, which the reader was fitted on, where it is another."""
 
     def location(self, at: int) -> Location:
         """Where in its file a place of the passage is."""

@@ -53,11 +53,11 @@ class AnswerState:
     question: Question
     began: float
     """`time.perf_counter()` when it arrived."""
-    generator: Generator | None
-    """What writes this answer: a copy, since another question may find that it cannot be used."""
     wants_explanation: bool
     asked: str
     """The question as typed; `question` is as it was read, without typing mistakes."""
+    generator: Generator | None = None
+    """What writes this answer: a copy, since another question may find that it cannot be used."""
     state: State = "not_found"
     passages: tuple[PassageRead, ...] = ()
     headline: Citation | None = None

@@ -132,6 +132,11 @@ def first_section(stored: str) -> str:
     return places[0][1].section if places else ""
 
 
+def indexed_text(text: str, written_in: str = "") -> str:
+    """A passage as the text index has it; an article's first one with where that was written."""
+    return index_form(f"{written_in}\n{text}" if written_in else text)
+
+
 def indexed_title(name: str, aliases: Sequence[str]) -> str:
     """A document's names as the text index has them: its title or file's name, and its aliases."""
     return index_form("\n".join((name, *aliases)))
@@ -180,8 +185,13 @@ def decode_tokens(blob: bytes, counts: Sequence[int]) -> Packed:
     return np.frombuffer(blob, np.int8).reshape(-1, width)
 
 
-def decode_passage(row: Sequence[Any], names: Sequence[str]) -> StoredPassage:
+def decode_passage(row: Sequence[Any], names: Sequence[str], labels: str = "") -> StoredPassage:
     """The passage in a row of id, checksum and `PASSAGE_COLUMNS`.
+
+    Args:
+        row: as stored.
+        names: of its documents.
+        labels: of its article, as stored; sealed with that.
 
     Raises:
         LibraryDamaged: when the checksum differs, or no document has the passage.
@@ -201,6 +211,7 @@ def decode_passage(row: Sequence[Any], names: Sequence[str]) -> StoredPassage:
         author=author,
         date=date,
         places=decode_places(places),
+        written_in=decode_labels(labels).place,
         paragraph=paragraph,
         start=start,
         end=end,

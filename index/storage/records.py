@@ -39,7 +39,8 @@ class StoredPassage:
     tokens: Packed
     """Their packed vectors, sentence after sentence, shape (pieces, width)."""
     places: tuple[tuple[int, Location], ...] = ()
-    """As in `Hit`."""
+    """As in `Hit`, with the next one."""
+    written_in: str = ""
 
     @property
     def section(self) -> str:

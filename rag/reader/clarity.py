@@ -17,7 +17,7 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
-from index.embedding.encoder import unit
+from index.embedding.centring import unit
 from index.library import Library
 from index.tokenization import STOP_WORDS
 from index.types import EVERYWHERE, Hit, SearchScope

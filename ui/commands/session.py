@@ -19,6 +19,7 @@ from index.types import CheckLine
 from ui.terminal import clean, harmless, open_console, show_lines, to_json
 
 if TYPE_CHECKING:
+    from index.embedding.encoder import Encoder
     from index.library import Library
     from rag.assistant import Assistant
     from rag.settings import Settings
@@ -63,9 +64,14 @@ def _serve_mcp(assistant: Assistant, library: Library, **options: Any) -> None:
     serve_mcp(assistant, library, **options)
 
 
+def _at_terminal() -> bool:
+    """Whether somebody sits at the terminal."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
 def _confirm(question: str) -> bool:
     """Asks whoever sits at the terminal; without one it is no."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not _at_terminal():
         return False
     return typer.confirm(clean(question), err=True)
 
@@ -80,6 +86,7 @@ class Parts:
     serve_api: Callable[..., None] = _serve_api
     serve_mcp: Callable[..., None] = _serve_mcp
     confirm: Callable[[str], bool] = _confirm
+    at_terminal: Callable[[], bool] = _at_terminal
 
 
 @dataclass(frozen=True)
@@ -89,6 +96,8 @@ class Session:
     parts: Parts = field(default_factory=Parts)
     store: Path | None = None
     json: bool = False
+    encoder: str | None = None
+    """What embeds, in the place of PILCROW_ENCODER."""
 
     @property
     def settings(self) -> Settings:
@@ -104,6 +113,19 @@ class Session:
 
         return store_path(self.store)
 
+    def find_encoder(self, name: str) -> Encoder:
+        """The encoder that somebody named.
+
+        Raises:
+            ModelMissing: when there is none.
+        """
+        from rag.llm.catalogue.encoders import find_encoder
+        from rag.llm.catalogue.folder import ModelFolder, models_folder
+
+        settings = self.settings
+        folder = ModelFolder(settings.models or models_folder())
+        return find_encoder(name, folder, settings.threads)
+
     @contextmanager
     def library(self, *, create: bool = False, filled: bool = False) -> Iterator[Library]:
         """The library, closed afterwards.
@@ -118,6 +140,8 @@ class Session:
         except LibraryMissing:
             raise LibraryMissing(f"there is no library at {self.path} yet. {remedy}") from None
         with closing(library):
+            if chosen := self.encoder or self.settings.encoder:
+                library.use_encoder(self.find_encoder(chosen))
             if filled and not library.documents():
                 raise LibraryMissing(f"the library at {self.path} is empty. {remedy}")
             yield library
@@ -130,6 +154,15 @@ StoreOption = Annotated[
         metavar="PATH",
         help="Where the library lives (else PILCROW_STORE, else index/built/ in a checkout, "
         "else your data folder).",
+    ),
+]
+EncoderOption = Annotated[
+    str | None,
+    typer.Option(
+        "--encoder",
+        metavar="NAME|FOLDER",
+        help="What embeds: english, a name of `pilcrow model list`, or a sentence-transformers "
+        "folder; the library remembers it (PILCROW_ENCODER).",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON value on stdout.")]

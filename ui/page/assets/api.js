@@ -20,6 +20,7 @@ export const slot = (name) => document.querySelector(`[data-slot="${name}"]`);
 const READ_ONLY = new Set([
   "library", "more-documents", "conversations", "open", "turn", "sources", "read", "read-on", "page", "why", "copy", "export",
   "suggest", "follow", "names", "facets", "folders", "taken", "in-text", "all", "find",
+  "machine", "machine-progress",
 ]);
 
 /**

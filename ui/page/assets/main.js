@@ -3,6 +3,7 @@
 import { byId, placeOf, watchServer } from "./api.js";
 import * as conversation from "./conversation.js";
 import * as library from "./library.js";
+import * as machine from "./machine.js";
 import * as sources from "./sources.js";
 import * as steps from "./steps.js";
 
@@ -33,14 +34,15 @@ function labelToggles() {
 
 /** @type {Record<string, (button: HTMLElement) => unknown>} */
 const actions = {
-  ...library.actions, ...conversation.actions, read: sources.read, "read-on": sources.readOn,
+  ...library.actions, ...conversation.actions, ...machine.actions,
+  read: sources.read, "read-on": sources.readOn,
   page: sources.showPage, "zoom-page": sources.zoomPage, "close-page": sources.closePage,
   "close-reader": sources.closeReader, step: sources.step,
   "end-steps": steps.end, left: () => toggle("left"), right: () => toggle("right"),
 };
 
 const openMenus = () => /** @type {NodeListOf<HTMLDetailsElement>} */ (
-  document.querySelectorAll("details:is(.save, .dates)[open]")
+  document.querySelectorAll("details:is(.save, .dates, .machine)[open]")
 );
 
 document.addEventListener("click", (event) => {
@@ -79,6 +81,7 @@ function cancelEvent(event) {
 document.addEventListener("toggle", (event) => {
   const fold = /** @type {HTMLDetailsElement} */ (placeOf(event));
   if (fold.matches?.(".why")) void conversation.explain(fold);
+  if (fold.matches?.(".machine") && fold.open) void machine.look();
   if (fold.matches?.(".fold")) void library.openFolder(fold);
   if (fold.matches?.(".dates")) conversation.fillMenu(fold);
 }, true);
@@ -310,7 +313,7 @@ async function start() {
   library.showTab("chats");
   byId("conversation").addEventListener("scroll", sources.hideCard, { passive: true });
   window.setInterval(tick, 100);
-  await Promise.all([library.listLibrary(), library.listChats()]);
+  await Promise.all([library.listLibrary(), library.listChats(), machine.look()]);
   const id = conversation.currentConversation();
   if (id) await conversation.openConversation(id);
   library.markChat();
