@@ -109,7 +109,7 @@ class PageApi:
             "sources": self._sources, "read": self._read, "read-on": self._read_on,
             "find": self._find, "page": self._page, "why": self._why,
             "rate": self._rate, "copy": self._copy, "export": self._export,
-            "remove": self._remove, "restore": self._restore,
+            "remove": self._remove, "tag": self._tag, "restore": self._restore,
             "taken": self._taken, "put-back": self._put_back,
             "suggest": self._suggest, "follow": self._follow, "names": self._names,
             "facets": self._facets, "keep": self._keep, "let-be": self._let_be,
@@ -312,6 +312,18 @@ class PageApi:
         one = len(records) == 1
         what = f"“{name_of(records[0])}”" if one else plural(len(records), "document")
         return {"toast": {"text": f"{what} removed: −{gone}.", "undo": undo}}
+
+    def _tag(self, given: Given) -> Reply:
+        """Gives documents a tag; takes it off where all of them have it, or where it is undone."""
+        ids = [record.id for record in self._chosen(given)]
+        tag, off = str(given.get("tag", "")), bool(given.get("off"))
+        changed = self._jobs.tag(ids, tag, remove=off)
+        if not (changed or off):
+            off, changed = True, self._jobs.tag(ids, tag, remove=True)
+        again = {"ids": json.dumps(changed), "tag": tag, "off": not off}
+        done = "no longer tagged" if off else "tagged"
+        text = f"{plural(len(changed), 'document')} {done} “{tag.strip()}”."
+        return {"toast": {"text": text, "undo": {"name": "tag", **again}}}
 
     def _restore(self, given: Given) -> Reply:
         """Takes the last removed documents back, and no others."""

@@ -222,6 +222,15 @@ class JobRunner:
                 )
             return receipt
 
+    def tag(self, document_ids: Iterable[str], tag: str, *, remove: bool) -> tuple[str, ...]:
+        """The documents that a tag was given to, or taken from.
+
+        Raises:
+            PilcrowError: when the library is being changed, has no such document, or it is no tag.
+        """
+        with self._alone():
+            return self._library.tag(document_ids, tag, remove=remove)
+
     def tidy(self) -> None:
         """Deletes the copies of what was removed: at the start and at the end nobody can undo."""
         upload_copies.forget_replaced(self._library)

@@ -357,6 +357,21 @@ def test_several_are_removed_at_once_and_come_back_together(room: Room) -> None:
     assert len(document_ids(room.library)) == 3
 
 
+def test_several_are_tagged_and_a_tag_that_all_have_is_taken_off(room: Room) -> None:
+    both, one = json.dumps(["cables.md", "kyoto.txt"]), json.dumps(["kyoto.txt"])
+    assert room.api.ask({"name": "tag", "ids": one, "tag": "<b>"})["toast"]["undo"]
+    toast = room.api.ask({"name": "tag", "ids": both, "tag": "<b>"})["toast"]
+    assert toast["text"] == "1 document tagged “<b>”."
+    assert room.api.ask({"name": "library"})["slots"]["library"].count("#&lt;b&gt;") == 2
+    assert room.api.ask({"name": "library", "words": "<b>"})["slots"]["library"].count("<li") == 2
+    room.api.ask(toast["undo"])
+    assert room.api.ask({"name": "library"})["slots"]["library"].count("#&lt;b&gt;") == 1
+    taken = room.api.ask({"name": "tag", "ids": one, "tag": "<b>"})["toast"]["text"]
+    assert taken == "1 document no longer tagged “<b>”."
+    assert "problem" in room.api.ask({"name": "tag", "ids": one, "tag": " "})
+    assert "problem" in room.api.ask({"name": "tag", "ids": "[1", "tag": "x"})
+
+
 def test_of_several_those_that_cannot_come_back_are_counted(room: Room) -> None:
     files = ["cables.md", "kyoto.txt"]
     for name in files:

@@ -152,6 +152,10 @@ def test_folders_are_opened_and_what_is_in_them_is_chosen_and_searched(
     page.click(".inside .pick >> nth=0")
     page.wait_for_selector(".picked:has-text('1 chosen')")
     assert opened.inaccessible() == []
+    page.fill("#tag", "boats")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#toast:has-text('1 document tagged “boats”.')")
+    page.wait_for_selector(".inside .tag:has-text('#boats')")
     page.click(".picked >> text=All")
     page.wait_for_selector(".picked:has-text('4 chosen')")
     page.click(".inside .pick >> nth=1")

@@ -262,6 +262,25 @@ async function pickAll() {
   drawn();
 }
 
+/** Gives the chosen documents a tag; one that all of them have is taken off. */
+export async function tagPicked() {
+  const tag = field("tag").value;
+  if (!tag.trim() || !picked.size) {
+    byId("tag").focus();
+    return;
+  }
+  const reply = await ask("tag", { ids: JSON.stringify([...picked.keys()]), tag });
+  if (!reply) return;
+  field("tag").value = "";
+  await listLibrary();
+  const { text, undo } = reply.toast;
+  toast(text, "Undo", async () => {
+    const back = await ask("tag", undo);
+    if (back) toast(back.toast.text);
+    await listLibrary();
+  });
+}
+
 function onlyPicked() {
   chooseOnly(picked);
   select();
@@ -560,6 +579,7 @@ export const actions = {
   open, rename, only, retry, select, "pick-all": pickAll, "only-picked": onlyPicked,
   /** @param {HTMLElement} button */
   remove: (button) => remove([button.closest("li").dataset.document]),
+  "tag-picked": tagPicked,
   "remove-picked": () => remove([...picked.keys()]),
   /** @param {HTMLElement} button */
   "only-folder": ({ dataset: { folder } }) => limit("folders", folder, `folder ${folder}`),

@@ -125,6 +125,9 @@ document.addEventListener("keydown", (event) => {
       conversation.queueUp(text);
       conversation.write("");
     }
+  } else if (event.key === "Enter" && target.id === "tag") {
+    cancelEvent(event);
+    void library.tagPicked();
   } else if (event.key === "Enter" && target.id === "find") {
     cancelEvent(event);
     void sources.go(event.shiftKey ? "back" : "on");

@@ -255,7 +255,10 @@ def matching(records: Iterable[DocumentRecord], words: str) -> list[DocumentReco
     return [
         r
         for r in records
-        if all(w in f"{r.title} {r.id} {r.source} {r.author} {r.date}".casefold() for w in wanted)
+        if all(
+            word in f"{r.title} {r.id} {r.source} {r.author} {r.date} {' '.join(r.tags)}".casefold()
+            for word in wanted
+        )
     ]
 
 
