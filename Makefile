@@ -24,17 +24,18 @@ help:
 	@echo "make bench   how far each path is from a raw baseline of the same run (20 minutes)"
 	@echo "make wheel   build dist/pilcrow_rag-*.whl"
 
-# A larger language model, fetched first: make chat MODEL=qwen-1.5b; the one that comes along: MODEL=bundled.
-# Without MODEL nothing is fetched. What cannot be fetched keeps no chat from starting.
+# A larger language model is fetched while you chat, and says so: where this machine is good for one and a person
+# is at the terminal. Another one: make chat MODEL=NAME, or a file; none, now and later: MODEL=bundled
 chat: .venv/.installed
 	@echo "==> Indexing seeds/articles (about a minute the first time, then only what changed)"
 	@$(BIN)/pilcrow add seeds/articles || [ $$? -eq 4 ]
 	@echo "==> Starting the chat on http://127.0.0.1:$${PILCROW_PORT:-7860} (Ctrl-C stops it)"
-	@model="$(MODEL)"; case "$$model" in ""|*/*|*.gguf) ;; *) \
-	  $(BIN)/pilcrow model get "$$model" || { code=$$?; \
-	    if [ $$code -eq 2 ] || [ $$code -ge 130 ]; then exit $$code; fi; \
-	    echo "==> Going on without it, with the model that is there"; model=; } ;; esac; \
-	$(BIN)/pilcrow chat $${model:+--model "$$model"}
+	@case "$(MODEL)" in \
+	  "") set -- --get auto ;; \
+	  bundled) $(BIN)/pilcrow model use bundled && set -- ;; \
+	  */*|*.gguf) set -- --model "$(MODEL)" ;; \
+	  *) set -- --get "$(MODEL)" ;; esac; \
+	$(BIN)/pilcrow chat "$$@"
 
 test: .venv/.installed-dev
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not browser and not large"

@@ -94,6 +94,8 @@ class Document:
     """Other names its front matter gives it; words of theirs find it as words of the title do."""
     description: str = ""
     """What its front matter says it is about, as one line."""
+    place: str = ""
+    """Where it was written, as its dateline says."""
     pages: tuple[Page, ...] = ()
     """Its pages, slides or sheets by where they begin; empty for a format without."""
     headings: tuple[Heading, ...] = ()
@@ -214,6 +216,8 @@ class Hit:
     """Other documents with the very same content."""
     places: tuple[tuple[int, Location], ...] = ()
     """Where in its file it begins, and where in it another page does: by where in the text."""
+    written_in: str = ""
+    """Where its article was written, from its dateline; empty when not stated."""
     plain_score: float | None = None
     """The score with the shares of English, which the reader was fitted on, where it is another."""
 
@@ -403,9 +407,10 @@ class DocumentRecord:
     added_at: str
     """When it was last added or updated, ISO 8601 in UTC."""
     tags: tuple[str, ...] = ()
-    """As in `Document`, with the next two."""
+    """As in `Document`, with the next three."""
     aliases: tuple[str, ...] = ()
     description: str = ""
+    place: str = ""
 
     @property
     def folders(self) -> list[str]:

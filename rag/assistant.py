@@ -20,9 +20,10 @@ from index.search.languages import language
 from index.system.cpu import usable_cores
 from index.tokenization import has_cjk, sound
 from index.types import EVERYWHERE, Hit, SearchScope
-from rag.generation import Generation, is_capable
+from rag.generation import Generation
 from rag.grounding import evidence
 from rag.grounding.short_answer import short_answer
+from rag.llm.current import CurrentModel, ModelChoice, is_capable
 from rag.llm.generator import Generator
 from rag.query import task_classifier
 from rag.query.follow_ups import History
@@ -34,7 +35,7 @@ from rag.query.short_forms import (
     unknown_short_forms,
 )
 from rag.query.spelling import correct, spelled_out
-from rag.query.task import only_points
+from rag.query.task import only_points, with_title
 from rag.query.task_classifier import ABOUT_LAST_ANSWER
 from rag.reader.across import languages_of
 from rag.reader.rerankers import OWN, Reranker, load_reranker
@@ -43,6 +44,7 @@ from rag.replies.answerability import Answerability
 from rag.replies.composer import WHOLE, Composer
 from rag.replies.conversation import Conversation
 from rag.replies.streams import aanswer, astream, traced
+from rag.replies.topics import TopicSearch
 from rag.retrieval import LIMITS, FirstPass, Retrieved, Retriever
 from rag.snapshots import AnswerState, notes_on
 from rag.types import Answer, Evidence
@@ -89,34 +91,58 @@ class Assistant:
         self._retriever = Retriever(library, reader)
         self._answerability = Answerability(library)
         self._composer = Composer(library)
+        self._topics = TopicSearch(library)
         self._conversation = Conversation(library)
-        named = generator != "default" or model is not None
-        missing = ""
+        self._threads, self._gpu_layers = threads or usable_cores(), gpu_layers
         if generator == "default":
-            from rag.llm.client import default_client
+            choice = self._default_choice(model)
+        else:
+            choice = ModelChoice(generator, named=True)
+        self._model = CurrentModel(choice)
+        self._generation = Generation(library, self._model, judges=judge)
 
-            generator, missing = default_client(model, threads or usable_cores(), gpu_layers)
-        self._generation = Generation(
-            library, generator, named=named, missing=missing, judges=judge
-        )
+    def _default_choice(self, model: str | None) -> ModelChoice:
+        from rag.llm.client import default_choice
+
+        return default_choice(model, self._threads, self._gpu_layers)
+
+    def use_model(self, model: str | None = None) -> None:
+        """Answer with another model from the next question on.
+
+        An answer that is being written keeps the model it began with, which is let go after it.
+
+        Args:
+            model: as for `Assistant`; None is what was made the default, else the packaged one.
+
+        Raises:
+            ModelMissing: when it is not there; then everything stays as it is.
+            InputError: when a server is named in another form; likewise.
+        """
+        self._model.change(self._default_choice(model))
 
     def warm_up(self) -> None:
         """Load what the first question would wait for; what fails is told when somebody asks."""
-        with suppress(PilcrowError):
-            if (generator := self._generation.generator) is not None:
-                generator.load()
+        with suppress(PilcrowError), self._model.in_use() as choice:
+            if choice.writer is not None:
+                choice.writer.load()
             question = analyze("What is this about?")
             self._retriever.refine(self._retriever.retrieve(question, EVERYWHERE))
 
     @property
     def missing(self) -> str:
         """Why there is no language model and how to get one; empty when there is one."""
-        return self._generation.missing
+        return self._model.choice.missing
+
+    @property
+    def writer(self) -> Generator | None:
+        """The language model that words answers; None where they are the sources' sentences."""
+        return self._model.choice.writer
 
     @property
     def sends_to(self) -> str:
         """Another computer that reads questions and passages; empty while all stays on this one."""
-        return self._generation.sends_to
+        # only a model server may be elsewhere
+        return getattr(self.writer, "sends_to", "")
 
     def answer(
         self,
@@ -188,7 +214,7 @@ class Assistant:
         history = [(sound(asked), sound(said)) for asked, said in history]
         began = time.perf_counter()
         asked, changes = self.analyze(question, history)
-        state = AnswerState(asked, began, self._generation.generator, explain, question)
+        state = AnswerState(asked, began, explain, question)
         state.notes += changes
         where = SearchScope(documents, dates, sections=scope.sections)
         return traced(self._with_priority(state, where, stop or _never))
@@ -200,7 +226,7 @@ class Assistant:
             question: as typed.
             history: earlier turns, oldest first.
         """
-        asked = analyze(question, history, self._vectors(question))
+        asked = self._understood(question, history)
         if asked.request.task in ("small_talk", "library") or has_cjk(question):
             return asked, []
         if language(question) != "en":
@@ -213,11 +239,17 @@ class Assistant:
         named, changes = self._by_other_name(spelled_out(question), known)
         read = correct(named, known, asked.request.topic, self.library.encoder.is_word)
         if read.text != question:
-            asked = analyze(read.text, history, self._vectors(read.text))
+            asked = self._understood(read.text, history)
         if not (changes := [*changes, *read.changes]):
             return asked, []
         said = ", ".join(f"“{meant}” for “{typed}”" for typed, meant in changes)
         return asked, [f"Searched for {said}."]
+
+    def _understood(self, text: str, history: History) -> Question:
+        """The question; what asks what a document is about, by its title, asks for a summary."""
+        asked = analyze(text, history, self._vectors(text))
+        request = with_title(asked.request, lambda words: bool(self._topics.titled(words)))
+        return replace(asked, request=request)
 
     def _vectors(self, question: str) -> QuestionVectors | None:
         """The question's vectors, where its task can be told from them."""
@@ -246,8 +278,9 @@ class Assistant:
     def _with_priority(
         self, state: AnswerState, scope: SearchScope, stop: Callable[[], bool]
     ) -> Iterator[Answer]:
-        """The answers, while changes to the library wait."""
-        with self.library.query_priority():
+        """The answers, while changes to the library wait and the model stays."""
+        with self._model.in_use() as choice, self.library.query_priority():
+            state.generator = choice.writer
             yield from self._answers(state, scope, stop)
 
     def _answers(

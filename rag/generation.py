@@ -12,7 +12,9 @@ from index.errors import ModelFailed, ModelMissing
 from index.library import Library
 from index.types import Hit, SearchScope
 from rag.grounding import citations, evidence, presentation, support
+from rag.grounding.conflicts import newest_first
 from rag.llm import prompt
+from rag.llm.current import CurrentModel
 from rag.llm.generator import Generator, PrefixReuse, QueuePosition
 from rag.query.question import QueryVariant
 from rag.replies.writer import Commission, Writer, Written, is_enough, with_quotes
@@ -24,48 +26,18 @@ from rag.types import Draft, Evidence, Rejection, Told
 class Generation:
     """The language model of an assistant. Usable from many threads."""
 
-    def __init__(
-        self,
-        library: Library,
-        generator: Generator | None,
-        *,
-        named: bool,
-        missing: str = "",
-        judges: bool = True,
-    ) -> None:
-        """Write with this model, which is not loaded yet.
+    def __init__(self, library: Library, model: CurrentModel, *, judges: bool = True) -> None:
+        """Write with whatever model is the current one; it is not loaded yet.
 
         Args:
             library: whose sentences are written about.
-            generator: what writes; None where nothing does.
-            named: whether it was asked for: a small one writes only then.
-            missing: why there is none and how to get one.
+            model: the one that holds, which may change between two answers.
             judges: whether a capable model is asked about statements of its own that are in doubt.
         """
         self._library = library
-        self._generator = generator
-        self._named = named
-        self._missing = missing
+        self._model = model
         self._writer = Writer(library, judges=judges)
         self._last_prompt = evidence.LastPrompt()
-
-    @property
-    def generator(self) -> Generator | None:
-        """The model that words answers; a small one only where it was asked for.
-
-        What it says of a sentence helps nobody who has the sentence (tests/benchmarks/RESULTS.md).
-        """
-        return self._generator if self._named or is_capable(self._generator) else None
-
-    @property
-    def sends_to(self) -> str:
-        """Another computer that reads questions and passages; empty while all stays on this one."""
-        return getattr(self.generator, "sends_to", "")  # only a model server may be elsewhere
-
-    @property
-    def missing(self) -> str:
-        """Why there is no language model and how to get one; empty when there is one."""
-        return self._missing
 
     def choose_evidence(self, state: AnswerState, retrieved: Retrieved) -> tuple[Evidence, ...]:
         """The sentences for the prompt, which goes on with the one before where that is shorter."""
@@ -179,6 +151,9 @@ class Generation:
             state.statements, chosen, beside, question, small=small
         ):
             state.statements = completed
+            if retrieved.conflicts:
+                disagreeing = (best.sentence, *retrieved.conflicts)
+                state.statements, state.groups = newest_first(completed, disagreeing)
             yield
 
     def _drafts(
@@ -228,11 +203,6 @@ class Generation:
 
     def _lose_model(self, state: AnswerState, error: ModelMissing) -> None:
         """Go on with quotes only, from this question on, and say so."""
-        self._generator, self._missing = None, str(error)
+        self._model.lose(state.generator, str(error))
         state.generator = None
         state.notes.append(f"Answered with quotes only: {error}")
-
-
-def is_capable(generator: Generator | None) -> bool:
-    """Whether a model can be trusted with words of its own."""
-    return generator is not None and not generator.small

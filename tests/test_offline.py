@@ -165,6 +165,7 @@ def chat(home: Home) -> Iterator[Chat]:
         port = free.getsockname()[1]
     log = home.folder / "calls of the chat"
     command = ["-m", "ui.cli", "--store", home.library, "chat", "--port", str(port)]
+    command += ["--get", "auto"]  # as `make chat` has it: nobody sits at a terminal here
     process = subprocess.Popen(
         tapped([sys.executable, *command], log),
         cwd=ROOT,

@@ -158,10 +158,11 @@ def test_without_the_engine_answers_are_quotes_and_say_how_to_get_it(
         "import sys; sys.modules['llama_cpp'] = None\n"
         "from importlib import util; found = util.find_spec\n"
         "util.find_spec = lambda name: None if name == 'llama_cpp' else found(name)\n"
-        "from rag.llm.client import default_client; print(default_client(None, 1))"
+        "from rag.llm.client import default_choice; made = default_choice(None, 1)\n"
+        "print(made.generator, made.missing)"
     )
     printed = run_python("-c", code, cwd=tmp_path, path=installed)
-    assert printed.startswith("(None, ") and "pip install pilcrow-rag[model]" in printed
+    assert printed.startswith("None ") and "pip install pilcrow-rag[model]" in printed
 
 
 def test_nobody_is_told_to_install_another_project() -> None:

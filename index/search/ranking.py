@@ -248,6 +248,7 @@ def _hit(
         sentences=sentences,
         also=tuple(also),
         places=passage.places,
+        written_in=passage.written_in,
         plain_score=None if plain == score else plain,
     )
 

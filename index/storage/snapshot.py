@@ -298,14 +298,19 @@ class Snapshot:
         """The same for a passage's seal."""
         return PASSAGE_COLUMNS if self._format > UNPLACED else unplaced(PASSAGE_COLUMNS)
 
+    @property
+    def _labels(self) -> str:
+        """The column of an article's labels; empty in files from before there were any."""
+        return "c.labels" if self._format > UNLABELLED else "''"
+
     def records(self) -> list[DocumentRecord]:
         """Every document as a library lists it, by id."""
         self._every()
-        labels = "c.labels" if self._format > UNLABELLED else "''"
         rows = self._db.execute(
             "SELECT d.id, c.title, c.source, c.author, c.date, count(DISTINCT p.paragraph), "
             f"count(p.id), coalesce(sum({SENTENCE_COUNT}), 0), length(c.text), c.hash, "
-            f"d.path, d.added_at, {labels} FROM documents d JOIN contents c ON c.id = d.content "
+            f"d.path, d.added_at, {self._labels} "
+            "FROM documents d JOIN contents c ON c.id = d.content "
             "LEFT JOIN passages p ON p.content = c.id WHERE d.id >= '' GROUP BY d.id ORDER BY d.id"
         )
         return [_record(row) for row in rows]
@@ -362,7 +367,7 @@ class Snapshot:
     def passages(self, ids: Sequence[int]) -> list[StoredPassage]:
         """The passages with these ids, as far as they are in the library, in no set order."""
         rows = self._db.execute(
-            f"SELECT p.id, p.seal, {self._passage_columns} FROM passages p "
+            f"SELECT p.id, p.seal, {self._passage_columns}, {self._labels} FROM passages p "
             "JOIN contents c ON c.id = p.content WHERE p.id IN (SELECT value FROM json_each(?))",
             (json.dumps([int(id_) for id_ in ids]),),
         ).fetchall()
@@ -371,7 +376,7 @@ class Snapshot:
         stored = self._sound("WHERE d.content IN (SELECT value FROM json_each(?))", contents)
         for location in stored:
             names[location.content].append(location.id)
-        return [decode_passage(row, sorted(names[row[2]])) for row in rows]
+        return [decode_passage(row, sorted(names[row[2]]), labels) for *row, labels in rows]
 
     def matches(self, query: str, k: int, among: Collection[int] | None = None) -> dict[int, float]:
         """Passage ids with their BM25 (higher is better), the best `k` for an FTS5 query.

@@ -20,6 +20,7 @@ from index.storage.codec import (
     encode_outline,
     encode_places,
     encode_vectors,
+    indexed_text,
     indexed_title,
     stored_path,
 )
@@ -33,7 +34,6 @@ from index.storage.document_seals import (
 )
 from index.storage.records import NewContent
 from index.storage.snapshot import Snapshot
-from index.tokenization import index_form
 from index.types import Document, Passage, title_from_id
 
 
@@ -113,8 +113,11 @@ class Transaction(Snapshot):
         )
         content = int(cursor.lastrowid or 0)
         title = indexed_title(document.name, document.aliases)
+        written_in = document.place
         for passage, digest, vectors in zip(new.passages, new.digests, new.vectors, strict=True):
-            self._add_passage(content, document, passage, digest, vectors, title)
+            names = title, indexed_text(passage.text, written_in)
+            self._add_passage(content, document, passage, digest, vectors, names)
+            written_in = ""
         self._count_more(len(new.passages), sum(len(part.sentences) for part in new.passages))
         return content
 
@@ -125,7 +128,7 @@ class Transaction(Snapshot):
         passage: Passage,
         digest: bytes,
         vectors: PassageVectors,
-        title: str,
+        indexed: tuple[str, str],
     ) -> None:
         spans = json.dumps([[s.start, s.end] for s in passage.sentences])
         blobs = encode_vectors(vectors)
@@ -139,7 +142,7 @@ class Transaction(Snapshot):
         )
         self._db.execute(
             "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)",
-            (cursor.lastrowid, title, index_form(passage.text)),
+            (cursor.lastrowid, *indexed),
         )
 
     def place_document(self, document_id: str, content: int, root: str, path: str) -> None:
@@ -237,15 +240,17 @@ class Transaction(Snapshot):
         self._db.execute(WORDS)
         rows = self._raw(
             'SELECT p.id, c.title, substr(c.text, p.start + 1, p."end" - p.start), '
-            "(SELECT min(id) FROM documents WHERE content = c.id), c.labels "
+            "(SELECT min(id) FROM documents WHERE content = c.id), c.labels, "
+            "p.id = (SELECT min(id) FROM passages WHERE content = c.id) "
             "FROM passages p JOIN contents c ON c.id = p.content ORDER BY p.id"
         )
-        for id_, *texts in rows:
+        for id_, *texts, opens in rows:
             title, text, name, stored = (str(value, "utf-8", "replace") for value in texts)
-            names = indexed_title(title or title_from_id(name), decode_labels(stored).aliases)
+            labels = decode_labels(stored)
+            names = indexed_title(title or title_from_id(name), labels.aliases)
             self._db.execute(
                 "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)",
-                (id_, names, index_form(text)),
+                (id_, names, indexed_text(text, labels.place if opens else "")),
             )
 
     def purge_text_index(self) -> None:

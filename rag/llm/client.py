@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import util
 from queue import SimpleQueue
+from statistics import median
 from threading import Event, Thread
 
 from index.errors import ModelFailed, ModelMissing
 from rag.llm import budget
-from rag.llm.catalogue.folder import ModelFolder, models_folder
+from rag.llm.catalogue.folder import ModelFolder, Speed, models_folder
 from rag.llm.chat_format import IM_END, IM_START, chatml
-from rag.llm.generator import Generator, Message, Piece, PrefixReuse
+from rag.llm.current import ModelChoice
+from rag.llm.generator import Message, Piece, PrefixReuse
 from rag.llm.grammar import pointer_grammar
 from rag.llm.model_process import COUNTING_SECONDS, DEADLINE, ModelProcess, free_memory
 from rag.llm.prompt import LIMITS as SMALL
@@ -38,6 +40,8 @@ _FIXED_TOKENS = 420
 _SPEEDS_KEPT = 5
 _TIMED_TOKENS = 100
 """Tokens that a prompt must have to tell how fast it is read."""
+_TIMED_PIECES = 20
+"""Tokens after the first that tell how fast it writes."""
 _BYTES_PER_TOKEN = 2
 """Few, so that an estimate is rather too high."""
 
@@ -99,6 +103,8 @@ class LlamaClient:
         self.small = model.path.is_file() and model.path.stat().st_size < SMALL_MODEL_BYTES
         self.context_tokens = context_tokens = context_tokens or _context_for(model, self.small)
         self._speeds = deque([reading] if reading else [], maxlen=_SPEEDS_KEPT)
+        self._writing = deque[float](maxlen=_SPEEDS_KEPT)
+        self._threads = threads
         self._model = model
         self._process = ModelProcess(
             model, threads, context_tokens, deadline, counting, worker, gpu_layers
@@ -111,6 +117,14 @@ class LlamaClient:
         if self.small:
             return SMALL.prompt_tokens
         return budget.prompt_tokens(tuple(self._speeds), self.context_tokens, _FIXED_TOKENS)
+
+    @property
+    def speed(self) -> Speed | None:
+        """How fast it was here the last times, medians; None before it has written anything."""
+        reading, writing = tuple(self._speeds), tuple(self._writing)
+        if not (reading and writing):
+            return None
+        return Speed(median(reading), median(writing), self._threads)
 
     def load(self) -> None:
         """Start the process, which loads the model while this one does other things."""
@@ -193,14 +207,20 @@ class LlamaClient:
         return found[-1] if found else None
 
     def _timed(self, prompt: Sequence[int], pieces: Iterator[Piece | _Odds]) -> Iterator[Piece]:
-        """The pieces, while how fast the prompt is read is remembered."""
-        began, unread = 0.0, 0
+        """The pieces, while how fast the prompt is read and they are written is remembered."""
+        began, unread, written = 0.0, 0, -1
         for piece in pieces:
             if isinstance(piece, PrefixReuse):
                 began, unread = time.perf_counter(), len(prompt) - piece.reused
-            elif isinstance(piece, str) and unread >= _TIMED_TOKENS:
-                self._speeds.append(unread / max(time.perf_counter() - began, 1e-6))
-                unread = 0
+            elif isinstance(piece, str):
+                now = time.perf_counter()
+                if written < 0:  # the first one waits for the prompt
+                    if unread >= _TIMED_TOKENS:
+                        self._speeds.append(unread / max(now - began, 1e-6))
+                    began = now
+                written += 1
+                if written == _TIMED_PIECES:
+                    self._writing.append(written / max(now - began, 1e-6))
             if not isinstance(piece, _Odds):
                 yield piece
 
@@ -269,13 +289,12 @@ def _estimate(text: str) -> int:
     return len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN + 1
 
 
-def default_client(
-    model: str | None, threads: int, gpu_layers: int | None = None
-) -> tuple[Generator | None, str]:
-    """The model to answer with, or None and why there is none.
+def default_choice(model: str | None, threads: int, gpu_layers: int | None = None) -> ModelChoice:
+    """The model to answer with, or why there is none.
 
     Args:
-        model: a GGUF file, or `openai:MODEL@URL`; the packaged model when None.
+        model: a GGUF file, a name of the catalogue or `openai:MODEL@URL`; what the person made the
+            default when None, else the packaged model.
         threads: cores that this process may use.
         gpu_layers: layers that run on a GPU; None is all, where llama.cpp was built for one.
 
@@ -285,7 +304,8 @@ def default_client(
     """
     if model is not None and model.startswith(PREFIX):
         key = load_settings().model_key
-        return ServerModel(ServerChoice.read(model), key.get_secret_value() if key else None), ""
+        server = ServerModel(ServerChoice.read(model), key.get_secret_value() if key else None)
+        return ModelChoice(server, named=True)
     # one core stays free for whoever asks: when all are taken, llama.cpp's threads spin waiting
     # for each other (13 tokens/s on two busy cores, 53 on one of them)
     try:
@@ -296,8 +316,8 @@ def default_client(
         client = LlamaClient(
             found, threads=max(1, threads - 1), reading=reading, gpu_layers=gpu_layers
         )
-        return client, ""
+        return ModelChoice(client, named=model is not None, let_go=client.close)
     except ModelMissing as error:
         if model is not None:
             raise
-        return None, str(error)
+        return ModelChoice(None, missing=str(error))

@@ -15,8 +15,14 @@ from index import Hit, Library
 from index.search import languages
 from index.search.languages import language
 from index.tokenization import STOP_WORDS, has_cjk, words
-from index.types import SearchScope, title_from_id
-from rag.grounding.coverage import missing_form, near_miss, not_mentioned, reason
+from index.types import Document, SearchScope, title_from_id
+from rag.grounding.coverage import (
+    missing_form,
+    missing_number,
+    near_miss,
+    not_mentioned,
+    reason,
+)
 from rag.query.question import Question
 from rag.query.task import ASKED_BACK, Request, only_points
 from rag.query.text_features import TextFeatures, stem
@@ -27,7 +33,7 @@ from rag.replies.composer import BY_TOPIC, WHOLE, part_queries
 from rag.replies.topics import LIMITS as TOPIC_LIMITS
 from rag.replies.topics import TopicSearch, stems_around
 from rag.retrieval import FirstPass
-from rag.types import Ranking, State
+from rag.types import NEAR_BEST_SHARE, Ranking, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,7 @@ class AnswerabilityLimits:
 
 
 LIMITS = AnswerabilityLimits()
+_LOWER = re.compile(r"\b[a-z]{5,}\b")
 _NAME = re.compile(r"\b[A-Z][a-z]{4,}\b")
 _FRAME = frozenset(
     "article articles document documents file files text texts everything know say mention".split()
@@ -69,6 +76,19 @@ class Clarification:
     text: str
     options: tuple[str, ...]
     """The titles of the documents that may be meant."""
+
+
+def _with_capitals(wording: str, hits: Sequence[Hit]) -> str:
+    """A question with the names in capitals that the passages found for it have so, always."""
+    texts = " ".join(hit.text for hit in hits)
+
+    def written(match: re.Match[str]) -> str:
+        word = match[0]
+        capital = word.capitalize()
+        is_name = re.search(rf"\b{capital}\b", texts) and not re.search(rf"\b{word}\b", texts)
+        return capital if is_name else word
+
+    return _LOWER.sub(written, wording)
 
 
 class Answerability:
@@ -160,6 +180,10 @@ class Answerability:
         doubtful = state == "partial" and not has_cjk(wording)
         if doubtful and self.lacks_asked(wording, anchored, first.scope):
             return "not_found"
+        if doubtful and self.lacks_name(
+            _with_capitals(wording, first.hits), first.ranking.sentences[0].hit
+        ):
+            return "not_found"
         plain = question.request.wants_one_thing and not question.time
         best = first.ranking.sentences[0].hit
         if state == "answered" and plain and self.lacks_name(wording, best):
@@ -208,7 +232,17 @@ class Answerability:
             if what := missing_form(request.question, best.text):
                 told = near_miss(request.question, title, stems_around(best), f"give the {what}")
                 return told or f"The closest passage, in “{title}”, does not give the {what}."
+            if number := missing_number(topic, self._near(ranking)):
+                told = near_miss(request.question, title, stems_around(best), f"mention {number}")
+                return told or f"The closest passage, in “{title}”, does not mention {number}."
         return ""
+
+    def _near(self, ranking: Ranking) -> list[Document | Hit]:
+        """The documents that answer about equally well, whole, and the other closest passages."""
+        enough = NEAR_BEST_SHARE * ranking.sentences[0].score
+        ids = (one.hit.document_id for one in ranking.sentences if one.score >= enough)
+        whole = [self._library.document(id_) for id_ in dict.fromkeys(ids)]
+        return [*whole, *(sentence.hit for sentence in ranking.sentences[: LIMITS.closest])]
 
     def reason(self, wording: str, ranking: Ranking, scope: SearchScope) -> str:
         """Why a question that was refused is not answered, in a sentence or two; may be empty.

@@ -58,6 +58,17 @@ def found(library: Library, question: str) -> list[str]:
     return list(dict.fromkeys(hit.document_id for hit in library.search(question, 5)))
 
 
+def test_the_place_of_a_dateline_is_no_text_and_is_found(library: Library, tmp_path: Path) -> None:
+    article = tmp_path / "ferry.txt"
+    article.write_text("A Ferry Sinks\n\nOSTERBY, Oct 12 - The ferry sank. Nobody was hurt.\n")
+    library.update([article])
+    (hit, *_) = library.search("Osterby", 5)
+    assert (hit.document_id, hit.text) == ("ferry.txt", "The ferry sank. Nobody was hurt.")
+    assert hit.written_in == "Osterby" and hit.lexical > 0
+    library.check(repair=True)
+    assert library.search("Osterby", 5)[0].lexical == hit.lexical
+
+
 def test_what_was_added_is_found_with_true_offsets(library: Library, shelf: Path) -> None:
     report = library.update([shelf])
     assert report.added == ("kyoto.txt", "news/brussels.txt")

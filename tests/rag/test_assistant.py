@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from index import InputError, Library
 from rag import Assistant, ModelMissing, QuestionError
+from rag.llm.current import ModelChoice
 from rag.llm.generator import Message
 from rag.query.question import LONGEST_QUESTION
 from rag.snapshots import NOT_FOUND
@@ -58,6 +60,14 @@ class GivenUpMeanwhile(ScriptedGenerator):
             another()
             self.gone = False
         return super().count(messages)
+
+
+class Named(ScriptedGenerator):
+    """A scripted model with a name of its own."""
+
+    def __init__(self, name: str, replies: Sequence[str]) -> None:
+        super().__init__(replies)
+        self.name = name
 
 
 def ask(library: Library, question: str, replies: Sequence[str] = (), **options: object) -> Answer:
@@ -257,6 +267,58 @@ def test_a_model_that_another_question_gives_up_serves_this_one_to_its_end(
     assert (answer.model, answer.complete) == ("scripted", True)
     assert "Three submarine cables" in answer.text
     assert assistant.missing == "the file is gone"
+
+
+class OwnModels(Assistant):
+    """Has models by name, as others have files."""
+
+    models: dict[str | None, ModelChoice]
+
+    def _default_choice(self, model: str | None) -> ModelChoice:
+        if model not in self.models:
+            raise ModelMissing(f"no language model file at {model!r}")
+        return self.models[model]
+
+
+def test_another_model_answers_from_the_next_question_on(library: Library) -> None:
+    gone: list[str] = []
+    reply = "Three submarine cables were cut in the Red Sea in February 2024."
+    OwnModels.models = {
+        name: ModelChoice(Named(name, [reply] * 3), named=True, let_go=partial(gone.append, name))
+        for name in ("old", "new")
+    }
+    assistant = OwnModels(library, model="old")
+    question = "How many submarine cables were cut in the Red Sea?"
+    stream = assistant.stream(question)
+    first = next(stream)
+    assistant.use_model("new")
+    assert not gone, "it is still written with"
+    *_, last = stream
+    assert (first.complete, last.complete, last.model) == (False, True, "old")
+    assert gone == ["old"]
+    assert assistant.answer(question).model == "new"
+    with pytest.raises(ModelMissing, match="no language model file"):
+        assistant.use_model("nowhere")
+    assert assistant.answer(question).model == "new"
+    assert gone == ["old"]
+
+
+def test_an_answer_that_nobody_reads_to_its_end_holds_no_model(library: Library) -> None:
+    gone: list[str] = []
+    OwnModels.models = {
+        name: ModelChoice(Named(name, []), named=True, let_go=partial(gone.append, name))
+        for name in ("old", "new")
+    }
+    assistant = OwnModels(library, model="old")
+    never_begun = assistant.stream("Who gave the opening speech in Kyoto?")
+    left = assistant.stream("Who gave the opening speech in Kyoto?")
+    next(left)
+    assistant.use_model("new")
+    assert not gone
+    left.close()  # type: ignore[attr-defined]
+    assert gone == ["old"]
+    *_, last = never_begun
+    assert last.complete and gone == ["old"]
 
 
 def shown_to(generator: ScriptedGenerator) -> str:

@@ -49,7 +49,7 @@ def check(
 
     Stored text, offsets, vectors and indexes have to agree; conversations have to be readable.
     """
-    from ui.page import salvage
+    from ui.commands import salvage
 
     session = session_of(ctx, store, as_json)
     with session.library() as library:

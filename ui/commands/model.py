@@ -22,8 +22,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
-_USE_FIRST = "qwen-1.5b"
-"""The one that is recommended: a package index has it, and it was measured here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +51,11 @@ def folder_of(settings: Settings) -> ModelFolder:
 
 def larger_model_hint(settings: Settings) -> str:
     """How to get a larger model, in one line; empty when the person has chosen one, any one."""
+    from rag.llm.catalogue.choice import RECOMMENDED
     from rag.llm.catalogue.entries import known_entry
     from rag.llm.catalogue.speed import first_word
 
-    folder, entry = folder_of(settings), known_entry(_USE_FIRST)
+    folder, entry = folder_of(settings), known_entry(RECOMMENDED)
     if settings.model or folder.default:
         return ""
     begin = "answers are your articles' own words; "
@@ -177,7 +176,7 @@ def get(
     if folder.has(entry):
         say(f"{name} is here; looking whether it is whole")
     else:
-        _look_at_memory(entry)
+        look_at_memory(entry)
         say(f"fetching {entry.title}, {entry.gigabytes}, {entry.licence}, to {folder.path}")
     try:
         with download_bar(open_console(stderr=True)) as draw:
@@ -186,6 +185,9 @@ def get(
         say(f"what came is kept; go on with: pilcrow model get {name}")
         raise
     say(f"{name} is here and has its SHA-256. Use it from now on: pilcrow model use {name}")
+
+
+_OWN_WORDS = "answers are your articles' own words from now on"
 
 
 def _get_encoder(name: str, source: str | None, folder: ModelFolder) -> bool:
@@ -217,7 +219,7 @@ def _get_encoder(name: str, source: str | None, folder: ModelFolder) -> bool:
 _BUSY = "another pilcrow is just fetching it; waiting for that one"
 
 
-def _look_at_memory(entry: CatalogueEntry) -> None:
+def look_at_memory(entry: CatalogueEntry) -> None:
     """Say so when the model will not fit, before a gigabyte is fetched.
 
     Raises:
@@ -255,7 +257,7 @@ def use(ctx: typer.Context, name: NameArgument) -> None:
     entry, folder = known_entry(name), folder_of(session.settings)
     find_model(name, folder)
     folder.set_default(None if name == BUNDLED else entry)
-    say(f"answers are worded by {entry.title} from now on")
+    say(_OWN_WORDS if name == BUNDLED else f"answers are worded by {entry.title} from now on")
     if session.settings.model:
         say(f"but PILCROW_MODEL is set and wins: {session.settings.model}")
 
@@ -279,7 +281,7 @@ def remove(ctx: typer.Context, name: NameArgument) -> None:
     freed = folder.remove(entry)
     say(f"{name} is gone, {freed / 1e9:.1f} GB are free")
     if was_default:
-        say(f"answers are worded by {known_entry(BUNDLED).title} from now on")
+        say(_OWN_WORDS)
 
 
 @app.command()

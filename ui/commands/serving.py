@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ui.commands.model import larger_model_hint
+from ui.commands.model import folder_of, larger_model_hint
 from ui.commands.session import (
     GpuLayersOption,
     ModelOption,
@@ -39,6 +40,15 @@ def chat(
     model: ModelOption = None,
     gpu_layers: GpuLayersOption = None,
     no_model: NoModelOption = False,
+    get: Annotated[
+        str | None,
+        typer.Option(
+            "--get",
+            metavar="auto|NAME",
+            help="Fetch a larger model while you chat, and use it from then on. auto: where this "
+            "machine is good for one, a person is at the terminal, and nobody has declined.",
+        ),
+    ] = None,
     host: Annotated[
         str | None, typer.Option("--host", help="Address to listen on (PILCROW_HOST).")
     ] = None,
@@ -57,24 +67,31 @@ def chat(
     """
     import seeds
     from ui.api.app import ApiOptions, build_api
+    from ui.api.metrics import Metrics
+    from ui.commands.larger_model import model_to_get
     from ui.http.server import address_of
     from ui.page.app import PageOptions
+    from ui.page.models import ModelOptions
 
     session = session_of(ctx, store, False)
     settings = settings_of(session, model, gpu_layers)
     password, key = secret(settings.password), secret(settings.api_key)
+    named = no_model or settings.model is not None
+    to_get = model_to_get(get, settings, named, session.parts.at_terminal) if get else ""
+    folder = folder_of(settings)
+    used = "" if no_model else settings.model or folder.default or ""
     with session.library(create=True) as library:
         if not library.documents():
             say("the library is empty: add articles on the page, or with `pilcrow add ARTICLES`")
         assistant = session.parts.make_assistant(library, settings, no_model)
-        if hint := "" if no_model or assistant.missing else larger_model_hint(settings):
+        if hint := "" if no_model or assistant.missing or get else larger_model_hint(settings):
             say(hint)
 
-        beside = None
+        beside, metrics = None, Metrics()
         if key or not password:  # whom the page asks for a password, a program may not pass by
             address = address_of(host or settings.host, port or settings.port)
             served = ApiOptions(key=key, page=True, address=address)
-            beside = build_api(assistant, library, served)
+            beside = build_api(assistant, library, served, metrics)
 
         def ready(url: str) -> None:
             say(f"Pilcrow is at {url} (Ctrl-C stops it)")
@@ -90,7 +107,9 @@ def chat(
                     samples=seeds.articles(),
                     notice=assistant.missing,
                     sends_to=assistant.sends_to,
+                    models=ModelOptions(folder, used, named, to_get, say),
                     beside=beside,
+                    answered=partial(metrics.answered, "page"),
                 ),
                 host=host or settings.host,
                 port=port or settings.port,

@@ -64,9 +64,14 @@ def _serve_mcp(assistant: Assistant, library: Library, **options: Any) -> None:
     serve_mcp(assistant, library, **options)
 
 
+def _at_terminal() -> bool:
+    """Whether somebody sits at the terminal."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
 def _confirm(question: str) -> bool:
     """Asks whoever sits at the terminal; without one it is no."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not _at_terminal():
         return False
     return typer.confirm(clean(question), err=True)
 
@@ -81,6 +86,7 @@ class Parts:
     serve_api: Callable[..., None] = _serve_api
     serve_mcp: Callable[..., None] = _serve_mcp
     confirm: Callable[[str], bool] = _confirm
+    at_terminal: Callable[[], bool] = _at_terminal
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,12 @@ from __future__ import annotations
 import logging
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from index import Library
@@ -67,6 +68,7 @@ class PageApi:
         notice: str = "",
         samples: bool = False,
         watches: FolderWatches | None = None,
+        more: Mapping[str, Callable[[Given], Reply]] = MappingProxyType({}),
     ) -> None:
         """Serve from these.
 
@@ -79,6 +81,7 @@ class PageApi:
             notice: for the welcome screen, as `samples`.
             samples: whether there are articles to try it with.
             watches: keep folders up to date; None where none may be named.
+            more: what else may be asked for, by name.
         """
         self._watches = watches
         self._headings: tuple[int, Counter[str]] | None = None
@@ -104,7 +107,7 @@ class PageApi:
             "taken": self._taken, "put-back": self._put_back,
             "suggest": self._suggest, "follow": self._follow, "names": self._names,
             "facets": self._facets, "keep": self._keep, "let-be": self._let_be,
-            "folders": self._look_at_folders,
+            "folders": self._look_at_folders, **more,
         }  # fmt: skip
 
     def ask(self, request: object) -> Reply:

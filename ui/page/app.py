@@ -41,6 +41,7 @@ from ui.page.middleware.file_data import FileDataGate
 from ui.page.middleware.login_throttle import LoginThrottle
 from ui.page.middleware.page_policy import PagePolicy
 from ui.page.middleware.security import SecurityHeaders
+from ui.page.models import ModelOptions, Models
 from ui.page.suggester import Suggester
 from ui.page.views import panes
 
@@ -69,8 +70,12 @@ class PageOptions:
     by_path: bool = False
     """Whether folders of this computer may be named by their paths: whoever can reach the page is
     at this computer."""
+    models: ModelOptions | None = None
+    """What the page may do about the language model; None for nothing."""
     beside: Starlette | None = None
     """What answers programs at the same address; it starts and ends with the page."""
+    answered: Callable[[Answer], None] | None = None
+    """Told of every question that the page has answered."""
 
 
 # --- the page -------------------------------------------------------------------------------------
@@ -106,7 +111,9 @@ def build_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with _running(options.beside):
+            services.models.begin()
             yield
+        services.models.close()
         services.watches.close()
         services.chat.close()
         services.suggester.close()
@@ -206,9 +213,15 @@ def build_services(assistant: Assistant, library: Library, options: PageOptions)
 
     watches = FolderWatches(library)
     chat = Chat(
-        assistant, library, conversations, grace=options.grace, unread=lambda: runner.unread
+        assistant,
+        library,
+        conversations,
+        grace=options.grace,
+        unread=lambda: runner.unread,
+        answered=options.answered,
     )
     suggester = Suggester(library, ask if quick else None, busy=lambda: runner.busy or chat.busy)
+    models = Models(assistant, library, options.models, here=options.by_path)
     api = PageApi(
         library,
         conversations,
@@ -218,10 +231,12 @@ def build_services(assistant: Assistant, library: Library, options: PageOptions)
         notice=options.notice,
         samples=options.samples is not None,
         watches=watches if options.by_path else None,
+        more=models.requests,
     )
     return Services(
-        chat, runner, api, suggester, watches, options.samples, options.by_path, options.sends_to
-    )
+        chat, runner, api, suggester, watches, models, options.samples, options.by_path,
+        options.sends_to,
+    )  # fmt: skip
 
 
 def _theme(gr: Any) -> Any:

@@ -22,6 +22,7 @@ from ui.page.chat import AT_ONCE, AskRequest, Chat, Run
 from ui.page.jobs import JobRunner
 from ui.page.middleware import uploads
 from ui.page.middleware.call_gate import Calls, Kind
+from ui.page.models import Models
 from ui.page.suggester import Suggester
 from ui.page.views import answers, jobs, panes
 
@@ -68,6 +69,7 @@ class Services:
     api: PageApi
     suggester: Suggester
     watches: FolderWatches
+    models: Models
     samples: Path | None
     by_path: bool
     """Whether folders may be named by their paths."""

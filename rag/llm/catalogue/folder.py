@@ -111,6 +111,11 @@ class ModelFolder:
         known = isinstance(name, str) and name != BUNDLED and entry_named(name)
         return str(name) if known else None
 
+    @property
+    def chosen(self) -> bool:
+        """Whether the person has chosen a default, be it the bundled one."""
+        return _read(self.path / _DEFAULT).get("name") == BUNDLED or self.default is not None
+
     def set_default(self, entry: CatalogueEntry | None) -> None:
         """Make a model the one that is used when none is named; None is the bundled one.
 

@@ -23,7 +23,7 @@ from rag.llm.catalogue.folder import Speed
 
 PROMPT_TOKENS, BUNDLED_PROMPT_TOKENS = 650, 350
 """Of a question with its evidence, for a model of 1 B and more and for the bundled one."""
-_SIZE_EXPONENT = 0.5
+_SIZE_EXPONENT = 0.87
 """How a speed falls with the number of parameters, where another model was measured."""
 _MEASURING_SECONDS = 120.0
 """After which a model that is measured counts as too slow."""
@@ -57,13 +57,16 @@ def first_word(entry: CatalogueEntry, speeds: Mapping[str, Speed]) -> FirstWord 
     return FirstWord(seconds, measured=nearest == entry)
 
 
-def measured(path: Path, threads: int, sha256: str = "") -> Speed:
+def measured(
+    path: Path, threads: int, sha256: str = "", within: float = _MEASURING_SECONDS
+) -> Speed:
     """How fast a model file is here, a few seconds' work in another process.
 
     Args:
         path: the file.
         threads: cores it will run on.
         sha256: its digest where it is known: the packaged one is run in its fastest variant.
+        within: seconds that it may take.
 
     Raises:
         ModelFailed: when it cannot be run, or is too slow to be measured.
@@ -74,13 +77,13 @@ def measured(path: Path, threads: int, sha256: str = "") -> Speed:
             [*program, str(path), str(threads), sha256],
             capture_output=True,
             text=True,
-            timeout=_MEASURING_SECONDS,
+            timeout=within,
             check=False,
         )
         return Speed(**json.loads(done.stdout))
     except subprocess.TimeoutExpired:
         raise ModelFailed(
-            f"{path.name} was not measured within {_MEASURING_SECONDS:.0f} s: a smaller model is "
+            f"{path.name} was not measured within {within:.0f} s: a smaller model is "
             "faster (pilcrow model list)"
         ) from None
     except (ValueError, TypeError):

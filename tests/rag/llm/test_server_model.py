@@ -18,7 +18,7 @@ import pytest
 
 from index.errors import InputError, ModelFailed
 from rag import Assistant
-from rag.llm.client import default_client
+from rag.llm.client import default_choice
 from rag.llm.server_model import Patience, ServerChoice, ServerModel
 from tests.support.page_fakes import make_library
 from tests.support.programs import PATIENCE
@@ -262,8 +262,9 @@ def test_the_key_is_never_told(
     server: FakeServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("PILCROW_MODEL_KEY", "sesame")
-    made, missing = default_client(f"openai:good@{server.url}", 1)
-    assert made is not None and not missing and made.name == "good"
+    choice = default_choice(f"openai:good@{server.url}", 1)
+    made = choice.writer
+    assert made is not None and not choice.missing and made.name == "good"
     with caplog.at_level(logging.DEBUG):
         assert isinstance(made, ServerModel)
         written(made)
@@ -284,7 +285,7 @@ def test_the_key_is_never_told(
 )
 def test_what_names_no_server_is_refused(choice: str, words: str) -> None:
     with pytest.raises(InputError) as raised:
-        default_client(choice, 1)
+        default_choice(choice, 1)
     assert words in str(raised.value) and "secret" not in str(raised.value)
 
 

@@ -8,6 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from tests.support.page_fakes import (
     write_articles,
 )
 from tests.support.programs import PATIENCE
+from ui.api.metrics import Metrics
 from ui.page import feedback
 from ui.page.api import PageApi
 from ui.page.chat import AskRequest, Chat
@@ -180,6 +182,19 @@ def test_an_answer_says_how_many_files_were_still_being_read(room: Room) -> None
     for page in (drawn, reopened):
         assert "9 files were still being read when this was asked." in page
         assert page.count('data-action="again">Ask again</button>') == 1
+
+
+def test_what_the_page_answers_is_counted_like_what_programs_ask(room: Room) -> None:
+    metrics = Metrics()
+    counted = partial(metrics.answered, "page")
+    talk = Chat(room.assistant, room.library, room.store, answered=counted)
+    for question in (KYOTO, "Who baked sourdough?"):
+        _, _, run = talk.begin(question, AskRequest(conversation=CONVERSATION))
+        list(talk.answer(run))
+    told = metrics.text(2).decode()
+    assert 'pilcrow_questions_total{interface="page",state="answered"} 1.0' in told
+    assert 'pilcrow_questions_total{interface="page",state="not_found"} 1.0' in told
+    assert 'pilcrow_stage_seconds_count{stage="total"} 2.0' in told
 
 
 def test_an_answer_can_be_stopped_from_a_reloaded_page(room: Room) -> None:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from rag.evaluation import load_questions
 from rag.types import Answer, Citation, Explanation, PassageRead, Statement, Timings
-from ui.page import feedback, salvage
+from ui.commands import salvage
+from ui.page import feedback
 from ui.page.conversations import FILE, Conversations, ConversationsUnusable, Scope, Turn, new_key
 
 TEXT = st.text(st.characters(), max_size=40)

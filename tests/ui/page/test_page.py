@@ -35,6 +35,9 @@ class Witness:
         self._assistant = Assistant(library, model="bundled")  # writes only where it is named
         self.said: list[Answer] = []
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._assistant, name)
+
     def stream(
         self, question: str, history: Sequence[tuple[str, str]] = (), **options: Any
     ) -> Iterator[Answer]:

@@ -16,6 +16,7 @@ from jinja2 import nodes
 from jinja2.exceptions import TemplateAssertionError
 
 from index.types import Document, DocumentRecord, FailedFile, UpdateReport
+from rag.snapshots import DISAGREE
 from rag.types import (
     Answer,
     CheckedDraft,
@@ -38,7 +39,7 @@ TAGS = {
     "div", "dl", "dt", "dd", "details", "summary", "svg", "path", "kbd", "code", "table", "thead",
     "tbody", "tr", "th", "td", "progress", "time",
 }  # fmt: skip
-FORMS = ("prose", "bullets", "table", "columns", "a new one")
+FORMS = ("prose", "bullets", "table", "columns", "conflict", "a new one")
 NASTY = st.text(
     st.one_of(st.characters(codec="utf-8"), st.sampled_from("<>&\"'`${}[]1/=")), max_size=60
 )
@@ -234,6 +235,16 @@ def test_a_timeline_is_an_ordered_list_with_dates_a_machine_can_read() -> None:
     assert '<time datetime="2024-03-13">13 March 2024</time>' in drawn
 
 
+def test_documents_that_disagree_are_one_card_with_the_newest_first() -> None:
+    groups = (Group("2024-03-13", (1,)), Group("A report <b>", (2,)))
+    drawn = answers.answer(quoted(3, groups=groups, form="conflict", notes=(DISAGREE,)), 1)
+    card, beside = drawn.split('<section class="conflict"')[1].split("</section>")
+    assert drawn.count(DISAGREE) == 1 and DISAGREE in card
+    assert card.index("13 March 2024") < card.index(">newest<") < card.index("A report &lt;b&gt;")
+    assert "Sentence 2." in card and "Sentence 3." in beside
+    assert ">newest<" not in beside
+
+
 def test_a_list_has_an_item_for_each_sentence() -> None:
     drawn = answers.answer(quoted(3, form="bullets"), 1)
     items = drawn.split('<ul class="items">')[1].split("</ul>")[0]
@@ -393,7 +404,8 @@ def test_an_answer_is_copied_with_its_structure(form: str) -> None:
     assert "A *bold* | &lt;b&gt;claim&lt;/b&gt; [1]" in rich
     for words in ("October 2023", "No cost is given."):
         assert words in markdown and words in rich
-    starts = {"bullets": "\n- **October 2023**: ", "table": "\n| October 2023 | "}
+    starts = dict.fromkeys(("bullets", "conflict"), "\n- **October 2023**: ")
+    starts |= {"table": "\n| October 2023 | "}
     assert starts.get(form, "\n### October 2023\n\n> ") in markdown
 
 

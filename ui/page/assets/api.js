@@ -7,7 +7,7 @@ export const slot = (name) => document.querySelector(`[data-slot="${name}"]`);
 // These change nothing, so one that was lost may be asked for again; a change might be made twice.
 const READ_ONLY = new Set([
   "library", "more-documents", "conversations", "open", "turn", "sources", "read", "read-on", "page", "why", "copy", "export",
-  "suggest", "follow", "names", "facets", "folders", "taken",
+  "suggest", "follow", "names", "facets", "folders", "taken", "machine", "machine-progress",
 ]);
 
 /** One request of the page; null when it was lost: Gradio logs why and gives nothing. */

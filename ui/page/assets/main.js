@@ -3,6 +3,7 @@
 import { byId, watchServer } from "./api.js";
 import * as conversation from "./conversation.js";
 import * as library from "./library.js";
+import * as machine from "./machine.js";
 import * as sources from "./sources.js";
 
 const { box, running } = conversation;
@@ -30,14 +31,14 @@ function labelToggles() {
 }
 
 const actions = {
-  ...library.actions, ...conversation.actions, read: sources.read, "read-on": sources.readOn,
+  ...library.actions, ...conversation.actions, ...machine.actions, read: sources.read, "read-on": sources.readOn,
   page: sources.showPage, "zoom-page": sources.zoomPage, "close-page": sources.closePage,
   "close-reader": sources.closeReader, left: () => toggle("left"), right: () => toggle("right"),
 };
 
 document.addEventListener("click", (event) => {
   const { target } = event;
-  for (const menu of document.querySelectorAll("details:is(.save, .dates)[open]")) {
+  for (const menu of document.querySelectorAll("details:is(.save, .dates, .machine)[open]")) {
     if (!menu.contains(target)) menu.open = false;
   }
   const cite = target.closest?.(".cite, .closest");
@@ -68,6 +69,7 @@ function cancelEvent(event) {
 
 document.addEventListener("toggle", (event) => {
   if (event.target.matches?.(".why")) void conversation.explain(event.target);
+  if (event.target.matches?.(".machine") && event.target.open) void machine.look();
   if (event.target.matches?.(".dates")) conversation.fillMenu(event.target);
 }, true);
 
@@ -121,7 +123,7 @@ document.addEventListener("keydown", (event) => {
 
 function escape(event) {
   const inSources = event.target.closest?.("#sources");
-  const menu = document.querySelector("details:is(.save, .dates)[open]");
+  const menu = document.querySelector("details:is(.save, .dates, .machine)[open]");
   if (conversation.offering()) conversation.hideChoices();
   else if (menu) {
     menu.open = false;
@@ -230,7 +232,7 @@ async function start() {
   library.showTab("chats");
   byId("conversation").addEventListener("scroll", sources.hideCard, { passive: true });
   window.setInterval(tick, 100);
-  await Promise.all([library.listLibrary(), library.listChats()]);
+  await Promise.all([library.listLibrary(), library.listChats(), machine.look()]);
   const id = conversation.currentConversation();
   if (id) await conversation.openConversation(id);
   library.markChat();

@@ -60,7 +60,7 @@ def draw(view: JobView | None) -> str:
         return ""
     rows = sorted(view.rows, key=lambda row: _URGENCY.get(row.state, len(_URGENCY)))
     return render(
-        "job.html",
+        "library/job.html",
         job=view,
         done=min(view.done, view.total),
         pace=pace(view),

@@ -222,7 +222,9 @@ def reader(document: Document, marks: Sequence[tuple[int, int, int]], at: int | 
         page=document.location(place),
         start=place,
         end=end,
-        byline=" · ".join(filter(None, (document.source, document.author, document.date))),
+        byline=" · ".join(
+            filter(None, (document.source, document.author, document.place, document.date))
+        ),
         **_excerpt(document, marks, at, spans, max(0, there - READ_AT_ONCE // 3)),
     )
 

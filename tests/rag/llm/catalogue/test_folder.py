@@ -97,6 +97,13 @@ def test_a_measured_model_takes_as_long_as_measured_and_larger_ones_longer(
     assert [seconds for _, seconds in by_size] == sorted(seconds for _, seconds in by_size)
 
 
+def test_a_larger_model_is_foretold_about_as_slow_as_it_was_found() -> None:
+    """Measured one after the other on one core: the packaged model, then this one, 42 and 6."""
+    wait = first_word(QWEN, {"bundled": Speed(352, 44, 1)})
+    assert wait is not None and not wait.measured
+    assert wait.seconds == pytest.approx(650 / 42, rel=0.1)
+
+
 def test_nothing_is_foretold_where_nothing_was_measured() -> None:
     assert first_word(QWEN, {}) is None
     assert first_word(QWEN, {"a model of before": Speed(1, 1, 1)}) is None
