@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from index import Hit, Library
+from index.search import languages
+from index.search.languages import language
 from index.tokenization import STOP_WORDS, has_cjk, words
 from index.types import Document, SearchScope, title_from_id
 from rag.grounding.coverage import (
@@ -24,7 +26,9 @@ from rag.grounding.coverage import (
 from rag.query.question import Question
 from rag.query.task import ASKED_BACK, Request, only_points
 from rag.query.text_features import TextFeatures, stem
-from rag.reader import clarity, gate
+from rag.reader import gate
+from rag.reader.across import languages_of
+from rag.replies import clarity
 from rag.replies.composer import BY_TOPIC, WHOLE, part_queries
 from rag.replies.topics import LIMITS as TOPIC_LIMITS
 from rag.replies.topics import TopicSearch, stems_around
@@ -103,6 +107,13 @@ class Answerability:
             first: what was found for it, at least one sentence.
         """
         request, wording, scope = question.request, first.variant.text, first.scope
+        asked_in, read_in = languages_of(question.text, first.hits)
+        english = self._library.encoder.is_english
+        if asked_in != read_in or (asked_in != "en" and not english):
+            # what follows looks for words of English
+            state = gate.decide(first.ranking.answerable)
+            unread = state == "not_found" and english
+            return Decision(state, _unread(asked_in, read_in) if unread else "")
         anchored = self._topics.anchored(wording, first.ranking, scope)
         # in a talk too, a question that needs none of it is held to what it names
         as_typed = not question.previous or first.variant == question.as_typed
@@ -133,6 +144,8 @@ class Answerability:
             decision: whether that answers.
         """
         if question.request.task not in ASKED_BACK or decision.missing:
+            return None
+        if language(question.text) != "en":
             return None
         if len(question.request.parts) > 1:  # what asks several things is answered piece by piece
             return None
@@ -280,3 +293,13 @@ class Answerability:
     def _everyday(self, wording: str) -> frozenset[str]:
         """The words that the encoder has whole; rare names are in pieces."""
         return frozenset(self._library.encode_query(wording).pieces)
+
+
+def _unread(asked: str, read: str) -> str:
+    """That question and documents are in two languages, and what helps."""
+    asked_in, read_in = (languages.NAMES.get(code, "another language") for code in (asked, read))
+    return (
+        f"The question is in {asked_in} and the closest documents are in {read_in}, and this "
+        "library is read with English alone. To ask across languages: pilcrow model get "
+        "multilingual && pilcrow rebuild --encoder multilingual"
+    )

@@ -35,7 +35,7 @@ VOCABULARY = frozenset({"boats", "ferries", "fixed", "macro", "moons", "pride", 
 class BagOfWordsEncoder:
     """Texts that share words are near: each stem is hashed to one of a few hundred directions."""
 
-    is_english = False
+    is_english = True
     folder: Path | None = None
 
     def __init__(self, dimension: int = 256, *, name: str = "bag-of-words") -> None:

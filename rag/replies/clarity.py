@@ -139,7 +139,7 @@ def _entropy(belief: Mapping[str, float]) -> float:
 @cache
 def coefficients() -> Fitted:
     """The fitted numbers of this package; ValueError when they are for other features."""
-    data = json.loads(files("rag.reader").joinpath("clarity.json").read_text("utf-8"))
+    data = json.loads(files("rag.replies").joinpath("clarity.json").read_text("utf-8"))
     if tuple(data["features"]) != NAMES:
         raise ValueError(
             "clarity.json is for other features: run python -m rag.training.train_clarity"
