@@ -42,6 +42,9 @@ class AttributionLimits:
 
 LIMITS = AttributionLimits()
 _FIRM = tuple(NAMES.index(name) for name in ("numbers", "names", "loop", "moved_numbers"))
+_RESERVED = tuple(
+    NAMES.index(name) for name in ("denies", "denied", "negated", "antonym", "modality")
+)
 _LEAST, _EVEN = 1e-3, 0.5
 _SHORTEST = 3
 """Words of a statement that can be a part of a sentence."""
@@ -57,6 +60,9 @@ class Attribution:
     """The sentences it rests on, in their order; at least one."""
     probability: float
     """That they carry it, in [0, 1]."""
+    may_ask: bool = True
+    """Whether a second opinion counts: on what is denied, the opposite or only possible there, a
+    model is no judge."""
 
     @property
     def stands(self) -> bool:
@@ -66,7 +72,7 @@ class Attribution:
     @property
     def is_doubtful(self) -> bool:
         """Whether it is not to be shown yet, and a second opinion can change that."""
-        return judgement().doubtful <= self.probability < judgement().threshold
+        return self.may_ask and judgement().doubtful <= self.probability < judgement().threshold
 
     def is_confirmed_by(self, log_odds: float) -> bool:
         """Whether it may be shown with what a model thinks of it.
@@ -169,7 +175,8 @@ class Attributor:
         features = self.features(statement, sources)
         if features[NAMES.index("novel")] > LIMITS.novel:
             return Attribution(sources, 0.0)
-        return Attribution(sources, judgement().probability(features))
+        may_ask = not features[list(_RESERVED)].any()
+        return Attribution(sources, judgement().probability(features), may_ask)
 
     def features(self, statement: str, sources: Sequence[Quotation]) -> NDArray[np.float64]:
         """The statement compared with these sources together."""

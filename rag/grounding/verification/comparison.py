@@ -58,6 +58,21 @@ _UNITS = frozenset(
     "percent million billion thousand trillion kilometres kilometers miles metres meters tonnes "
     "euros dollars pounds".split()
 )
+_MONTHS = frozenset(
+    "january february march april may june july august september october november december".split()
+)
+_DAYS = re.compile(
+    rf"(?P<month>{'|'.join(sorted(_MONTHS))}) \d{{1,2}}(?:(?: and | to |[–-])\d{{1,2}})?,? "
+    r"(?P<year>\d{4})",
+    re.IGNORECASE,
+)
+"""A date with its days, which stand no nearer to anything than its year does."""
+_BESIDE_NUMBERS = _UNITS | _MONTHS
+"""Words that stand beside any number, so that they tell nothing of where it belongs."""
+_CLAUSES = re.compile(rf"{_WORD.pattern}|[,;:()–—]")
+_JOINING = frozenset(", ; : ( ) – — and but while whereas compared against".split())
+_APART = 3
+"""Places by which a clause moves on."""
 _ORDINALS = frozenset(
     "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth last "
     "next".split()
@@ -245,18 +260,28 @@ def moved_number(text: str, source: str) -> bool:
 
 
 def _numbered(text: str) -> dict[str, dict[str, int]]:
-    """For each number, how many words away each content stem is at least."""
-    tokens = _WORD.findall(text)
+    """For each number, how many words away each content stem is at least, clauses apart."""
+    tokens = _placed(text)
     found: dict[str, dict[str, int]] = {}
-    for at, token in enumerate(tokens):
+    for at, token in tokens:
         if (number := number_of(token)) is None or not token[0].isdigit():
             continue
         near = found.setdefault(number, {})
-        for other, word in enumerate(tokens):
-            if number_of(word) is None and word.lower() not in _UNITS:
+        for other, word in tokens:
+            if number_of(word) is None and word.lower() not in _BESIDE_NUMBERS:
                 for one in content_stems(word):
                     near[one] = min(near.get(one, _FAR), abs(other - at))
     return found
+
+
+def _placed(text: str) -> list[tuple[int, str]]:
+    """The words of a text with their places; a new clause begins some places further on."""
+    placed, at = [], 0
+    for token in _CLAUSES.findall(_DAYS.sub(r"\g<month> \g<year>", text)):
+        if _WORD.fullmatch(token):
+            placed.append((at, token))
+        at += _APART if token.lower() in _JOINING else 1
+    return placed
 
 
 def _misfollowed(text: str, source: str) -> float:
