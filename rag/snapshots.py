@@ -207,9 +207,11 @@ def notes_on(retrieved: Retrieved) -> list[str]:
         return [DISAGREE]
     if items := retrieved.list_items:
         documents = len({sentence.hit.document_id for sentence in items})
+        best = f"the best {len(items)} sentences" if len(items) > 1 else "the best sentence"
         return [
-            f"Every passage was looked at; the best {len(items)} sentences, from {documents} "
-            f"document{'s' * (documents != 1)}, are quoted. There may be more."
+            f"Every passage was looked at; {best}, from {documents} "
+            f"document{'s' * (documents != 1)}, {'are' if len(items) > 1 else 'is'} quoted. "
+            "There may be more."
         ]
     return []
 

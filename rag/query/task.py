@@ -129,12 +129,14 @@ def understand(
     """
     plain = " ".join(question.split())
     classified = classify(plain, follow_up=follow_up, vectors=vectors)
+    count = _count_of(plain)
     task: Task = classified.task
+    if (task in PLAIN or task in ("keyword", "overview")) and count and _BULLETS.search(plain):
+        task = "order"  # "three bullet points on cables" says how long
     named = topics(plain, task, vectors) if task in _NAMED else ()
     if task == "compare" and len(named) < 2:
         task, named = "explain", ()
     form = _form_of(plain, task)
-    count = _count_of(plain)
     if task == "rephrase" and form == "prose" and _SHORTER.search(plain):
         count = 1
     return Request(

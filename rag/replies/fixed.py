@@ -112,8 +112,8 @@ def _collection(request: Request, records: Sequence[DocumentRecord], library: Li
     year = _YEAR.search(request.question)
     if year and not set(wanted) - {year[0]}:
         return _of_year(year[0], records)
-    if wanted and request.topic != request.question and (said := _about(wanted, records, library)):
-        return said
+    if wanted and request.topic != request.question:
+        return _about([_as_typed(word, request.question) for word in wanted], records, library)
     newest = sorted(records, key=lambda record: record.date, reverse=True)
     return f"{_size(records)} The newest first: {_listed(newest)}."
 
@@ -162,7 +162,8 @@ def _of_year(year: str, records: Sequence[DocumentRecord]) -> str:
 
 def _about(wanted: Sequence[str], records: Sequence[DocumentRecord], library: Library) -> str:
     """Which documents have a topic in their title, or name it again and again."""
-    counts = {record.id: _count(record, wanted, library) for record in records}
+    searched = [word.lower() for word in wanted]
+    counts = {record.id: _count(record, searched, library) for record in records}
     most = max(counts.values(), default=0)
     subject = " ".join(wanted)
     if not most:
@@ -171,11 +172,18 @@ def _about(wanted: Sequence[str], records: Sequence[DocumentRecord], library: Li
     ranked = sorted(records, key=lambda r: -counts[r.id])
     strong = [r for r in ranked if counts[r.id] >= min(enough, most)]
     passing = sum(0 < count < min(enough, most) for count in counts.values())
-    rest = f" {passing:,} more mention it in passing." if passing else ""
+    rest = f" {passing:,} more mention{'s' * (passing == 1)} it in passing." if passing else ""
     return (
-        f"{len(strong):,} of your {len(records):,} articles are about “{subject}”: "
+        f"{len(strong):,} of your {len(records):,} articles {'is' if len(strong) == 1 else 'are'} "
+        f"about “{subject}”: "
         f"{_listed(strong)}.{rest}"
     )
+
+
+def _as_typed(word: str, question: str) -> str:
+    """A word with the capitals that it was typed with."""
+    found = re.search(rf"(?<!\w){re.escape(word)}(?!\w)", question, re.IGNORECASE)
+    return found[0] if found else word
 
 
 def _count(record: DocumentRecord, wanted: Sequence[str], library: Library) -> int:

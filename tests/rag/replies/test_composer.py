@@ -84,6 +84,12 @@ def test_a_briefing_has_as_many_points_as_are_asked_for(library: Library) -> Non
     assert {one.document_id for one in answer.citations} == {"harbour.txt"}
 
 
+def test_bullets_on_a_topic_are_as_many_as_are_asked_for(library: Library) -> None:
+    answer = ask(library, "two bullet points on the breakwater")
+    assert (answer.task, answer.form) == ("order", "bullets")
+    assert answer.text.count("- ") == len(answer.citations) == 2
+
+
 def test_what_is_asked_of_two_things_is_told_of_both(library: Library) -> None:
     answer = ask(library, "how long will the breakwater be and when will the bridge open?")
     assert {one.document_id for one in answer.citations} == {"harbour.txt", "bridge.txt"}
@@ -192,7 +198,7 @@ def test_a_mistyped_word_is_read_and_said(library: Library) -> None:
         ("how many articles are in here", "The library holds 2 documents"),
         ("which is the newest document", "The newest of your 2 articles is “Harbour Gets"),
         ("what's the oldest document in the library", "The oldest of your 2 articles is “A Bridge"),
-        ("which of my articles are about the bridge?", "1 of your 2 articles are about “bridge”"),
+        ("which of my articles are about the bridge?", "1 of your 2 articles is about “bridge”"),
         ("how many of the articles were published in 2024?", "1 of your 2 articles are dated 2024"),
         ("where does my data go?", "everything stays on this computer"),
     ],
