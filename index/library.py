@@ -70,6 +70,8 @@ _CANDIDATES = 50
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
 # Questions whose vectors are kept: searching, reading and asking again share one forward pass.
 _REMEMBERED = 64
+LONGEST_TAG = 60
+"""Characters of a tag that is given to a document."""
 _T = TypeVar("_T")
 
 
@@ -281,6 +283,7 @@ class Library:
         wanted = tuple(dict.fromkeys(_several(document_ids, "document ids")))
         with self._writing():
             with self._store.writing() as writer:
+                own = writer.tags()
                 locations = [_placed(writer, document_id) for document_id in wanted]
                 for location in locations:
                     writer.exclude(location.path)
@@ -288,7 +291,39 @@ class Library:
                     if location.root == location.path:
                         writer.drop_root(location.root)
                 self._take_out(writer, locations)
-            return self._receipt(writer, locations)
+            tags = tuple((id_, own[id_]) for id_ in wanted if id_ in own)
+            return replace(self._receipt(writer, locations), tags=tags)
+
+    def tag(
+        self, document_ids: Iterable[str], tag: str, *, remove: bool = False
+    ) -> tuple[str, ...]:
+        """The ids of the documents that a tag was given to, or taken from; their files stay as is.
+
+        A document's own front matter is not touched: a tag that stands there cannot be taken off.
+
+        Args:
+            document_ids: which documents.
+            tag: `law` or `law/eu`, which is found under `law` too.
+            remove: whether to take it off again.
+
+        Raises:
+            InputError: when an id is not in the library, or it is no tag; then nothing changes.
+            LibraryBusy: when another process is writing.
+        """
+        wanted = tuple(dict.fromkeys(_several(document_ids, "document ids")))
+        name = " ".join(sound(tag).split()).lstrip("#").strip() if isinstance(tag, str) else ""
+        if not 0 < len(name) <= LONGEST_TAG:
+            raise InputError(f"a tag has 1 to {LONGEST_TAG} characters, like law or law/eu")
+        with self._writing(), self._store.writing() as writer:
+            own, changed = writer.tags(), []
+            for document_id in wanted:
+                _placed(writer, document_id)
+                before = own.get(document_id, ())
+                if (name in before) is remove:
+                    own[document_id] = (*(t for t in before if t != name), *[name] * (not remove))
+                    changed.append(document_id)
+            writer.set_tags(own)
+        return tuple(changed)
 
     def forget(self, path: str | Path) -> Receipt:
         """The receipt for a place let go of for good: not looked at again, its documents gone.
@@ -376,6 +411,9 @@ class Library:
             raise InputError("restore takes what `remove` returned")
         with self._writing():
             report = IngestRun(self._store, self.encoder, None, None).restore_files(receipt.origins)
+            if receipt.tags:
+                with self._store.writing() as writer:
+                    writer.set_tags(writer.tags() | dict(receipt.tags))
             self._vector_cache.refresh()
         return report
 

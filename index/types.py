@@ -456,6 +456,8 @@ class Receipt:
     """Rows of the removed documents still found afterwards; 0."""
     origins: tuple[Origin, ...] = ()
     """Their files, for `Library.restore`."""
+    tags: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """The tags that they had been given, by document id, for the same."""
 
 
 @dataclass(frozen=True, slots=True)

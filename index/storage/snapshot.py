@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache, cached_property
 from itertools import islice
@@ -313,7 +313,17 @@ class Snapshot:
             "FROM documents d JOIN contents c ON c.id = d.content "
             "LEFT JOIN passages p ON p.content = c.id WHERE d.id >= '' GROUP BY d.id ORDER BY d.id"
         )
-        return [_record(row) for row in rows]
+        own = self.tags()
+        return [_record(row, own) for row in rows]
+
+    def tags(self) -> dict[str, tuple[str, ...]]:
+        """The tags that a person has given documents here, by document id."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'tags'").fetchone()
+        try:
+            stored = json.loads(row[0]) if row else {}
+            return {str(id_): tuple(map(str, tags)) for id_, tags in stored.items()}
+        except (ValueError, TypeError, AttributeError):
+            return {}
 
     def document(self, document_id: str) -> Document | None:
         """One document, whole."""
@@ -434,6 +444,7 @@ class Snapshot:
         """The documents that a scope takes, each with its content."""
         self._every()
         labels = "c.labels" if self._format > UNLABELLED else "''"
+        own = self.tags() if scope.tags else {}
         rows = self._db.execute(
             f"SELECT d.id, d.path, c.author, c.source, c.date, {labels}, d.content "
             "FROM documents d JOIN contents c ON c.id = d.content"
@@ -444,7 +455,7 @@ class Snapshot:
             if scope.takes(
                 DocumentFacts(
                     id_, os.fsdecode(path), author, source, date,
-                    decode_labels(stored).tags if scope.tags else (),
+                    decode_labels(stored).tags + own.get(id_, ()) if scope.tags else (),
                 )
             )
         }  # fmt: skip
@@ -561,11 +572,18 @@ class Snapshot:
         return next((row[FIRST_VECTOR : FIRST_VECTOR + 4] for row in sound), None)
 
 
-def _record(row: Sequence[Any]) -> DocumentRecord:
-    """A document as a library lists it, from a row with its path, date and labels last."""
-    id_, title, *more, path, added, labels = row
-    name = title or title_from_id(id_)
-    return DocumentRecord(*(id_, name, *more, os.fsdecode(path), added, *decode_labels(labels)))
+def _record(row: Sequence[Any], own: Mapping[str, tuple[str, ...]]) -> DocumentRecord:
+    """A document as a library lists it, from a row with its path, date and labels last.
+
+    Args:
+        row: as `Snapshot.records` asks for it.
+        own: tags that were given here, which follow those of its front matter.
+    """
+    id_, title, *more, path, added, stored = row
+    name, labels = title or title_from_id(id_), decode_labels(stored)
+    if id_ in own:
+        labels = labels._replace(tags=tuple(dict.fromkeys((*labels.tags, *own[id_]))))
+    return DocumentRecord(*(id_, name, *more, os.fsdecode(path), added, *labels))
 
 
 def require_match(reader: Snapshot, encoder: Encoder) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -50,6 +50,8 @@ class Transaction(Snapshot):
 
     def finish(self) -> None:
         """Settle what documents were moved from and to; number and name the change, if any."""
+        if self._moved and (own := self.tags()):
+            self.set_tags(own)
         while self._moved:
             content = self._moved.pop()
             self._drop_unused(content)
@@ -67,6 +69,13 @@ class Transaction(Snapshot):
     def set_meta(self, key: str, value: str) -> None:
         """Store one fact about the library."""
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def set_tags(self, own: Mapping[str, Iterable[str]]) -> None:
+        """Store which tags a person has given documents; of documents that are gone none stay."""
+        there = {id_ for (id_,) in self._db.execute("SELECT id FROM documents")}
+        kept = {id_: list(tags) for id_, tags in own.items() if id_ in there and tags}
+        if kept != {id_: list(tags) for id_, tags in self.tags().items()}:
+            self.set_meta("tags", json.dumps(kept))
 
     def set_encoder(self, encoder: Encoder, chunker: str) -> None:
         """Record what the vectors and passages are made with."""

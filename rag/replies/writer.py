@@ -16,12 +16,13 @@ from index import Hit, Library
 from index.splitting import sentences
 from index.types import EVERYWHERE, SearchScope, Span
 from rag.grounding.citations import ProseParser
+from rag.grounding.composition import leans_on_previous
 from rag.grounding.injection import looks_like_injection
 from rag.grounding.verification.attribution import Attribution, Attributor
 from rag.llm.generator import Generator, Piece
 from rag.llm.prompt import Block, answer_messages, instruction, plain, support_messages
 from rag.query.task import Request
-from rag.query.text_features import TextFeatures, content_stems, negations
+from rag.query.text_features import TextFeatures, content_stems, names, negations, numbers
 from rag.types import CheckedDraft, Draft, Quotation, Told
 
 
@@ -30,7 +31,8 @@ class WriterLimits:
     """What a written answer may be; chosen on the everyday set."""
 
     said: float = 0.6
-    """Share of a quotation's content stems that was said, from which on it is not quoted too."""
+    """Share of content stems that was said, from which on a quotation is not quoted too, nor a
+    statement in doubt asked about."""
     named: float = 0.3
     """Share of stems from which on the head of a line names a side of a comparison."""
     shortest: int = 3
@@ -232,14 +234,20 @@ class _Check:
         self._doubtful: list[_Doubt] = []
         self._verdict = ""
         self._place = -1
+        self._before = True
+        """Whether the statement before is shown, or says what is."""
 
     def written(self, draft: Draft) -> Written:
         """A statement with its sources, or without where it is not to be shown."""
         self._place += 1
         label, text = self._labelled(draft.text)
+        # "It was not binding" says nothing when what it was stands nowhere
+        if not self._before and not label and leans_on_previous(plain(text)):
+            return Written(CheckedDraft((), draft.text, "dangling"), None, self._place)
         outcome, told = self._judged(text, label)
         if told is not None:
             self._told.append(told)
+        self._before = outcome in ("kept", "said before")
         return Written(CheckedDraft((), draft.text, outcome), told, self._place)
 
     def judged(self, generator: Generator, stop: Callable[[], bool]) -> Iterator[Written]:
@@ -249,12 +257,13 @@ class _Check:
         for one in doubtful[: LIMITS.judged]:
             if stop() or time.monotonic() > end:
                 return
+            if _adds_nothing(one.statement, [other.text for other in self._told]):
+                continue
             sources = [source.text for source in one.found.sources]
             odds = generator.log_odds(support_messages(one.statement, sources), stop)
             if odds is None:
                 return
-            said = any(_says(other.text, one.told.text) for other in self._told)
-            if one.found.is_confirmed_by(odds) and not said:
+            if one.found.is_confirmed_by(odds):
                 self._told.append(one.told)
                 draft = CheckedDraft((), one.told.text, f"judged {odds:+.1f}")
                 yield Written(draft, one.told, one.place)
@@ -377,6 +386,16 @@ def _says(said: str, text: str) -> bool:
     """Whether a statement says nothing new beside another one."""
     own, new = TextFeatures(said), TextFeatures(text)
     return bool(new.stems) and new.stems <= own.stems and new.numbers <= own.numbers
+
+
+def _adds_nothing(text: str, told: Sequence[str]) -> bool:
+    """Whether most of a statement was said before, with all its numbers and names."""
+    stems = frozenset(content_stems(text))
+    said = frozenset[str]().union(*map(content_stems, told))
+    facts = [frozenset[str]().union(*map(of, told)) for of in (numbers, names)]
+    if not (numbers(text) <= facts[0] and names(text) <= facts[1]):
+        return False
+    return len(stems & said) >= LIMITS.said * len(stems)
 
 
 def _alike(head: str, subject: str) -> float:

@@ -160,7 +160,7 @@ class ScriptedAssistant(Assistant):
         ranked = self._ranked(question, documents)
         read = tuple(p for _, _, p in ranked[:4])
         timings = Timings(evidence_ms=38)
-        if ranked[0][0] < 2:
+        if not ranked or ranked[0][0] < 2:
             yield replace(
                 now, state="not_found", passages=read, timings=replace(timings, total_ms=61),
                 stage="done", complete=True, text="Not in your documents.", model="none",

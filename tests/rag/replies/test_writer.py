@@ -158,6 +158,36 @@ def test_what_is_in_doubt_the_model_is_asked_about_and_can_be_switched_off(
     assert not shown(9.0, judge=False)
 
 
+def test_what_points_at_a_statement_that_is_not_shown_is_not_shown_either(library: Library) -> None:
+    wrong, leaning = "Emmanuel Macron built the new bridge.", "It is made of stone."
+    question = "What is the old bridge of Ravenport?"
+    said = [
+        one.text
+        for one in ask(library, question, f"{wrong} {leaning}").statements
+        if not one.quoted
+    ]
+    assert said == []
+    right = "The old bridge of Ravenport was finished in 1884 by Ada Lind."
+    answer = ask(library, question, f"{right} {leaning}")
+    assert [one.text for one in answer.statements if not one.quoted] == [right, leaning]
+    assert answer.explain and answer.explain.drafts[1].outcome == "kept"
+
+
+def test_what_adds_nothing_is_neither_asked_about_nor_told_again(library: Library) -> None:
+    asked: list[Sequence[Message]] = []
+
+    def odds(messages: Sequence[Message]) -> float:
+        asked.append(messages)
+        return 9.0
+
+    first = "Prime Minister Fumio Kishida gave the opening speech."
+    generator = ScriptedGenerator([f"{first} Fumio Kishida gave the forum an opening speech."])
+    generator.odds = odds
+    answer = Assistant(library, generator).answer(OPENING)
+    assert [one.text for one in answer.statements if not one.quoted] == [first]
+    assert not asked
+
+
 def test_a_follow_up_goes_on_with_what_the_model_has_read(library: Library) -> None:
     generator = ScriptedGenerator(["", "", ""])
     generator.prompt_tokens = 60
