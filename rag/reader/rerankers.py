@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from index.embedding.encoder import Encoder
+from index.embedding.encoder import Encoder, SentenceTransformerEncoder
 from index.embedding.torch_backend import CrossEncoder
 from rag.reader.ranker import softmax
 from rag.reader.span_model import SpanModel
@@ -72,8 +72,9 @@ class CrossEncoderReranker:
 def load_reranker(choice: str, encoder: Encoder, threads: int) -> Reranker | None:
     """The reranker for a library of this encoder; nothing is loaded yet.
 
-    None when there shall be none, and for our own when the encoder is another one than it grew
-    from: what the first stage says would mean something else.
+    None when there shall be none, and for our own when the encoder is another one for English than
+    it grew from: what the first stage says would mean something else. With one for many languages
+    it reads what is English, and looks word pieces up in the packaged one.
 
     Args:
         choice: `own`, `none`, or a cross-encoder: its folder or its name.
@@ -83,10 +84,14 @@ def load_reranker(choice: str, encoder: Encoder, threads: int) -> Reranker | Non
     Raises:
         ModelMissing: when there is no such cross-encoder.
     """
-    if choice == NONE or (choice == OWN and encoder.identity.revision != calibration().encoder):
+    if choice == NONE:
         return None
     if choice != OWN:
         return CrossEncoderReranker(CrossEncoder(choice, threads))
+    if encoder.identity.revision != calibration().encoder:
+        if encoder.is_english:
+            return None
+        encoder = SentenceTransformerEncoder(threads=threads)
     return SpanReader(encoder, _span_model(threads))
 
 

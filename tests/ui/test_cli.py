@@ -226,6 +226,18 @@ def test_rebuild_sees_a_changed_file(stocked: Run, articles: Path) -> None:
     assert json.loads(stocked("rebuild", "--json").stdout)["updated"] == []
 
 
+def test_an_encoder_is_named_for_good_or_told_to_be_none(stocked: Run) -> None:
+    refused = stocked("rebuild", "--encoder", "nobody/nothing")
+    assert refused.exit_code == 1
+    assert "give english, multilingual, a sentence-transformers folder" in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1
+    planned = stocked("rebuild", "--encoder", "english", "--dry-run")
+    assert "are embedded anew with all-MiniLM-L6-v2; until that is done" in planned.stderr
+    other = stocked("search", "Kyoto", env={"PILCROW_ENCODER": "english"})
+    assert other.exit_code == 1
+    assert "pilcrow rebuild --full; or go on with bag-of-words" in other.stderr
+
+
 def test_rebuild_full_embeds_everything_again(stocked: Run) -> None:
     assert json.loads(stocked("rebuild", "--json").stdout)["embedded"] == 0
     assert json.loads(stocked("rebuild", "--full", "--json").stdout)["embedded"] > 0

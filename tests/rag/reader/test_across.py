@@ -25,6 +25,7 @@ from rag.reader.across import (
 )
 from rag.reader.features import NAMES, Matrix
 from rag.reader.ranker import Ranker
+from rag.reader.rerankers import load_reranker
 from tests.support.fakes import BagOfWordsEncoder
 
 ENGLISH = {
@@ -151,3 +152,9 @@ def test_nothing_that_speaks_for_an_answer_counts_against_it(kind: Pairing) -> N
     assert logit > score_across(far, kind)[1]
     assert ranking_rows(close).shape == (2, len(RANKED_BY))
     assert gate_row(close, scores).shape == (len(GATE_NAMES),)
+
+
+def test_what_is_english_is_read_closely_with_an_encoder_for_many_languages_too() -> None:
+    assert load_reranker("own", TwoLanguages(name="two"), 1) is not None
+    assert load_reranker("own", BagOfWordsEncoder(name="one"), 1) is None
+    assert load_reranker("none", TwoLanguages(name="two"), 1) is None
