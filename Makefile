@@ -17,7 +17,7 @@ help:
 	@echo "make chat    install, index seeds/articles, chat on http://127.0.0.1:7860 (MODEL=qwen-1.5b)"
 	@echo "make test    install, then run every test"
 	@echo "make test-large  run the tests of a larger language model, where one was fetched"
-	@echo "make check   formatting, lint, types, import rules, known weaknesses"
+	@echo "make check   formatting, lint, types of Python and JavaScript, import rules, known weaknesses"
 	@echo "make faults  write tests/FAULTS.md: which test holds the outcome of which fault"
 	@echo "make torture kill the command line at random instants, again and again (100 kills)"
 	@echo "make lock    find the versions and checksums of .ci/requirements/ for pyproject.toml's ranges"
@@ -50,6 +50,7 @@ check: .venv/.installed-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m tests.ui.check_scripts
 	@$(BIN)/python -m tests.programs.audit
 
 faults: .venv/.installed-dev

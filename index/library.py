@@ -19,19 +19,22 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from index.embedding.encoder import Encoder, QuestionVectors
+from index.embedding.encoder import Encoder, EncoderIdentity, QuestionVectors
 from index.errors import (
     InputError,
     LibraryBusy,
+    LibraryDamaged,
     LibraryMissing,
     LibraryUnwritable,
+    ModelMissing,
 )
 from index.formats import registry
 from index.ingest import discovery
 from index.ingest.run import IngestRun
 from index.integrity.check import check_library
 from index.integrity.repair import repair as repair_library
-from index.search import ranking, term_statistics, vectors
+from index.search import languages, ranking, term_statistics, vectors
+from index.search.languages import LanguageGroup
 from index.search.selection import Selections
 from index.search.vector_cache import VectorCache
 from index.storage.database import FILE
@@ -67,6 +70,8 @@ _CANDIDATES = 50
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
 # Questions whose vectors are kept: searching, reading and asking again share one forward pass.
 _REMEMBERED = 64
+LONGEST_TAG = 60
+"""Characters of a tag that is given to a document."""
 _T = TypeVar("_T")
 
 
@@ -87,13 +92,16 @@ class Library:
         self.path = path
         self._threads = threads or usable_cores()
         self._given_encoder = encoder
+        self._made_with: tuple[EncoderIdentity | None, Encoder] | None = None
         self._priority = QueryPriority()
         self._encoder_lock = threading.Lock()
-        self._questions: dict[str, QuestionVectors] = {}
+        self._questions: dict[tuple[EncoderIdentity, str], QuestionVectors] = {}
         self._vocabulary: tuple[int, Mapping[str, int]] | None = None
         self._vocabulary_lock = threading.Lock()
         self._questions_lock = threading.Lock()
         self._selections = Selections()
+        # contents are numbered for good: what one is in never changes
+        self._languages: dict[tuple[str, int], LanguageGroup] = {}
         self._store = Store(path / FILE)
         self._vector_cache = VectorCache(self._store, path, self._threads, exact_up_to)
 
@@ -111,7 +119,8 @@ class Library:
 
         Args:
             path: the library's folder.
-            encoder: what embeds; the packaged all-MiniLM-L6-v2 when None, loaded on first use.
+            encoder: what embeds, loaded on first use; when None what the library was made with,
+                the packaged all-MiniLM-L6-v2 where it is new.
             create: whether to make a library where there is none.
             threads: cores to use; all this process may use when None.
             exact_up_to: passages up to which every vector is compared; above, HNSW looks at few.
@@ -206,6 +215,7 @@ class Library:
         *,
         full: bool = False,
         forget: bool = False,
+        encoder: Encoder | None = None,
         progress: Callable[[Progress], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
         dry_run: bool = False,
@@ -217,6 +227,8 @@ class Library:
                 with the old state until the new one replaces it whole.
             forget: whether to let go of what went missing in great numbers at once (more than half
                 of a place, or all of a folder), and not only of files deleted here and there.
+            encoder: another one to embed with from now on; where the library was made with
+                another, everything is read and embedded anew, as with `full`.
             progress: as in `update`.
             cancelled: as in `update`.
             dry_run: only say what would happen.
@@ -224,9 +236,13 @@ class Library:
         with self._writing(dry_run):
             with self._store.reading() as reader:
                 known = [Path(place) for place in reader.roots()]
-            work = IngestRun(self._store, self.encoder, progress, self._yield_to_queries(cancelled))
+            chosen = encoder or self.encoder
+            full = full or (encoder is not None and self.made_with not in (None, chosen.identity))
+            work = IngestRun(self._store, chosen, progress, self._yield_to_queries(cancelled))
             report = work.run(known, full=full, dry_run=dry_run, implied=True, forget=forget)
             if not dry_run:
+                if encoder is not None and not report.cancelled:
+                    self.use_encoder(encoder)
                 self._vector_cache.refresh(progress, cancelled)
         return report
 
@@ -267,6 +283,7 @@ class Library:
         wanted = tuple(dict.fromkeys(_several(document_ids, "document ids")))
         with self._writing():
             with self._store.writing() as writer:
+                own = writer.tags()
                 locations = [_placed(writer, document_id) for document_id in wanted]
                 for location in locations:
                     writer.exclude(location.path)
@@ -274,7 +291,39 @@ class Library:
                     if location.root == location.path:
                         writer.drop_root(location.root)
                 self._take_out(writer, locations)
-            return self._receipt(writer, locations)
+            tags = tuple((id_, own[id_]) for id_ in wanted if id_ in own)
+            return replace(self._receipt(writer, locations), tags=tags)
+
+    def tag(
+        self, document_ids: Iterable[str], tag: str, *, remove: bool = False
+    ) -> tuple[str, ...]:
+        """The ids of the documents that a tag was given to, or taken from; their files stay as is.
+
+        A document's own front matter is not touched: a tag that stands there cannot be taken off.
+
+        Args:
+            document_ids: which documents.
+            tag: `law` or `law/eu`, which is found under `law` too.
+            remove: whether to take it off again.
+
+        Raises:
+            InputError: when an id is not in the library, or it is no tag; then nothing changes.
+            LibraryBusy: when another process is writing.
+        """
+        wanted = tuple(dict.fromkeys(_several(document_ids, "document ids")))
+        name = " ".join(sound(tag).split()).lstrip("#").strip() if isinstance(tag, str) else ""
+        if not 0 < len(name) <= LONGEST_TAG:
+            raise InputError(f"a tag has 1 to {LONGEST_TAG} characters, like law or law/eu")
+        with self._writing(), self._store.writing() as writer:
+            own, changed = writer.tags(), []
+            for document_id in wanted:
+                _placed(writer, document_id)
+                before = own.get(document_id, ())
+                if (name in before) is remove:
+                    own[document_id] = (*(t for t in before if t != name), *[name] * (not remove))
+                    changed.append(document_id)
+            writer.set_tags(own)
+        return tuple(changed)
 
     def forget(self, path: str | Path) -> Receipt:
         """The receipt for a place let go of for good: not looked at again, its documents gone.
@@ -362,6 +411,9 @@ class Library:
             raise InputError("restore takes what `remove` returned")
         with self._writing():
             report = IngestRun(self._store, self.encoder, None, None).restore_files(receipt.origins)
+            if receipt.tags:
+                with self._store.writing() as writer:
+                    writer.set_tags(writer.tags() | dict(receipt.tags))
             self._vector_cache.refresh()
         return report
 
@@ -399,12 +451,15 @@ class Library:
         with self._store.reading() as reader:
             if reader.encoder is None:
                 return []
-        question = self.encode_query(query)
         newest = 0
         while True:
+            encoder = self.encoder
+            question = self.encode_query(query)
             with self.query_priority(), self._store.reading() as reader:
+                if reader.encoder != encoder.identity and self.encoder is not encoder:
+                    continue  # it was made anew with another one just now
+                require_match(reader, encoder)
                 # a state older than one seen before: somebody put an older file in its place
-                require_match(reader, self.encoder)
                 index = self._vector_cache.at(reader, anew=reader.generation < newest)
                 if index.generation == reader.generation:
                     return self._search(reader, index, query, question, k, wanted)
@@ -416,15 +471,17 @@ class Library:
 
     def encode_query(self, text: str) -> QuestionVectors:
         """A question's vectors; the last few are remembered."""
+        encoder = self.encoder
+        key = (encoder.identity, text)
         with self._questions_lock:
-            if text in self._questions:
-                return self._questions[text]
+            if key in self._questions:
+                return self._questions[key]
         with self.query_priority():
-            made = self.encoder.encode_query(text)
+            made = encoder.encode_query(text)
         with self._questions_lock:
             if len(self._questions) >= _REMEMBERED:
                 self._questions.pop(next(iter(self._questions)))
-            self._questions[text] = made
+            self._questions[key] = made
         return made
 
     def idf(
@@ -599,13 +656,49 @@ class Library:
 
     @property
     def encoder(self) -> Encoder:
-        """What embeds here, made on first use."""
-        with self._encoder_lock:
-            if self._given_encoder is None:
-                from index.embedding.encoder import SentenceTransformerEncoder
+        """What embeds here: the one that was given, else the one that the library was made with.
 
-                self._given_encoder = SentenceTransformerEncoder(threads=self._threads)
-            return self._given_encoder
+        Raises:
+            ModelMissing: when that one is not where it was.
+        """
+        with self._encoder_lock:
+            if self._given_encoder is not None:
+                return self._given_encoder
+            with self._store.reading() as reader:
+                stored, folder = None, ""
+                with suppress(LibraryDamaged):  # a full rebuild mends that, with the packaged one
+                    stored, folder = reader.encoder, reader.encoder_folder
+            if self._made_with is None or self._made_with[0] != stored:
+                self._made_with = stored, self._load_encoder(stored, folder)
+            return self._made_with[1]
+
+    def use_encoder(self, encoder: Encoder) -> None:
+        """Embed with another encoder from now on; `rebuild` with `full` makes the library its own.
+
+        Until then searching and adding are refused where the library was made with another one.
+        """
+        with self._encoder_lock:
+            self._given_encoder = encoder
+
+    @property
+    def made_with(self) -> EncoderIdentity | None:
+        """What the library's vectors were made with; None while there are none."""
+        with self._store.reading() as reader:
+            return reader.encoder
+
+    def _load_encoder(self, stored: EncoderIdentity | None, folder: str) -> Encoder:
+        from index.embedding.encoder import SentenceTransformerEncoder
+
+        if not folder:
+            return SentenceTransformerEncoder(threads=self._threads)
+        try:
+            return SentenceTransformerEncoder(Path(folder), threads=self._threads)
+        except ModelMissing as error:
+            name = stored.name if stored else "another encoder"
+            raise ModelMissing(
+                f"this library was made with {name}, which is no longer in {folder!r}. Put it back "
+                "there, or make the library anew: pilcrow rebuild --encoder english"
+            ) from error
 
     # --- how ------------------------------------------------------------------------------
 
@@ -627,7 +720,19 @@ class Library:
         documents = None if among is None else among.documents
         candidates = reader.passages(sorted({*map(int, near), *matched}))
         with one_core():
-            return ranking.rank(query, question, candidates, matched, k, documents)
+            unknown = self._unknown(reader, {passage.content for passage in candidates})
+            return ranking.rank(query, question, candidates, matched, k, documents, unknown)
+
+    def _unknown(self, reader: Snapshot, contents: set[int]) -> dict[int, LanguageGroup]:
+        """Those of some contents whose language the encoder was not made for."""
+        if not self.encoder.is_english:
+            return {}
+        key = reader.library
+        new = {content for content in contents if (key, content) not in self._languages}
+        for content, text in reader.beginnings(new, languages.BEGINNING).items():
+            self._languages[key, content] = languages.language_group(text)
+        groups = {content: self._languages.get((key, content), "english") for content in contents}
+        return {content: group for content, group in groups.items() if group != "english"}
 
     def _yield_to_queries(self, cancelled: Callable[[], bool] | None) -> Callable[[], bool]:
         """As `cancelled`, asked between two steps; before that, questions have their turn."""

@@ -94,6 +94,8 @@ class Document:
     """Other names its front matter gives it; words of theirs find it as words of the title do."""
     description: str = ""
     """What its front matter says it is about, as one line."""
+    place: str = ""
+    """Where it was written, as its dateline says."""
     pages: tuple[Page, ...] = ()
     """Its pages, slides or sheets by where they begin; empty for a format without."""
     headings: tuple[Heading, ...] = ()
@@ -214,6 +216,10 @@ class Hit:
     """Other documents with the very same content."""
     places: tuple[tuple[int, Location], ...] = ()
     """Where in its file it begins, and where in it another page does: by where in the text."""
+    written_in: str = ""
+    """Where its article was written, from its dateline; empty when not stated."""
+    plain_score: float | None = None
+    """The score with the shares of English, which the reader was fitted on, where it is another."""
 
     def location(self, at: int) -> Location:
         """Where in its file a place of the passage is."""
@@ -401,9 +407,10 @@ class DocumentRecord:
     added_at: str
     """When it was last added or updated, ISO 8601 in UTC."""
     tags: tuple[str, ...] = ()
-    """As in `Document`, with the next two."""
+    """As in `Document`, with the next three."""
     aliases: tuple[str, ...] = ()
     description: str = ""
+    place: str = ""
 
     @property
     def folders(self) -> list[str]:
@@ -449,6 +456,8 @@ class Receipt:
     """Rows of the removed documents still found afterwards; 0."""
     origins: tuple[Origin, ...] = ()
     """Their files, for `Library.restore`."""
+    tags: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """The tags that they had been given, by document id, for the same."""
 
 
 @dataclass(frozen=True, slots=True)

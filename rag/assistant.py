@@ -16,6 +16,7 @@ from typing import Any, Literal
 from index.embedding.encoder import QuestionVectors
 from index.errors import PilcrowError
 from index.library import Library, check_scope
+from index.search.languages import language
 from index.system.cpu import usable_cores
 from index.tokenization import has_cjk, sound
 from index.types import EVERYWHERE, Hit, SearchScope
@@ -34,14 +35,16 @@ from rag.query.short_forms import (
     unknown_short_forms,
 )
 from rag.query.spelling import correct, spelled_out
-from rag.query.task import only_points
+from rag.query.task import only_points, with_title
 from rag.query.task_classifier import ABOUT_LAST_ANSWER
+from rag.reader.across import languages_of
 from rag.reader.rerankers import OWN, Reranker, load_reranker
 from rag.replies import fixed as replies
 from rag.replies.answerability import Answerability
 from rag.replies.composer import WHOLE, Composer
 from rag.replies.conversation import Conversation
 from rag.replies.streams import aanswer, astream, traced
+from rag.replies.topics import TopicSearch
 from rag.retrieval import LIMITS, FirstPass, Retrieved, Retriever
 from rag.snapshots import AnswerState, notes_on
 from rag.types import Answer, Evidence
@@ -88,6 +91,7 @@ class Assistant:
         self._retriever = Retriever(library, reader)
         self._answerability = Answerability(library)
         self._composer = Composer(library)
+        self._topics = TopicSearch(library)
         self._conversation = Conversation(library)
         self._threads, self._gpu_layers = threads or usable_cores(), gpu_layers
         if generator == "default":
@@ -222,18 +226,30 @@ class Assistant:
             question: as typed.
             history: earlier turns, oldest first.
         """
-        asked = analyze(question, history, self._vectors(question))
+        asked = self._understood(question, history)
         if asked.request.task in ("small_talk", "library") or has_cjk(question):
             return asked, []
+        if language(question) != "en":
+            asked_in, told_in = languages_of(
+                question, self.library.search(question, LIMITS.closest)
+            )
+            if asked_in != told_in:  # the library's words are no spellings of another language's
+                return asked, []
         known = self.library.vocabulary()
         named, changes = self._by_other_name(spelled_out(question), known)
         read = correct(named, known, asked.request.topic, self.library.encoder.is_word)
         if read.text != question:
-            asked = analyze(read.text, history, self._vectors(read.text))
+            asked = self._understood(read.text, history)
         if not (changes := [*changes, *read.changes]):
             return asked, []
         said = ", ".join(f"“{meant}” for “{typed}”" for typed, meant in changes)
         return asked, [f"Searched for {said}."]
+
+    def _understood(self, text: str, history: History) -> Question:
+        """The question; what asks what a document is about, by its title, asks for a summary."""
+        asked = analyze(text, history, self._vectors(text))
+        request = with_title(asked.request, lambda words: bool(self._topics.titled(words)))
+        return replace(asked, request=request)
 
     def _vectors(self, question: str) -> QuestionVectors | None:
         """The question's vectors, where its task can be told from them."""

@@ -12,6 +12,7 @@ from index.errors import ModelFailed, ModelMissing
 from index.library import Library
 from index.types import Hit, SearchScope
 from rag.grounding import citations, evidence, presentation, support
+from rag.grounding.conflicts import newest_first
 from rag.llm import prompt
 from rag.llm.current import CurrentModel
 from rag.llm.generator import Generator, PrefixReuse, QueuePosition
@@ -150,6 +151,9 @@ class Generation:
             state.statements, chosen, beside, question, small=small
         ):
             state.statements = completed
+            if retrieved.conflicts:
+                disagreeing = (best.sentence, *retrieved.conflicts)
+                state.statements, state.groups = newest_first(completed, disagreeing)
             yield
 
     def _drafts(

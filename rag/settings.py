@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     """The key of the model server that `model` names; sent to that address alone."""
     models: Path | None = None
     """Where fetched models are; None is a folder in the user's cache folder."""
+    encoder: str | None = None
+    """What embeds: `english`, a name of `pilcrow model list`, a sentence-transformers folder or the
+    id of one in the local cache; None is what the library was made with."""
     threads: int = Field(default_factory=usable_cores, ge=1, le=1024)
     """The one knob for threads: encoder, search and language model all keep to it."""
     gpu_layers: int | None = Field(default=None, ge=0)

@@ -26,6 +26,7 @@ from rag.types import (
     Draft,
     Evidence,
     Explanation,
+    Group,
     HitScores,
     PassageRead,
     Quotation,
@@ -39,6 +40,8 @@ from rag.types import (
 
 NOT_FOUND = "Not in your documents."
 """What an answer says when the documents do not hold one; the closest passages stand beside it."""
+DISAGREE = "Your documents disagree: what each says is shown with its date, the newest first."
+"""The note over sentences of several documents that say different things; `form` is `conflict`."""
 CLOSEST_PASSAGES = 3
 """How many passages stand beside it."""
 
@@ -60,6 +63,8 @@ class AnswerState:
     headline: Citation | None = None
     statements: Sequence[Verified] = ()
     """What was checked so far."""
+    groups: tuple[Group, ...] = ()
+    """Those of them that disagree, each by its date."""
     quotations: Sequence[Quotation] = ()
     """The answer when it was composed of the sources' own sentences."""
     told: Sequence[Told] = ()
@@ -139,6 +144,8 @@ class AnswerState:
             notes=tuple(self.notes),
             answerable=self.answerable,
             task=self.question.request.task,
+            form="conflict" if self.groups else "prose",
+            groups=self.groups,
             missing=self.missing,
             explain=self.explanation if self.wants_explanation and self.explanation.form else None,
         )
@@ -197,7 +204,7 @@ class AnswerState:
 def notes_on(retrieved: Retrieved) -> list[str]:
     """What the person should know about the answer before reading it."""
     if retrieved.conflicts:
-        return ["Your documents disagree: each value is shown with its document and date."]
+        return [DISAGREE]
     if items := retrieved.list_items:
         documents = len({sentence.hit.document_id for sentence in items})
         return [

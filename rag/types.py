@@ -467,7 +467,8 @@ class Answer:
     task: str = ""
     """What the question asked to be done: `fact`, `explain`, `compare`, `summarise`, …"""
     form: str = "prose"
-    """How the text is laid out: `prose`, `bullets`, `table`, `columns`."""
+    """How the text is laid out: `prose`, `bullets`, `table`, `columns`, and `conflict`: the groups
+    say different things about the same, each under its date, newest first."""
     groups: tuple[Group, ...] = ()
     """The statements under their labels, where the answer has parts."""
     missing: tuple[str, ...] = ()

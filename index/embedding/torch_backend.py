@@ -117,12 +117,14 @@ class TorchNetwork:
         from transformers.utils import logging
 
         logging.disable_progress_bar()
+        logging.set_verbosity_error()  # a pooler that nobody uses is missing
         return SentenceTransformer(
             str(self._folder),
             device="cpu",
             local_files_only=True,
             trust_remote_code=False,
-            model_kwargs={"use_safetensors": True},
+            # half precision is for disks: a processor is no faster with it
+            model_kwargs={"use_safetensors": True, "dtype": "float32"},
         ).eval()
 
 
@@ -183,6 +185,17 @@ class CrossEncoder:
 
 
 def _cross_encoder_folder(name: str) -> Path:
+    folder = model_folder(name)
+    if folder is None:
+        raise ModelMissing(
+            f"no cross-encoder {name!r}: give a folder that holds one (config.json, "
+            "model.safetensors), the name of one in this machine's Hugging Face cache, or `own`"
+        )
+    return folder
+
+
+def model_folder(name: str) -> Path | None:
+    """A folder of this name with a model, else that of this machine's Hugging Face cache."""
     folder = Path(name)
     if (folder / "config.json").is_file():
         return folder
@@ -193,10 +206,7 @@ def _cross_encoder_folder(name: str) -> Path:
     try:
         return Path(snapshot_download(name, local_files_only=True))
     except (HFValidationError, LocalEntryNotFoundError, OSError):
-        raise ModelMissing(
-            f"no cross-encoder {name!r}: give a folder that holds one (config.json, "
-            "model.safetensors), the name of one in this machine's Hugging Face cache, or `own`"
-        ) from None
+        return None
 
 
 def padded(ids: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -116,6 +116,7 @@ def rebuilt(
         author or front.author,
         date or front.date,
         front.boilerplate,
+        place=front.place,
         pages=tuple(pages),
         headings=tuple(
             replace(h, text=clean(h.text))

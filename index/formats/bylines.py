@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import dataclass
 
-from index.formats.dates import DATE, LINE_LIMIT, iso_date, parse_date
+from index.formats.dates import DATE, LINE_LIMIT, MONTH_NAME, iso_date, parse_date
 from index.tokenization import CONTROLS, strip_invisible
 
 TITLE_LIMIT = 300
@@ -230,20 +231,57 @@ def parse_metadata_line(line: str) -> dict[str, str] | None:
     return None
 
 
+_PLACE = r"(?P<place>(?:[^\W\d_]|[ .'’/-]){2,40}(?:, (?:[^\W\d_]|[ .]){2,30}?){0,2})"
+_DAY = rf"(?:{MONTH_NAME} \d{{1,2}}|\d{{1,2}} {MONTH_NAME})(?:,? \d{{4}})?\b"
 _DATELINE = re.compile(
-    r"[A-Z][A-Z .'/-]+(?:, [A-Z][\w .]*?)??(?:, (?P<when>[A-Z][a-z]+\.? \d{1,2}(?:, \d{4})?))?"
-    r" \((?P<agency>[A-Z][\w ]{1,30})\) ?(?:--?|–|—) ?\S.*",
-    re.DOTALL,
+    rf"{_PLACE}(?:,? (?P<day>(?i:{_DAY})))?(?: ?[(/](?P<agency>[^\W\d_][\w .-]{{1,30}})[)/])?"
+    r"(?: (?:--?|–|—|_) |(?:--|–|—) ?)(?=\S)"
 )
+_TITLE_CASE = re.compile(r"[^\W\d_]+")
 
 
-def dateline(opening: str) -> dict[str, str]:
-    """The agency of `KYOTO, Oct 12, 2023 (Reuters) - …` and, when the year is there, the day."""
-    match = _DATELINE.fullmatch(opening[:200])
+@dataclass(frozen=True, slots=True)
+class Dateline:
+    """Where and when a report was written, which its first paragraph begins with."""
+
+    length: int
+    """Characters up to its prose."""
+    place: str
+    source: str = ""
+    date: str = ""
+    """Empty where the year is not said."""
+    has_day: bool = False
+
+
+def dateline(paragraph: str, text: str = "") -> Dateline | None:
+    """The dateline of `KYOTO, Oct 12, 2023 (Reuters) - …`; None where it may be anything else.
+
+    Args:
+        paragraph: what may begin with one.
+        text: the whole article. Where neither a day nor an agency is named, it has to know the
+            place in ordinary letters too: `PARIS — The` is one where Paris is spoken of, `NASA —
+            The` is none.
+    """
+    match = _DATELINE.match(paragraph[:160])
     if match is None:
-        return {}
-    when = parse_date(match["when"] or "")
-    return {"source": match["agency"]} | ({"date": when} if when else {})
+        return None
+    city, *country = match["place"].strip().split(", ")
+    if not city.isupper() or not all(_is_name(part) for part in country):
+        return None
+    day, agency = match["day"] or "", match["agency"] or ""
+    city = _TITLE_CASE.sub(lambda word: word[0].capitalize(), city)
+    if not (day or agency) and (
+        " - " in match[0] or city not in text or paragraph[match.end()].islower()
+    ):
+        return None
+    place = ", ".join((city, *country))
+    return Dateline(match.end(), place, agency, parse_date(day), bool(day))
+
+
+def _is_name(part: str) -> bool:
+    """Whether a country or state is called so: `Trinidad and Tobago`, not `the agency`."""
+    first, *_, last = (part, *part.split())
+    return first[:1].isupper() and last[:1].isupper()
 
 
 # ---------------------------------------------------------------- photo credits

@@ -45,6 +45,8 @@ class FrontMatter:
     description: str = ""
     headings: tuple[Heading, ...] = ()
     """But for the title itself."""
+    place: str = ""
+    """Where it was written, as its dateline says."""
 
 
 def read(
@@ -77,7 +79,7 @@ def read(
     spans += marks
     start = _head(text, start, facts, spans)
     captions = _captions(text)
-    spans += captions + _tail(text, start)
+    spans += captions + _tail(text, start) + _datelines(text, start)
     if not facts.get("source"):
         facts["source"] = _source_of_captions(text, captions)
     merged = _merged(spans)
@@ -93,6 +95,7 @@ def read(
         aliases=block.aliases,
         description=block.description,
         headings=tuple(h for h in sections if h.text != clean(facts.get("title", ""))),
+        place=clean(facts.get("place", "")),
     )
 
 
@@ -166,8 +169,11 @@ def _head(text: str, start: int, facts: dict[str, str], spans: list[Span]) -> in
             summary = True  # a sentence above the byline is prose: it stays
             continue
         elif settled or not _is_section(line, rest):
-            hints = dateline(line.shape or text[line.start : line.start + 200])
-            facts |= {name: value for name, value in hints.items() if not facts.get(name)}
+            if found_line := dateline(text[line.start : line.end], text):
+                hints = {"source": found_line.source, "date": found_line.date}
+                facts |= {name: value for name, value in hints.items() if not facts.get(name)}
+                facts["place"] = found_line.place
+                spans.append(Span(line.start, line.start + found_line.length))
             return line.start
         spans.append(line.span)
     return lines[-1].end if lines else start
@@ -261,6 +267,19 @@ def _captions(text: str) -> list[Span]:
     for match in _LINE.finditer(text) if bodies else ():
         if match[0].strip().strip(" .") in bodies:
             spans.append(markup.trimmed(text, *match.span()))
+    return spans
+
+
+_CAPITALS = re.compile(r"\n\s*\n(?=[^\W\d_a-z]{2})")
+
+
+def _datelines(text: str, start: int) -> list[Span]:
+    """What later reports of a text that holds several begin with, where it names a day."""
+    spans = []
+    for match in _CAPITALS.finditer(text, start):
+        found = dateline(text[match.end() : match.end() + 200])
+        if found and found.has_day:
+            spans.append(Span(match.end(), match.end() + found.length))
     return spans
 
 

@@ -35,7 +35,7 @@ class DocumentWriter:
         self._embedder.embed(batch)
         with self._store.writing() as writer:
             if batch and writer.encoder is None:
-                writer.set_encoder(self._encoder.identity, CHUNKER)
+                writer.set_encoder(self._encoder, CHUNKER)
             news = [self._put(writer, parsed) for parsed in batch]
             for document_id in survey.vanished:
                 _forget_root(writer, document_id)
@@ -56,7 +56,7 @@ class DocumentWriter:
             for document_id in survey.vanished:
                 _forget_root(writer, document_id)
             writer.clear()
-            writer.set_encoder(self._encoder.identity, CHUNKER)
+            writer.set_encoder(self._encoder, CHUNKER)
             for parsed in documents:
                 self._put(writer, parsed)
             _remember(writer, survey, survey.files)

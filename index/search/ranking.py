@@ -12,14 +12,16 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index.embedding.encoder import QuestionVectors
 from index.embedding.projection import unpack
+from index.search.languages import LanguageGroup
 from index.storage.records import StoredPassage
-from index.tokenization import facts, has_cjk, words
+from index.tokenization import facts, words
 from index.types import Hit, ScoredSentence, title_from_id
 
 
@@ -35,8 +37,10 @@ class RankingWeights:
     """Share of BM25."""
     late_interaction: float = 2.0
     """Share of the best sentence's late interaction."""
-    words_cjk: float = 8.0
-    """Share of BM25 when the question is Chinese, Japanese or Korean."""
+    words_latin: float = 3.0
+    """Share of BM25 for a passage in a language that the encoder was not made for."""
+    words_other: float = 8.0
+    """The same where it is not written with Latin letters either."""
     half_bm25: float = 10.0
     """The BM25 that counts as one half."""
     dated: float = 0.8
@@ -63,6 +67,8 @@ class _Compared:
 
     scores: NDArray[np.float64]
     """Of each passage, in [0, 1]; shape (passages,)."""
+    plain_scores: NDArray[np.float64]
+    """The same with the shares of English for every passage."""
     dense: NDArray[np.float32]
     """Cosine of each passage, shape (passages,)."""
     first: NDArray[np.int64]
@@ -82,6 +88,7 @@ def rank(
     matched: Mapping[int, float],
     k: int,
     documents: Collection[str] | None = None,
+    unknown: Mapping[int, LanguageGroup] = MappingProxyType({}),
 ) -> list[Hit]:
     """The `k` best candidates as hits, best first, near-duplicates folded into the better one.
 
@@ -92,13 +99,12 @@ def rank(
         matched: BM25 by passage id, for those that matched a word.
         k: how many at most.
         documents: the documents asked for, so that a text at two paths is named by the right one.
+        unknown: the contents in languages that the encoder was not made for, each with its group.
     """
     if not candidates:
         return []
     bm25 = np.array([matched.get(passage.id, 0.0) for passage in candidates])
-    compared = _compare(
-        candidates, question, bm25, _WEIGHTS.words_cjk if has_cjk(query) else _WEIGHTS.words
-    )
+    compared = _compare(candidates, question, bm25, unknown)
     order = sorted(
         (-min(score + _WEIGHTS.named * _named(query, passage), 1.0), passage.id, i)
         for i, (passage, score) in enumerate(zip(candidates, compared.scores.tolist(), strict=True))
@@ -114,7 +120,7 @@ def _compare(
     candidates: Sequence[StoredPassage],
     question: QuestionVectors,
     bm25: NDArray[np.float64],
-    weight: float,
+    unknown: Mapping[int, LanguageGroup],
 ) -> _Compared:
     """All candidates at once: a few large products instead of many small ones."""
     first = np.cumsum([0, *(len(passage.sentences) for passage in candidates)])
@@ -129,18 +135,31 @@ def _compare(
         if token_max_similarities.size
         else np.zeros(len(cosines), np.float32)
     )
-    total = (
+    shares = {"latin": _WEIGHTS.words_latin, "other": _WEIGHTS.words_other}
+    weight = np.array(
+        [shares.get(unknown.get(p.content, ""), _WEIGHTS.words) for p in candidates], np.float64
+    )
+    vectors = (
         _WEIGHTS.passage * np.maximum(dense, 0.0).astype(np.float64)
         + _WEIGHTS.sentence * np.maximum(_best(cosines, first, dense), 0.0)
         + _WEIGHTS.late_interaction
         * np.maximum(_best(late_interaction, first, np.zeros_like(dense)), 0.0)
-        + weight * bm25 / (bm25 + _WEIGHTS.half_bm25)
     )
-    scores = np.minimum(
-        total / (_WEIGHTS.passage + _WEIGHTS.sentence + _WEIGHTS.late_interaction + weight), 1.0
+    matched = bm25 / (bm25 + _WEIGHTS.half_bm25)
+    plain = np.full_like(weight, _WEIGHTS.words)
+    scores, plain_scores = (_summed(vectors, matched, share) for share in (weight, plain))
+    return _Compared(
+        scores, plain_scores, dense, first, cosines, late_interaction, token_max_similarities
     )
-    scores = np.round(scores, _WEIGHTS.digits)
-    return _Compared(scores, dense, first, cosines, late_interaction, token_max_similarities)
+
+
+def _summed(
+    vectors: NDArray[np.float64], matched: NDArray[np.float64], share: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Scores in [0, 1] of what vectors and words say, words counting with their share."""
+    whole = _WEIGHTS.passage + _WEIGHTS.sentence + _WEIGHTS.late_interaction + share
+    scores: NDArray[np.float64] = np.minimum((vectors + share * matched) / whole, 1.0)
+    return scores.round(_WEIGHTS.digits)
 
 
 def _token_max_similarities(
@@ -208,6 +227,7 @@ def _hit(
         )
     )
     dense = float(compared.dense[i])
+    plain = score + float(compared.plain_scores[i] - compared.scores[i])
     return Hit(
         document_id=document_id,
         title=passage.title or title_from_id(document_id),
@@ -228,6 +248,8 @@ def _hit(
         sentences=sentences,
         also=tuple(also),
         places=passage.places,
+        written_in=passage.written_in,
+        plain_score=None if plain == score else plain,
     )
 
 

@@ -80,8 +80,8 @@ def damaged_meta(key: str) -> LibraryDamaged:
 
 
 def encode_labels(document: Document) -> str:
-    """Tags, aliases and description as JSON; empty when a document has none."""
-    labels = Labels(document.tags, document.aliases, document.description)
+    """Tags, aliases, description and place as JSON; empty when a document has none."""
+    labels = Labels(document.tags, document.aliases, document.description, document.place)
     return json.dumps(labels._asdict()) if any(labels) else ""
 
 
@@ -90,7 +90,7 @@ def decode_labels(stored: str) -> Labels:
     try:
         values = json.loads(stored) if stored else {}
         tags, aliases = (tuple(map(str, values[key])) for key in ("tags", "aliases"))
-        return Labels(tags, aliases, str(values["description"]))
+        return Labels(tags, aliases, str(values["description"]), str(values.get("place", "")))
     except (ValueError, TypeError, LookupError):
         return Labels()
 
@@ -130,6 +130,11 @@ def first_section(stored: str) -> str:
     """The headings above where a passage begins, from its stored places."""
     places = decode_places(stored)
     return places[0][1].section if places else ""
+
+
+def indexed_text(text: str, written_in: str = "") -> str:
+    """A passage as the text index has it; an article's first one with where that was written."""
+    return index_form(f"{written_in}\n{text}" if written_in else text)
 
 
 def indexed_title(name: str, aliases: Sequence[str]) -> str:
@@ -180,8 +185,13 @@ def decode_tokens(blob: bytes, counts: Sequence[int]) -> Packed:
     return np.frombuffer(blob, np.int8).reshape(-1, width)
 
 
-def decode_passage(row: Sequence[Any], names: Sequence[str]) -> StoredPassage:
+def decode_passage(row: Sequence[Any], names: Sequence[str], labels: str = "") -> StoredPassage:
     """The passage in a row of id, checksum and `PASSAGE_COLUMNS`.
+
+    Args:
+        row: as stored.
+        names: of its documents.
+        labels: of its article, as stored; sealed with that.
 
     Raises:
         LibraryDamaged: when the checksum differs, or no document has the passage.
@@ -201,6 +211,7 @@ def decode_passage(row: Sequence[Any], names: Sequence[str]) -> StoredPassage:
         author=author,
         date=date,
         places=decode_places(places),
+        written_in=decode_labels(labels).place,
         paragraph=paragraph,
         start=start,
         end=end,

@@ -39,7 +39,8 @@ class StoredPassage:
     tokens: Packed
     """Their packed vectors, sentence after sentence, shape (pieces, width)."""
     places: tuple[tuple[int, Location], ...] = ()
-    """As in `Hit`."""
+    """As in `Hit`, with the next one."""
+    written_in: str = ""
 
     @property
     def section(self) -> str:
@@ -56,11 +57,12 @@ class StoredPassage:
 
 
 class Labels(NamedTuple):
-    """What an article's front matter says of it beside title, source, author and date."""
+    """What an article says of itself beside title, source, author and date."""
 
     tags: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     description: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache, cached_property
 from itertools import islice
@@ -92,6 +92,12 @@ class Snapshot:
             return EncoderIdentity(**json.loads(stored)) if stored else None
         except (ValueError, TypeError) as error:
             raise damaged_meta("encoder") from error
+
+    @property
+    def encoder_folder(self) -> str:
+        """Where that encoder was loaded from; empty for the packaged one."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'encoder folder'").fetchone()
+        return "" if row is None else str(row[0])
 
     @property
     def chunker(self) -> str:
@@ -292,17 +298,32 @@ class Snapshot:
         """The same for a passage's seal."""
         return PASSAGE_COLUMNS if self._format > UNPLACED else unplaced(PASSAGE_COLUMNS)
 
+    @property
+    def _labels(self) -> str:
+        """The column of an article's labels; empty in files from before there were any."""
+        return "c.labels" if self._format > UNLABELLED else "''"
+
     def records(self) -> list[DocumentRecord]:
         """Every document as a library lists it, by id."""
         self._every()
-        labels = "c.labels" if self._format > UNLABELLED else "''"
         rows = self._db.execute(
             "SELECT d.id, c.title, c.source, c.author, c.date, count(DISTINCT p.paragraph), "
             f"count(p.id), coalesce(sum({SENTENCE_COUNT}), 0), length(c.text), c.hash, "
-            f"d.path, d.added_at, {labels} FROM documents d JOIN contents c ON c.id = d.content "
+            f"d.path, d.added_at, {self._labels} "
+            "FROM documents d JOIN contents c ON c.id = d.content "
             "LEFT JOIN passages p ON p.content = c.id WHERE d.id >= '' GROUP BY d.id ORDER BY d.id"
         )
-        return [_record(row) for row in rows]
+        own = self.tags()
+        return [_record(row, own) for row in rows]
+
+    def tags(self) -> dict[str, tuple[str, ...]]:
+        """The tags that a person has given documents here, by document id."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'tags'").fetchone()
+        try:
+            stored = json.loads(row[0]) if row else {}
+            return {str(id_): tuple(map(str, tags)) for id_, tags in stored.items()}
+        except (ValueError, TypeError, AttributeError):
+            return {}
 
     def document(self, document_id: str) -> Document | None:
         """One document, whole."""
@@ -356,7 +377,7 @@ class Snapshot:
     def passages(self, ids: Sequence[int]) -> list[StoredPassage]:
         """The passages with these ids, as far as they are in the library, in no set order."""
         rows = self._db.execute(
-            f"SELECT p.id, p.seal, {self._passage_columns} FROM passages p "
+            f"SELECT p.id, p.seal, {self._passage_columns}, {self._labels} FROM passages p "
             "JOIN contents c ON c.id = p.content WHERE p.id IN (SELECT value FROM json_each(?))",
             (json.dumps([int(id_) for id_ in ids]),),
         ).fetchall()
@@ -365,7 +386,7 @@ class Snapshot:
         stored = self._sound("WHERE d.content IN (SELECT value FROM json_each(?))", contents)
         for location in stored:
             names[location.content].append(location.id)
-        return [decode_passage(row, sorted(names[row[2]])) for row in rows]
+        return [decode_passage(row, sorted(names[row[2]]), labels) for *row, labels in rows]
 
     def matches(self, query: str, k: int, among: Collection[int] | None = None) -> dict[int, float]:
         """Passage ids with their BM25 (higher is better), the best `k` for an FTS5 query.
@@ -404,6 +425,16 @@ class Snapshot:
         rows = self._raw("SELECT text FROM contents WHERE id % ? = 0", every)
         return (str(text, "utf-8", "replace") for (text,) in rows)
 
+    def beginnings(self, contents: Collection[int], length: int) -> dict[int, str]:
+        """The first characters of some contents, none compared with its checksum."""
+        rows = self._raw(
+            "SELECT id, substr(text, 1, ?) FROM contents "
+            "WHERE id IN (SELECT value FROM json_each(?))",
+            length,
+            json.dumps(sorted(contents)),
+        )
+        return {int(id_): str(text, "utf-8", "replace") for id_, text in rows}
+
     def article_names(self) -> Iterator[str]:
         """What articles are called and who published them, as one text each."""
         rows = self._db.execute("SELECT title, source, author FROM contents")
@@ -413,6 +444,7 @@ class Snapshot:
         """The documents that a scope takes, each with its content."""
         self._every()
         labels = "c.labels" if self._format > UNLABELLED else "''"
+        own = self.tags() if scope.tags else {}
         rows = self._db.execute(
             f"SELECT d.id, d.path, c.author, c.source, c.date, {labels}, d.content "
             "FROM documents d JOIN contents c ON c.id = d.content"
@@ -423,7 +455,7 @@ class Snapshot:
             if scope.takes(
                 DocumentFacts(
                     id_, os.fsdecode(path), author, source, date,
-                    decode_labels(stored).tags if scope.tags else (),
+                    decode_labels(stored).tags + own.get(id_, ()) if scope.tags else (),
                 )
             )
         }  # fmt: skip
@@ -540,11 +572,18 @@ class Snapshot:
         return next((row[FIRST_VECTOR : FIRST_VECTOR + 4] for row in sound), None)
 
 
-def _record(row: Sequence[Any]) -> DocumentRecord:
-    """A document as a library lists it, from a row with its path, date and labels last."""
-    id_, title, *more, path, added, labels = row
-    name = title or title_from_id(id_)
-    return DocumentRecord(*(id_, name, *more, os.fsdecode(path), added, *decode_labels(labels)))
+def _record(row: Sequence[Any], own: Mapping[str, tuple[str, ...]]) -> DocumentRecord:
+    """A document as a library lists it, from a row with its path, date and labels last.
+
+    Args:
+        row: as `Snapshot.records` asks for it.
+        own: tags that were given here, which follow those of its front matter.
+    """
+    id_, title, *more, path, added, stored = row
+    name, labels = title or title_from_id(id_), decode_labels(stored)
+    if id_ in own:
+        labels = labels._replace(tags=tuple(dict.fromkeys((*labels.tags, *own[id_]))))
+    return DocumentRecord(*(id_, name, *more, os.fsdecode(path), added, *labels))
 
 
 def require_match(reader: Snapshot, encoder: Encoder) -> None:
@@ -567,5 +606,12 @@ def require_match(reader: Snapshot, encoder: Encoder) -> None:
     if differences:
         raise LibraryMismatch(
             f"this library was made with {'; '.join(differences)}. "
-            "Make it anew with: pilcrow rebuild --full"
+            f"Make it anew with: pilcrow rebuild --full{_or_keep(stored, ours)}"
         )
+
+
+def _or_keep(stored: EncoderIdentity, ours: EncoderIdentity) -> str:
+    """The other way out, where somebody chose another encoder."""
+    if stored.name == ours.name:
+        return ""
+    return f"; or go on with {stored.name}: without --encoder and PILCROW_ENCODER"

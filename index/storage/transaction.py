@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from index.embedding.encoder import EncoderIdentity, PassageVectors
+from index.embedding.encoder import Encoder, PassageVectors
 from index.storage.codec import (
     SENTENCE_COUNT,
     VECTOR_COLUMNS,
@@ -20,6 +20,7 @@ from index.storage.codec import (
     encode_outline,
     encode_places,
     encode_vectors,
+    indexed_text,
     indexed_title,
     stored_path,
 )
@@ -33,7 +34,6 @@ from index.storage.document_seals import (
 )
 from index.storage.records import NewContent
 from index.storage.snapshot import Snapshot
-from index.tokenization import index_form
 from index.types import Document, Passage, title_from_id
 
 
@@ -50,6 +50,8 @@ class Transaction(Snapshot):
 
     def finish(self) -> None:
         """Settle what documents were moved from and to; number and name the change, if any."""
+        if self._moved and (own := self.tags()):
+            self.set_tags(own)
         while self._moved:
             content = self._moved.pop()
             self._drop_unused(content)
@@ -68,9 +70,17 @@ class Transaction(Snapshot):
         """Store one fact about the library."""
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
-    def set_encoder(self, identity: EncoderIdentity, chunker: str) -> None:
+    def set_tags(self, own: Mapping[str, Iterable[str]]) -> None:
+        """Store which tags a person has given documents; of documents that are gone none stay."""
+        there = {id_ for (id_,) in self._db.execute("SELECT id FROM documents")}
+        kept = {id_: list(tags) for id_, tags in own.items() if id_ in there and tags}
+        if kept != {id_: list(tags) for id_, tags in self.tags().items()}:
+            self.set_meta("tags", json.dumps(kept))
+
+    def set_encoder(self, encoder: Encoder, chunker: str) -> None:
         """Record what the vectors and passages are made with."""
-        self.set_meta("encoder", json.dumps(asdict(identity)))
+        self.set_meta("encoder", json.dumps(asdict(encoder.identity)))
+        self.set_meta("encoder folder", str(encoder.folder or ""))
         self.set_meta("chunker", chunker)
 
     def add_root(self, path: str) -> None:
@@ -112,8 +122,11 @@ class Transaction(Snapshot):
         )
         content = int(cursor.lastrowid or 0)
         title = indexed_title(document.name, document.aliases)
+        written_in = document.place
         for passage, digest, vectors in zip(new.passages, new.digests, new.vectors, strict=True):
-            self._add_passage(content, document, passage, digest, vectors, title)
+            names = title, indexed_text(passage.text, written_in)
+            self._add_passage(content, document, passage, digest, vectors, names)
+            written_in = ""
         self._count_more(len(new.passages), sum(len(part.sentences) for part in new.passages))
         return content
 
@@ -124,7 +137,7 @@ class Transaction(Snapshot):
         passage: Passage,
         digest: bytes,
         vectors: PassageVectors,
-        title: str,
+        indexed: tuple[str, str],
     ) -> None:
         spans = json.dumps([[s.start, s.end] for s in passage.sentences])
         blobs = encode_vectors(vectors)
@@ -138,7 +151,7 @@ class Transaction(Snapshot):
         )
         self._db.execute(
             "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)",
-            (cursor.lastrowid, title, index_form(passage.text)),
+            (cursor.lastrowid, *indexed),
         )
 
     def place_document(self, document_id: str, content: int, root: str, path: str) -> None:
@@ -236,15 +249,17 @@ class Transaction(Snapshot):
         self._db.execute(WORDS)
         rows = self._raw(
             'SELECT p.id, c.title, substr(c.text, p.start + 1, p."end" - p.start), '
-            "(SELECT min(id) FROM documents WHERE content = c.id), c.labels "
+            "(SELECT min(id) FROM documents WHERE content = c.id), c.labels, "
+            "p.id = (SELECT min(id) FROM passages WHERE content = c.id) "
             "FROM passages p JOIN contents c ON c.id = p.content ORDER BY p.id"
         )
-        for id_, *texts in rows:
+        for id_, *texts, opens in rows:
             title, text, name, stored = (str(value, "utf-8", "replace") for value in texts)
-            names = indexed_title(title or title_from_id(name), decode_labels(stored).aliases)
+            labels = decode_labels(stored)
+            names = indexed_title(title or title_from_id(name), labels.aliases)
             self._db.execute(
                 "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)",
-                (id_, names, index_form(text)),
+                (id_, names, indexed_text(text, labels.place if opens else "")),
             )
 
     def purge_text_index(self) -> None:

@@ -1,7 +1,8 @@
 """Do the sources disagree? Two sentences, two documents, the same thing, different values.
 
 Only what can be shown without understanding: both sentences cover the question alike, both carry a
-value of the kind asked for, and the values differ. Then both are quoted, with their dates.
+value of the kind asked for, and the values differ; or under one title both say the same in the same
+words but for a number, a name or a "not". Then both are quoted, with their dates, newest first.
 """
 
 from __future__ import annotations
@@ -9,11 +10,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from index.tokenization import STOP_WORDS
 from rag.grounding.limits import LIMITS
 from rag.query.question import QueryVariant
-from rag.query.text_features import TextFeatures, content_stems, numbers, stem, years
+from rag.query.text_features import (
+    TextFeatures,
+    content_stems,
+    negations,
+    number_of,
+    numbers,
+    stem,
+    years,
+)
 from rag.query.word_lists import NUMBER, SCALES
-from rag.types import NEAR_BEST_SHARE, RankedSentence
+from rag.types import NEAR_BEST_SHARE, Group, RankedSentence, Verified
 
 _QUANTITY = re.compile(
     rf"(?P<number>{NUMBER})[\s-]*(?P<unit>%|[^\W\d_]+)(?:\s+(?P<more>[^\W\d_]+))?"
@@ -23,7 +33,7 @@ _QUANTITY = re.compile(
 def find_conflicts(
     question: QueryVariant, sentences: Sequence[RankedSentence]
 ) -> list[RankedSentence]:
-    """Sentences of other documents that answer with another value than the best one, at most two.
+    """Sentences of other documents that say otherwise than the best one, at most two.
 
     Args:
         question: in the wording that was searched for.
@@ -33,19 +43,59 @@ def find_conflicts(
         return []
     best, *others = sentences
     asked = {s for s in question.features.stems if not s.isdigit()}
-    mine = _values(question, best.features)
-    if not mine or not _covers(best, asked):
-        return []
+    mine = _values(question, best.features) if _covers(best, asked) else frozenset()
     found: list[RankedSentence] = []
     for other in others:
         if len(found) == LIMITS.conflicts or other.score < NEAR_BEST_SHARE * best.score:
             break
         if {other.hit.document_id, *other.hit.also} & {best.hit.document_id, *best.hit.also}:
             continue
-        theirs = _values(question, other.features)
-        if theirs and _differ(mine, theirs) and _covers(other, asked) and _alike(best, other):
+        theirs = _values(question, other.features) if mine else frozenset()
+        valued = theirs and _differ(mine, theirs) and _covers(other, asked) and _alike(best, other)
+        if valued or _differ_in_a_value(question, best, other):
             found.append(other)
     return found
+
+
+def newest_first(
+    statements: Sequence[Verified], disagreeing: Sequence[RankedSentence]
+) -> tuple[list[Verified], tuple[Group, ...]]:
+    """The statements with those that disagree before the others, and each of these by its date.
+
+    Args:
+        statements: as they would be told.
+        disagreeing: sentences that say different things; of a quote of theirs the date is the
+            document's. Quotes of documents without one come last, by their titles.
+    """
+    dates = {sentence.key: sentence.hit.date for sentence in disagreeing}
+    apart = [one for one in statements if one.quoted and one.evidence[0].key in dates]
+    apart.sort(key=lambda one: dates[one.evidence[0].key], reverse=True)
+    groups = tuple(
+        Group(hit.date or hit.title or hit.document_id, (number,))
+        for number, hit in enumerate((one.evidence[0].sentence.hit for one in apart), start=1)
+    )
+    return [*apart, *(one for one in statements if one not in apart)], groups
+
+
+def _differ_in_a_value(question: QueryVariant, a: RankedSentence, b: RankedSentence) -> bool:
+    """Whether two versions of a text differ here, in what the question does not tell apart."""
+    one, other, asked = a.features, b.features, question.features.stems
+    return (
+        _frame(one) == _frame(other) != frozenset()
+        and content_stems(a.hit.title) == content_stems(b.hit.title)
+        and asked & one.stems == asked & other.stems
+        and (one.numbers, one.names, one.negations > 0)
+        != (other.numbers, other.names, other.negations > 0)
+    )
+
+
+def _frame(text: TextFeatures) -> frozenset[str]:
+    """What a sentence says but for its numbers, its names, and whether it denies."""
+    return frozenset(
+        stem(word)
+        for word in text.word_set - STOP_WORDS - text.names
+        if number_of(word) is None and not negations(word)
+    )
 
 
 def _values(question: QueryVariant, text: TextFeatures) -> frozenset[str]:

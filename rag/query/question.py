@@ -97,7 +97,8 @@ def analyze(text: str, history: History = (), vectors: QuestionVectors | None = 
     # what to do with a topic is no part of what is searched for
     to_do = request.task in TOPIC_TASKS or request.count is not None
     asked = request.topic if to_do and not history else core_of(text)
-    variants = [variant for wording in query_variants(asked, history) for variant in _of(wording)]
+    wordings = [*query_variants(asked, history), *_without_remark(asked)]
+    variants = [variant for wording in wordings for variant in _of(wording)]
     is_follow_up = bool(history) and needs_context(text)
     previous, last_answer = history[-1] if history else ("", "")
     return Question(
@@ -120,6 +121,17 @@ def core_of(question: str) -> str:
     return _EMPHASIS.sub("", question[found.end() :] if found else question) or question
 
 
+def _without_remark(question: str) -> list[str]:
+    """The question without what is remarked after it; nothing where nothing is.
+
+    "Were there 80 or 90? My sources disagree." is searched for with and without the remark, which
+    may as well say what is meant.
+    """
+    found = _REMARK.match(question)
+    return [found["asked"]] if found else []
+
+
+_REMARK = re.compile(r"^(?P<asked>[^?]*\w[^?]*\?)\s+[^?]*\w[^?]*$")
 _INDIRECT = re.compile(
     r"^\W*(?:(?:so|hi|hello|hey|ok|okay|well|please|pls|sorry|and|but)\b[\s,]*)*"
     r"(?:(?:do|would|did) (?:you|u)(?: happen to)? (?:know|remember|recall)"

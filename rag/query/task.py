@@ -7,14 +7,14 @@ how much is wanted by words.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from index.embedding.encoder import QuestionVectors
 from index.tokenization import STOP_WORDS, words
 from rag.query.answer_type import answer_type
-from rag.query.task_classifier import PLAIN, Task, classify
+from rag.query.task_classifier import ABOUT_LAST_ANSWER, PLAIN, Task, classify
 from rag.query.text_features import names
 from rag.query.topic_tagger import topics
 from rag.query.word_lists import REFERRING_WORDS, any_of
@@ -177,6 +177,25 @@ def parts(question: str) -> tuple[str, ...]:
     if len(cut) < 2 or any(len(words(part)) < 2 for part in cut):
         return (question,)
     return tuple(cut[:3])
+
+
+_WHAT_ABOUT = re.compile(
+    r"^\W*what(?:['’]?s| is| was)\s+(?P<title>\S.*?\S)\s+(?:all\s+)?about\W*$", re.IGNORECASE
+)
+
+
+def with_title(request: Request, is_title: Callable[[str], bool]) -> Request:
+    """The request, made one for a summary where it asks what something is about that is a title.
+
+    Args:
+        request: what is asked.
+        is_title: whether words name a document.
+    """
+    found = _WHAT_ABOUT.match(request.question)
+    if request.task in ABOUT_LAST_ANSWER or not found:
+        return request
+    title = found["title"].strip("\"'“”‘’«»")
+    return replace(request, task="summarise", topic=title) if is_title(title) else request
 
 
 _ASKS = (

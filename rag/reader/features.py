@@ -182,7 +182,7 @@ def _own(
         _share(asked.names, lambda: passage.words),
         _share(asked.numbers, lambda: text.numbers | dated),
         _TYPE_FIT[question.has_answer_type(text)],
-        hit.score,
+        hit.score if hit.plain_score is None else hit.plain_score,
         hit.dense,
         hit.lexical / (hit.lexical + 10.0),
         1.0 / hit.rank,

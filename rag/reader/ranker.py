@@ -16,6 +16,7 @@ from index.tokenization import has_cjk
 from index.types import EVERYWHERE, Hit, SearchScope
 from rag.query.question import QueryVariant
 from rag.query.text_features import in_english
+from rag.reader.across import pairing_of, score_across
 from rag.reader.features import (
     NAMES,
     Candidate,
@@ -99,7 +100,9 @@ class Ranker:
         candidates = self.examine(question, hits, scope, wide=wide)
         if not candidates.sentences:
             return Ranking((), 0.0)
-        if has_cjk(question.text):
+        if kind := pairing_of(question.text, hits, self._library.encoder):
+            scores, logit = score_across(candidates.matrix, kind)
+        elif has_cjk(question.text):
             _, scores, logit = score_lexical(candidates)
         else:
             _, scores, logit = score_linear(question, candidates)

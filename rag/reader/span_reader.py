@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.embedding.encoder import Encoder
+from index.search.languages import language
 from index.tokenization import has_cjk
 from index.types import Hit, Span
 from rag.query.text_features import in_english
@@ -108,7 +109,7 @@ class SpanReader:
             ranking: the first stage's, of at least one sentence.
         """
         text = " ".join(hit.text for hit in best_hits(ranking.sentences))
-        if has_cjk(question) or not in_english(text):
+        if language(question) != "en" or has_cjk(question) or not in_english(text):
             return ranking
         return rerank(ranking, self.predict(question, ranking), calibration())
 

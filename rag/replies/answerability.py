@@ -12,18 +12,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from index import Hit, Library
+from index.search import languages
+from index.search.languages import language
 from index.tokenization import STOP_WORDS, has_cjk, words
-from index.types import SearchScope, title_from_id
-from rag.grounding.coverage import missing_form, near_miss, not_mentioned, reason
+from index.types import Document, SearchScope, title_from_id
+from rag.grounding.coverage import (
+    missing_form,
+    missing_number,
+    near_miss,
+    not_mentioned,
+    reason,
+)
 from rag.query.question import Question
 from rag.query.task import ASKED_BACK, Request, only_points
 from rag.query.text_features import TextFeatures, stem
-from rag.reader import clarity, gate
+from rag.reader import gate
+from rag.reader.across import languages_of
+from rag.replies import clarity
 from rag.replies.composer import BY_TOPIC, WHOLE, part_queries
 from rag.replies.topics import LIMITS as TOPIC_LIMITS
 from rag.replies.topics import TopicSearch, stems_around
 from rag.retrieval import FirstPass
-from rag.types import Ranking, State
+from rag.types import NEAR_BEST_SHARE, Ranking, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,7 @@ class AnswerabilityLimits:
 
 
 LIMITS = AnswerabilityLimits()
+_LOWER = re.compile(r"\b[a-z]{5,}\b")
 _NAME = re.compile(r"\b[A-Z][a-z]{4,}\b")
 _FRAME = frozenset(
     "article articles document documents file files text texts everything know say mention".split()
@@ -67,6 +78,19 @@ class Clarification:
     """The titles of the documents that may be meant."""
 
 
+def _with_capitals(wording: str, hits: Sequence[Hit]) -> str:
+    """A question with the names in capitals that the passages found for it have so, always."""
+    texts = " ".join(hit.text for hit in hits)
+
+    def written(match: re.Match[str]) -> str:
+        word = match[0]
+        capital = word.capitalize()
+        is_name = re.search(rf"\b{capital}\b", texts) and not re.search(rf"\b{word}\b", texts)
+        return capital if is_name else word
+
+    return _LOWER.sub(written, wording)
+
+
 class Answerability:
     """Decides whether a library answers a question. Usable from many threads."""
 
@@ -83,6 +107,13 @@ class Answerability:
             first: what was found for it, at least one sentence.
         """
         request, wording, scope = question.request, first.variant.text, first.scope
+        asked_in, read_in = languages_of(question.text, first.hits)
+        english = self._library.encoder.is_english
+        if asked_in != read_in or (asked_in != "en" and not english):
+            # what follows looks for words of English
+            state = gate.decide(first.ranking.answerable)
+            unread = state == "not_found" and english
+            return Decision(state, _unread(asked_in, read_in) if unread else "")
         anchored = self._topics.anchored(wording, first.ranking, scope)
         # in a talk too, a question that needs none of it is held to what it names
         as_typed = not question.previous or first.variant == question.as_typed
@@ -113,6 +144,8 @@ class Answerability:
             decision: whether that answers.
         """
         if question.request.task not in ASKED_BACK or decision.missing:
+            return None
+        if language(question.text) != "en":
             return None
         if len(question.request.parts) > 1:  # what asks several things is answered piece by piece
             return None
@@ -146,6 +179,10 @@ class Answerability:
         wording = first.variant.text
         doubtful = state == "partial" and not has_cjk(wording)
         if doubtful and self.lacks_asked(wording, anchored, first.scope):
+            return "not_found"
+        if doubtful and self.lacks_name(
+            _with_capitals(wording, first.hits), first.ranking.sentences[0].hit
+        ):
             return "not_found"
         plain = question.request.wants_one_thing and not question.time
         best = first.ranking.sentences[0].hit
@@ -195,7 +232,17 @@ class Answerability:
             if what := missing_form(request.question, best.text):
                 told = near_miss(request.question, title, stems_around(best), f"give the {what}")
                 return told or f"The closest passage, in “{title}”, does not give the {what}."
+            if number := missing_number(topic, self._near(ranking)):
+                told = near_miss(request.question, title, stems_around(best), f"mention {number}")
+                return told or f"The closest passage, in “{title}”, does not mention {number}."
         return ""
+
+    def _near(self, ranking: Ranking) -> list[Document | Hit]:
+        """The documents that answer about equally well, whole, and the other closest passages."""
+        enough = NEAR_BEST_SHARE * ranking.sentences[0].score
+        ids = (one.hit.document_id for one in ranking.sentences if one.score >= enough)
+        whole = [self._library.document(id_) for id_ in dict.fromkeys(ids)]
+        return [*whole, *(sentence.hit for sentence in ranking.sentences[: LIMITS.closest])]
 
     def reason(self, wording: str, ranking: Ranking, scope: SearchScope) -> str:
         """Why a question that was refused is not answered, in a sentence or two; may be empty.
@@ -246,3 +293,13 @@ class Answerability:
     def _everyday(self, wording: str) -> frozenset[str]:
         """The words that the encoder has whole; rare names are in pieces."""
         return frozenset(self._library.encode_query(wording).pieces)
+
+
+def _unread(asked: str, read: str) -> str:
+    """That question and documents are in two languages, and what helps."""
+    asked_in, read_in = (languages.NAMES.get(code, "another language") for code in (asked, read))
+    return (
+        f"The question is in {asked_in} and the closest documents are in {read_in}, and this "
+        "library is read with English alone. To ask across languages: pilcrow model get "
+        "multilingual && pilcrow rebuild --encoder multilingual"
+    )

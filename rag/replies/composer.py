@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from rag.query.task import Request, leans_on_other_part
 from rag.query.text_features import TextFeatures, content_stems
 from rag.replies.stretch import stretched
 from rag.replies.topics import LIMITS as TOPIC_LIMITS
-from rag.replies.topics import TopicSearch, likeness, stems_around
+from rag.replies.topics import TopicSearch, stems_around
 from rag.types import Quotation, RankedSentence, Ranking
 
 
@@ -109,8 +108,8 @@ class Composer:
             and (len(only) != 1 or only.keys() & stems_around(sentence.hit))
         ]
         made = composition.per_document(near)
-        named = max(self._topics.records(scope), key=partial(likeness, topic), default=None)
-        if named and likeness(topic, named) >= TOPIC_LIMITS.named and not _cites(made, named.id):
+        named = self._topics.titled(topic, scope)
+        if named and not _cites(made, named.id):
             lead = [
                 replace(quotation, label=named.title)
                 for quotation in self._summary(named, composition.LIMITS.lead, scope)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from rapidfuzz import fuzz
 
 from index import Hit, Library
 from index.tokenization import STOP_WORDS, words
-from index.types import DocumentRecord, SearchScope, title_from_id
+from index.types import EVERYWHERE, DocumentRecord, SearchScope, title_from_id
 from rag.grounding.composition import weighted_coverage
 from rag.query.question import QueryVariant
 from rag.query.text_features import TextFeatures, content_stems, stem
@@ -80,7 +81,9 @@ class TopicSearch:
             key = (sentence.hit.document_id, sentence.hit.start)
             if key not in coverage:
                 own = frozenset(content_stems(sentence.hit.text))
-                around = own | frozenset(content_stems(sentence.hit.title))
+                around = own | frozenset(
+                    content_stems(f"{sentence.hit.title} {sentence.hit.written_in}")
+                )
                 coverage[key] = 0.2 * weighted_coverage(weights, own) + 0.8 * weighted_coverage(
                     weights, around
                 )
@@ -125,6 +128,12 @@ class TopicSearch:
             record for record in self._library.documents() if chosen is None or record.id in chosen
         ]
 
+    def titled(self, topic: str, scope: SearchScope = EVERYWHERE) -> DocumentRecord | None:
+        """The document whose title or file's name these words are, or are a part of."""
+        wanted = " ".join(words(topic))
+        best = max(self.records(scope), key=partial(likeness, wanted), default=None)
+        return best if best and likeness(wanted, best) >= LIMITS.named else None
+
     def document_named(self, topic: str, scope: SearchScope) -> DocumentRecord | None:
         """The document that words name by its title, its file's name or its subject."""
         records = self.records(scope)
@@ -154,8 +163,9 @@ def likeness(wanted: str, record: DocumentRecord) -> float:
 
 
 def stems_around(hit: Hit) -> frozenset[str]:
-    """The stems of a passage, its document's title and its file's name."""
-    return frozenset(content_stems(f"{hit.text}\n{hit.title}\n{title_from_id(hit.document_id)}"))
+    """The stems of a passage, its document's names, and where that was written."""
+    names = f"{hit.title}\n{title_from_id(hit.document_id)}\n{hit.written_in}"
+    return frozenset(content_stems(f"{hit.text}\n{names}"))
 
 
 def _share(coverage: dict[tuple[str, int], float], sentence: RankedSentence, best: float) -> float:

@@ -21,7 +21,8 @@ from index import Library
 from index.types import EVERYWHERE
 from rag.assistant import Assistant
 from rag.evaluation import Question, load_questions
-from rag.reader import clarity, gate
+from rag.reader import gate
+from rag.replies import clarity
 from rag.retrieval import Retriever
 from rag.training.dataset import SEED
 from rag.training.progress import report
@@ -106,7 +107,7 @@ def main(arguments: Sequence[str]) -> None:
         "bias": round(bias, 6),
         "threshold": round(threshold, 6),
     }  # fmt: skip
-    target = Path(__file__).parent.parent / "reader" / "clarity.json"
+    target = Path(__file__).parent.parent / "replies" / "clarity.json"
     target.write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
 
 

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from index import Library
 from index.embedding.encoder import (
-    EncoderIdentity,
+    Encoder,
     PassageVectors,
     QuestionVectors,
     SentenceTransformerEncoder,
@@ -110,7 +110,7 @@ def contents(size: int, small: bool) -> Iterator[NewContent]:
         yield NewContent(f"hash{number}", document, tuple(parts), tuple(digests), tuple(stored))
 
 
-def fill(folder: Path, size: int, identity: EncoderIdentity, small: bool) -> None:
+def fill(folder: Path, size: int, encoder: Encoder, small: bool) -> None:
     """A library of so many passages, without reading files or embedding."""
     with Library.open(folder) as library:
         batch: list[NewContent] = []
@@ -119,7 +119,7 @@ def fill(folder: Path, size: int, identity: EncoderIdentity, small: bool) -> Non
             if number % 200 and number * _PASSAGES < size:
                 continue
             with library._store.writing() as writer:
-                writer.set_encoder(identity, CHUNKER)
+                writer.set_encoder(encoder, CHUNKER)
                 for one in batch:
                     name = one.document.id
                     writer.place_document(name, writer.add_content(one), "/x", f"/x/{name}")
@@ -131,7 +131,8 @@ class Asked:
 
     def __init__(self, real: SentenceTransformerEncoder) -> None:
         self.identity, self.count, self.encode = real.identity, real.count, real.encode
-        self.pieces, self.is_word = real.pieces, real.is_word
+        self.pieces, self.is_word, self.is_english = real.pieces, real.is_word, real.is_english
+        self.folder = real.folder
         self._asked = synthetic(_QUERIES, _SEED - 1)
 
     def encode_query(self, text: str) -> QuestionVectors:
@@ -154,7 +155,7 @@ def memory_mb() -> float:
 def prepare(folder: Path, size: int, small: bool) -> dict[str, float]:
     """The library, and how long it took."""
     encoder = SentenceTransformerEncoder()
-    fill_s = timed(lambda: fill(folder, size, encoder.identity, small))
+    fill_s = timed(lambda: fill(folder, size, encoder, small))
     (folder / "vectors.cache").unlink(missing_ok=True)
     with Library.open(folder, encoder=encoder) as library:
         return {"fill_s": fill_s, "index_s": timed(library._vector_cache.refresh)}

@@ -58,7 +58,7 @@ def library_of(folder: Path, size: int) -> Path:
     place = folder / str(size)
     if not place.exists():
         encoder = SentenceTransformerEncoder()
-        made = {"fill_s": timed(lambda: fill(place, size, encoder.identity, small=False))}
+        made = {"fill_s": timed(lambda: fill(place, size, encoder, small=False))}
         with Library.open(place, encoder=encoder) as library:
             made["index_s"] = timed(library._vector_cache.refresh)
         (folder / f"{size}.json").write_text(json.dumps(made))

@@ -160,3 +160,34 @@ def test_a_filter_knows_what_changed(tmp_path: Path) -> None:
         assert len(library.search("harbour", scope=scope)) == 2
         library.remove(["a.txt"])
         assert [hit.document_id for hit in library.search("harbour", scope=scope)] == ["b.txt"]
+
+
+def test_documents_are_given_tags_of_ones_own(library: Library) -> None:
+    law, change = SearchScope(tags=["law"]), library.change
+    assert library.tag([RAFT, ACT], " #law/sea ") == (RAFT, ACT)
+    assert library.change == change + 1
+    assert library.tag([RAFT], "law/sea") == ()
+    assert library.select(SearchScope(tags=["law/sea"])) == frozenset({RAFT, ACT})
+    assert library.select(law) == frozenset({RAFT, ACT, TREATY})
+    assert {r.id: r.tags for r in library.documents()}[ACT] == ("law/eu", "law/sea")
+    for ids, tag in (([RAFT, "gone.md"], "x"), ([RAFT], " # "), ([RAFT], "x" * 61)):
+        with pytest.raises(InputError):
+            library.tag(ids, tag)
+    library.rebuild(full=True)
+    assert library.select(law) == frozenset({RAFT, ACT, TREATY}), "they outlive a rebuild"
+    receipt = library.remove([RAFT])
+    assert receipt.tags == ((RAFT, ("law/sea",)),)
+    assert library.check().ok
+    library.restore(receipt)
+    assert library.select(law) == frozenset({RAFT, ACT, TREATY}), "and an undone removal"
+    assert library.tag([RAFT, ACT, TREATY], "law/sea", remove=True) == (RAFT, ACT)
+    assert library.select(law) == frozenset({ACT, TREATY}), "its own tags stay"
+
+
+def test_of_a_removed_document_no_tag_stays(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Rafts sail at dusk.")
+    with Library.open(tmp_path / "library", encoder=BagOfWordsEncoder()) as library:
+        library.update([tmp_path / "a.txt"])
+        library.tag(["a.txt"], "secret name")
+        library.remove(["a.txt"])
+    assert b"secret name" not in (tmp_path / "library" / "library.sqlite").read_bytes()

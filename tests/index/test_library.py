@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index import InputError, Library, LibraryBusy, LibraryMismatch, LibraryMissing, UpdateReport
+from index.errors import ModelMissing
 from index.types import Progress
 from tests.programs.other_process import PAIR, write_pair
 from tests.support.fakes import BagOfWordsEncoder
@@ -55,6 +56,17 @@ def library(tmp_path: Path, encoder: BagOfWordsEncoder) -> Library:
 
 def found(library: Library, question: str) -> list[str]:
     return list(dict.fromkeys(hit.document_id for hit in library.search(question, 5)))
+
+
+def test_the_place_of_a_dateline_is_no_text_and_is_found(library: Library, tmp_path: Path) -> None:
+    article = tmp_path / "ferry.txt"
+    article.write_text("A Ferry Sinks\n\nOSTERBY, Oct 12 - The ferry sank. Nobody was hurt.\n")
+    library.update([article])
+    (hit, *_) = library.search("Osterby", 5)
+    assert (hit.document_id, hit.text) == ("ferry.txt", "The ferry sank. Nobody was hurt.")
+    assert hit.written_in == "Osterby" and hit.lexical > 0
+    library.check(repair=True)
+    assert library.search("Osterby", 5)[0].lexical == hit.lexical
 
 
 def test_what_was_added_is_found_with_true_offsets(library: Library, shelf: Path) -> None:
@@ -330,6 +342,41 @@ def test_another_encoder_is_refused_with_both_names_until_rebuilt(
             ask()
     other.rebuild(full=True)
     assert found(other, "people in Kyoto")[0] == "kyoto.txt"
+
+
+def test_a_rebuild_with_another_encoder_makes_the_library_its_own(
+    library: Library, shelf: Path, tmp_path: Path
+) -> None:
+    library.update([shelf])
+    reader = Library.open(tmp_path / "library", encoder=BagOfWordsEncoder())
+    other = BagOfWordsEncoder(128, name="other")
+
+    def ask(progress: Progress) -> None:
+        if progress.state == "embedding":  # the old state answers meanwhile
+            assert found(reader, "people in Kyoto")[0] == "kyoto.txt"
+
+    library.rebuild(encoder=other, progress=ask)
+    assert library.made_with == other.identity
+    assert found(library, "people in Kyoto")[0] == "kyoto.txt"
+    with pytest.raises(LibraryMismatch, match=r"rebuild --full; or go on with other: without"):
+        reader.search("Kyoto")
+    done = other.encoded
+    library.rebuild(encoder=other)
+    assert other.encoded == done  # it is the library's own now
+
+
+def test_a_library_remembers_where_its_encoder_lies_and_says_when_it_is_gone(
+    library: Library, shelf: Path, tmp_path: Path
+) -> None:
+    away = BagOfWordsEncoder(128, name="away")
+    away.folder = tmp_path / "away"
+    library.update([shelf])
+    library.rebuild(encoder=away)
+    library.use_encoder(away)
+    assert found(library, "people in Kyoto")[0] == "kyoto.txt"
+    again = Library.open(tmp_path / "library")
+    with pytest.raises(ModelMissing, match=r"made with away, .*pilcrow rebuild --encoder english"):
+        again.search("Kyoto")
 
 
 def test_a_dry_run_tells_and_does_nothing(library: Library, shelf: Path) -> None:

@@ -151,7 +151,8 @@ def test_what_is_surely_too_long_is_cut_as_if_it_had_been_counted(text: str, bud
 
 
 def test_articles_are_cut_as_they_always_were() -> None:
-    """Libraries hold passages that were cut so; another digest needs another name for the rules."""
+    """Libraries hold passages that were cut so; another digest needs another name for the rules,
+    or where articles are read otherwise another edition of their readers."""
     digest = hashlib.sha256()
     for path in sorted(SEEDS.rglob("*.txt")):
         article = plain(path.name, path.read_bytes())
@@ -159,7 +160,7 @@ def test_articles_are_cut_as_they_always_were() -> None:
             for one in passages(article, words_of, budget):
                 spans = [[s.start, s.end] for s in one.sentences]
                 digest.update(json.dumps([one.paragraph, one.start, one.end, spans]).encode())
-    assert digest.hexdigest()[:16] == "131dcded13e290ef"
+    assert digest.hexdigest()[:16] == "8c0b54af9d72af52"
 
 
 @pytest.mark.fault("G24")

@@ -7,9 +7,11 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import takewhile
+from pathlib import Path
 
 import numpy as np
 
+from index.embedding.centring import unit
 from index.embedding.encoder import (
     Embeddable,
     EncoderIdentity,
@@ -17,7 +19,6 @@ from index.embedding.encoder import (
     QuestionVectors,
     Vector,
     WordPieces,
-    unit,
 )
 from index.embedding.projection import pack
 from index.tokenization import STOP_WORDS, words
@@ -33,6 +34,9 @@ VOCABULARY = frozenset({"boats", "ferries", "fixed", "macro", "moons", "pride", 
 
 class BagOfWordsEncoder:
     """Texts that share words are near: each stem is hashed to one of a few hundred directions."""
+
+    is_english = True
+    folder: Path | None = None
 
     def __init__(self, dimension: int = 256, *, name: str = "bag-of-words") -> None:
         self.identity = EncoderIdentity(name, "1", dimension, 256, "words")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from index import Library
+from index.embedding.encoder import Encoder
 from index.errors import InputError
 from index.types import EVERYWHERE, Progress, SearchScope, UpdateReport
 from rag import Assistant
@@ -57,6 +58,7 @@ class HeldLibrary(Library):
         *,
         full: bool = True,
         forget: bool = False,
+        encoder: Encoder | None = None,
         progress: Callable[[Progress], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
         dry_run: bool = False,
@@ -69,8 +71,9 @@ class HeldLibrary(Library):
                     return
 
         return super().rebuild(
-            full=True, forget=forget, progress=held, cancelled=cancelled, dry_run=dry_run
-        )
+            full=True, forget=forget, encoder=encoder, progress=held, cancelled=cancelled,
+            dry_run=dry_run,
+        )  # fmt: skip
 
 
 def make_library(folder: Path, articles: Mapping[str, str] = ARTICLES) -> HeldLibrary:
@@ -157,7 +160,7 @@ class ScriptedAssistant(Assistant):
         ranked = self._ranked(question, documents)
         read = tuple(p for _, _, p in ranked[:4])
         timings = Timings(evidence_ms=38)
-        if ranked[0][0] < 2:
+        if not ranked or ranked[0][0] < 2:
             yield replace(
                 now, state="not_found", passages=read, timings=replace(timings, total_ms=61),
                 stage="done", complete=True, text="Not in your documents.", model="none",

@@ -629,6 +629,7 @@ def test_a_terminal_shows_dates_beside_what_happened() -> None:
 
 def test_a_terminal_shows_a_list_and_a_table() -> None:
     assert [line[:1] for line in shown_of(in_parts("bullets", "", ""))[-2:]] == ["•", "•"]
+    assert "13 March 2024" in shown_of(in_parts("conflict", "2024-03-13", "2023-12"))[0]
     table = "\n".join(shown_of(in_parts("table", "Oslo", "Rome")))
     assert re.search(r"What the source says +Source", table)
     assert re.search(r"Rome +Sentence 2\. \[2\] +Forum in", table)

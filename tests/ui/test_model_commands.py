@@ -68,7 +68,7 @@ def test_the_list_says_what_is_here_what_is_used_and_how_fast(run: Run, here: Mo
     here.set_default(QWEN)
     shown = run("list").stdout.splitlines()
     rows = {line[2:].split()[0]: line for line in shown}
-    assert [line[:1] for line in shown] == [" ", " ", "*", *" " * (len(entries()) - 2)]
+    assert [line[:1] for line in shown] == [" ", " ", "*", *" " * (len(entries()) - 2), " "]
     assert " here " in rows["qwen-1.5b"] and "1.1 GB" in rows["qwen-1.5b"]
     assert rows["qwen-1.5b"].endswith("Apache-2.0  10 s")
     assert " 25% fetched " in rows["granite-3.3-2b"]
@@ -91,6 +91,26 @@ def test_a_name_that_is_none_names_those_there_are(run: Run, command: str) -> No
 def test_the_bundled_one_is_neither_fetched_nor_removed(run: Run) -> None:
     assert "comes with Pilcrow" in run("get", "bundled").stderr
     assert "stays" in one_line(run("remove", "bundled"), 2)
+
+
+def test_an_encoder_is_listed_fetched_and_removed_like_a_model(
+    run: Run, folder: ModelFolder, tmp_path: Path
+) -> None:
+    assert "multilingual" in run("list").stdout
+    assert [row["here"] for row in json.loads(run("list", "--json").stdout)["encoders"]] == [False]
+    assert "embeds and words nothing: pilcrow rebuild --encoder" in one_line(
+        run("use", "multilingual"), 2
+    )
+    (tmp_path / "wrong.bin").write_bytes(b"not these")
+    refused = run("get", "multilingual", "--from", tmp_path / "wrong.bin")
+    assert refused.exit_code == 1
+    assert "was cut off after 9 of 71,622,400 bytes" in refused.stderr
+    weights = folder.path / "encoders" / "multilingual-e5-small" / "model.safetensors"
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"weights")
+    assert "pilcrow rebuild --encoder multilingual" in run("get", "multilingual").stderr
+    assert "multilingual is gone" in run("remove", "multilingual").stderr
+    assert not weights.exists()
 
 
 def test_what_no_index_has_is_asked_for_by_name(run: Run) -> None:

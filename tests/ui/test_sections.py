@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rag.types import Answer, Group, Statement
 from ui.sections import asked_back, date_in_words, parts_of_reply, sections_of
 
-FORMS = st.sampled_from(["prose", "bullets", "table", "columns", ""])
+FORMS = st.sampled_from(["prose", "bullets", "table", "columns", "conflict", ""])
 GROUPS = st.lists(
     st.builds(Group, st.text(max_size=3), st.lists(st.integers(-1, 7)).map(tuple)), max_size=4
 ).map(tuple)

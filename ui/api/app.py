@@ -23,6 +23,7 @@ from ui.api.errors import ApiError, Json, handle_errors
 from ui.api.guard import Guard
 from ui.api.links import Links, seal_of
 from ui.api.mcp_server import build_mcp
+from ui.api.metrics import Metrics
 from ui.api.service import Service
 from ui.http.body_limit import MOST_BYTES, BodyLimit
 
@@ -49,9 +50,18 @@ class ApiOptions:
     """Whether agents may change the library."""
 
 
-def build_api(assistant: Assistant, library: Library, options: ApiOptions) -> FastAPI:
-    """The application; without a key it must only be served to this computer."""
-    service = Service(assistant, library)
+def build_api(
+    assistant: Assistant, library: Library, options: ApiOptions, metrics: Metrics | None = None
+) -> FastAPI:
+    """The application; without a key it must only be served to this computer.
+
+    Args:
+        assistant: answers the questions.
+        library: what it answers from.
+        options: how it is served.
+        metrics: counts what is asked, here and wherever else it was handed; new ones when None.
+    """
+    service = Service(assistant, library, metrics)
     seal = sealing.key_in(library.path, create=True) if options.key else None
 
     def links_of(request: Request) -> Links:

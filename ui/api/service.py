@@ -52,11 +52,13 @@ class Asked:
 class Service:
     """Answers questions from a library, and changes it."""
 
-    def __init__(self, assistant: Assistant, library: Library) -> None:
-        """Answer with `assistant` from `library`."""
+    def __init__(
+        self, assistant: Assistant, library: Library, metrics: Metrics | None = None
+    ) -> None:
+        """Answer with `assistant` from `library`, and count it."""
         self.assistant = assistant
         self.library = library
-        self.metrics = Metrics()
+        self.metrics = metrics or Metrics()
         self._seats = threading.Semaphore(AT_ONCE)
         self._changing = threading.Lock()
         clear(library.path / _RECEIVED)  # what a killed one has left there

@@ -11,6 +11,7 @@ import typer
 
 from index.formats.registry import SUFFIXES_IN_WORDS
 from ui.commands.session import (
+    EncoderOption,
     JsonOption,
     Session,
     StoreOption,
@@ -28,6 +29,8 @@ from ui.terminal import (
 )
 
 if TYPE_CHECKING:
+    from index.embedding.encoder import Encoder
+    from index.library import Library
     from index.types import Receipt, UpdateReport
 
 SOME_FILES_FAILED = 4
@@ -53,11 +56,12 @@ def add(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", show_default=False)],
     exclude: ExcludeOption = None,
     skipped: SkippedOption = False,
+    encoder: EncoderOption = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Add or update articles."""
-    session = session_of(ctx, store, as_json)
+    session = replace(session_of(ctx, store, as_json), encoder=encoder)
     with (
         session.library(create=True) as library,
         progress_bar(open_console(stderr=True)) as progress,
@@ -124,18 +128,26 @@ def rebuild(
         typer.Option("--forget", help="Let go of what went missing in great numbers, unasked."),
     ] = False,
     skipped: SkippedOption = False,
+    encoder: EncoderOption = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read every added place again.
 
-    Unchanged articles cost nothing; with --full everything is embedded anew. Where more than half
-    of a place is missing at once, or a folder is empty, you are asked before it is forgotten.
+    Unchanged articles cost nothing; with --full everything is embedded anew, and with --encoder
+    where another one was used before; questions are answered from the old state meanwhile. Where
+    more than half of a place is missing at once, or a folder is empty, you are asked before it is
+    forgotten.
     """
     session = session_of(ctx, store, as_json)
     with session.library() as library:
+        chosen = session.find_encoder(encoder) if encoder else None
+        if chosen is not None:
+            _say_cost(library, chosen)
         with progress_bar(open_console(stderr=True)) as progress:
-            report = library.rebuild(full=full, forget=forget, progress=progress, dry_run=dry_run)
+            report = library.rebuild(
+                full=full, forget=forget, encoder=chosen, progress=progress, dry_run=dry_run
+            )
         lost = [place for place in report.unreachable if place.lost]
         if lost and not dry_run and not session.json:
             for place in lost:
@@ -144,6 +156,16 @@ def rebuild(
             if session.parts.confirm(f"Forget these {count} documents? A disk may be away."):
                 report = _joined(report, library.rebuild(forget=True))
     _finish_update(session, report, dry_run=dry_run, list_skipped=skipped)
+
+
+def _say_cost(library: Library, encoder: Encoder) -> None:
+    """Say what is to be embedded anew, where the library was made with another encoder."""
+    stats, ours = library.stats(), encoder.identity
+    if library.made_with not in (None, ours):
+        say(
+            f"{stats.documents} documents with {stats.passages} passages are embedded anew with "
+            f"{ours.name}; until that is done questions are answered as before"
+        )
 
 
 def forget(

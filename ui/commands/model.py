@@ -73,13 +73,20 @@ def larger_model_hint(settings: Settings) -> str:
 @app.command("list")
 def list_models(ctx: typer.Context, as_json: JsonOption = False) -> None:
     """Which models there are: `*` is used, then whether it is here, its size and its speed."""
+    from rag.llm.catalogue.encoders import encoder_entries, is_fetched
+
     session = session_of(ctx, None, as_json)
     folder = folder_of(session.settings)
     rows = rows_of(folder, session.settings.model)
     if session.json:
-        print_json({"folder": str(folder.path), "models": [asdict(row) for row in rows]})
+        encoders = [
+            {"name": entry.name, "title": entry.title, "here": is_fetched(entry, folder)}
+            for entry in encoder_entries()
+        ]
+        models = [asdict(row) for row in rows]
+        print_json({"folder": str(folder.path), "models": models, "encoders": encoders})
         return
-    print_text("\n".join(_table(rows)))
+    print_text("\n".join([*_table(rows), *_encoders(folder)]))
     say(f"fetched models are in {folder.path}; pilcrow model get NAME fetches one")
     if session.settings.model and not any(row.used for row in rows):
         say(f"used is {session.settings.model} (PILCROW_MODEL)")
@@ -113,6 +120,21 @@ def rows_of(folder: ModelFolder, chosen: str | None) -> list[Row]:
     return rows
 
 
+def _encoders(folder: ModelFolder) -> list[str]:
+    """A line for each encoder: what reads articles, beside what words answers."""
+    from rag.llm.catalogue.encoders import encoder_entries, is_fetched
+
+    form = "  {:<15} {:<28} {:<12} {:>7} {:>8}  {:<11} {}"
+    return [
+        form.format(
+            entry.name, entry.title, "here" if is_fetched(entry, folder) else "to fetch",
+            f"{entry.packed.bytes / 1e9:.1f} GB", f"{entry.memory / 1e9:.1f} GB", entry.licence,
+            f"embeds {entry.languages} languages: pilcrow rebuild --encoder {entry.name}",
+        )
+        for entry in encoder_entries()
+    ]  # fmt: skip
+
+
 def _table(rows: list[Row]) -> list[str]:
     form = "{} {:<15} {:<28} {:<12} {:>7} {:>8}  {:<11} {}"
     lines = [form.format(" ", "name", "", "", "size", "memory", "licence", "first word after")]
@@ -144,6 +166,8 @@ def get(
     from rag.llm.catalogue.mirrors import mirror_of
 
     session = session_of(ctx, None, False)
+    if _get_encoder(name, source, folder_of(session.settings)):
+        return
     entry, folder = known_entry(name), folder_of(session.settings)
     if name == BUNDLED:
         say(f"{entry.title} comes with Pilcrow; there is nothing to fetch")
@@ -164,6 +188,34 @@ def get(
 
 
 _OWN_WORDS = "answers are your articles' own words from now on"
+
+
+def _get_encoder(name: str, source: str | None, folder: ModelFolder) -> bool:
+    """Whether that is the name of an encoder; then it is fetched."""
+    from rag.llm.catalogue.encoders import encoder_entry, entry_folder, fetch_encoder, is_fetched
+
+    entry = encoder_entry(name)
+    if entry is None:
+        return False
+    if is_fetched(entry, folder):
+        say(f"{name} is here, in {entry_folder(entry, folder)}")
+    else:
+        say(f"fetching {entry.title}, {entry.licence}, to {folder.path}")
+        try:
+            with download_bar(open_console(stderr=True)) as draw:
+                fetch_encoder(
+                    entry, folder, source, progress=draw, waiting=lambda: say(_BUSY), said=say
+                )
+        except KeyboardInterrupt:
+            say(f"what came is kept; go on with: pilcrow model get {name}")
+            raise
+        say(f"{name} is here and had its SHA-256")
+    say(
+        f"It reads {entry.languages} languages. For your articles: pilcrow rebuild --encoder {name}"
+    )
+    return True
+
+
 _BUSY = "another pilcrow is just fetching it; waiting for that one"
 
 
@@ -194,10 +246,14 @@ def look_at_memory(entry: CatalogueEntry) -> None:
 @app.command()
 def use(ctx: typer.Context, name: NameArgument) -> None:
     """Answer with this model from now on; --model and PILCROW_MODEL still win."""
+    from index.errors import InputError
+    from rag.llm.catalogue.encoders import encoder_entry
     from rag.llm.catalogue.entries import BUNDLED, known_entry
     from rag.llm.weights.model_files import find_model
 
     session = session_of(ctx, None, False)
+    if encoder_entry(name):
+        raise InputError(f"{name} embeds and words nothing: pilcrow rebuild --encoder {name}")
     entry, folder = known_entry(name), folder_of(session.settings)
     find_model(name, folder)
     folder.set_default(None if name == BUNDLED else entry)
@@ -210,9 +266,15 @@ def use(ctx: typer.Context, name: NameArgument) -> None:
 def remove(ctx: typer.Context, name: NameArgument) -> None:
     """Delete a fetched model, and what has come of one."""
     from index.errors import InputError
+    from rag.llm.catalogue.encoders import encoder_entry, remove_encoder
     from rag.llm.catalogue.entries import BUNDLED, known_entry
 
-    entry, folder = known_entry(name), folder_of(session_of(ctx, None, False).settings)
+    folder = folder_of(session_of(ctx, None, False).settings)
+    if encoder := encoder_entry(name):
+        freed = remove_encoder(encoder, folder)
+        say(f"{name} is gone, {freed / 1e9:.1f} GB are free; libraries made with it need it")
+        return
+    entry = known_entry(name)
     if name == BUNDLED:
         raise InputError(f"{name} comes with Pilcrow as a package and stays")
     was_default = folder.default == name

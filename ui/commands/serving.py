@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -66,6 +67,7 @@ def chat(
     """
     import seeds
     from ui.api.app import ApiOptions, build_api
+    from ui.api.metrics import Metrics
     from ui.commands.larger_model import model_to_get
     from ui.http.server import address_of
     from ui.page.app import PageOptions
@@ -85,11 +87,11 @@ def chat(
         if hint := "" if no_model or assistant.missing or get else larger_model_hint(settings):
             say(hint)
 
-        beside = None
+        beside, metrics = None, Metrics()
         if key or not password:  # whom the page asks for a password, a program may not pass by
             address = address_of(host or settings.host, port or settings.port)
             served = ApiOptions(key=key, page=True, address=address)
-            beside = build_api(assistant, library, served)
+            beside = build_api(assistant, library, served, metrics)
 
         def ready(url: str) -> None:
             say(f"Pilcrow is at {url} (Ctrl-C stops it)")
@@ -107,6 +109,7 @@ def chat(
                     sends_to=assistant.sends_to,
                     models=ModelOptions(folder, used, named, to_get, say),
                     beside=beside,
+                    answered=partial(metrics.answered, "page"),
                 ),
                 host=host or settings.host,
                 port=port or settings.port,

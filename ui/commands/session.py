@@ -19,6 +19,7 @@ from index.types import CheckLine
 from ui.terminal import clean, harmless, open_console, show_lines, to_json
 
 if TYPE_CHECKING:
+    from index.embedding.encoder import Encoder
     from index.library import Library
     from rag.assistant import Assistant
     from rag.settings import Settings
@@ -95,6 +96,8 @@ class Session:
     parts: Parts = field(default_factory=Parts)
     store: Path | None = None
     json: bool = False
+    encoder: str | None = None
+    """What embeds, in the place of PILCROW_ENCODER."""
 
     @property
     def settings(self) -> Settings:
@@ -110,6 +113,19 @@ class Session:
 
         return store_path(self.store)
 
+    def find_encoder(self, name: str) -> Encoder:
+        """The encoder that somebody named.
+
+        Raises:
+            ModelMissing: when there is none.
+        """
+        from rag.llm.catalogue.encoders import find_encoder
+        from rag.llm.catalogue.folder import ModelFolder, models_folder
+
+        settings = self.settings
+        folder = ModelFolder(settings.models or models_folder())
+        return find_encoder(name, folder, settings.threads)
+
     @contextmanager
     def library(self, *, create: bool = False, filled: bool = False) -> Iterator[Library]:
         """The library, closed afterwards.
@@ -124,6 +140,8 @@ class Session:
         except LibraryMissing:
             raise LibraryMissing(f"there is no library at {self.path} yet. {remedy}") from None
         with closing(library):
+            if chosen := self.encoder or self.settings.encoder:
+                library.use_encoder(self.find_encoder(chosen))
             if filled and not library.documents():
                 raise LibraryMissing(f"the library at {self.path} is empty. {remedy}")
             yield library
@@ -136,6 +154,15 @@ StoreOption = Annotated[
         metavar="PATH",
         help="Where the library lives (else PILCROW_STORE, else index/built/ in a checkout, "
         "else your data folder).",
+    ),
+]
+EncoderOption = Annotated[
+    str | None,
+    typer.Option(
+        "--encoder",
+        metavar="NAME|FOLDER",
+        help="What embeds: english, a name of `pilcrow model list`, or a sentence-transformers "
+        "folder; the library remembers it (PILCROW_ENCODER).",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON value on stdout.")]

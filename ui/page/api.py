@@ -9,8 +9,10 @@ browser.
 
 from __future__ import annotations
 
+import json
 import logging
 from base64 import b64encode
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -47,6 +49,10 @@ _CHOICES = 8
 """Documents offered after an `@`; the rest are counted."""
 _FACET_CHOICES = 2
 """Tags, authors, sources, folders and types each, offered after an `@`."""
+_SHORTEST = 3
+"""Characters from which on words are looked for inside documents; one, where they are not Latin."""
+_LOOKED_AT = 40
+"""Passages that are looked through for them."""
 _TO_BEGIN_WITH = 3
 """Questions under a reply that quotes nothing, such as a greeting."""
 
@@ -101,13 +107,14 @@ class PageApi:
             "turn": self._one_turn, "stop": self._stop, "rename": self._rename,
             "delete": self._delete, "undelete": self._undelete,
             "sources": self._sources, "read": self._read, "read-on": self._read_on,
-            "page": self._page, "why": self._why,
+            "find": self._find, "page": self._page, "why": self._why,
             "rate": self._rate, "copy": self._copy, "export": self._export,
-            "remove": self._remove, "restore": self._restore,
+            "remove": self._remove, "tag": self._tag, "restore": self._restore,
             "taken": self._taken, "put-back": self._put_back,
             "suggest": self._suggest, "follow": self._follow, "names": self._names,
             "facets": self._facets, "keep": self._keep, "let-be": self._let_be,
-            "folders": self._look_at_folders, **more,
+            "folders": self._look_at_folders, "in-text": self._in_text, "all": self._all,
+            **more,
         }  # fmt: skip
 
     def ask(self, request: object) -> Reply:
@@ -182,18 +189,38 @@ class PageApi:
         raise InputError("this folder is not in the library any more")
 
     def _more_documents(self, given: Given) -> Reply:
-        """More rows of the library's list, from a number on."""
-        first = max(1, _number(given.get("first")) or 1)
+        """More rows of the library's list or of a folder, from a number on."""
+        first = max(0, _number(given.get("first")) or 0)
         return {"html": self._rows(self._library.documents(), given, first)}
 
-    def _rows(self, records: Sequence[DocumentRecord], given: Given, first: int = 0) -> str:
-        words = str(given.get("words", ""))
-        shown = panes.in_order(panes.matching(records, words), str(given.get("order", "")))
-        drawn = shown[first : first + panes.LISTED]
+    def _all(self, given: Given) -> Reply:
+        """Every document that the list stands for, each with its id and name."""
+        matching = panes.matching(self._library.documents(), str(given.get("words", "")))
+        return {"names": [[r.id, name_of(r)] for r in matching]}
+
+    def _in_text(self, given: Given) -> Reply:
+        """Where in the documents some words stand, found as a question's passages are."""
+        words = str(given.get("words", "")).strip()
+        if len(words) < _SHORTEST and words.isascii():
+            return {"html": ""}
+        hits = self._library.search(words, _LOOKED_AT)
+        return {"html": panes.in_text([hit for hit in hits if hit.lexical > 0], words)}
+
+    def _rows(
+        self, records: Sequence[DocumentRecord], given: Given, first: int | None = None
+    ) -> str:
+        words, order = str(given.get("words", "")), str(given.get("order", ""))
+        shown = panes.in_order(panes.matching(records, words), order)
+        folders: list[tuple[str, int]] = []
+        inside = str(given.get("folder", ""))
+        if order == "folder" and not words.strip():
+            shown, folders = panes.level(shown, inside)
+        begin = first or 0
+        drawn = shown[begin : begin + panes.LISTED]
         home = upload_copies.folder_of(self._library)
         copies = {r.id for r in drawn if Path(r.path).parent == home}
         states = {r.id: _file_state(r) for r in drawn}
-        return panes.library(shown, states, words, first, copies)
+        return panes.library(shown, states, words, first, copies, [] if begin else folders, inside)
 
     def _names(self, given: Given) -> Reply:
         """Documents whose name holds some words, for choosing one with `@`, and how many more.
@@ -266,31 +293,49 @@ class PageApi:
         return self._listed(given)
 
     def _remove(self, given: Given) -> Reply:
-        """Takes a document out; says beforehand when that could not be undone."""
-        id_ = str(given.get("id"))
-        record = self._record(id_)
-        there = look(Path(record.path)).kind
-        if there != "file" and not given.get("sure"):
-            lacks = "cannot be read now" if there == "closed" else "is gone"
+        """Takes documents out; says beforehand when that could not be undone."""
+        records = self._chosen(given)
+        there = {record.id: look(Path(record.path)).kind for record in records}
+        lost = [record for record in records if there[record.id] != "file"]
+        if lost and not given.get("sure"):
+            lacks = "cannot be read now" if there[lost[0].id] == "closed" else "is gone"
+            of, more = f"“{name_of(lost[0])}”", len(lost) - 1
+            if more:
+                of, lacks = f"{of} and {more:,} more", "are gone or cannot be read now"
             return {
-                "confirm": f"The file of “{name_of(record)}” {lacks}, so removing it cannot "
-                "be undone. Remove it all the same?"
+                "confirm": f"The file{'s' * (more > 0)} of {of} {lacks}, so removing "
+                f"{'them' if more else 'it'} cannot be undone. Remove all the same?"
             }
-        self._removed = self._jobs.remove(id_)
-        undo = {"name": "restore", "id": id_} if there == "file" else None
-        lost = plural(record.paragraphs, "paragraph")
-        text = f"“{name_of(record)}” removed: −{lost}."
-        return {"toast": {"text": text, "undo": undo}}
+        self._removed = self._jobs.remove([record.id for record in records])
+        undo = None if lost else {"name": "restore", "ids": given["ids"]}
+        gone = plural(sum(record.paragraphs for record in records), "paragraph")
+        one = len(records) == 1
+        what = f"“{name_of(records[0])}”" if one else plural(len(records), "document")
+        return {"toast": {"text": f"{what} removed: −{gone}.", "undo": undo}}
+
+    def _tag(self, given: Given) -> Reply:
+        """Gives documents a tag; takes it off where all of them have it, or where it is undone."""
+        ids = [record.id for record in self._chosen(given)]
+        tag, off = str(given.get("tag", "")), bool(given.get("off"))
+        changed = self._jobs.tag(ids, tag, remove=off)
+        if not (changed or off):
+            off, changed = True, self._jobs.tag(ids, tag, remove=True)
+        again = {"ids": json.dumps(changed), "tag": tag, "off": not off}
+        done = "no longer tagged" if off else "tagged"
+        text = f"{plural(len(changed), 'document')} {done} “{tag.strip()}”."
+        return {"toast": {"text": text, "undo": {"name": "tag", **again}}}
 
     def _restore(self, given: Given) -> Reply:
-        """Takes the last removed document back, and no other."""
+        """Takes the last removed documents back, and no others."""
         receipt = self._removed
-        if receipt is None or receipt.documents != (given.get("id"),):
-            raise InputError("only the document that was removed last can be brought back")
+        if receipt is None or sorted(receipt.documents) != sorted(_ids(given)):
+            raise InputError("only what was removed last can be brought back")
         report = self._jobs.restore(receipt)
         if report.failed:
             raise InputError(f"it cannot be added again: {report.failed[0].reason}")
-        return {"toast": {"text": "It is back in the library."}}
+        back = len(receipt.documents)
+        text = "It is back in the library."
+        return {"toast": {"text": text if back == 1 else f"{back:,} documents are back."}}
 
     def _taken(self, given: Given) -> Reply:
         """Which of some file names, a line each, are uploaded documents already, with its title."""
@@ -365,7 +410,29 @@ class PageApi:
         """More paragraphs of the article that is open."""
         document, marks = self._article(given)
         first, backwards = _number(given.get("first")) or 0, given.get("way") == "back"
-        return {"html": panes.more_paragraphs(document, marks, first, backwards=backwards)}
+        found = panes.places_of(document.text, str(given.get("words", "")))
+        more = panes.more_paragraphs(document, marks, first, found, backwards=backwards)
+        return {"html": more}
+
+    def _find(self, given: Given) -> Reply:
+        """The next or last place of some words in the article that is open; of its marks without.
+
+        `count` of them there are, the one that comes is `number` and begins `at`; after the last
+        one comes the first.
+        """
+        document, marks = self._article(given)
+        words, origin = str(given.get("words", "")), _number(given.get("from"))
+        found = panes.places_of(document.text, words)
+        starts = [start for start, *_ in (found if words.strip() else marks)]
+        if not starts:
+            return {"count": 0, "html": panes.reading_at(document, marks, [], origin or 0)}
+        if given.get("way") == "back":
+            number = bisect_left(starts, origin or 0) or len(starts)
+        else:
+            number = bisect_right(starts, -1 if origin is None else origin) % len(starts) + 1
+        at = starts[number - 1]
+        html = panes.reading_at(document, marks, found, at)
+        return {"count": len(starts), "number": number, "at": at, "html": html}
 
     def _article(self, given: Given) -> tuple[Document, list[tuple[int, int, int]]]:
         """A document, and what the turn cites of it."""
@@ -451,11 +518,13 @@ class PageApi:
             raise InputError("there is no answer here")
         return answer
 
-    def _record(self, document_id: str) -> DocumentRecord:
-        for record in self._library.documents():
-            if record.id == document_id:
-                return record
-        raise InputError("this document is no longer in the library")
+    def _chosen(self, given: Given) -> list[DocumentRecord]:
+        """The documents that a request names, at least one."""
+        wanted = set(_ids(given))
+        records = [record for record in self._library.documents() if record.id in wanted]
+        if not records or len(records) < len(wanted):
+            raise InputError("this document is no longer in the library")
+        return records
 
 
 def _as_file(answer: Answer, bundle: dict[str, Any], kind: str) -> list[str]:
@@ -472,6 +541,14 @@ def _as_file(answer: Answer, bundle: dict[str, Any], kind: str) -> list[str]:
     page = ("html", "text/html", lambda: export.as_page(bundle))
     suffix, type_, content = kinds.get(kind, page)
     return [export.file_name(answer, suffix), type_, content()]
+
+
+def _ids(given: Given) -> list[str]:
+    """The documents that a request names: a list in JSON, for requests hold plain values only."""
+    with suppress(ValueError, RecursionError):
+        ids = json.loads(str(given.get("ids")))
+        return [str(id_) for id_ in ids] if isinstance(ids, list) else []
+    return []
 
 
 def _number(value: object) -> int | None:

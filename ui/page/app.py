@@ -74,6 +74,8 @@ class PageOptions:
     """What the page may do about the language model; None for nothing."""
     beside: Starlette | None = None
     """What answers programs at the same address; it starts and ends with the page."""
+    answered: Callable[[Answer], None] | None = None
+    """Told of every question that the page has answered."""
 
 
 # --- the page -------------------------------------------------------------------------------------
@@ -211,7 +213,12 @@ def build_services(assistant: Assistant, library: Library, options: PageOptions)
 
     watches = FolderWatches(library)
     chat = Chat(
-        assistant, library, conversations, grace=options.grace, unread=lambda: runner.unread
+        assistant,
+        library,
+        conversations,
+        grace=options.grace,
+        unread=lambda: runner.unread,
+        answered=options.answered,
     )
     suggester = Suggester(library, ask if quick else None, busy=lambda: runner.busy or chat.busy)
     models = Models(assistant, library, options.models, here=options.by_path)

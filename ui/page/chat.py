@@ -142,6 +142,7 @@ class Chat:
         *,
         grace: float = GRACE,
         unread: Callable[[], int] = lambda: 0,
+        answered: Callable[[Answer], None] | None = None,
     ) -> None:
         """Answer questions.
 
@@ -151,8 +152,10 @@ class Chat:
             conversations: keep what was answered.
             grace: seconds that an answer goes on after its page has gone.
             unread: how many files are being read and cannot be found yet.
+            answered: told of every whole answer.
         """
         self._unread = unread
+        self._answered = answered
         self._grace = grace
         self._assistant = assistant
         self._library = library
@@ -309,6 +312,8 @@ class Chat:
         """The turn as it is kept; from now on it is not being answered."""
         live.run.stop.set()
         live.run.over.set()
+        if self._answered and live.latest and live.latest.complete:
+            self._answered(live.latest)
         turn = self._keep(live.run, live.latest, phase, problem)
         self._live.pop(live.run.meta.key, None)
         return turn

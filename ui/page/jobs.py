@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -208,19 +208,28 @@ class JobRunner:
             paths, folder=folder, progress=self._report, cancelled=self._cancel.is_set
         )
 
-    def remove(self, document_id: str) -> Receipt:
-        """Takes a document out; what was removed before cannot be taken back any more.
+    def remove(self, document_ids: Iterable[str]) -> Receipt:
+        """Takes documents out; what was removed before cannot be taken back any more.
 
         Raises:
             PilcrowError: when the library is being changed, or has no such document.
         """
         with self._alone():
-            receipt = self._library.remove([document_id])
+            receipt = self._library.remove(document_ids)
             with self._taking_in:
                 upload_copies.tidy(
                     self._library, self._pending | {origin.path for origin in receipt.origins}
                 )
             return receipt
+
+    def tag(self, document_ids: Iterable[str], tag: str, *, remove: bool) -> tuple[str, ...]:
+        """The documents that a tag was given to, or taken from.
+
+        Raises:
+            PilcrowError: when the library is being changed, has no such document, or it is no tag.
+        """
+        with self._alone():
+            return self._library.tag(document_ids, tag, remove=remove)
 
     def tidy(self) -> None:
         """Deletes the copies of what was removed: at the start and at the end nobody can undo."""

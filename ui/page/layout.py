@@ -140,7 +140,7 @@ def _left(gr: Any, *, by_path: bool) -> dict[str, Any]:
         made["new"] = gr.Button("New chat", elem_id="new-chat")
         _html(gr, "tabs", panes.tabs())
         _html(gr, "chats", panes.search("chat-words", "Search conversations", "conversations"))
-        library = "library-words", "Filter documents", "library"
+        library = "library-words", "Find in the library", "library"
         _html(gr, "library", panes.search(*library, is_sorted=True))
         made["job"] = _html(gr, "job")
         made["cancel"] = gr.Button("Cancel", elem_id="cancel")

@@ -56,7 +56,8 @@ def _reader(marks: Callable[[str], Iterator[_Mark]]) -> Parser:
         front = front_matter.read(text, title=title, boilerplate=spans)
         return Document(
             document_id, front.title, text, front.source, front.author, front.date,
-            front.boilerplate, headings=tuple(h for h in headings if h.text != front.title),
+            front.boilerplate, place=front.place,
+            headings=tuple(h for h in headings if h.text != front.title),
         )  # fmt: skip
 
     return read

@@ -12,7 +12,7 @@ from index.errors import DownloadFailed, LibraryBusy, LibraryUnwritable
 from index.system.checksums import sha256
 from index.system.files import FILE_MODE, make_folder, sync_folder
 from index.types import Progress
-from rag.llm.catalogue.entries import CatalogueEntry
+from rag.llm.catalogue.entries import CatalogueFile
 from rag.llm.catalogue.folder import ModelFolder
 from rag.llm.catalogue.mirrors import Mirror, free_disk
 
@@ -23,7 +23,7 @@ Report = Callable[[Progress], None]
 
 
 def fetch(
-    entry: CatalogueEntry,
+    entry: CatalogueFile,
     mirror: Mirror,
     folder: ModelFolder,
     *,
@@ -58,7 +58,7 @@ def fetch(
             return _fetched(entry, mirror, folder, report)
 
 
-def _fetched(entry: CatalogueEntry, mirror: Mirror, folder: ModelFolder, report: Report) -> Path:
+def _fetched(entry: CatalogueFile, mirror: Mirror, folder: ModelFolder, report: Report) -> Path:
     path, part = folder.file(entry), folder.partial_file(entry)
     if folder.has(entry) and sha256(path) == entry.sha256:
         return path
@@ -83,7 +83,7 @@ def _fetched(entry: CatalogueEntry, mirror: Mirror, folder: ModelFolder, report:
     return path
 
 
-def _append(entry: CatalogueEntry, mirror: Mirror, file: BinaryIO, report: Report) -> None:
+def _append(entry: CatalogueFile, mirror: Mirror, file: BinaryIO, report: Report) -> None:
     """Write what is missing behind what is there."""
     done = file.seek(0, os.SEEK_END)
     report(Progress("fetching", done, entry.bytes))
@@ -107,7 +107,7 @@ def _append(entry: CatalogueEntry, mirror: Mirror, file: BinaryIO, report: Repor
         )
 
 
-def _check_space(entry: CatalogueEntry, folder: ModelFolder) -> None:
+def _check_space(entry: CatalogueFile, folder: ModelFolder) -> None:
     make_folder(folder.path)
     needed = entry.bytes - min(folder.fetched(entry), entry.bytes) + DISK_RESERVE
     free = free_disk(folder.path)

@@ -28,31 +28,23 @@ class PackageParts:
     count: int
     bytes: int
     """Of each piece but the last, which is the rest."""
+    platform: str = ""
+    """Of the wheel where there is one for a certain platform only; its data serve everywhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class CatalogueEntry:
-    """One openly licensed instruct model in one file; `bytes` and `sha256` say which."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogueFile:
+    """One file that is fetched; `bytes` and `sha256` say which."""
 
     name: str
     """What a person types: `qwen-1.5b`."""
-    title: str
-    family: str
-    licence: str
-    parameters: int
-    bytes: int
-    memory: int
-    """Bytes of memory that it takes while it answers, about."""
-    context: int
-    """Tokens it was made for."""
     file: str
     """Its file name where it is published, and in our folder."""
+    bytes: int
     sha256: str
     repository: str
     """`Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF`, where its makers publish it."""
     revision: str
-    stated: str
-    """Where the digest is to be found in public."""
     parts: PackageParts | None
     """Where a package index has it; None when only its makers do."""
 
@@ -60,6 +52,22 @@ class CatalogueEntry:
     def gigabytes(self) -> str:
         """`1.1 GB`, for people."""
         return f"{self.bytes / 1e9:.1f} GB"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogueEntry(CatalogueFile):
+    """One openly licensed instruct model in one file."""
+
+    title: str
+    family: str
+    licence: str
+    parameters: int
+    memory: int
+    """Bytes of memory that it takes while it answers, about."""
+    context: int
+    """Tokens it was made for."""
+    stated: str
+    """Where the digest is to be found in public."""
 
     @property
     def size(self) -> str:

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from index.errors import InputError, LibraryBusy, LibraryUnwritable
 from index.system.files import cache_folder, make_folder, replacing
-from rag.llm.catalogue.entries import BUNDLED, CatalogueEntry, entry_named
+from rag.llm.catalogue.entries import BUNDLED, CatalogueEntry, CatalogueFile, entry_named
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _DEFAULT, _SPEEDS = "default.json", "speeds.json"
@@ -47,24 +47,24 @@ class ModelFolder:
 
     path: Path
 
-    def file(self, entry: CatalogueEntry) -> Path:
+    def file(self, entry: CatalogueFile) -> Path:
         """Where the model's file is, or would be."""
         return self.path / entry.file
 
-    def partial_file(self, entry: CatalogueEntry) -> Path:
+    def partial_file(self, entry: CatalogueFile) -> Path:
         """Where what has come of the model is kept."""
         return self.path / f"{entry.file}.part"
 
-    def has(self, entry: CatalogueEntry) -> bool:
+    def has(self, entry: CatalogueFile) -> bool:
         """Whether the whole file is there; it had its digest when it was put there."""
         return _size(self.file(entry)) == entry.bytes
 
-    def fetched(self, entry: CatalogueEntry) -> int:
+    def fetched(self, entry: CatalogueFile) -> int:
         """Bytes that are there, of the whole file or of what has come of it."""
         return entry.bytes if self.has(entry) else (_size(self.partial_file(entry)) or 0)
 
     @contextmanager
-    def holding(self, entry: CatalogueEntry, *, wait: bool) -> Iterator[None]:
+    def holding(self, entry: CatalogueFile, *, wait: bool) -> Iterator[None]:
         """While this lasts, no other process changes the model's files.
 
         Raises:
@@ -84,7 +84,7 @@ class ModelFolder:
         finally:
             lock.release()
 
-    def remove(self, entry: CatalogueEntry) -> int:
+    def remove(self, entry: CatalogueFile) -> int:
         """Delete a model with what has come of it, and give the bytes that are free now.
 
         It is no longer the default either.

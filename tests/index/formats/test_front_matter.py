@@ -183,19 +183,54 @@ def test_no_dates(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("opening", "source", "day"),
+    ("opening", "place", "source", "day"),
     [
-        ("KYOTO, Oct 12 (Reuters) - ", "Reuters", ""),
-        ("KYOTO, Japan, Oct. 12, 2023 (Xinhua) -- ", "Xinhua", "2023-10-12"),
-        ("LONDON (AP) — ", "AP", ""),
-        ("London (population nine million) — ", "", ""),
+        ("KYOTO, Oct 12 - ", "Kyoto", "", ""),
+        ("KYOTO, Oct 12 (Reuters) - ", "Kyoto", "Reuters", ""),
+        ("KYOTO, Japan, Oct. 12, 2023 (Xinhua) -- ", "Kyoto, Japan", "Xinhua", "2023-10-12"),
+        ("KYOTO, 12 October 2023 /PRNewswire/ -- ", "Kyoto", "PRNewswire", "2023-10-12"),
+        ("LONDON (AP) — ", "London", "AP", ""),
+        ("ST. PETERSBURG, Sept 9 – ", "St. Petersburg", "", ""),
+        ("PORT-AU-PRINCE, Haiti (AP) _ ", "Port-Au-Prince, Haiti", "AP", ""),
+        ("SÃO PAULO, May 3 — ", "São Paulo", "", ""),
+        ("SUVA — ", "Suva", "", ""),
     ],
 )
-def test_dateline_hints_and_stays(opening: str, source: str, day: str) -> None:
+def test_a_dateline_gives_place_and_date_and_is_no_prose(
+    opening: str, place: str, source: str, day: str
+) -> None:
+    text = f"A headline\n\n{opening}{PROSE[0]}\n\n{PROSE[1]} So it was in Suva."
+    front = front_matter.read(text)
+    assert (front.place, front.source, front.date) == (place, source, day)
+    assert boilerplate(text) == ["A headline", opening]
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        "London (population nine million) — ",
+        "NASA — ",
+        "NASA - ",
+        "UNESCO, the agency for culture, said on May 3 - and again in June - that ",
+        "WHO: ",
+        "KYOTO, Oct 12-14: ",
+        "IBM - then a maker of scales - found that ",
+    ],
+)
+def test_what_may_be_no_dateline_stays(opening: str) -> None:
     text = f"A headline\n\n{opening}{PROSE[0]}\n\n{PROSE[1]}"
     front = front_matter.read(text)
-    assert (front.source, front.date) == (source, day)
+    assert (front.place, front.source, front.date) == ("", "", "")
     assert boilerplate(text) == ["A headline"]
+
+
+def test_each_report_of_a_text_that_holds_several_begins_with_its_prose() -> None:
+    second = "HANOI, Oct 27 - "
+    text = (
+        f"Kept\n\nKYOTO, Oct 12 - {PROSE[0]}\n\n{second}{PROSE[1]}\n\nNASA (Houston) - {PROSE[0]}"
+    )
+    assert front_matter.read(text).place == "Kyoto"
+    assert boilerplate(text) == ["Kept", "KYOTO, Oct 12 - ", second]
 
 
 # ---------------------------------------------------------------- what is not a headline

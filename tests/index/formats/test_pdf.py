@@ -150,14 +150,16 @@ def test_a_library_from_before_there_were_pages_gets_them_without_embedding_anyt
     encoder = BagOfWordsEncoder()
     (tmp_path / "papers").mkdir()
     (tmp_path / "papers" / "book.pdf").write_bytes(pdf_files.book(3))
-    (tmp_path / "papers" / "note.txt").write_text("The lighthouse is closed in winter.")
+    (tmp_path / "papers" / "note.txt").write_text("KYOTO, Oct 12 - The lighthouse is closed.")
     with Library.open(tmp_path / "library", encoder=encoder) as library:
         library.update([tmp_path / "papers"])
         wanted = library.search("steps of the lighthouse of chapter 2", 1)[0]
         text = library.document("book.pdf").text
     assert wanted.location(text.index("The lighthouse of chapter 2")).page == 2
     connection = sqlite3.connect(tmp_path / "library" / "library.sqlite")
-    connection.executescript("UPDATE contents SET outline = ''; UPDATE passages SET places = ''")
+    connection.executescript(
+        "UPDATE contents SET outline = '', labels = ''; UPDATE passages SET places = ''"
+    )
     connection.close()
     older(tmp_path / "library")
     with Library.open(tmp_path / "library", encoder=encoder) as library:
@@ -168,8 +170,9 @@ def test_a_library_from_before_there_were_pages_gets_them_without_embedding_anyt
         assert library.check().ok
         assert library.search("steps of the lighthouse of chapter 2", 1)[0].places == ()
         report = library.rebuild()
-        assert (report.updated, report.unchanged) == (("book.pdf",), ("note.txt",))
+        assert (report.updated, report.unchanged) == (("book.pdf", "note.txt"), ())
         assert encoder.encoded == embedded
+        assert [library.document(id_).place for id_ in report.updated] == ["", "Kyoto"]
         hit = library.search("steps of the lighthouse of chapter 2", 1)[0]
         assert hit.location(text.index("The lighthouse of chapter 2")).page == 2
         assert library.check().ok

@@ -95,6 +95,53 @@ def test_who_and_when_can_disagree_too(tmp_path: Path) -> None:
     assert "1891" in answer.text
 
 
+BRIDGE = "What did the council do about the bridge at Orn?"
+
+
+@pytest.mark.parametrize(
+    ("question", "old", "new"),
+    [
+        ("Did the council approve the bridge at Orn?", "did not approve", "approved"),
+        (BRIDGE, "did not approve", "approved"),
+        (
+            "What did the council do about the bridge at Orn?",
+            "gave 5 million for",
+            "gave 7 million for",
+        ),
+        (
+            "What did the council do about the bridge at Orn?",
+            "asked Holm Steel for",
+            "asked Lund Marine for",
+        ),
+    ],
+)
+def test_two_versions_that_differ_in_a_value_or_a_not_are_set_against_each_other(
+    tmp_path: Path, question: str, old: str, new: str
+) -> None:
+    sentence = "On Monday the council {} the new bridge at Orn."
+    headline = "A bridge for the town of Orn\nPublished: {}\n\n"
+    texts = [
+        headline.format(date) + sentence.format(did)
+        for date, did in (("Jan 2, 2024", old), ("Mar 2, 2024", new))
+    ]
+    answer = asked(tmp_path, question, *texts)
+    assert answer.form == "conflict"
+    assert [group.label for group in answer.groups] == ["2024-03-02", "2024-01-02"]
+    newest, oldest = (answer.statements[group.statements[0] - 1] for group in answer.groups)
+    assert (newest.text, oldest.text) == (sentence.format(new), sentence.format(old))
+
+
+def test_what_the_question_tells_apart_is_no_conflict(tmp_path: Path) -> None:
+    answer = asked(
+        tmp_path,
+        "What does club 5 of the Orn league do?",
+        article("Jan 2, 2024", "Club 5 of the Orn league sails."),
+        article("Mar 2, 2024", "Club 9 of the Orn league sails."),
+    )
+    assert not answer.groups
+    assert answer.form == "prose"
+
+
 def test_another_version_of_an_article_is_no_copy_of_it(tmp_path: Path) -> None:
     told = (
         "The new breakwater at Vintrop will be {} metres long. It will be built of granite from "

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index.tokenization import words
-from rag.grounding.coverage import missing_form, not_mentioned, reason
+from index.types import Document
+from rag.grounding.coverage import missing_form, missing_number, not_mentioned, reason
 from rag.query.text_features import content_stems
 
 
@@ -90,3 +91,31 @@ def test_what_is_told_stands_in_the_question(question: str, nowhere: bool) -> No
     told = not_mentioned(question, dict.fromkeys(words(question), 1.0 if nowhere else 0.4), set())
     assert told in question
     assert nowhere or not told
+
+
+def article(text: str, date: str = "") -> Document:
+    return Document("a.txt", "A", text, date=date)
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "date", "missing"),
+    [
+        ("Where will they meet in 2026?", "They met in Kyoto in 2023.", "", "2026"),
+        ("Where did they meet in 2023?", "They met in Kyoto in 2023.", "", ""),
+        ("Where did they meet in 2023?", "They met in Kyoto.", "2023-10-12", ""),
+        ("Where did they meet in 2022?", "They met in Kyoto.", "2023-10-12", "2022"),
+        ("Where did they meet in 2022?", "Last year they met in Addis.", "2023-10-12", ""),
+        ("Where did they meet in 1994?", "In the 1990s they met in Kyoto.", "", ""),
+        ("Where did they meet in the 1990s?", "They met in Kyoto.", "", ""),
+        ("Who counted 9,000 people?", "Ann Olsen counted 9000.", "", ""),
+        ("Who counted 9000 people?", "Ann Olsen counted 9,000.", "", ""),
+        ("Who counted 9000 people?", "Ann Olsen counted 19,000.", "", "9000"),
+        ("Who walked 100 miles?", "Ann Olsen walked a hundred miles.", "", ""),
+        ("Who named 12 reasons?", "Ann Olsen named some.", "", ""),
+    ],
+)
+def test_a_large_number_that_is_nowhere_is_missing(
+    question: str, text: str, date: str, missing: str
+) -> None:
+    assert missing_number(question, [article(text, date)]) == missing
+    assert missing_number(question, [article("Nobody says."), article(text, date)]) == missing

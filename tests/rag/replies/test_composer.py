@@ -13,7 +13,7 @@ from rag import Answer, Assistant
 from rag.query.question import QueryVariant
 from rag.query.task import understand
 from rag.reader.ranker import Ranker
-from rag.replies.answerability import Answerability
+from rag.replies.answerability import Answerability, _with_capitals
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.page_fakes import make_library
 
@@ -105,6 +105,13 @@ def test_what_is_told_of_another_place_may_not_answer(library: Library) -> None:
     assert answer.state in ("partial", "not_found")
 
 
+def test_a_name_typed_small_is_a_name_where_the_documents_write_it_large(library: Library) -> None:
+    hits = library.search("the breakwater of Vintrop")
+    assert _with_capitals("how long is it in vintrop harbour?", hits) == (
+        "how long is it in Vintrop harbour?"
+    )
+
+
 def test_what_is_nowhere_is_named(library: Library) -> None:
     answer = ask(library, "what do my documents say about Starlink?")
     assert answer.state == "not_found"
@@ -120,6 +127,28 @@ def test_what_has_another_form_than_asked_for_is_told(library: Library) -> None:
         "They speak of “bridge over the sound”, but the closest passages do not give the age. "
         "The closest passage is in “A Bridge for Solnes”.",
     )
+
+
+def test_a_year_that_the_closest_document_does_not_know_is_told(library: Library) -> None:
+    assert ask(library, "When had a storm sunk nine boats, in 1998?").state == "answered"
+    answer = ask(library, "When had a storm sunk nine boats, in 1987?")
+    assert answer.state == "not_found"
+    assert "do not mention 1987" in answer.missing[0]
+
+
+@pytest.mark.parametrize(
+    "question", ["What is A Bridge for Solnes about?", "what's “A bridge for Solnes” all about"]
+)
+def test_what_a_document_is_about_is_its_summary(library: Library, question: str) -> None:
+    answer = ask(library, question)
+    assert (answer.task, answer.state) == ("summarise", "answered")
+    assert {one.document_id for one in answer.citations} == {"bridge.txt"}
+
+
+def test_what_is_remarked_after_a_question_need_not_be_there(library: Library) -> None:
+    asked = "How long will the breakwater be?"
+    told = ask(library, f"{asked} A cousin in Reykjavik quarrels about everything.")
+    assert (told.state, told.citations) == ("answered", ask(library, asked).citations)
 
 
 def test_a_comparison_is_there_when_both_of_its_sides_are(library: Library) -> None:

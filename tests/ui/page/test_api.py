@@ -8,6 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from tests.support.page_fakes import (
     write_articles,
 )
 from tests.support.programs import PATIENCE
+from ui.api.metrics import Metrics
 from ui.page import feedback
 from ui.page.api import PageApi
 from ui.page.chat import AskRequest, Chat
@@ -182,6 +184,19 @@ def test_an_answer_says_how_many_files_were_still_being_read(room: Room) -> None
         assert page.count('data-action="again">Ask again</button>') == 1
 
 
+def test_what_the_page_answers_is_counted_like_what_programs_ask(room: Room) -> None:
+    metrics = Metrics()
+    counted = partial(metrics.answered, "page")
+    talk = Chat(room.assistant, room.library, room.store, answered=counted)
+    for question in (KYOTO, "Who baked sourdough?"):
+        _, _, run = talk.begin(question, AskRequest(conversation=CONVERSATION))
+        list(talk.answer(run))
+    told = metrics.text(2).decode()
+    assert 'pilcrow_questions_total{interface="page",state="answered"} 1.0' in told
+    assert 'pilcrow_questions_total{interface="page",state="not_found"} 1.0' in told
+    assert 'pilcrow_stage_seconds_count{stage="total"} 2.0' in told
+
+
 def test_an_answer_can_be_stopped_from_a_reloaded_page(room: Room) -> None:
     talk = Chat(room.assistant, room.library, room.store, grace=60)
     api = PageApi(
@@ -233,11 +248,36 @@ def test_the_reader_marks_what_was_cited_and_escapes_the_rest(room: Room) -> Non
     assert "problem" in room.api.ask({"name": "read", "document": "../../etc/passwd"})
 
 
+def test_from_mark_to_mark_and_to_what_is_looked_for_in_the_article(room: Room) -> None:
+    key = room.ask("What do hostile words say?")
+    text = room.library.document("hostile.txt").text
+
+    def step(**given: Any) -> tuple[int, int, str]:
+        reply = room.api.ask({"name": "find", "document": "hostile.txt", "key": key, **given})
+        return reply["count"], reply.get("number", 0), reply["html"]
+
+    def place(**given: Any) -> tuple[int, int]:
+        count, number, _ = step(**given)
+        return number, count
+
+    second = text.index("A second sentence")
+    assert place(way="on") == (1, 2)
+    assert place(way="on", **{"from": second}) == (1, 2), "after the last one comes the first"
+    assert place(way="back", **{"from": second}) == (1, 2)
+    assert place(way="back") == (2, 2)
+    count, number, drawn = step(words="hostile  WORDS", way="on")
+    assert (count, number) == (1, 1)
+    assert f'class="found" data-at="{text.index("Hostile words")}">Hostile words</mark>' in drawn
+    assert "<script" not in drawn and "<img" not in drawn
+    assert step(words="xyzzy")[:2] == (0, 0)
+    assert step(words="[1] </mark>")[0] == text.count("[1] </mark>")
+
+
 def test_removing_can_be_undone_with_that_very_file_only(room: Room) -> None:
-    reply = room.api.ask({"name": "remove", "id": "cables.md"})
+    reply = room.api.ask({"name": "remove", "ids": json.dumps(["cables.md"])})
     assert "−2 paragraphs" in reply["toast"]["text"]
     assert "cables.md" not in document_ids(room.library)
-    assert "problem" in room.api.ask({"name": "restore", "id": "kyoto.txt"})
+    assert "problem" in room.api.ask({"name": "restore", "ids": json.dumps(["kyoto.txt"])})
     assert "problem" not in room.api.ask(reply["toast"]["undo"])
     assert room.library.document("cables.md").title == "Cables under the sea"
 
@@ -252,7 +292,7 @@ def test_the_real_library_takes_a_removed_file_back(tmp_path: Path) -> None:
         api = PageApi(library, store, JobRunner(library), Suggester(library, None))
         assert api.ask({"name": "library"})["slots"]["library"].count('data-state="ready"') == 2
         for document in ("a.txt", "old/b.txt"):
-            undo = api.ask({"name": "remove", "id": document})["toast"]["undo"]
+            undo = api.ask({"name": "remove", "ids": json.dumps([document])})["toast"]["undo"]
             assert document not in [d.id for d in library.documents()]
             assert api.ask(undo)["toast"]["text"] == "It is back in the library."
             assert [d.id for d in library.documents()] == ["a.txt", "old/b.txt"]
@@ -297,12 +337,84 @@ def test_a_file_is_called_changed_when_its_content_is(tmp_path: Path) -> None:
 
 def test_removing_what_cannot_come_back_asks_first(room: Room) -> None:
     (room.library.path.parent / "articles" / "cables.md").unlink()
-    asked = room.api.ask({"name": "remove", "id": "cables.md"})
+    asked = room.api.ask({"name": "remove", "ids": json.dumps(["cables.md"])})
     assert "cannot be undone" in asked["confirm"]
     assert "cables.md" in document_ids(room.library)
-    done = room.api.ask({"name": "remove", "id": "cables.md", "sure": True})
+    done = room.api.ask({"name": "remove", "ids": json.dumps(["cables.md"]), "sure": True})
     assert done["toast"]["undo"] is None
     assert "cables.md" not in document_ids(room.library)
+
+
+def test_several_are_removed_at_once_and_come_back_together(room: Room) -> None:
+    both = ["cables.md", "kyoto.txt"]
+    assert "problem" in room.api.ask({"name": "remove", "ids": json.dumps([*both, "gone.txt"])})
+    assert "problem" in room.api.ask({"name": "remove", "ids": json.dumps([])})
+    reply = room.api.ask({"name": "remove", "ids": json.dumps(both)})
+    assert reply["toast"]["text"] == "2 documents removed: −4 paragraphs."
+    assert document_ids(room.library) == ["hostile.txt"]
+    assert "problem" in room.api.ask({"name": "restore", "ids": json.dumps(both[:1])})
+    assert room.api.ask(reply["toast"]["undo"])["toast"]["text"] == "2 documents are back."
+    assert len(document_ids(room.library)) == 3
+
+
+def test_several_are_tagged_and_a_tag_that_all_have_is_taken_off(room: Room) -> None:
+    both, one = json.dumps(["cables.md", "kyoto.txt"]), json.dumps(["kyoto.txt"])
+    assert room.api.ask({"name": "tag", "ids": one, "tag": "<b>"})["toast"]["undo"]
+    toast = room.api.ask({"name": "tag", "ids": both, "tag": "<b>"})["toast"]
+    assert toast["text"] == "1 document tagged “<b>”."
+    assert room.api.ask({"name": "library"})["slots"]["library"].count("#&lt;b&gt;") == 2
+    assert room.api.ask({"name": "library", "words": "<b>"})["slots"]["library"].count("<li") == 2
+    room.api.ask(toast["undo"])
+    assert room.api.ask({"name": "library"})["slots"]["library"].count("#&lt;b&gt;") == 1
+    taken = room.api.ask({"name": "tag", "ids": one, "tag": "<b>"})["toast"]["text"]
+    assert taken == "1 document no longer tagged “<b>”."
+    assert "problem" in room.api.ask({"name": "tag", "ids": one, "tag": " "})
+    assert "problem" in room.api.ask({"name": "tag", "ids": "[1", "tag": "x"})
+
+
+def test_of_several_those_that_cannot_come_back_are_counted(room: Room) -> None:
+    files = ["cables.md", "kyoto.txt"]
+    for name in files:
+        (room.library.path.parent / "articles" / name).unlink()
+    asked = room.api.ask({"name": "remove", "ids": json.dumps(["hostile.txt", *files])})["confirm"]
+    assert "and 1 more are gone or cannot be read now" in asked
+    sure = {"name": "remove", "ids": json.dumps(files), "sure": True}
+    assert room.api.ask(sure)["toast"]["undo"] is None
+
+
+def test_words_are_found_inside_the_documents_and_marked(room: Room) -> None:
+    drawn = room.api.ask({"name": "in-text", "words": "weeks tonga"})["html"]
+    text = room.library.document("cables.md").text
+    start, end = map(int, re.findall(r'data-start="(\d+)" data-end="(\d+)"', drawn)[0])
+    assert text[start:end] == "Tonga was offline for five weeks in 2022."
+    assert "<mark>Tonga</mark> was offline for five <mark>weeks</mark> in" in drawn
+    hostile = room.api.ask({"name": "in-text", "words": "hostile text"})["html"]
+    assert "<mark>hostile</mark>" in hostile and "<img" not in hostile and "<script" not in hostile
+    for words in ("", "to", "xyzzy", "tonga xyzzy"):
+        assert room.api.ask({"name": "in-text", "words": words})["html"] == ""
+
+
+def test_folders_are_a_tree(room: Room) -> None:
+    deep = {
+        "law/eu/act.txt": "The act\n\nIt bans.\n", "law/old/sea.txt": "The sea\n\nIt is wide.\n",
+        "boats/raft.txt": "A raft\n\nIt floats.\n",
+    }  # fmt: skip
+    write_articles(room.library, deep)
+
+    def rows(**given: Any) -> list[str]:
+        reply = room.api.ask({"order": "folder", **given})
+        drawn = reply["html"] if "html" in reply else reply["slots"]["library"]
+        assert drawn.count('<ul class="documents">') == ("html" not in reply)
+        return re.findall(r'<li (?:class|data)[^>]*?="?(?:folder-row|([^"]*))"', drawn)
+
+    assert rows(name="library") == ["", "", "cables.md", "kyoto.txt", "hostile.txt"]
+    inside = room.api.ask({"name": "more-documents", "order": "folder", "folder": "law"})["html"]
+    assert re.findall('data-folder="(.+?)"', inside)[::2] == ["law/eu", "law/old"]
+    assert rows(name="more-documents", folder="law/eu") == ["law/eu/act.txt"]
+    assert rows(name="library", words="sea")[-1] == "law/old/sea.txt"
+    named = room.api.ask({"name": "all", "words": "raft"})["names"]
+    assert named == [["boats/raft.txt", "A raft"]]
+    room.library.remove(deep)
 
 
 def test_thumbs_go_to_a_question_file_and_back_out(room: Room) -> None:

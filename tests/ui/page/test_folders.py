@@ -131,3 +131,49 @@ def test_a_watched_folder_changes_under_an_open_page(opened: Tab, tmp_path: Path
     page.wait_for_selector(".documents li:has-text('The ferry')", state="detached")
     page.click(".places >> text=Stop")
     page.wait_for_selector(".places >> text=Keep up to date")
+
+
+@pytest.mark.browser
+def test_folders_are_opened_and_what_is_in_them_is_chosen_and_searched(
+    opened: Tab, library: Library, tmp_path: Path
+) -> None:
+    for name in ("north/a.txt", "north/b.txt", "south/old/c.txt"):
+        file = tmp_path / "notes" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"Boat {file.stem}\n\nThe boat called {file.stem} sails at noon.\n")
+    library.update([tmp_path / "notes"])
+    page = opened.page
+    opened.reload()
+    page.click("#tab-library")
+    page.select_option("#library-order", "folder")
+    page.click(".fold[data-folder=north] summary")
+    page.wait_for_selector(".fold[data-folder=north] li >> nth=1")
+    page.click("[data-action=select]")
+    page.click(".inside .pick >> nth=0")
+    page.wait_for_selector(".picked:has-text('1 chosen')")
+    assert opened.inaccessible() == []
+    page.fill("#tag", "boats")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#toast:has-text('1 document tagged “boats”.')")
+    page.wait_for_selector(".inside .tag:has-text('#boats')")
+    page.click(".picked >> text=All")
+    page.wait_for_selector(".picked:has-text('4 chosen')")
+    page.click(".inside .pick >> nth=1")
+    page.click(".picked >> text=Ask only these")
+    assert page.locator("#scope .chips li").count() == 3
+    page.click("[data-action=select]")
+    page.click(".inside .pick >> nth=0")
+    page.click(".picked >> text=Remove")
+    page.wait_for_selector("#toast:has-text('removed')")
+    page.wait_for_selector(".fold[data-folder=north] li:has-text('Boat b')")
+    assert page.locator(".fold[data-folder=north] li").count() == 1, "it stays open"
+    page.click("#toast button")
+    page.wait_for_selector(".fold[data-folder=north] li >> nth=1")
+    page.click("[data-action=select]")
+    page.hover(".folder-row >> nth=1")
+    page.click("[data-action=only-folder][data-folder=south]")
+    page.wait_for_selector("#scope .chips li:has-text('folder south')")
+    page.fill("#library-words", "noon c")
+    page.click(".in-text li:has-text('Boat c') button")
+    page.wait_for_selector(".reader mark:has-text('The boat called c')")
+    assert opened.inaccessible() == []

@@ -17,7 +17,8 @@ from lxml import etree
 from index import Library
 from index.errors import InputError
 from rag.grounding import bundle, sealing
-from rag.types import Answer, Citation, Statement
+from rag.snapshots import DISAGREE
+from rag.types import Answer, Citation, Group, Statement
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.made.pdf_files import book
 from tests.support.page_fakes import HOSTILE
@@ -128,6 +129,17 @@ def test_other_files_are_told_in_one_line(data: bytes, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         export.read(tmp_path / "x")
     assert "\n" not in str(caught.value)
+
+
+def test_what_disagrees_is_exported_with_its_dates(answer: Answer, library: Library) -> None:
+    groups = (Group("2024-03-05", (1,)), Group("Boats", (2,)))
+    key = sealing.key_in(library.path, create=True)
+    disagreeing = replace(answer, form="conflict", groups=groups)
+    saved = bundle.make_bundle(disagreeing, library, "", key)
+    for text in (footnotes.as_markdown(saved), export.as_page(saved)):
+        shown = text.split("pilcrow-answer")[0]
+        at = [shown.index(words) for words in (DISAGREE, "5 March 2024:", "Boats:")]
+        assert at == sorted(at)
 
 
 def test_hostile_words_stay_words(answer: Answer, saved: dict[str, Any]) -> None:

@@ -227,11 +227,11 @@ WANTED = st.fixed_dictionaries(
     {"name": st.sampled_from([
         "library", "conversations", "open", "turn", "rename", "delete", "undelete", "sources",
         "read", "why", "rate", "copy", "export", "remove", "restore", "suggest",
-        "follow", "names", "x",
+        "follow", "names", "in-text", "all", "more-documents", "find", "tag", "x",
     ])},
     optional={key: LEAVES for key in (
         "id", "words", "key", "document", "conversation", "number", "numbers", "way", "kind",
-        "title", "paragraph", "from",
+        "title", "paragraph", "from", "ids", "folder", "order", "tag", "off",
     )},
 )  # fmt: skip
 SERVED = st.fixed_dictionaries({

@@ -58,3 +58,43 @@ def test_the_page_of_a_citation_opens_with_its_sentence_boxed(opened: Tab) -> No
     page.click(".paper >> text=Text only")
     assert page.locator(".paper").count() == 0
     assert page.locator(".reader mark").count() > 0
+
+
+@pytest.mark.browser
+def test_words_are_found_in_the_article_and_the_pane_is_made_wider_for_good(opened: Tab) -> None:
+    page = opened.page
+
+    def width() -> float:
+        return float(page.evaluate("document.querySelector('#sources').offsetWidth"))
+
+    opened.ask("How many steps has the lighthouse of chapter 7?")
+    opened.finish()
+    before, line = width(), page.locator("#divider").bounding_box()
+    assert line and line["width"] == 8
+    page.mouse.move(line["x"] + 4, 300)
+    page.mouse.down()
+    page.mouse.move(line["x"] - 116, 300)
+    page.mouse.up()
+    assert width() == pytest.approx(before + 120, abs=1)
+    page.focus("#divider")
+    page.keyboard.press("ArrowRight")
+    assert width() == pytest.approx(before + 88, abs=1)
+    opened.reload()
+    assert width() == pytest.approx(before + 88, abs=1)
+    page.dblclick("#divider")
+    assert width() == before
+
+    page.click("#past .cite >> nth=0")
+    page.locator(".source.current .show-all").click()
+    page.wait_for_selector(".reader mark.here")
+    page.fill("#find", "steps.")
+    page.wait_for_selector(".find .place:has-text('1 of 12')")
+    page.keyboard.press("Shift+Enter")
+    page.wait_for_selector(".find .place:has-text('12 of 12')")
+    page.wait_for_selector("mark.found.here")
+    assert "12 steps" in page.inner_text("p:has(mark.here)")
+    assert opened.inaccessible() == []
+    page.fill("#find", "no such words")
+    page.wait_for_selector(".find .place:has-text('Not in this article')")
+    assert page.locator("mark.found").count() == 0
+    assert page.is_disabled(".find [data-way=on]")

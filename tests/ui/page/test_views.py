@@ -15,7 +15,15 @@ from hypothesis import strategies as st
 from jinja2 import nodes
 from jinja2.exceptions import TemplateAssertionError
 
-from index.types import Document, DocumentRecord, FailedFile, UpdateReport
+from index.types import (
+    Document,
+    DocumentRecord,
+    FailedFile,
+    Hit,
+    ScoredSentence,
+    UpdateReport,
+)
+from rag.snapshots import DISAGREE
 from rag.types import (
     Answer,
     CheckedDraft,
@@ -36,9 +44,9 @@ TAGS = {
     "abbr", "article", "aside", "h2", "h3", "h4", "p", "span", "a", "i", "b", "br", "q", "figure",
     "figcaption", "bdi", "blockquote", "section", "ol", "ul", "li", "button", "mark", "header",
     "div", "dl", "dt", "dd", "details", "summary", "svg", "path", "kbd", "code", "table", "thead",
-    "tbody", "tr", "th", "td", "progress", "time",
+    "tbody", "tr", "th", "td", "progress", "time", "input",
 }  # fmt: skip
-FORMS = ("prose", "bullets", "table", "columns", "a new one")
+FORMS = ("prose", "bullets", "table", "columns", "conflict", "a new one")
 NASTY = st.text(
     st.one_of(st.characters(codec="utf-8"), st.sampled_from("<>&\"'`${}[]1/=")), max_size=60
 )
@@ -76,6 +84,7 @@ def every_view(text: str) -> list[str]:
     """Everything the page draws, with a text wherever one can stand."""
     said, meta = answer(text), answers.TurnMeta(text, text, text, text, 3, "up")
     record = DocumentRecord(text, text, text, text, text, 1, 1, 1, 1, text, text, text)
+    sentence = ScoredSentence(0, len(text), text, 0.5)
     hits = (HitScores(text, 1, 1, 0.5, 0.5, 0.5, 0.5),)
     explained = Explanation((text, text), hits=hits, drafts=(CheckedDraft((1,), text, text),))
     contexts = {1: answers.Context(text, text, text, "changed")}
@@ -84,6 +93,7 @@ def every_view(text: str) -> list[str]:
         said, statements=(said.statements[0], Statement(text, "supported", (1,), True)) * 2,
         groups=(Group(text, (1, 2)), Group("2023-12-08", (3,))), missing=(text,),
     )  # fmt: skip
+    hit = Hit(text, text, "", 0, len(text), text, 0.5, 1, sentences=(sentence,))
     reply = Answer(text, "partial", f"“{text}” (x)", complete=True, options=(text, text))
     return [
         answers.answer(said, 1, meta=meta),
@@ -105,7 +115,8 @@ def every_view(text: str) -> list[str]:
         panes.conversations([Listed(text, text, datetime.now(UTC))], date(2026, 1, 1)),
         panes.conversations([], date(2026, 1, 1), problem=text),
         panes.library([record], {text: "gone"}),
-        panes.library([record], {text: "away"}),
+        panes.library([record], {text: "away"}, folders=[(text, 1)], inside=text),
+        panes.in_text([hit], text),
         panes.reader(Document(text, text, text, text, text, text), [(0, len(text), 1)], 0),
         panes.why(explained, Timings(), {text: text}, 0.5),
     ]
@@ -232,6 +243,16 @@ def test_a_timeline_is_an_ordered_list_with_dates_a_machine_can_read() -> None:
     assert drawn.count('<ol class="timeline"><li>') == 1
     assert '<time datetime="2023-12">December 2023</time>' in drawn
     assert '<time datetime="2024-03-13">13 March 2024</time>' in drawn
+
+
+def test_documents_that_disagree_are_one_card_with_the_newest_first() -> None:
+    groups = (Group("2024-03-13", (1,)), Group("A report <b>", (2,)))
+    drawn = answers.answer(quoted(3, groups=groups, form="conflict", notes=(DISAGREE,)), 1)
+    card, beside = drawn.split('<section class="conflict"')[1].split("</section>")
+    assert drawn.count(DISAGREE) == 1 and DISAGREE in card
+    assert card.index("13 March 2024") < card.index(">newest<") < card.index("A report &lt;b&gt;")
+    assert "Sentence 2." in card and "Sentence 3." in beside
+    assert ">newest<" not in beside
 
 
 def test_a_list_has_an_item_for_each_sentence() -> None:
@@ -393,7 +414,8 @@ def test_an_answer_is_copied_with_its_structure(form: str) -> None:
     assert "A *bold* | &lt;b&gt;claim&lt;/b&gt; [1]" in rich
     for words in ("October 2023", "No cost is given."):
         assert words in markdown and words in rich
-    starts = {"bullets": "\n- **October 2023**: ", "table": "\n| October 2023 | "}
+    starts = dict.fromkeys(("bullets", "conflict"), "\n- **October 2023**: ")
+    starts |= {"table": "\n| October 2023 | "}
     assert starts.get(form, "\n### October 2023\n\n> ") in markdown
 
 
@@ -449,7 +471,7 @@ def test_a_long_article_is_drawn_around_the_place_and_the_rest_as_it_is_scrolled
     at = document.text.index("number 150.")
     drawn = panes.reader(document, [(at, at + 11, 1)], at)
     assert drawn.count("<p ") <= panes.READ_AT_ONCE + 1
-    assert '<mark data-n="1">number 150.</mark>' in drawn
+    assert f'<mark data-n="1" data-at="{at}">number 150.</mark>' in drawn
     shown = re.findall(r"Paragraph (?:<mark[^>]*>)?number \d+\.", drawn)
     shown = [re.sub("<.*>", "", paragraph) for paragraph in shown]
     for way in ("back", "on"):

@@ -1,16 +1,32 @@
 // Asking the server for small things, putting its HTML in place, and saying what happened.
 // The HTML comes from our own server, where every text in it has been escaped.
 
+/** @param {string} id */
 export const byId = (id) => document.getElementById(id);
+/**
+ * A control that holds a value.
+ * @param {string} id
+ */
+export const field = (id) => /** @type {HTMLInputElement} */ (byId(id));
+/**
+ * Where an event happened.
+ * @param {Event} event
+ */
+export const placeOf = (event) => /** @type {HTMLElement} */ (event.target);
+/** @param {string} name */
 export const slot = (name) => document.querySelector(`[data-slot="${name}"]`);
 
 // These change nothing, so one that was lost may be asked for again; a change might be made twice.
 const READ_ONLY = new Set([
   "library", "more-documents", "conversations", "open", "turn", "sources", "read", "read-on", "page", "why", "copy", "export",
-  "suggest", "follow", "names", "facets", "folders", "taken", "machine", "machine-progress",
+  "suggest", "follow", "names", "facets", "folders", "taken", "in-text", "all", "find",
+  "machine", "machine-progress",
 ]);
 
-/** One request of the page; null when it was lost: Gradio logs why and gives nothing. */
+/**
+ * One request of the page; null when it was lost: Gradio logs why and gives nothing.
+ * @param {object} request
+ */
 async function call(request) {
   try {
     return (await window.pilcrowApi.ask(request)) ?? null;
@@ -19,7 +35,11 @@ async function call(request) {
   }
 }
 
-/** Asks the server; a problem is shown, and null is what comes back. */
+/**
+ * Asks the server; a problem is shown, and null is what comes back.
+ * @param {string} name
+ * @param {Record<string, unknown>} [more]
+ */
 export async function ask(name, more = {}) {
   const request = { ...more, name };
   const reply = (await call(request)) ?? (READ_ONLY.has(name) ? await call(request) : null);
@@ -78,7 +98,11 @@ export function watchServer() {
 
 let fading = 0;
 
-/** A line at the bottom of the page, with at most one thing to do about it. */
+/**
+ * A line at the bottom of the page, with at most one thing to do about it.
+ * @param {string} text
+ * @param {(() => unknown) | null} [act]
+ */
 export function toast(text, label = "", act = null) {
   const node = byId("toast");
   const words = document.createElement("span");
@@ -99,11 +123,14 @@ export function toast(text, label = "", act = null) {
   fading = window.setTimeout(() => { node.hidden = true; }, act ? 15000 : 6000);
 }
 
-/** `act`, called once nobody has typed for a moment. */
+/**
+ * `act`, called once nobody has typed for a moment.
+ * @param {() => unknown} act
+ */
 export function debounce(act) {
   let timer = 0;
-  return (...given) => {
+  return () => {
     window.clearTimeout(timer);
-    timer = window.setTimeout(() => act(...given), 150);
+    timer = window.setTimeout(act, 150);
   };
 }

@@ -1,27 +1,36 @@
 // The conversation: what goes along with a question, where it may look, what one can do with an
 // answer, and how finished turns stay on screen without being sent again.
 
-import { ask, byId, debounce, slot, toast } from "./api.js";
+import { ask, byId, debounce, field, slot, toast } from "./api.js";
 import { closeReader, followLatest, pullSheet, showTurn } from "./sources.js";
 
-export const box = () => document.querySelector("#question textarea");
+export const box = () =>
+  /** @type {HTMLTextAreaElement | null} */ (document.querySelector("#question textarea"));
 /** The turn that is being answered, asked on this page or before it was reloaded. */
 export const running = () => document.querySelector("#conversation .turn[data-running]");
+/** @param {HTMLElement} node */
 const turnOf = (node) => node.closest(".turn");
 const lastTurn = () => [...document.querySelectorAll("#past .turn, #current .turn")].at(-1);
 
 // --- asking --------------------------------------------------------------------------------------
 
+/** @typedef {{ question?: string, again?: string, replaces?: string, option?: number }} Wanted */
+
+/** @type {Wanted} */
 let pending = {}; // what the next question is, when it does not come from the box
 let editing = ""; // the key of the turn whose question is being edited
+/** @type {{ turn: HTMLElement, section?: HTMLElement } | null} */
 let finishedTurn = null; // with its sources, while the next one is on its way
+
+/** @param {HTMLElement} node */
+const copyOf = (node) => /** @type {HTMLElement} */ (node.cloneNode(true));
 
 /** Called by Gradio the moment a question leaves; the answer to it will take #current's place. */
 function askRequest() {
   const turn = document.querySelector("#current .turn:not([data-running])");
   const section = document.querySelector("#current-sources .turn-sources");
-  finishedTurn = turn && { turn: turn.cloneNode(true), section: section?.cloneNode(true) };
-  const dates = { since: byId("since").value, until: byId("until").value };
+  finishedTurn = turn && { turn: copyOf(turn), section: section && copyOf(section) };
+  const dates = { since: field("since").value, until: field("until").value };
   const sent = {
     conversation: currentConversation(), replaces: editing, ...dates,
     documents: [...chosen.keys()], ...limits(), ...pending,
@@ -35,6 +44,7 @@ window.pilcrow = { askRequest };
 
 export const hasPending = () => Boolean(pending.question || pending.again);
 
+/** @param {Wanted} what */
 function send(what) {
   if (running()) {
     if (what.question) queueUp(what.question);
@@ -46,9 +56,13 @@ function send(what) {
 
 // --- questions that wait for the answer under way ------------------------------------------------
 
+/** @type {string[]} */
 let queue = [];
 
-/** Keeps a question until its turn has come; it stands above the box and can be taken back. */
+/**
+ * Keeps a question until its turn has come; it stands above the box and can be taken back.
+ * @param {string} question
+ */
 export function queueUp(question) {
   queue.push(question);
   drawChips();
@@ -62,6 +76,7 @@ export function askNext() {
   send({ question, replaces: "" });
 }
 
+/** @param {number} index */
 function takeBack(index) {
   const [question] = queue.splice(index, 1);
   if (!box().value.trim()) write(question);
@@ -93,7 +108,10 @@ export function restoreDraft() {
   }
 }
 
-/** Puts a text in the box, as if it had been typed. */
+/**
+ * Puts a text in the box, as if it had been typed.
+ * @param {string} text
+ */
 export function write(text) {
   const input = box();
   input.value = text;
@@ -101,6 +119,7 @@ export function write(text) {
   input.focus();
 }
 
+/** @param {HTMLElement} turn */
 function edit(turn) {
   editing = turn?.dataset.key ?? "";
   drawChips();
@@ -110,6 +129,7 @@ function edit(turn) {
 
 export const currentConversation = () => /^#c=([0-9a-f]{32})$/.exec(location.hash)?.[1] ?? "";
 
+/** @param {string} id */
 export function enter(id) {
   const address = location.pathname + location.search + (id ? `#c=${id}` : "");
   if (currentConversation() !== id) history.replaceState(null, "", address);
@@ -125,6 +145,7 @@ export function clear() {
   closeReader();
 }
 
+/** @param {string} id */
 export async function openConversation(id) {
   const reply = await ask("open", { id });
   if (!reply) {
@@ -142,7 +163,10 @@ export async function openConversation(id) {
   void pollRunningTurn(id);
 }
 
-/** Brings a turn to the top, again as turns above it, guessed in height, are laid out. */
+/**
+ * Brings a turn to the top, again as turns above it, guessed in height, are laid out.
+ * @param {HTMLElement} turn
+ */
 async function showLast(turn) {
   for (let frame = 0; turn?.isConnected && frame < 8; frame++) {
     turn.scrollIntoView({ block: "start" });
@@ -151,6 +175,7 @@ async function showLast(turn) {
 }
 
 // A reloaded page finds its last question still being answered: it looks on, and so keeps it going.
+/** @param {string} id */
 async function pollRunningTurn(id, before = "") {
   const turn = document.querySelector("#past .turn[data-running]");
   if (!turn || currentConversation() !== id || document.querySelector("#current .turn")) return;
@@ -209,6 +234,7 @@ export function hasFinished() {
   return true;
 }
 
+/** @param {HTMLElement} turn */
 async function suggestMore(turn) {
   const place = turn?.querySelector(".follow-ups");
   if (!place) return;
@@ -218,6 +244,7 @@ async function suggestMore(turn) {
 
 // --- what can be done with an answer ---------------------------------------------------------------
 
+/** @param {HTMLElement} button */
 async function rate(button) {
   const turn = turnOf(button);
   const reply = await ask("rate", { key: turn.dataset.key, way: button.dataset.way });
@@ -228,6 +255,7 @@ async function rate(button) {
   toast(reply.toast.text);
 }
 
+/** @param {HTMLElement} button */
 async function copy(button) {
   const reply = await ask("copy", { key: turnOf(button).dataset.key });
   if (!reply) return;
@@ -235,7 +263,11 @@ async function copy(button) {
   toast(done ? "Copied with its citations." : "This browser does not let the page copy.");
 }
 
-/** Puts a text in the clipboard, as Markdown and as text that has a form: who pastes it, chooses. */
+/**
+ * Puts a text in the clipboard, as Markdown and as text that has a form: who pastes it, chooses.
+ * @param {string} text
+ * @param {string} html
+ */
 async function toClipboard(text, html) {
   try {
     const kinds = { "text/plain": text, "text/html": html };
@@ -254,10 +286,11 @@ async function toClipboard(text, html) {
   }
 }
 
+/** @param {HTMLElement} button */
 async function save(button) {
   const { kind } = button.dataset;
   const reply = await ask("export", { key: turnOf(button).dataset.key, kind });
-  button.closest("details").open = false;
+  button.closest("details").removeAttribute("open");
   if (!reply) return;
   const [name, type, content] = reply.file;
   const [plain, coded] = type.split(";");
@@ -271,7 +304,10 @@ async function save(button) {
   toast(`${name} saved.${checked ? ` Check it any time: pilcrow verify ${name}` : ""}`);
 }
 
-/** Fills a fold the first time it is opened. */
+/**
+ * Fills a fold the first time it is opened.
+ * @param {HTMLDetailsElement} fold
+ */
 export async function explain(fold) {
   const body = fold.querySelector(".why-body");
   if (!fold.open || body.childElementCount) return;
@@ -279,23 +315,29 @@ export async function explain(fold) {
   if (reply) body.innerHTML = reply.html;
 }
 
+/** @param {HTMLElement} button */
 function again(button) {
   const { key } = turnOf(button).dataset;
   send({ again: key, replaces: key });
 }
 
-/** One of the options that a question was asked back with is meant. */
+/**
+ * One of the options that a question was asked back with is meant.
+ * @param {HTMLElement} button
+ */
 function mean(button) {
   const { key } = turnOf(button).dataset;
   send({ again: key, replaces: key, option: Number(button.dataset.option) });
 }
 
+/** @param {HTMLElement} button */
 function editQuestion(button) {
   const turn = turnOf(button);
   write(turn.querySelector(".question").textContent);
   edit(turn === lastTurn() ? turn : null);
 }
 
+/** @param {HTMLElement} button */
 function widen(button) {
   const turn = turnOf(button);
   chosen.clear();
@@ -306,49 +348,79 @@ function widen(button) {
 
 // --- where a question may look ---------------------------------------------------------------------
 
+const MANY = 8; // documents from which on one chip stands for all of them
 const chosen = new Map(); // document id → name
 const filters = new Map(); // facet and value → [facet, value, words]: tags, authors, sources …
 
+/**
+ * @param {string} id
+ * @param {string} name
+ */
 export function choose(id, name) {
   chosen.set(id, name);
   drawChips();
   box().focus();
 }
 
-function limit(facet, value, words) {
+/**
+ * Asks these documents only.
+ * @param {Iterable<[string, string]>} documents ids and names
+ */
+export function chooseOnly(documents) {
+  chosen.clear();
+  for (const [id, name] of documents) chosen.set(id, name);
+  drawChips();
+  box().focus();
+}
+
+/**
+ * @param {string} facet
+ * @param {string} value
+ * @param {string} words
+ */
+export function limit(facet, value, words) {
   filters.set(`${facet}\n${value}`, [facet, value, words]);
   drawChips();
 }
 
 /** The chosen values by facet, as they go along with a question. */
 function limits() {
+  /** @type {Record<string, string[]>} */
   const sent = {};
   for (const [facet, value] of filters.values()) (sent[facet] ??= []).push(value);
   return sent;
 }
 
-/** A choice in the menu becomes a chip, and the menu offers the next one. */
+/**
+ * A choice in the menu becomes a chip, and the menu offers the next one.
+ * @param {HTMLSelectElement} select
+ */
 export function chooseFacet(select) {
   const option = select.selectedOptions[0];
   if (option.value) limit(select.dataset.facet, option.value, option.dataset.words);
   select.value = "";
 }
 
-/** Asks what there is to choose from, each time the menu opens: the library may have changed. */
+/**
+ * Asks what there is to choose from, each time the menu opens: the library may have changed.
+ * @param {HTMLDetailsElement} menu
+ */
 export function fillMenu(menu) {
   if (menu.open) void ask("facets");
 }
 
 function anyDate() {
-  byId("since").value = byId("until").value = "";
+  field("since").value = field("until").value = "";
   drawChips();
 }
 
 export function drawChips() {
   const row = document.querySelector("#scope .chips");
-  const chips = [...chosen].map(([id, name]) => chip(name, () => chosen.delete(id)));
+  const chips = chosen.size > MANY
+    ? [chip(`${chosen.size.toLocaleString("en")} documents`, () => chosen.clear())]
+    : [...chosen].map(([id, name]) => chip(name, () => chosen.delete(id)));
   for (const [key, [, , words]] of filters) chips.push(chip(words, () => filters.delete(key)));
-  const [since, until] = [byId("since").value, byId("until").value];
+  const [since, until] = [field("since").value, field("until").value];
   if (since || until) chips.push(chip(`${since || "…"} – ${until || "…"}`, anyDate));
   queue.forEach((question, index) => {
     chips.push(chip(`Next: ${question}`, () => takeBack(index)));
@@ -357,6 +429,10 @@ export function drawChips() {
   row.replaceChildren(...chips);
 }
 
+/**
+ * @param {string} words
+ * @param {() => void} remove
+ */
 function chip(words, remove) {
   const item = document.createElement("li");
   const name = document.createElement("span");
@@ -386,7 +462,7 @@ export const offer = debounce(async () => {
   if (words === undefined) return hideChoices();
   const reply = await ask("names", { words });
   const documents = reply?.names ?? [];
-  choices().replaceChildren(...documents.map(([id, name, path], i) => {
+  choices().replaceChildren(...documents.map((/** @type {string[]} */ [id, name, path], /** @type {number} */ i) => {
     const item = document.createElement("li");
     item.id = `choice-${i}`;
     item.setAttribute("role", "option");
@@ -427,7 +503,10 @@ export function hideChoices() {
   box()?.removeAttribute("aria-activedescendant");
 }
 
-/** Up, down, Enter or Tab while documents are offered; false when the key means something else. */
+/**
+ * Up, down, Enter or Tab while documents are offered; false when the key means something else.
+ * @param {string} key
+ */
 export function handleListKey(key) {
   const items = [...choices().querySelectorAll('[role="option"]')];
   const at = items.findIndex((item) => item.getAttribute("aria-selected") === "true");
@@ -441,6 +520,7 @@ export function handleListKey(key) {
   return true;
 }
 
+/** @param {HTMLElement} item */
 function take(item) {
   const input = box();
   const before = input.value.slice(0, input.selectionStart).replace(AT, "");
@@ -451,12 +531,14 @@ function take(item) {
   else choose(item.dataset.id, item.dataset.name);
 }
 
+/** @param {HTMLElement} button */
 function unfold(button) {
   const open = button.getAttribute("aria-expanded") !== "true";
   button.setAttribute("aria-expanded", String(open));
   button.textContent = open ? "Less of the question" : "The whole question";
 }
 
+/** @param {HTMLElement} button */
 function showAll(button) {
   button.previousElementSibling.classList.add("whole");
   button.remove();
@@ -464,5 +546,7 @@ function showAll(button) {
 
 export const actions = {
   again, mean, unfold, all: showAll, rate, copy, widen, edit: editQuestion, export: save, choose: take,
-  "any-date": anyDate, ask: (button) => send({ question: button.textContent }),
+  "any-date": anyDate,
+  /** @param {HTMLElement} button */
+  ask: (button) => send({ question: button.textContent }),
 };

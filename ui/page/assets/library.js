@@ -1,12 +1,14 @@
 // The left pane: conversations, the library, files on their way in.
 
-import { ask, byId, debounce, toast } from "./api.js";
+import { ask, byId, debounce, field, placeOf, slot, toast } from "./api.js";
 import {
-  choose, clear, currentConversation, enter, openConversation, running,
+  choose, chooseOnly, clear, currentConversation, enter, limit, openConversation, running,
 } from "./conversation.js";
+import { begin as beginSteps, show as showSteps } from "./steps.js";
 
 // --- tabs ----------------------------------------------------------------------------------------
 
+/** @param {string} name */
 export function showTab(name) {
   byId("left").dataset.tab = name;
   for (const tab of document.querySelectorAll('[role="tab"]')) {
@@ -18,7 +20,7 @@ export function showTab(name) {
 
 // --- conversations -------------------------------------------------------------------------------
 
-const chatWords = () => byId("chat-words").value;
+const chatWords = () => field("chat-words").value;
 
 export async function listChats() {
   await ask("conversations", { words: chatWords() });
@@ -35,6 +37,7 @@ export function markChat() {
   }
 }
 
+/** @param {HTMLElement} button */
 async function open(button) {
   const { id } = button.closest("li").dataset;
   if (id === currentConversation()) return;
@@ -44,6 +47,7 @@ async function open(button) {
   markChat();
 }
 
+/** @param {HTMLElement} button */
 function rename(button) {
   const row = button.closest("li");
   const name = row.querySelector(".name");
@@ -54,7 +58,7 @@ function rename(button) {
   name.replaceWith(input);
   input.select();
   let done = false;
-  const end = async (keep) => {
+  const end = async (/** @type {boolean} */ keep) => {
     if (done) return;
     done = true;
     const title = input.value;
@@ -71,6 +75,7 @@ function rename(button) {
   });
 }
 
+/** @param {HTMLElement} button */
 async function drop(button) {
   const { id } = button.closest("li").dataset;
   const here = id === currentConversation();
@@ -90,17 +95,23 @@ async function drop(button) {
 
 // --- the library ---------------------------------------------------------------------------------
 
+/** @type {boolean | null} */
 let empty = null;
 let pollsLeft = 0;
+
+export const isEmpty = () => empty;
 
 export async function listLibrary() {
   const reply = await ask("library", listed());
   if (!reply) return;
-  watchEnd();
+  drawn();
+  void findInText();
   followFolders();
   const nothing = reply.documents === 0;
   if (empty !== nothing && nothing) showTab("library");
   empty = nothing;
+  if (empty) beginSteps();
+  showSteps(empty);
   document.body.classList.toggle("empty-library", nothing);
   pollsLeft = 40;
   void lookForSuggestions();
@@ -110,23 +121,25 @@ export async function listLibrary() {
 
 /** Called by Gradio when a folder is added: its path, and whether it is kept up to date. */
 window.pilcrow.place = () => {
-  const path = byId("place-path").value;
-  byId("place-path").value = "";
-  document.querySelector(".in-place").open = false;
-  return JSON.stringify({ path, keep: byId("place-keep").checked });
+  const path = field("place-path").value;
+  field("place-path").value = "";
+  /** @type {HTMLDetailsElement} */ (document.querySelector(".in-place")).open = false;
+  return JSON.stringify({ path, keep: field("place-keep").checked });
 };
 
 export function addPlace() {
-  if (byId("place-path").value.trim()) byId("add-place").click();
+  if (field("place-path").value.trim()) byId("add-place").click();
   else byId("place-path").focus();
 }
 
+/** @param {HTMLElement} button */
 async function keep(button) {
   await ask(button.dataset.action, { place: button.dataset.place });
   followFolders();
 }
 
 let following = 0;
+/** @type {number | null} */
 let change = null; // the state of the library that is listed
 
 /** While folders are kept up to date, the list follows what they bring. */
@@ -143,23 +156,139 @@ function followFolders() {
   }, 1000);
 }
 
-const listed = () => ({ words: byId("library-words").value, order: byId("library-order").value });
+const listed = () => ({ words: field("library-words").value, order: field("library-order").value });
 
-/** Puts more rows in the place of the one that stands for them. */
+/**
+ * Puts more rows in the place of the one that stands for them.
+ * @param {HTMLButtonElement} button
+ */
 async function moreDocuments(button) {
   if (button.disabled) return;
   button.disabled = true;
-  const reply = await ask("more-documents", { ...listed(), first: Number(button.dataset.first) });
+  const { first, folder } = button.dataset;
+  const reply = await ask("more-documents", { ...listed(), folder, first: Number(first) });
   if (!reply || !button.isConnected) {
     button.disabled = false;
     return;
   }
   button.closest("li").outerHTML = reply.html;
+  drawn();
+}
+
+// --- inside the documents --------------------------------------------------------------------------
+
+/** Shows below the list where in the documents the words stand. */
+async function findInText() {
+  const { words } = listed();
+  const place = slot("in-text");
+  if (!words.trim()) return place.replaceChildren();
+  const reply = await ask("in-text", { words });
+  if (reply && words === listed().words) place.innerHTML = reply.html;
+}
+
+// --- folders as a tree -----------------------------------------------------------------------------
+
+const unfolded = new Set(); // folders whose documents are shown
+
+/**
+ * Fills a folder the first time it is opened.
+ * @param {HTMLDetailsElement} fold
+ */
+export async function openFolder(fold) {
+  const { folder } = fold.dataset;
+  if (fold.open) unfolded.add(folder);
+  else unfolded.delete(folder);
+  const inside = fold.querySelector(".inside");
+  if (!fold.open || inside.childElementCount) return;
+  const reply = await ask("more-documents", { ...listed(), folder, first: 0 });
+  if (!reply) return;
+  inside.innerHTML = reply.html;
+  drawn();
+}
+
+// --- several documents at once ---------------------------------------------------------------------
+
+/** @type {Map<string, string>} */
+const picked = new Map(); // document id → name
+
+const rows = () => [...document.querySelectorAll(".documents li[data-document]")];
+/** @param {HTMLElement} row */
+const boxOf = (row) => /** @type {HTMLInputElement} */ (row.querySelector(".pick"));
+
+/** After rows were drawn: what was chosen or unfolded before is so again. */
+function drawn() {
+  for (const row of rows()) boxOf(row).checked = picked.has(row.dataset.document);
+  for (const fold of document.querySelectorAll(".fold:not([open])")) {
+    if (unfolded.has(fold.dataset.folder)) fold.setAttribute("open", "");
+  }
   watchEnd();
+  countPicked();
+}
+
+function countPicked() {
+  const bar = document.querySelector(".picked");
+  bar.querySelector("span").textContent = `${picked.size.toLocaleString("en")} chosen`;
+  for (const button of bar.querySelectorAll(".quiet-button")) {
+    button.toggleAttribute("disabled", !picked.size);
+  }
+}
+
+/** @param {HTMLInputElement} input */
+export function pick(input) {
+  const { document: id, name } = input.closest("li").dataset;
+  if (input.checked) picked.set(id, name);
+  else picked.delete(id);
+  countPicked();
+}
+
+/** Shows or hides the boxes to choose documents by. */
+function select() {
+  const on = byId("library").classList.toggle("picking");
+  const button = document.querySelector("[data-action=select]");
+  button.setAttribute("aria-pressed", String(on));
+  button.textContent = on ? "Done" : "Select";
+  document.querySelector(".picked").hidden = !on;
+  picked.clear();
+  drawn();
+}
+
+/** Chooses all documents of the list, also those that are not drawn; or none. */
+async function pickAll() {
+  const reply = await ask("all", listed());
+  if (!reply) return;
+  const all = reply.names.every((/** @type {string[]} */ [id]) => picked.has(id));
+  picked.clear();
+  if (!all) for (const [id, name] of reply.names) picked.set(id, name);
+  drawn();
+}
+
+/** Gives the chosen documents a tag; one that all of them have is taken off. */
+export async function tagPicked() {
+  const tag = field("tag").value;
+  if (!tag.trim() || !picked.size) {
+    byId("tag").focus();
+    return;
+  }
+  const reply = await ask("tag", { ids: JSON.stringify([...picked.keys()]), tag });
+  if (!reply) return;
+  field("tag").value = "";
+  await listLibrary();
+  const { text, undo } = reply.toast;
+  toast(text, "Undo", async () => {
+    const back = await ask("tag", undo);
+    if (back) toast(back.toast.text);
+    await listLibrary();
+  });
+}
+
+function onlyPicked() {
+  chooseOnly(picked);
+  select();
+  document.body.classList.remove("left-open");
 }
 
 const end = new IntersectionObserver((seen) => {
-  for (const { isIntersecting, target } of seen) if (isIntersecting) void moreDocuments(target);
+  for (const { isIntersecting, target } of seen) if (isIntersecting) void moreDocuments(/** @type {HTMLButtonElement} */ (target));
 });
 
 /** Lets the rest of a long list come when it is scrolled to. */
@@ -175,14 +304,18 @@ async function lookForSuggestions() {
   if (reply && !reply.ready) window.setTimeout(lookForSuggestions, 1500);
 }
 
-async function remove(button, sure = false) {
-  const { document: id } = button.closest("li").dataset;
-  const reply = await ask("remove", { id, sure });
+/**
+ * Takes documents out of the library.
+ * @param {string[]} ids
+ */
+async function remove(ids, sure = false) {
+  const reply = await ask("remove", { ids: JSON.stringify(ids), sure });
   if (!reply) return;
   if (reply.confirm) {
-    toast(reply.confirm, "Remove", () => remove(button, true));
+    toast(reply.confirm, "Remove", () => remove(ids, true));
     return;
   }
+  for (const id of ids) picked.delete(id);
   await listLibrary();
   const { text, undo } = reply.toast;
   toast(text, "Undo", undo && (async () => {
@@ -193,6 +326,7 @@ async function remove(button, sure = false) {
   }));
 }
 
+/** @param {HTMLElement} button */
 function only(button) {
   const { document: id, name } = button.closest("li").dataset;
   choose(id, name);
@@ -213,6 +347,7 @@ export function addDocuments() {
 const HIDDEN = /(^|\/)(\.|~\$)/; // as the library passes them over in a folder
 const LARGEST = 20 * 2 ** 20; // bytes; the server refuses a whole parcel that holds a larger file
 
+/** @type {[string, string][]} */
 let leftOut = []; // [name, why]: files that are not sent, for the job's list, or replace others
 
 /** Called by Gradio when the files are at the server: what was dropped with them and stayed here. */
@@ -222,23 +357,38 @@ window.pilcrow.leftOut = () => {
   return names;
 };
 
+const sorted = new WeakSet(); // events that hand over what was sorted out already
+
+const fileInput = () => /** @type {HTMLInputElement} */ (
+  byId("upload").querySelector('input[type="file"]')
+);
+
 /** The endings of files that are read, as the server gave them to the upload. */
 function accepted() {
-  const input = byId("upload").querySelector('input[type="file"]');
+  const input = fileInput();
   return input.accept.toLowerCase().split(",").map((suffix) => suffix.trim());
 }
 
+/**
+ * @param {string} name
+ * @param {File | null} file
+ */
 function whyNot(name, file) {
   if (!accepted().some((suffix) => name.toLowerCase().endsWith(suffix))) return "kind";
   if (!file) return "unreadable";
   return file.size > LARGEST ? "size" : "";
 }
 
+/** @type {Map<string, File>} */
 const sent = new Map(); // name → file, as long as the page is open, to be tried again
 
-/** Hands [path, file] pairs to Gradio's uploader; those from folders keep their folders' names. */
+/**
+ * Hands [path, file] pairs to Gradio's uploader; those from folders keep their folders' names.
+ * @param {[string, File | null][]} files
+ */
 async function upload(files) {
   const named = new Map();
+  /** @type {[string, string][]} */
   const remarks = [];
   for (const [path, file] of files) {
     const name = path.replaceAll("/", " - ");
@@ -270,14 +420,17 @@ async function upload(files) {
     sent.set(name, file);
   }
   leftOut = remarks;
-  const input = byId("upload").querySelector('input[type="file"]');
+  const input = fileInput();
   input.files = parcel.files;
   const change = new Event("change", { bubbles: true });
-  change.sorted = true;
+  sorted.add(change);
   input.dispatchEvent(change);
 }
 
-/** What is to become of files whose names are taken: `replace`, `both` or `skip`. */
+/**
+ * What is to become of files whose names are taken: `replace`, `both` or `skip`.
+ * @param {[string, string][]} taken
+ */
 function askWhatToDo(taken) {
   const dialog = document.createElement("dialog");
   dialog.className = "same-name";
@@ -310,7 +463,10 @@ function askWhatToDo(taken) {
   });
 }
 
-/** Sends a file again; one that was changed since, which a browser does not read, is chosen anew. */
+/**
+ * Sends a file again; one that was changed since, which a browser does not read, is chosen anew.
+ * @param {HTMLElement} button
+ */
 async function retry(button) {
   const { name } = button.dataset;
   try {
@@ -322,7 +478,11 @@ async function retry(button) {
   void upload([[name, sent.get(name)]]);
 }
 
-/** The files in what was dropped, as [path, file]; the file is null when it cannot be read. */
+/**
+ * The files in what was dropped, as [path, file]; the file is null when it cannot be read.
+ * @param {any} entry
+ * @returns {Promise<[string, File | null][]>}
+ */
 async function filesIn(entry) {
   const path = entry.fullPath.replace(/^\/+/, "");
   if (HIDDEN.test(path) && path.includes("/")) return [];
@@ -338,9 +498,12 @@ async function filesIn(entry) {
   }
 }
 
+/** @param {DragEvent} event */
 const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
+/** @param {boolean} on */
 const markDropping = (on) => document.body.classList.toggle("dropping", on);
 
+/** @param {DragEvent} event */
 async function uploadDropped(event) {
   if (!carriesFiles(event)) return;
   event.preventDefault(); // else the browser leaves the page and opens the file
@@ -352,11 +515,13 @@ async function uploadDropped(event) {
   void upload((await Promise.all(entries.map(filesIn))).flat());
 }
 
+/** @param {Event} event */
 function uploadChosen(event) {
-  const { target } = event;
+  const target = /** @type {HTMLInputElement} */ (placeOf(event));
   const folder = target.id === "folder-input";
-  if (event.sorted || !(folder || target.matches('#upload input[type="file"]'))) return;
+  if (sorted.has(event) || !(folder || target.matches('#upload input[type="file"]'))) return;
   event.stopImmediatePropagation();
+  /** @type {[string, File][]} */
   const chosen = [...target.files].map((file) => [file.webkitRelativePath || file.name, file]);
   target.value = ""; // else choosing the same file again, after a Skip, would be no change
   void upload(chosen.filter(([path]) => !folder || !HIDDEN.test(path)));
@@ -403,6 +568,7 @@ async function putBack() {
   await listLibrary();
 }
 
+/** @type {Record<string, () => unknown>} */
 export const filters = {
   "chat-words": debounce(listChats),
   "library-words": debounce(listLibrary),
@@ -410,9 +576,18 @@ export const filters = {
 };
 
 export const actions = {
-  open, rename, remove, only, retry, "more-documents": moreDocuments, delete: drop, add: addDocuments,
+  open, rename, only, retry, select, "pick-all": pickAll, "only-picked": onlyPicked,
+  /** @param {HTMLElement} button */
+  remove: (button) => remove([button.closest("li").dataset.document]),
+  "tag-picked": tagPicked,
+  "remove-picked": () => remove([...picked.keys()]),
+  /** @param {HTMLElement} button */
+  "only-folder": ({ dataset: { folder } }) => limit("folders", folder, `folder ${folder}`),
+  "more-documents": moreDocuments, delete: drop, add: addDocuments,
   keep, "let-be": keep, "add-place": addPlace,
+  /** @param {HTMLElement} button */
   tab: (button) => showTab(button.dataset.tab),
   samples: () => byId("samples").click(),
+  /** @param {HTMLElement} button */
   dismiss: (button) => button.closest(".job").setAttribute("hidden", ""),
 };

@@ -5,7 +5,9 @@ import { ask, toast } from "./api.js";
 const OPEN = 1000; // milliseconds between two looks while the panel is open, and while it is not
 const CLOSED = 4000;
 
-const panel = () => document.querySelector("details.machine");
+const panel = () => /** @type {HTMLDetailsElement | null} */ (
+  document.querySelector("details.machine")
+);
 
 let timer = 0;
 let fetching = false;
@@ -13,6 +15,10 @@ let fetching = false;
 /** Draws the panel; while a model is being fetched it is looked at again and again. */
 export const look = () => tell("machine");
 
+/**
+ * @param {string} name
+ * @param {Record<string, string>} [given]
+ */
 async function tell(name, given = {}) {
   const reply = await ask(name, given);
   window.clearTimeout(timer);
@@ -36,7 +42,10 @@ function follow() {
   } else void tell("machine-progress");
 }
 
-/** What a button of the panel is about; the panel keeps the focus that the button loses. */
+/**
+ * What a button of the panel is about; the panel keeps the focus that the button loses.
+ * @param {HTMLElement} button
+ */
 async function change(button) {
   await tell(button.dataset.action, { model: button.dataset.model ?? "" });
   if (panel()?.open && !panel().contains(document.activeElement)) {

@@ -1,15 +1,17 @@
 // Puts the page together: which click does what, the keys, the running clock, the start.
 
-import { byId, watchServer } from "./api.js";
+import { byId, placeOf, watchServer } from "./api.js";
 import * as conversation from "./conversation.js";
 import * as library from "./library.js";
 import * as machine from "./machine.js";
 import * as sources from "./sources.js";
+import * as steps from "./steps.js";
 
 const { box, running } = conversation;
 
 // --- clicks --------------------------------------------------------------------------------------
 
+/** @param {string} side */
 function toggle(side) {
   const body = document.body.classList;
   if (side === "left") body.toggle(sources.isNarrow() ? "left-open" : "left-closed");
@@ -30,21 +32,29 @@ function labelToggles() {
   }
 }
 
+/** @type {Record<string, (button: HTMLElement) => unknown>} */
 const actions = {
-  ...library.actions, ...conversation.actions, ...machine.actions, read: sources.read, "read-on": sources.readOn,
+  ...library.actions, ...conversation.actions, ...machine.actions,
+  read: sources.read, "read-on": sources.readOn,
   page: sources.showPage, "zoom-page": sources.zoomPage, "close-page": sources.closePage,
-  "close-reader": sources.closeReader, left: () => toggle("left"), right: () => toggle("right"),
+  "close-reader": sources.closeReader, step: sources.step,
+  "end-steps": steps.end, left: () => toggle("left"), right: () => toggle("right"),
 };
 
+const openMenus = () => /** @type {NodeListOf<HTMLDetailsElement>} */ (
+  document.querySelectorAll("details:is(.save, .dates, .machine)[open]")
+);
+
 document.addEventListener("click", (event) => {
-  const { target } = event;
-  for (const menu of document.querySelectorAll("details:is(.save, .dates, .machine)[open]")) {
+  const target = placeOf(event);
+  for (const menu of openMenus()) {
     if (!menu.contains(target)) menu.open = false;
   }
   const cite = target.closest?.(".cite, .closest");
   if (cite) {
     event.preventDefault();
     sources.follow(cite);
+    steps.end();
     return;
   }
   const button = target.closest?.("[data-action]");
@@ -62,32 +72,39 @@ document.addEventListener("click", (event) => {
   } else if (!target.closest?.("#left")) document.body.classList.remove("left-open");
 }, true);
 
+/** @param {Event} event */
 function cancelEvent(event) {
   event.preventDefault();
   event.stopImmediatePropagation();
 }
 
 document.addEventListener("toggle", (event) => {
-  if (event.target.matches?.(".why")) void conversation.explain(event.target);
-  if (event.target.matches?.(".machine") && event.target.open) void machine.look();
-  if (event.target.matches?.(".dates")) conversation.fillMenu(event.target);
+  const fold = /** @type {HTMLDetailsElement} */ (placeOf(event));
+  if (fold.matches?.(".why")) void conversation.explain(fold);
+  if (fold.matches?.(".machine") && fold.open) void machine.look();
+  if (fold.matches?.(".fold")) void library.openFolder(fold);
+  if (fold.matches?.(".dates")) conversation.fillMenu(fold);
 }, true);
 
 for (const [on, off] of [["mouseover", "mouseout"], ["focusin", "focusout"]]) {
   document.addEventListener(on, (event) => {
-    const cite = event.target.closest?.(".cite");
+    const cite = placeOf(event).closest?.(".cite");
     if (cite) sources.showCard(cite);
   });
   document.addEventListener(off, (event) => {
-    if (event.target.closest?.(".cite")) sources.hideCard();
+    if (placeOf(event).closest?.(".cite")) sources.hideCard();
   });
 }
 
 document.addEventListener("input", (event) => {
-  if (event.target === box()) conversation.offer();
-  else if (event.target.matches("#since, #until")) conversation.drawChips();
-  else if (event.target.matches("[data-facet]")) conversation.chooseFacet(event.target);
-  else library.filters[event.target.id]?.();
+  const target = /** @type {HTMLSelectElement} */ (placeOf(event));
+  if (placeOf(event) === box()) conversation.offer();
+  else if (target.matches("#since, #until")) conversation.drawChips();
+  else if (target.matches("[data-facet]")) conversation.chooseFacet(target);
+  else if (placeOf(event).matches(".pick")) {
+    library.pick(/** @type {HTMLInputElement} */ (placeOf(event)));
+  } else if (target.id === "find") sources.find();
+  else library.filters[target.id]?.();
 });
 
 const body = document.body.classList;
@@ -96,8 +113,9 @@ const body = document.body.classList;
 
 document.addEventListener("keydown", (event) => {
   if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
-  const typing = event.target.closest?.("textarea, input, select, [contenteditable]");
-  const inBox = event.target === box();
+  const target = placeOf(event);
+  const typing = target.closest?.("textarea, input, select, [contenteditable]");
+  const inBox = target === box();
   if (inBox && conversation.offering() && conversation.handleListKey(event.key)) cancelEvent(event);
   else if (event.key === "Escape") escape(event);
   else if (event.key === "Enter" && inBox && !event.shiftKey) {
@@ -107,10 +125,16 @@ document.addEventListener("keydown", (event) => {
       conversation.queueUp(text);
       conversation.write("");
     }
-  } else if (event.key === "Enter" && event.target.id === "place-path") {
+  } else if (event.key === "Enter" && target.id === "tag") {
+    cancelEvent(event);
+    void library.tagPicked();
+  } else if (event.key === "Enter" && target.id === "find") {
+    cancelEvent(event);
+    void sources.go(event.shiftKey ? "back" : "on");
+  } else if (event.key === "Enter" && target.id === "place-path") {
     cancelEvent(event);
     library.addPlace();
-  } else if (event.target.matches?.('[role="tab"]') && /^Arrow(Left|Right)$/.test(event.key)) {
+  } else if (target.matches?.('[role="tab"]') && /^Arrow(Left|Right)$/.test(event.key)) {
     const other = document.querySelector('[role="tab"][aria-selected="false"]');
     library.showTab(other.dataset.tab);
     other.focus();
@@ -121,9 +145,10 @@ document.addEventListener("keydown", (event) => {
   } else if (/^[1-9]$/.test(event.key)) sources.jumpTo(event.key);
 }, true);
 
+/** @param {KeyboardEvent} event */
 function escape(event) {
-  const inSources = event.target.closest?.("#sources");
-  const menu = document.querySelector("details:is(.save, .dates, .machine)[open]");
+  const inSources = placeOf(event).closest?.("#sources");
+  const [menu] = openMenus();
   if (conversation.offering()) conversation.hideChoices();
   else if (menu) {
     menu.open = false;
@@ -152,6 +177,7 @@ function follow() {
   }
   labelToggles();
   labelUpload();
+  steps.show(library.isEmpty());
   conversation.askNext();
 }
 
@@ -162,31 +188,88 @@ function labelUpload() {
   if (!words) return;
   words.closest("button")?.setAttribute("aria-label", "Drop articles or choose files");
   for (const node of words.childNodes) {
-    if (node.nodeType === Node.TEXT_NODE && node.data) node.data = "";
+    if (node instanceof Text && node.data) node.data = "";
   }
 }
+
+/** @type {{ clock?: HTMLElement, seconds?: string, since: number }} */
+let drawn = { since: 0 }; // the clock as the server drew it last
 
 function tick() {
   const clock = running()?.querySelector(".clock");
   if (!clock || body.contains("lost")) return;
   const now = performance.now();
-  if (clock.dataset.seconds !== clock.drawn) {
-    clock.drawn = clock.dataset.seconds;
-    clock.since = now;
+  if (drawn.clock !== clock || clock.dataset.seconds !== drawn.seconds) {
+    drawn = { clock, seconds: clock.dataset.seconds, since: now };
   }
-  const seconds = Number(clock.drawn) + (now - clock.since) / 1000;
+  const seconds = Number(drawn.seconds) + (now - drawn.since) / 1000;
   // characters only, so that the observer below does not take it for new content
-  clock.firstChild.data = `${seconds.toFixed(1)} s`;
+  clock.firstChild.nodeValue = `${seconds.toFixed(1)} s`;
 }
 
 // --- once Gradio has built the page ----------------------------------------------------------------
 
+/**
+ * @param {string} id
+ * @param {string} role
+ * @param {string} label
+ * @param {Record<string, string>} [more]
+ */
 function describe(id, role, label, more = {}) {
   const node = byId(id);
   if (!node) return;
   node.setAttribute("role", role);
   node.setAttribute("aria-label", label);
   for (const [name, value] of Object.entries(more)) node.setAttribute(name, value);
+}
+
+// --- how wide the right pane is --------------------------------------------------------------------
+
+const widthKept = () => (body.contains("reading") ? "--reading-width" : "--sources-width");
+
+/** @param {number | null} width in pixels; null for as wide as it is by itself */
+function setWidth(width) {
+  const name = widthKept();
+  if (width === null) {
+    document.documentElement.style.removeProperty(name);
+    localStorage.removeItem(`pilcrow${name}`);
+  } else {
+    const kept = `${Math.round(Math.min(Math.max(width, 256), 0.6 * window.innerWidth))}px`;
+    document.documentElement.style.setProperty(name, kept);
+    localStorage.setItem(`pilcrow${name}`, kept);
+  }
+  tellWidth();
+}
+
+const width = () => byId("sources").getBoundingClientRect().width;
+
+function tellWidth() {
+  const share = Math.round((100 * width()) / window.innerWidth);
+  byId("divider")?.setAttribute("aria-valuenow", String(share));
+}
+
+/** The line left of the sources, by which they are made wider; its width is remembered here. */
+function divider() {
+  for (const name of ["--sources-width", "--reading-width"]) {
+    const kept = localStorage.getItem(`pilcrow${name}`);
+    if (/^\d+px$/.test(kept ?? "")) document.documentElement.style.setProperty(name, kept);
+  }
+  const line = Object.assign(document.createElement("div"), { id: "divider", tabIndex: 0 });
+  for (const [name, value] of Object.entries({
+    role: "separator", "aria-orientation": "vertical", "aria-label": "Width of the sources",
+    "aria-controls": "sources", "aria-valuemin": "10", "aria-valuemax": "60", "aria-valuenow": "30",
+  })) line.setAttribute(name, value);
+  line.addEventListener("pointerdown", (event) => line.setPointerCapture(event.pointerId));
+  line.addEventListener("pointermove", (event) => {
+    if (line.hasPointerCapture(event.pointerId)) setWidth(window.innerWidth - event.clientX);
+  });
+  line.addEventListener("dblclick", () => setWidth(null));
+  line.addEventListener("focus", tellWidth);
+  line.addEventListener("keydown", ({ key }) => {
+    if (key === "ArrowLeft") setWidth(width() + 32);
+    else if (key === "ArrowRight") setWidth(width() - 32);
+  });
+  return line;
 }
 
 function prepareFrame() {
@@ -205,6 +288,7 @@ function prepareFrame() {
   Object.assign(bar, { id: "sheet-bar", type: "button", textContent: "Sources" });
   bar.setAttribute("aria-expanded", "false");
   byId("sources").prepend(bar);
+  byId("panes").append(divider());
   byId("centre").append(popover, toast);
 }
 

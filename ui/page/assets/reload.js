@@ -9,6 +9,6 @@ function reloadOnce() {
 }
 
 window.addEventListener("error", ({ target }) => {
-  if (target?.matches?.("script, link[rel=stylesheet], link[rel=modulepreload]")) reloadOnce();
+  if (target instanceof Element && target.matches("script, link[rel=stylesheet], link[rel=modulepreload]")) reloadOnce();
 }, true);
 window.addEventListener("vite:preloadError", reloadOnce);

@@ -1,9 +1,10 @@
 // The right pane: the sources of a turn, the card a number shows, and the article itself.
 
-import { ask, byId, slot } from "./api.js";
+import { ask, byId, debounce, field, slot } from "./api.js";
 
 const narrow = window.matchMedia("(max-width: 899px)");
 let shownTurn = ""; // "" follows the latest question
+/** @type {HTMLElement | null} */
 let opener = null; // the marker to which Esc returns from the sources
 
 export const isNarrow = () => narrow.matches;
@@ -31,7 +32,11 @@ export function followLatest() {
   shownTurn = "";
 }
 
-/** Brings a source into view; one of an older turn is fetched first. */
+/**
+ * Brings a source into view; one of an older turn is fetched first.
+ * @param {string} id
+ * @param {string} turn
+ */
 export async function openSource(id, turn) {
   shownTurn = turn;
   if (!sections().some((s) => s.dataset.turn === turn)) {
@@ -45,7 +50,7 @@ export async function openSource(id, turn) {
   if (!target) return;
   document.body.classList.remove("reading", "right-closed");
   const fold = target.closest("details");
-  if (fold) fold.open = true;
+  fold?.setAttribute("open", "");
   pullSheet(true);
   for (const other of document.querySelectorAll(".source.current")) {
     other.classList.remove("current", "flash");
@@ -56,7 +61,10 @@ export async function openSource(id, turn) {
   target.focus({ preventScroll: true });
 }
 
-/** A number was clicked: its source; clicked again: the article. */
+/**
+ * A number was clicked: its source; clicked again: the article.
+ * @param {HTMLElement} cite
+ */
 export function follow(cite) {
   const id = cite.getAttribute("href").slice(1);
   const there = byId(id);
@@ -68,12 +76,16 @@ export function follow(cite) {
   else void openSource(id, cite.dataset.turn);
 }
 
+/** @param {string} number */
 export function jumpTo(number) {
   const section = sections().find((s) => !s.hidden);
   if (section) void openSource(`t${section.dataset.turn}-s${number}`, section.dataset.turn);
 }
 
-/** The whole article, at the place the button stands for. */
+/**
+ * The whole article, at the place the button stands for.
+ * @param {HTMLElement} button
+ */
 export async function read(button) {
   const { document: id, start, end } = button.dataset;
   const source = button.closest(".source");
@@ -81,11 +93,13 @@ export async function read(button) {
   const at = start === undefined ? null : Number(start);
   const until = end === undefined ? null : Number(end);
   if (!(await ask("read", { document: id, key, start: at, end: until }))) return;
+  lookedFor = "";
   if (!source) opener = button;
   document.body.classList.remove("left-open", "right-closed");
   document.body.classList.add("reading");
   pullSheet(true);
   byId("reader").dataset.key = key;
+  opened = { document: id, key, start: at, end: until };
   const wanted = source?.dataset.n;
   const place = byId("reader").querySelector(
     wanted ? `mark[data-n="${wanted}"]` : "[data-here]",
@@ -96,17 +110,22 @@ export async function read(button) {
   const below = place?.getBoundingClientRect().bottom > pane.getBoundingClientRect().bottom - 32;
   if (below) place.scrollIntoView({ block: "center" });
   place?.classList.add("here");
+  showStep(Number(byId("reader").querySelector(".place").textContent.split(" ").at(-1)));
   byId("reader").querySelector("button")?.focus({ preventScroll: true });
   watchEnds();
 }
 
-/** Puts more paragraphs in the place of the button that stands for them; the view stays where it is. */
+/**
+ * Puts more paragraphs in the place of the button that stands for them; the view stays where it is.
+ * @param {HTMLButtonElement} button
+ */
 export async function readOn(button) {
   if (button.disabled) return;
   button.disabled = true;
   const { document: id, first, way } = button.dataset;
   const key = byId("reader").dataset.key ?? "";
-  const reply = await ask("read-on", { document: id, key, first: Number(first), way });
+  const words = field("find").value;
+  const reply = await ask("read-on", { document: id, key, first: Number(first), way, words });
   if (!reply || !button.isConnected) {
     button.disabled = false;
     return;
@@ -119,13 +138,67 @@ export async function readOn(button) {
   watchEnds();
 }
 
+/** @type {IntersectionObserver | null} */
 let ends = null;
+
+// --- from mark to mark, and to what is looked for --------------------------------------------------
+
+let opened = {}; // the article that is read, and what of it the address names
+let lookedFor = ""; // the words that are marked in it
+
+/**
+ * The arrows lead somewhere where there is more than one place to go to.
+ * @param {number} count
+ */
+function showStep(count) {
+  for (const button of byId("reader").querySelectorAll("[data-action=step]")) {
+    button.toggleAttribute("disabled", !(count > (lookedFor ? 0 : 1)));
+    const what = lookedFor ? "place" : "mark";
+    const label = button.dataset.way === "back" ? `Previous ${what}` : `Next ${what}`;
+    button.setAttribute("aria-label", label);
+    button.title = label;
+  }
+}
+
+/**
+ * Goes to the next or last place of what is looked for, or mark where nothing is.
+ * @param {HTMLElement} button
+ */
+export async function step(button) {
+  await go(button.dataset.way);
+}
+
+/** @param {string} way */
+export async function go(way, anew = false) {
+  const words = field("find").value.trim();
+  const text = byId("reader").querySelector(".text");
+  const here = text.querySelector("mark.here");
+  const from = here && !anew ? Number(here.dataset.at) : null;
+  const reply = await ask("find", { ...opened, words, from, way });
+  if (!reply || words !== field("find").value.trim()) return;
+  const none = words ? "Not in this article" : "";
+  const what = words ? "" : "Mark ";
+  const place = byId("reader").querySelector(".place");
+  place.textContent = reply.count ? `${what}${reply.number} of ${reply.count}` : none;
+  here?.classList.remove("here");
+  const there = () => text.querySelector(`mark[data-at="${reply.at}"]`);
+  if (words !== lookedFor || !there()) {
+    text.innerHTML = reply.html;
+    watchEnds();
+  }
+  lookedFor = words;
+  showStep(reply.count);
+  there()?.classList.add("here");
+  there()?.scrollIntoView({ block: "center" });
+}
+
+export const find = debounce(() => go("on", true));
 
 /** Lets the rest of a long article come before it is scrolled to. */
 function watchEnds() {
   ends?.disconnect();
   ends = new IntersectionObserver((seen) => {
-    for (const { isIntersecting, target } of seen) if (isIntersecting) void readOn(target);
+    for (const { isIntersecting, target } of seen) if (isIntersecting) void readOn(/** @type {HTMLButtonElement} */ (target));
   }, { root: byId("sources"), rootMargin: "600px" });
   for (const button of byId("reader").querySelectorAll(".more")) ends.observe(button);
 }
@@ -143,7 +216,10 @@ export async function readAddress() {
   opener = null; // the button is nowhere to return to
 }
 
-/** The page as it is printed, the cited sentence in view. */
+/**
+ * The page as it is printed, the cited sentence in view.
+ * @param {HTMLElement} button
+ */
 export async function showPage(button) {
   const { document: id, page, start, end } = button.dataset;
   const more = { page: Number(page), start: Number(start), end: Number(end) };
@@ -154,6 +230,7 @@ export async function showPage(button) {
   paper.querySelector(".sheet-of-paper")?.focus({ preventScroll: true });
 }
 
+/** @param {HTMLElement} button */
 export function zoomPage(button) {
   const large = button.closest(".paper").classList.toggle("large");
   button.setAttribute("aria-pressed", String(large));
@@ -184,6 +261,7 @@ export function leaveSources() {
   opener?.focus();
 }
 
+/** @param {boolean} open */
 export function pullSheet(open) {
   document.body.classList.toggle("sources-open", open);
   byId("sheet-bar").setAttribute("aria-expanded", String(open));
@@ -192,6 +270,7 @@ export function pullSheet(open) {
 
 // --- the card a number shows when it is hovered or focused ---------------------------------------
 
+/** @param {HTMLElement} cite */
 export function showCard(cite) {
   const card = cite.querySelector(".card");
   const popover = byId("popover");

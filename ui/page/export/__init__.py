@@ -19,10 +19,11 @@ from markupsafe import Markup
 
 from index.errors import InputError
 from rag.grounding.bundle import Finding
+from rag.snapshots import DISAGREE
 from rag.types import Answer, Citation
 from ui.page.export import footnotes
 from ui.page.views.html import render
-from ui.sections import Line, sections_of
+from ui.sections import Line, dates_of, sections_of
 
 _OPEN, _CLOSE = '<script type="application/json" id="pilcrow-answer">', "</script>"
 _LARGEST = 50 * 2**20
@@ -42,6 +43,8 @@ def as_page(bundle: dict[str, Any]) -> str:
     page = render(
         "export/export.html",
         answer=answer,
+        disagree=DISAGREE,
+        dates=dates_of(answer),
         sources=[_source(c, checksums.get(c.document_id, "")) for c in answer.citations],
         exported=bundle["exported"],
         model=bundle["models"]["language"],
@@ -142,7 +145,8 @@ def as_markdown(answer: Answer) -> str:
         rows = [(s.title, _said(line), _where(line)) for s in sections for line in s.lines]
         head = ("About", "What the source says", "Source"), ("---", "---", "---")
         blocks.append("\n".join(f"| {' | '.join(row)} |" for row in (*head, *rows)))
-    elif answer.form == "bullets":
+    elif answer.form in ("bullets", "conflict"):
+        blocks += [DISAGREE] if answer.form == "conflict" else []
         items = [
             f"- {f'**{_inline(s.title)}**: ' if s.label else ''}{_said(line)}"
             for s in sections
@@ -168,6 +172,7 @@ def as_rich_text(answer: Answer) -> str:
     return render(
         "export/copy.html",
         answer=answer,
+        disagree=DISAGREE,
         sections=sections_of(answer),
         sources=[(c, _whole_place(c)) for c in answer.citations],
     )

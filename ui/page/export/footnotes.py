@@ -14,7 +14,9 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from index.tokenization import INVISIBLE
+from rag.snapshots import DISAGREE
 from rag.types import Answer, Citation
+from ui.sections import dates_of
 
 BEGIN, END = "<!-- pilcrow-answer ", " -->"
 """Around the bundle in a Markdown file."""
@@ -56,9 +58,13 @@ def as_markdown(bundle: dict[str, Any]) -> str:
 def _statements(answer: Answer) -> Iterator[tuple[str, tuple[int, ...]]]:
     if not answer.statements:
         yield _line(answer.text), ()
-    for statement in answer.statements:
+    dates = dates_of(answer)
+    if dates:
+        yield DISAGREE, ()
+    for number, statement in enumerate(answer.statements, start=1):
+        date = f"{_line(dates[number])}: " if number in dates else ""
         doubt = " (not supported by its source)" if statement.support == "unsupported" else ""
-        yield _line(statement.text) + doubt, statement.citations
+        yield date + _line(statement.text) + doubt, statement.citations
 
 
 def _line(text: str) -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from rag.snapshots import DISAGREE
 from rag.types import Answer, Citation, Statement
 from ui.page.views.html import milliseconds, plural, render, render_macro
 from ui.sections import Line, asked_back, parts_of_reply, sections_of
@@ -147,6 +148,7 @@ def answer(
         short=_short_answer(snapshot),
         headline_number=_number_of(headline, snapshot.citations) if headline else HEADLINE,
         layout=_LAYOUTS.get(snapshot.form, "prose"),
+        disagree=DISAGREE,
         sections=[(section, _runs(section.lines)) for section in sections],
         folded=ITEMS if len(sections) > ITEMS + 1 else len(sections),
         labelled=any(section.label for section in sections),
@@ -156,7 +158,7 @@ def answer(
     )
 
 
-_LAYOUTS = {"columns": "columns", "bullets": "items", "table": "table"}
+_LAYOUTS = {"columns": "columns", "bullets": "items", "table": "table", "conflict": "conflict"}
 """How an answer is drawn, by its form."""
 
 

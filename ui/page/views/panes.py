@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import groupby
+from itertools import groupby, islice, pairwise, takewhile
 from pathlib import Path
 from typing import Any, Literal
 
-from index.types import Document, DocumentRecord, PagePicture
+from index.types import Document, DocumentRecord, Hit, PagePicture
 from rag.types import Explanation, HitScores, Timings
 from ui.page.conversations import Listed
 from ui.page.views.html import milliseconds, name_of, plural, render, render_macro
@@ -25,6 +25,8 @@ READ_AT_ONCE = 60
 """Paragraphs of an article drawn at a time; scrolling brings the others."""
 LISTED = 300
 """Documents and conversations drawn at once; of documents the others come when scrolled to."""
+IN_TEXT = 8
+"""Sentences shown below the list that hold what was typed."""
 
 FileState = Literal["ready", "changed", "gone", "away"]
 
@@ -156,8 +158,10 @@ def library(
     records: Sequence[DocumentRecord],
     states: Mapping[str, FileState],
     words: str = "",
-    first: int = 0,
+    first: int | None = None,
     copies: Collection[str] = (),
+    folders: Sequence[tuple[str, int]] = (),
+    inside: str = "",
 ) -> str:
     """Documents with title, source, date, paragraphs, kind and state; more come when scrolled to.
 
@@ -166,18 +170,69 @@ def library(
         states: By document id, how its file stands to what is stored.
         words: What they were filtered by.
         copies: Ids of those whose files are copies of what was uploaded.
-        first: From which on `LISTED` are drawn; after the first ones, rows alone.
+        first: From which on `LISTED` are drawn, as rows alone; None for the whole list.
+        folders: Those that stand before the documents, each with how many are in and below it.
+        inside: The folder that all of these lie in; empty at the top.
     """
-    last = first + LISTED
+    begin = first or 0
+    last = begin + LISTED
     return render(
-        "library/library_rows.html" if first else "library/library.html",
-        documents=[(r, states.get(r.id, "ready")) for r in records[first:last]],
+        "library/library.html" if first is None else "library/library_rows.html",
+        documents=[(r, states.get(r.id, "ready")) for r in records[begin:last]],
         twice=shared_names(records),
         next=last,
         more=len(records) - last,
         words=words,
         copies=copies,
+        folders=[(path, path.rsplit("/", 1)[-1], within) for path, within in folders],
+        inside=inside,
     )
+
+
+def level(
+    records: Iterable[DocumentRecord], inside: str
+) -> tuple[list[DocumentRecord], list[tuple[str, int]]]:
+    """The documents that lie in a folder itself, and the folders in it with how many are below.
+
+    Args:
+        records: documents in order.
+        inside: the folder, as ids have it; empty for the top.
+    """
+    stem = f"{inside}/" if inside else ""
+    here: list[DocumentRecord] = []
+    below: Counter[str] = Counter()
+    for record in records:
+        if not record.id.startswith(stem):
+            continue
+        name, slash, _ = record.id[len(stem) :].partition("/")
+        if slash:
+            below[stem + name] += 1
+        else:
+            here.append(record)
+    return here, sorted(below.items(), key=lambda folder: folder[0].casefold())
+
+
+def in_text(hits: Iterable[Hit], words: str) -> str:
+    """Sentences that hold all of some words, these marked; a click opens the article there.
+
+    Args:
+        hits: passages that hold some of the words, best first.
+        words: what was typed.
+    """
+    wanted = words.casefold().split()
+    found = []
+    for hit in hits:
+        for sentence in hit.sentences:
+            if all(word in sentence.text.casefold() for word in wanted):
+                found.append((hit, sentence, _marked(sentence.text, wanted)))
+                break
+    return render("library/in_text.html", found=found[:IN_TEXT], more=len(found) - IN_TEXT)
+
+
+def _marked(text: str, wanted: Sequence[str]) -> list[str]:
+    """A sentence cut around the words it was found for: every second part is one of them."""
+    some = "|".join(re.escape(word) for word in sorted(wanted, key=len, reverse=True))
+    return re.split(f"({some})", " ".join(text.split()), flags=re.IGNORECASE)
 
 
 def in_order(records: Sequence[DocumentRecord], order: str) -> list[DocumentRecord]:
@@ -200,7 +255,10 @@ def matching(records: Iterable[DocumentRecord], words: str) -> list[DocumentReco
     return [
         r
         for r in records
-        if all(w in f"{r.title} {r.id} {r.source} {r.author} {r.date}".casefold() for w in wanted)
+        if all(
+            word in f"{r.title} {r.id} {r.source} {r.author} {r.date} {' '.join(r.tags)}".casefold()
+            for word in wanted
+        )
     ]
 
 
@@ -212,9 +270,7 @@ def reader(document: Document, marks: Sequence[tuple[int, int, int]], at: int | 
         marks: Start, end and citation number of each sentence to mark; not overlapping, sorted.
         at: Offset of the place to bring into view; None for the top.
     """
-    spans = _paragraph_spans(document.text)
     place = at if at is not None else 0
-    there = max(0, bisect_right(spans, (place, len(document.text))) - 1)
     end = next((end for start, end, _ in marks if start <= place < end), place)
     return render(
         "reader/reader.html",
@@ -222,9 +278,50 @@ def reader(document: Document, marks: Sequence[tuple[int, int, int]], at: int | 
         page=document.location(place),
         start=place,
         end=end,
-        byline=" · ".join(filter(None, (document.source, document.author, document.date))),
-        **_excerpt(document, marks, at, spans, max(0, there - READ_AT_ONCE // 3)),
+        byline=" · ".join(
+            filter(None, (document.source, document.author, document.place, document.date))
+        ),
+        marked=len(marks),
+        number=sum(start <= place for start, _, _ in marks),
+        **_around(document, marks, at),
     )
+
+
+def reading_at(
+    document: Document,
+    marks: Sequence[tuple[int, int, int]],
+    found: Sequence[tuple[int, int]],
+    at: int,
+) -> str:
+    """The paragraphs of an article around a place; as in `reader`, without what stands above them.
+
+    Args:
+        document: What to show.
+        marks: As in `reader`.
+        found: Start and end of what was looked for; not overlapping, sorted.
+        at: Offset of the place to bring into view.
+    """
+    return render("reader/reader_paragraphs.html", **_around(document, marks, at, found))
+
+
+def places_of(text: str, words: str) -> list[tuple[int, int]]:
+    """Start and end of what was typed wherever it stands in a text, in any case and spacing."""
+    wanted = r"\s+".join(map(re.escape, words.split()))
+    found = re.finditer(wanted, text, re.IGNORECASE) if wanted else ()
+    return [match.span() for match in found]
+
+
+def _around(
+    document: Document,
+    marks: Sequence[tuple[int, int, int]],
+    at: int | None,
+    found: Sequence[tuple[int, int]] = (),
+) -> dict[str, Any]:
+    """What a template needs of the paragraphs around a place."""
+    spans = _paragraph_spans(document.text)
+    there = max(0, bisect_right(spans, (at or 0, len(document.text))) - 1)
+    first = max(0, there - READ_AT_ONCE // 3)
+    return _excerpt(document, marks, at, spans, first, found=found)
 
 
 def paper(document_id: str, picture: PagePicture, number: int, start: int, end: int) -> str:
@@ -242,7 +339,12 @@ def paper(document_id: str, picture: PagePicture, number: int, start: int, end: 
 
 
 def more_paragraphs(
-    document: Document, marks: Sequence[tuple[int, int, int]], first: int, *, backwards: bool
+    document: Document,
+    marks: Sequence[tuple[int, int, int]],
+    first: int,
+    found: Sequence[tuple[int, int]] = (),
+    *,
+    backwards: bool,
 ) -> str:
     """The paragraphs of an article from number `first` on, or the last ones before it.
 
@@ -250,12 +352,13 @@ def more_paragraphs(
         document: What to show.
         marks: As in `reader`.
         first: A paragraph's number, from 0.
+        found: As in `reading_at`.
         backwards: Whether those before it are wanted.
     """
     spans = _paragraph_spans(document.text)
     first = min(max(0, first), len(spans))
     begin, end = (max(0, first - READ_AT_ONCE), first) if backwards else (first, None)
-    shown = _excerpt(document, marks, None, spans, begin, end)
+    shown = _excerpt(document, marks, None, spans, begin, end, found)
     shown |= {"after": 0} if backwards else {"before": 0}
     return render("reader/reader_paragraphs.html", **shown)
 
@@ -267,12 +370,13 @@ def _excerpt(
     spans: Sequence[tuple[int, int]],
     first: int,
     end: int | None = None,
+    found: Sequence[tuple[int, int]] = (),
 ) -> dict[str, Any]:
     """What a template needs of some paragraphs: the paragraphs and how many are on either side."""
     last = min(len(spans), first + READ_AT_ONCE if end is None else end)
     return {
         "document": document,
-        "paragraphs": [_paragraph(document, *span, marks, at) for span in spans[first:last]],
+        "paragraphs": [_paragraph(document, *span, marks, at, found) for span in spans[first:last]],
         "before": first,
         "next": last,
         "after": len(spans) - last,
@@ -302,7 +406,10 @@ class _Piece:
     """
 
     text: str
+    start: int
     number: int | None = None
+    is_found: bool = False
+    """Whether it is what was looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,17 +421,29 @@ class _Paragraph:
 
 
 def _paragraph(
-    document: Document, start: int, end: int, marks: Sequence[tuple[int, int, int]], at: int | None
+    document: Document,
+    start: int,
+    end: int,
+    marks: Sequence[tuple[int, int, int]],
+    at: int | None,
+    found: Sequence[tuple[int, int]],
 ) -> _Paragraph:
-    """One paragraph of the reader, cut at the marks that lie in it."""
-    text, pieces, done = document.text, [], start
-    for mark_start, mark_end, number in marks:
-        if mark_start >= end or mark_end <= start:
-            continue
-        mark_start, mark_end = max(mark_start, done), min(mark_end, end)
-        pieces += [_Piece(text[done:mark_start]), _Piece(text[mark_start:mark_end], number)]
-        done = mark_end
-    pieces.append(_Piece(text[done:end]))
+    """One paragraph of the reader, cut at the marks and at what was found that lie in it."""
+    cited = [mark for mark in marks if mark[0] < end and mark[1] > start]
+    first = bisect_left(found, start, key=lambda span: span[1])
+    here = list(takewhile(lambda span: span[0] < end, islice(found, first, None)))
+    edges = {start, end, *(at for span in here for at in span)}
+    edges |= {at for mark in cited for at in mark[:2]}
+    cuts = sorted(at for at in edges if start <= at <= end)
+    pieces = [
+        _Piece(
+            document.text[begin:stop],
+            begin,
+            next((number for a, b, number in cited if a <= begin < b), None),
+            any(a <= begin < b for a, b in here),
+        )
+        for begin, stop in pairwise(cuts)
+    ]
     aside = sum(max(0, min(f.end, end) - max(f.start, start)) for f in document.boilerplate)
     return _Paragraph(
         pieces,

@@ -6,7 +6,7 @@ import hashlib
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
@@ -24,7 +24,7 @@ def small_entry(content: bytes = CONTENT, piece: int = PIECE) -> CatalogueEntry:
     count = -(-len(content) // piece)
     parts = PackageParts("tiny-model-part{number}", "1.0", "data/part{number:02}.bin", count, piece)
     known = known_entry("bundled")
-    values = {name: getattr(known, name) for name in known.__slots__}
+    values = {field.name: getattr(known, field.name) for field in fields(known)}
     digest = hashlib.sha256(content).hexdigest()
     values |= {"name": "tiny", "file": "tiny.gguf", "bytes": len(content), "sha256": digest}
     return CatalogueEntry(**{**values, "parts": parts})

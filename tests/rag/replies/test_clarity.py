@@ -10,7 +10,7 @@ import seeds
 from index import Library
 from rag import Assistant
 from rag.query.question import analyze
-from rag.reader.clarity import NAMES, clarity_features, pointer_of
+from rag.replies.clarity import NAMES, clarity_features, pointer_of
 from rag.types import Ranking
 from tests.support.fakes import BagOfWordsEncoder
 

@@ -17,7 +17,7 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
-from index.embedding.encoder import unit
+from index.embedding.centring import unit
 from index.library import Library
 from index.tokenization import STOP_WORDS
 from index.types import EVERYWHERE, Hit, SearchScope
@@ -139,7 +139,7 @@ def _entropy(belief: Mapping[str, float]) -> float:
 @cache
 def coefficients() -> Fitted:
     """The fitted numbers of this package; ValueError when they are for other features."""
-    data = json.loads(files("rag.reader").joinpath("clarity.json").read_text("utf-8"))
+    data = json.loads(files("rag.replies").joinpath("clarity.json").read_text("utf-8"))
     if tuple(data["features"]) != NAMES:
         raise ValueError(
             "clarity.json is for other features: run python -m rag.training.train_clarity"

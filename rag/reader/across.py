@@ -1,0 +1,124 @@
+"""Which sentence answers a question in another language, and does any? By vectors more than words.
+
+For encoders that know many languages. What `ranker.py` and `gate.py` weigh was fitted on English
+and its encoder: a question in German shares no word with an English sentence, names aside, and its
+words have other endings. The numbers here (`across.json`) are fitted
+by `python -m rag.training.train_across`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.embedding.encoder import Encoder
+from index.search.languages import is_latin, language
+from index.types import Hit
+from rag.reader.features import NAMES, Matrix
+
+Pairing = Literal["same", "near", "far"]
+"""A question in its documents' language, in another one of the same script, or of another script.
+Vectors lie the less close the further the languages are, so each has numbers of its own."""
+
+RANKED_BY = (
+    "cosine", "late", "late_content", "overlap", "overlap_near", "numbers", "passage", "dense",
+    "bm25", "rank", "length", "first",
+)  # fmt: skip
+_ABOVE = ("cosine", "late", "late_content", "dense")
+"""How far the best stands out among what was found counts too: that depends on no language."""
+_OF_BEST = ("cosine", "late", "late_content", "overlap", "passage")
+_HIGHEST = ("late", "late_content", "passage", "dense", "overlap_passage")
+GATE_NAMES = (*_OF_BEST, *(f"{name}_highest" for name in _HIGHEST),
+              *(f"{name}_above" for name in _ABOVE), "belief", "ahead")  # fmt: skip
+
+
+_LOOKED_AT = 3
+"""Passages by which the documents' language is told."""
+
+
+def languages_of(question: str, hits: Sequence[Hit]) -> tuple[str, str]:
+    """The codes of the languages of a question and of the closest passages."""
+    read = language(" ".join(hit.text for hit in hits[:_LOOKED_AT]))
+    return language(question), read
+
+
+def pairing_of(question: str, hits: Sequence[Hit], encoder: Encoder) -> Pairing | None:
+    """How a question and the closest passages pair; None with an encoder for English alone."""
+    if encoder.is_english:
+        return None
+    return pairing(*languages_of(question, hits))
+
+
+def pairing(asked: str, read: str) -> Pairing:
+    """How two languages pair, by their codes."""
+    if asked == read:
+        return "same"
+    return "near" if is_latin(asked) and is_latin(read) else "far"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """A standardised linear score: of a sentence, or of whether any answers."""
+
+    mean: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    bias: float = 0.0
+
+    def score(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The score of each row, as a logit."""
+        scores: NDArray[np.float64] = ((rows - self.mean) / self.scale) @ self.weights + self.bias
+        return scores
+
+
+def score_across(matrix: Matrix, kind: Pairing) -> tuple[NDArray[np.float64], float]:
+    """Scores (logits) of sentences, shape (n,), and the logit that one of them answers.
+
+    Args:
+        matrix: features of at least one sentence, shape (n, len(NAMES)).
+        kind: how the question's language and theirs pair.
+    """
+    ranking, gate = fitted(kind)
+    scores = ranking.score(ranking_rows(matrix))
+    return scores, float(gate.score(gate_row(matrix, scores)))
+
+
+def ranking_rows(matrix: Matrix) -> NDArray[np.float64]:
+    """What the ranking sees of sentences, shape (n, len(RANKED_BY))."""
+    return matrix[:, [NAMES.index(name) for name in RANKED_BY]].astype(np.float64)
+
+
+def gate_row(matrix: Matrix, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What the gate sees of sentences with these scores, shape (len(GATE_NAMES),)."""
+    best = int(np.argmax(scores))
+    grown = np.exp(scores - scores.max())
+    of_best = [matrix[best, NAMES.index(name)] for name in _OF_BEST]
+    highest = [matrix[:, NAMES.index(name)].max() for name in _HIGHEST]
+    above = [matrix[:, NAMES.index(name)] for name in _ABOVE]
+    stands_out = [values.max() - np.median(values) for values in above]
+    passages = np.unique(matrix[:, NAMES.index("passage")])
+    ahead = passages[-1] - passages[-2] if len(passages) > 1 else 0.0
+    return np.array([*of_best, *highest, *stands_out, grown.max() / grown.sum(), ahead], np.float64)
+
+
+@cache
+def fitted(kind: Pairing) -> tuple[Fitted, Fitted]:
+    """The numbers of ranking and gate; ValueError when they are for other features."""
+    data = json.loads(files("rag.reader").joinpath("across.json").read_text("utf-8"))
+    if tuple(data["ranked by"]) != RANKED_BY or tuple(data["gate"]) != GATE_NAMES:
+        raise ValueError("across.json is for other features: python -m rag.training.train_across")
+    return _of(data[kind]["ranking"]), _of(data[kind]["gating"])
+
+
+def _of(row: dict[str, Any]) -> Fitted:
+    return Fitted(
+        np.array(row["mean"]), np.array(row["scale"]), np.array(row["weights"]),
+        float(row.get("bias", 0.0)),
+    )  # fmt: skip

@@ -1,0 +1,153 @@
+"""Questions in another language than their documents: told by vectors, and said where unread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from index import Library
+from index.embedding.encoder import Embeddable, PassageVectors, QuestionVectors
+from index.search.languages import language
+from rag import Assistant
+from rag.query.question import QueryVariant
+from rag.reader.across import (
+    GATE_NAMES,
+    RANKED_BY,
+    Pairing,
+    fitted,
+    gate_row,
+    pairing_of,
+    ranking_rows,
+    score_across,
+)
+from rag.reader.features import NAMES, Matrix
+from rag.reader.ranker import Ranker
+from tests.support.fakes import BagOfWordsEncoder
+
+ENGLISH = {
+    "bridge.txt": "The bridge\n\nThe new bridge over the river was opened by the town in May. It "
+    "is made of steel.\n",
+    "bread.txt": "The bread\n\nThe dough rests for two hours before it is baked. Salt is last.\n",
+}
+GERMAN = "Wann wurde die neue Br\u00fccke er\u00f6ffnet?"
+_SAME = {
+    "br\u00fccke": "bridge", "neue": "new", "er\u00f6ffnet": "opened", "wurde": "was",
+    "fluss": "river", "\u6865": "bridge", "\u65b0": "new", "teig": "dough",
+}  # fmt: skip
+
+
+def translated(text: str) -> str:
+    """A text with the words that the encoder below knows in English."""
+    text = text.lower()
+    for word, english in _SAME.items():
+        text = text.replace(word, f" {english} ")
+    return text
+
+
+class TwoLanguages(BagOfWordsEncoder):
+    """Words of two languages that mean the same have one direction."""
+
+    is_english = False
+
+    def encode_query(self, text: str) -> QuestionVectors:
+        return super().encode_query(translated(text))
+
+    def encode(self, passages: Sequence[Embeddable]) -> list[PassageVectors]:
+        return super().encode(passages)
+
+
+@pytest.fixture
+def articles(tmp_path: Path) -> Path:
+    folder = tmp_path / "articles"
+    folder.mkdir()
+    for name, text in ENGLISH.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+def library(folder: Path, encoder: BagOfWordsEncoder) -> Library:
+    made = Library.open(folder.parent / encoder.identity.name, encoder=encoder)
+    made.update([folder])
+    return made
+
+
+@pytest.mark.parametrize(
+    ("question", "code"),
+    [
+        ("When was the bridge opened?", "en"),
+        ("Kyoto 2023", "en"),
+        (GERMAN, "de"),
+        ("Wer leitet das Forum?", "de"),
+        ("Quand le pont a-t-il \u00e9t\u00e9 inaugur\u00e9 ?", "fr"),
+        ("\u00bfCu\u00e1ndo se abri\u00f3 el puente?", "es"),
+        ("\u65b0\u6865\u4ec0\u4e48\u65f6\u5019\u5f00\u901a\uff1f", "zh"),
+        ("IANA\u79fb\u4ea4\u662f\u4ec0\u4e48\uff1f", "zh"),
+        ("\u6a4b\u306f\u3044\u3064\u958b\u901a\u3057\u307e\u3057\u305f\u304b\uff1f", "ja"),
+        ("متى افتتح الجسر؟", "ar"),
+        ("Когда открыли мост?", "ru"),
+    ],
+)  # fmt: skip
+def test_the_language_of_a_question_is_told_by_its_letters_and_small_words(
+    question: str, code: str
+) -> None:
+    assert language(question) == code
+
+
+def test_a_question_in_another_language_is_answered_by_the_right_sentence(articles: Path) -> None:
+    with library(articles, TwoLanguages(name="two")) as made:
+        hits = made.search(GERMAN)
+        assert pairing_of(GERMAN, hits, made.encoder) == "near"
+        ranking = Ranker(made).rank(QueryVariant.of(GERMAN), hits)
+        assert "opened by the town in May" in ranking.sentences[0].text
+
+
+def test_with_an_encoder_for_english_all_is_ranked_as_ever(articles: Path) -> None:
+    asked = "When was the bridge opened?"
+    with library(articles, TwoLanguages(name="two")) as made:
+        assert pairing_of(asked, made.search(asked), made.encoder) == "same"
+    with library(articles, BagOfWordsEncoder(name="one")) as made:
+        assert pairing_of(asked, made.search(asked), made.encoder) is None
+        assert pairing_of(GERMAN, made.search(GERMAN), made.encoder) is None
+
+
+def test_with_an_encoder_for_english_the_way_out_is_told_in_one_line(articles: Path) -> None:
+    with library(articles, BagOfWordsEncoder(name="one")) as made:
+        answer = Assistant(made, None).answer(GERMAN)
+    assert answer.state == "not_found"
+    (told,) = answer.missing
+    assert told.startswith("The question is in German and the closest documents are in English")
+    assert "pilcrow model get multilingual && pilcrow rebuild --encoder multilingual" in told
+    assert "\n" not in told
+
+
+def test_no_word_of_another_language_is_taken_for_a_slip(articles: Path) -> None:
+    with library(articles, BagOfWordsEncoder(name="one")) as made:
+        asked, changes = Assistant(made, None).analyze("Wer \u00f6ffnete die Brigde im Mai?")
+    assert changes == []
+    assert "Brigde" in asked.text
+
+
+def matrix(**values: float) -> Matrix:
+    row = np.zeros((1, len(NAMES)), np.float32)
+    for name, value in values.items():
+        row[0, NAMES.index(name)] = value
+    return row
+
+
+@pytest.mark.parametrize("kind", ["same", "near", "far"])
+def test_nothing_that_speaks_for_an_answer_counts_against_it(kind: Pairing) -> None:
+    ranking, gate = fitted(kind)
+    assert len(ranking.weights) == len(RANKED_BY)
+    assert len(gate.weights) == len(GATE_NAMES)
+    assert (gate.weights >= 0).all()
+    near = {"cosine": 0.6, "late": 0.7, "late_content": 0.7, "passage": 0.5, "dense": 0.6}
+    close = np.concatenate([matrix(**near), matrix(late=0.2)])
+    far = np.concatenate([matrix(late=0.2), matrix(late=0.2)])
+    scores, logit = score_across(close, kind)
+    assert scores[0] > scores[1]
+    assert logit > score_across(far, kind)[1]
+    assert ranking_rows(close).shape == (2, len(RANKED_BY))
+    assert gate_row(close, scores).shape == (len(GATE_NAMES),)
