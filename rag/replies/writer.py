@@ -53,7 +53,8 @@ class WriterLimits:
 
 
 LIMITS = WriterLimits()
-_VERDICT = re.compile(r"^(?P<verdict>yes|no)\b[\s,.:;–—-]*", re.IGNORECASE)
+_VERDICT = re.compile(r"^(?P<verdict>yes|no)(?:\s*[,.:;–—-]+\s*|\s*$)", re.IGNORECASE)
+"""At the head of a statement, whatever the question's task; of "No country signed" it is none."""
 _META = re.compile(
     r"\b(?:the|these|this|provided|given) (?:passages?|texts?|articles?|documents?|context|"
     r"information)\b.{0,40}\b(?:do(?:es)?|did|is|are|provide|mention|say|contain|state)\b"
@@ -285,7 +286,7 @@ class _Check:
 
     def _judged(self, text: str, label: str) -> tuple[str, Told | None]:
         text = plain(text)
-        verdict = _VERDICT.match(text) if self._request.task == "yes_no" else None
+        verdict = _VERDICT.match(text)
         bare = text[verdict.end() :] if verdict else text
         if verdict and len(bare.split()) < LIMITS.shortest:
             self._verdict = verdict["verdict"].capitalize()

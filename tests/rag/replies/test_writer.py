@@ -120,6 +120,21 @@ def test_yes_or_no_stands_before_what_it_rests_on(library: Library, reply: str, 
     assert answer.statements[0].text.startswith(shown)
 
 
+@pytest.mark.parametrize(
+    ("question", "reply", "shown"),
+    [
+        (OPENING, "Yes, Fumio Kishida gave the opening speech.", ["Yes, Fumio Kishida gave"]),
+        ("Did a minister give the opening speech?", "No minister gave the opening speech.", []),
+    ],
+)
+def test_a_yes_is_parted_from_what_is_checked_and_a_denial_is_not(
+    library: Library, question: str, reply: str, shown: list[str]
+) -> None:
+    """Whatever the question was taken for."""
+    told = [one.text for one in ask(library, question, reply).statements if not one.quoted]
+    assert [text[: len("Yes, Fumio Kishida gave")] for text in told] == shown
+
+
 @pytest.mark.fault("E4")
 def test_a_model_that_fails_leaves_the_quotes_and_one_line(library: Library) -> None:
     quotes = Assistant(library, None).answer(OPENING)
