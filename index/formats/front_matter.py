@@ -270,7 +270,7 @@ def _captions(text: str) -> list[Span]:
     return spans
 
 
-_CAPITALS = re.compile(r"\n\s*\n(?=[^\W\d_a-z]{2})")
+_CAPITALS = re.compile(r"\n[^\S\n]*\n(?=[^\W\d_a-z]{2})")
 
 
 def _datelines(text: str, start: int) -> list[Span]:
