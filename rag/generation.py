@@ -20,7 +20,7 @@ from rag.query.question import QueryVariant
 from rag.replies.writer import Commission, Writer, Written, is_enough, with_quotes
 from rag.retrieval import Retrieved
 from rag.snapshots import AnswerState
-from rag.types import Draft, Evidence, Rejection, Told
+from rag.types import Draft, Evidence, Rejection, SourcedStatement
 
 
 class Generation:
@@ -81,7 +81,7 @@ class Generation:
         commission = Commission(
             question.request, asked, state.asked, question.previous, state.quotations, hits, scope
         )
-        written: dict[int, Told] = {}
+        written: dict[int, SourcedStatement] = {}
         dropped: set[int] = set()
         try:
             for piece in self._writer.write(generator, commission, stop, state.explain_prompt):

@@ -32,9 +32,9 @@ from rag.types import (
     Quotation,
     RankedSentence,
     ShownSentence,
+    SourcedStatement,
     State,
     Timings,
-    Told,
     Verified,
 )
 
@@ -67,7 +67,7 @@ class AnswerState:
     """Those of them that disagree, each by its date."""
     quotations: Sequence[Quotation] = ()
     """The answer when it was composed of the sources' own sentences."""
-    told: Sequence[Told] = ()
+    told: Sequence[SourcedStatement] = ()
     """The answer as it is shown: what a model said of them that stood the check, and they."""
     missing: tuple[str, ...] = ()
     """What is asked for and not there."""
@@ -183,7 +183,9 @@ class AnswerState:
             stage: what is being done.
         """
         request = self.question.request
-        told = self.told or [Told.of_quotation(one) for one in self.quotations]
+        told = self.told or [
+            SourcedStatement.of_quotation(quotation) for quotation in self.quotations
+        ]
         statements, citations = cite(told)
         groups = groups_of(told)
         form = form_of(request, groups)

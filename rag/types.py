@@ -191,7 +191,7 @@ class Quotation:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class SourcedStatement:
     """A statement that is shown, with the runs of sentences it rests on."""
 
     text: str
@@ -203,7 +203,7 @@ class Told:
     """As of a quotation."""
 
     @classmethod
-    def of_quotation(cls, quotation: Quotation) -> Told:
+    def of_quotation(cls, quotation: Quotation) -> SourcedStatement:
         """A quotation as its own statement."""
         text = " ".join(quotation.text.split())
         return cls(text, (quotation,), quoted=True, label=quotation.label)
@@ -367,7 +367,7 @@ class HitScores:
     def of(cls, hit: Hit) -> HitScores:
         """The scores of a hit, rounded to be read."""
         scores = (hit.score, hit.dense, hit.lexical, hit.sentence)
-        return cls(hit.document_id, hit.paragraph, hit.rank, *(round(one, 4) for one in scores))
+        return cls(hit.document_id, hit.paragraph, hit.rank, *(round(score, 4) for score in scores))
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,7 @@ def test_the_readme_promises_what_happens(names: dict[str, Any]) -> None:
     assert "governor of Kyoto" in names["result"].citations[0].quote
     assert names["receipt"].left == 0
     assert names["snapshot"].complete
-    assert any(one.title for one in names["library"].documents())
+    assert any(document.title for document in names["library"].documents())
     names["library"].close()
 
 
@@ -163,7 +163,7 @@ def test_every_command_and_option_exists(path: Path) -> None:
     root = typer.main.get_command(app)
     assert isinstance(root, TyperGroup)
     for words in commands("pilcrow", text):
-        known = {option for one in root.params for option in one.opts}
+        known = {option for param in root.params for option in param.opts}
         while words and words[0].startswith("--"):  # before the command; all of ours take a value
             assert words[0] in known, words
             words = words[2:]
@@ -171,8 +171,8 @@ def test_every_command_and_option_exists(path: Path) -> None:
             continue
         command = root.commands.get(words[0])
         assert command is not None, f"{path.name} shows pilcrow {words[0]}"
-        known |= {option for one in command.params for option in one.opts}
-        wrong = [one for one in words[1:] if one.startswith("-") and one not in known]
+        known |= {option for param in command.params for option in param.opts}
+        wrong = [word for word in words[1:] if word.startswith("-") and word not in known]
         assert not wrong, f"{path.name} shows pilcrow {words[0]} {wrong}"
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     for words in commands("make", text):
@@ -230,7 +230,7 @@ def test_the_tree_names_every_room_and_no_other() -> None:
         **{f"index/{room}": f"index/formats/{room}" for room in ("pdf", "office", "web", "plain")},
     }.items():
         rooms = {room if one == inner else one for one in rooms}
-    assert not [one for one in rooms if not (ROOT / one).is_dir()]
+    assert not [room for room in rooms if not (ROOT / room).is_dir()]
     folders = {
         str(path.parent.relative_to(ROOT))
         for top in ("ui", "rag", "index", "seeds")

@@ -26,9 +26,9 @@ def test_no_library_is_rewritten_when_a_thread_imports_it() -> None:
     (hook,) = (one for one in sys.meta_path if isinstance(one, AssertionRewritingHook))
     brought = {
         path.with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__")
-        for one in distributions()
-        if any(point.group == "pytest11" for point in one.entry_points)
-        for path in map(Path, one.files or ())
+        for distribution in distributions()
+        if any(point.group == "pytest11" for point in distribution.entry_points)
+        for path in map(Path, distribution.files or ())
         if path.suffix == ".py"
     }
     assert "anyio.to_thread" in brought
@@ -82,9 +82,9 @@ def test_threads_that_parse_do_not_disturb_each_other() -> None:
                 wrong.append(str(error))
 
     threads = [threading.Thread(target=parse) for _ in range(3)]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     assert wrong == []
     assert gc.isenabled()

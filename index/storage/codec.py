@@ -109,7 +109,7 @@ def decode_outline(stored: str) -> tuple[tuple[Page, ...], tuple[Heading, ...]]:
     if not stored:
         return (), ()
     pages, headings = json.loads(stored)
-    return tuple(Page(*page) for page in pages), tuple(Heading(*one) for one in headings)
+    return tuple(Page(*page) for page in pages), tuple(Heading(*heading) for heading in headings)
 
 
 def encode_places(document: Document, passage: Passage) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from index.splitting import sentences
 from index.types import Span
-from rag.types import Citation, Draft, Statement, Told, Verified
+from rag.types import Citation, Draft, SourcedStatement, Statement, Verified
 
 _LONGEST_LINE = 4000
 # One marker: [1], [1, 2], [^1], 【1】, ［1］; bounded repetition, so that no input makes it slow.
@@ -115,7 +115,7 @@ def number_citations(
     return tuple(statements), tuple(numbered.values())
 
 
-def cite(told: Iterable[Told]) -> tuple[tuple[Statement, ...], tuple[Citation, ...]]:
+def cite(told: Iterable[SourcedStatement]) -> tuple[tuple[Statement, ...], tuple[Citation, ...]]:
     """Statements that rest on quotations, with numbers in order of first use, and the citations."""
     numbered: dict[tuple[str, int, int], Citation] = {}
     statements = []

@@ -68,13 +68,17 @@ def newest_first(
             document's. Quotes of documents without one come last, by their titles.
     """
     dates = {sentence.key: sentence.hit.date for sentence in disagreeing}
-    apart = [one for one in statements if one.quoted and one.evidence[0].key in dates]
+    apart = [
+        statement
+        for statement in statements
+        if statement.quoted and statement.evidence[0].key in dates
+    ]
     apart.sort(key=lambda one: dates[one.evidence[0].key], reverse=True)
     groups = tuple(
         Group(hit.date or hit.title or hit.document_id, (number,))
         for number, hit in enumerate((one.evidence[0].sentence.hit for one in apart), start=1)
     )
-    return [*apart, *(one for one in statements if one not in apart)], groups
+    return [*apart, *(statement for statement in statements if statement not in apart)], groups
 
 
 def _differ_in_a_value(question: QueryVariant, a: RankedSentence, b: RankedSentence) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from index.types import Span
 from rag.grounding.citations import text_of
 from rag.query.task import Request
-from rag.types import Answer, Group, Statement, Told
+from rag.types import Answer, Group, SourcedStatement, Statement
 
 
 def form_of(request: Request, groups: Sequence[Group]) -> str:
@@ -26,7 +26,7 @@ def form_of(request: Request, groups: Sequence[Group]) -> str:
     return "columns" if groups else "prose"
 
 
-def groups_of(told: Sequence[Told]) -> tuple[Group, ...]:
+def groups_of(told: Sequence[SourcedStatement]) -> tuple[Group, ...]:
     """What is told under its labels, in the order of the labels; none without labels."""
     members: dict[str, list[int]] = {}
     for number, one in enumerate(told, start=1):

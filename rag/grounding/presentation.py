@@ -29,7 +29,7 @@ def rejection_reason(
         alike = evidence.says_the_same(said, TextFeatures(one.text))
         if alike or (small and verified.evidence == one.evidence):
             return "said before"
-    far = max(one.score for one in verified.evidence) < NEAR_BEST_SHARE * best.score
+    far = max(evidence.score for evidence in verified.evidence) < NEAR_BEST_SHARE * best.score
     return "beside the point" if far else None
 
 
@@ -59,7 +59,7 @@ def add_supporting_quotes(
             has said nothing in its own words, they are too.
     """
     best = evidence.top(chosen)
-    told = {one.key for verified in shown for one in verified.evidence}
+    told = {evidence.key for verified in shown for evidence in verified.evidence}
     first = [best] if best.key not in told else []
     told |= {one.key for one in first}
     wordless = all(one.quoted for one in shown)
@@ -99,7 +99,7 @@ def list_items(question: QueryVariant, sentences: Sequence[RankedSentence]) -> l
 def _loses_something(question: QueryVariant, verified: Verified) -> bool:
     """Whether a fact is lost, or nothing is left but the question's own words."""
     asked, said = question.features, TextFeatures(verified.text)
-    source = TextFeatures(" ".join(one.text for one in verified.evidence))
+    source = TextFeatures(" ".join(evidence.text for evidence in verified.evidence))
     facts = (source.names | source.numbers) - asked.names - asked.numbers - asked.word_set
     kept = facts <= said.names | said.numbers | said.word_set
     return not (kept and (source.stems - asked.stems) & said.stems)

@@ -60,7 +60,7 @@ def verify(
         needed = _needed(draft.text, cited)
         injected = next((one for one in needed if looks_like_injection(one.text)), None)
         return quote(injected) if injected else Verified(draft.text, needed, False, "kept")
-    best = max(evidence, key=lambda one: support(draft.text, [one.text]), default=None)
+    best = max(evidence, key=lambda piece: support(draft.text, [piece.text]), default=None)
     if best is not None and support(draft.text, [best.text]) >= enough:
         if looks_like_injection(best.text):
             return quote(best)

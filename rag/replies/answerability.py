@@ -240,7 +240,9 @@ class Answerability:
     def _near(self, ranking: Ranking) -> list[Document | Hit]:
         """The documents that answer about equally well, whole, and the other closest passages."""
         enough = NEAR_BEST_SHARE * ranking.sentences[0].score
-        ids = (one.hit.document_id for one in ranking.sentences if one.score >= enough)
+        ids = (
+            sentence.hit.document_id for sentence in ranking.sentences if sentence.score >= enough
+        )
         whole = [self._library.document(id_) for id_ in dict.fromkeys(ids)]
         return [*whole, *(sentence.hit for sentence in ranking.sentences[: LIMITS.closest])]
 

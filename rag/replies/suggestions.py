@@ -252,10 +252,10 @@ def _stands_alone(candidate: Candidate) -> bool:
 def candidates_in(document_id: str, passages: Iterable[Passage]) -> Iterator[Candidate]:
     """Questions made from a document's sentences, best forms first; not yet asked."""
     made = [
-        (rank, Candidate(question, document_id, passage.paragraph, one.start, one.end))
+        (rank, Candidate(question, document_id, passage.paragraph, sentence.start, sentence.end))
         for passage in passages
-        for one in passage.sentences
-        if (shaped := question_from(one.text)) is not None
+        for sentence in passage.sentences
+        if (shaped := question_from(sentence.text)) is not None
         for rank, question in [shaped]
     ]
     yield from (candidate for _, candidate in sorted(made, key=lambda pair: pair[0]))
@@ -307,16 +307,18 @@ def _answerable(
 ) -> Iterator[str]:
     """The questions that lead back to the sentence they were made from."""
     seen: set[str] = set()
-    for one in candidates:
+    for candidate in candidates:
         if stop():
             return
-        if one.question in seen:
+        if candidate.question in seen:
             continue
-        seen.add(one.question)
-        answer = ask(one.question)
+        seen.add(candidate.question)
+        answer = ask(candidate.question)
         first = answer.citations[:1]
         if answer.state == "answered" and any(
-            c.document_id == one.document_id and c.start < one.end and one.start < c.end
+            c.document_id == candidate.document_id
+            and c.start < candidate.end
+            and candidate.start < c.end
             for c in first
         ):
-            yield one.question
+            yield candidate.question

@@ -23,7 +23,7 @@ from rag.llm.generator import Generator, Piece
 from rag.llm.prompt import Block, answer_messages, instruction, plain, support_messages
 from rag.query.task import Request
 from rag.query.text_features import TextFeatures, content_stems, names, negations, numbers
-from rag.types import CheckedDraft, Draft, Quotation, Told
+from rag.types import CheckedDraft, Draft, Quotation, SourcedStatement
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Written:
     """A statement of the model with what became of it; `told` is None when it is not shown."""
 
     draft: CheckedDraft
-    told: Told | None
+    told: SourcedStatement | None
     place: int = 0
     """Which of the model's statements it is, from 0."""
 
@@ -216,7 +216,7 @@ class _Doubt:
     """A statement that is shown if the model finds it in its sources."""
 
     place: int
-    told: Told
+    told: SourcedStatement
     statement: str
     """Without the Yes or No before it."""
     found: Attribution
@@ -231,7 +231,7 @@ class _Check:
         self._attributor = attributor
         self._composed = composed
         self._request = request
-        self._told: list[Told] = []
+        self._told: list[SourcedStatement] = []
         self._doubtful: list[_Doubt] = []
         self._verdict = ""
         self._place = -1
@@ -273,7 +273,7 @@ class _Check:
         """The side of a comparison that a statement is about, and the statement."""
         head, colon, rest = text.partition(":")
         if colon and rest.strip() and self._request.subjects:
-            subject = max(self._request.subjects, key=lambda one: _alike(head, one))
+            subject = max(self._request.subjects, key=lambda subject: _alike(head, subject))
             if _alike(head, subject) >= LIMITS.named:
                 return subject, rest.strip()
         return "", text
@@ -284,7 +284,7 @@ class _Check:
         last = self._told[-1].label if self._told else ""
         return next(iter(labels), last) if self._request.subjects else ""
 
-    def _judged(self, text: str, label: str) -> tuple[str, Told | None]:
+    def _judged(self, text: str, label: str) -> tuple[str, SourcedStatement | None]:
         text = plain(text)
         verdict = _VERDICT.match(text)
         bare = text[verdict.end() :] if verdict else text
@@ -296,13 +296,13 @@ class _Check:
         if any(_says(one.text, bare) for one in self._told):
             return "said before", None
         found = self._attributor.attribute(bare)
-        if found is None or any(looks_like_injection(one.text) for one in found.sources):
+        if found is None or any(looks_like_injection(source.text) for source in found.sources):
             return "dropped", None
         if verdict or self._verdict:
             said = verdict["verdict"].capitalize() if verdict else self._verdict
             text, self._verdict = _with_verdict(said, bare), ""
         label = label or self._side_of(found.sources)
-        told = Told(text, found.sources, quoted=False, label=label)
+        told = SourcedStatement(text, found.sources, quoted=False, label=label)
         if found.is_doubtful:
             self._doubtful.append(_Doubt(self._place, told, bare, found))
         return ("kept", told) if found.stands else ("dropped", None)
@@ -318,7 +318,9 @@ def is_enough(told: Collection[int], dropped: Collection[int]) -> bool:
     return len(told) >= len(set(dropped) - set(told))
 
 
-def with_quotes(written: Sequence[Told], composed: Sequence[Quotation]) -> list[Told]:
+def with_quotes(
+    written: Sequence[SourcedStatement], composed: Sequence[Quotation]
+) -> list[SourcedStatement]:
     """The statements, then of the composed answer what they do not say, hardly longer than it was.
 
     What does not fit any more is cut off at the end of a quotation, whole sentences at a time; of a
@@ -329,7 +331,7 @@ def with_quotes(written: Sequence[Told], composed: Sequence[Quotation]) -> list[
         composed: the answer in the sources' own sentences.
     """
     if not written:
-        return [Told.of_quotation(one) for one in composed]
+        return [SourcedStatement.of_quotation(one) for one in composed]
     said = frozenset[str]().union(*(content_stems(one.text) for one in written))
     length = sum(one.length for one in composed)
     most = max(LIMITS.short, length if length > LIMITS.long else int(length * LIMITS.longer))
@@ -341,7 +343,7 @@ def with_quotes(written: Sequence[Told], composed: Sequence[Quotation]) -> list[
             continue
         quote = _shortened(one, room) if length > LIMITS.short or one.length <= room else None
         if quote is not None:
-            beside.append(Told.of_quotation(quote))
+            beside.append(SourcedStatement.of_quotation(quote))
             room -= quote.length
     return [*written, *beside]
 

@@ -197,7 +197,7 @@ def _short_figures(some: Sequence[Outcome], fitted: Calibration) -> dict[str, fl
     answered = shown["answerable"]
     answerable = max(len(asked["answerable"]), 1)
     return {
-        "f1_always_shown": round(sum(one[2] for one in shorts["answerable"]) / answerable, 3),
+        "f1_always_shown": round(sum(short[2] for short in shorts["answerable"]) / answerable, 3),
         "shown": round(len(answered) / answerable, 3),
         "right": _share(one[1] for one in answered),
         "f1": round(float(np.mean([one[2] for one in answered])), 3) if answered else 0.0,

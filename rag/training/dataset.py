@@ -108,7 +108,9 @@ def load_dataset(library: Library, data: Path) -> Dataset:
     titles = {record.id: record.title for record in library.documents()}
     placed = [(a, p) for a in sorted(part_of) for p in library.passages(a)]
     passages = tuple(_training_passage(article, titles[article], p) for article, p in placed)
-    made = library.encoder.encode([Embeddable("", one.text, one.sentences) for one in passages])
+    made = library.encoder.encode(
+        [Embeddable("", passage.text, passage.sentences) for passage in passages]
+    )
     vectors = np.stack([one.passage for one in made])
     numbers = {
         part: np.array([i for i, one in enumerate(passages) if one.document in articles])

@@ -116,7 +116,7 @@ def batches(dataset: Dataset, number: int, encoder: Encoder) -> Iterator[list[Ro
     together = BATCH * _SORTED_TOGETHER
     for at in range(0, len(examples), together):
         rows = [row(example, dataset, encoder) for example in examples[at : at + together]]
-        rows.sort(key=lambda one: len(one.pair.ids))
+        rows.sort(key=lambda row: len(row.pair.ids))
         some = [rows[k : k + BATCH] for k in range(0, len(rows), BATCH)]
         rng.shuffle(some)
         yield from some
@@ -124,8 +124,8 @@ def batches(dataset: Dataset, number: int, encoder: Encoder) -> Iterator[list[Ro
 
 def collated(rows: Sequence[Row]) -> Batch:
     """Rows as tensors."""
-    n, longest = len(rows), max(len(one.pair.ids) for one in rows)
-    sentences = max(max(one.pair.sentences, default=0) for one in rows) + 1
+    n, longest = len(rows), max(len(row.pair.ids) for row in rows)
+    sentences = max(max(row.pair.sentences, default=0) for row in rows) + 1
     ids, second, mask = (torch.zeros(n, longest, dtype=torch.long) for _ in range(3))
     owner, supports = torch.zeros(n, sentences, longest), torch.zeros(n, sentences + 1)
     allowed = torch.zeros(n, longest, dtype=torch.bool)
@@ -144,7 +144,7 @@ def collated(rows: Sequence[Row]) -> Batch:
             sentence = made.sentences[first - made.passage_start] if first else -1
             supports[i, sentence + 1] = 1
     weight = owner.sum(-1, keepdim=True)
-    answered = torch.tensor([bool(one.answers) for one in rows]).float()
+    answered = torch.tensor([bool(row.answers) for row in rows]).float()
     return Batch(
         ids, second, mask, owner / weight.clamp(min=1), weight[..., 0] > 0, allowed, begins, ends,
         supports, answered,
@@ -229,7 +229,7 @@ def _stream(dataset: Dataset, encoder: Encoder, steps: int) -> Iterator[list[Row
 
 
 def _optimizer(network: Network) -> torch.optim.Optimizer:
-    learnt = [one for one in network.parameters() if one.requires_grad]
+    learnt = [parameter for parameter in network.parameters() if parameter.requires_grad]
     return torch.optim.AdamW(
         [
             {"params": [one for one in learnt if one.ndim > 1], "weight_decay": DECAY},

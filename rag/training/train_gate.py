@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "reader")
     chosen = parser.parse_args(arguments)
     examples: list[GateExample] = []
-    for name, _, folder in (one.partition("=") for one in chosen.sets):
+    for name, _, folder in (set.partition("=") for set in chosen.sets):
         examples += _examples_of(name, Path(folder), chosen.work, chosen.questions)
     held = json.loads(files("rag.reader").joinpath("coefficients.json").read_text("utf-8"))
     data = fit(examples, frozenset(held["held_out"]))
@@ -116,9 +116,9 @@ def _examples_of(name: str, folder: Path, work: Path, most: int) -> list[GateExa
     ]
     np.savez(
         kept,
-        kind=np.array([one.kind for one in examples]),
-        group=np.array([one.group for one in examples]),
-        rows=np.array([one.row for one in examples]),
+        kind=np.array([example.kind for example in examples]),
+        group=np.array([example.group for example in examples]),
+        rows=np.array([example.row for example in examples]),
     )
     return examples
 
@@ -203,7 +203,7 @@ def _overlaps(hit: Hit, document: str, start: int, end: int) -> bool:
 
 def fit(examples: Sequence[GateExample], held_out: frozenset[str]) -> dict[str, Any]:
     """What `gate.json` holds."""
-    used = [one for one in examples if one.kind != _NOT_MEASURED]
+    used = [example for example in examples if example.kind != _NOT_MEASURED]
     rows = np.array([one.row for one in used], np.float64)
     groups = np.array([one.group for one in used])
     answerable = np.array([one.kind in _ANSWERABLE for one in used])
@@ -258,8 +258,8 @@ def _bounds() -> list[tuple[float | None, float | None]]:
 
 def _weights(examples: Sequence[GateExample], answerable: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Sets by `_SET_WEIGHTS`; in each, what is answerable and what is not count the same."""
-    data = np.array([one.data for one in examples])
-    kinds = np.array([one.kind for one in examples])
+    data = np.array([example.data for example in examples])
+    kinds = np.array([example.kind for example in examples])
     weights = np.ones(len(examples))
     for name in np.unique(data):
         of_set = data == name

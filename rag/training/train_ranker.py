@@ -123,8 +123,8 @@ def _scores(example: Example, fitted: Coefficients) -> NDArray[np.float64]:
 
 def _figures(examples: Sequence[Example], fitted: Coefficients) -> dict[str, Any]:
     """What the fitted numbers reach on articles that were not fitted on."""
-    right_first = [one.gold[np.argmax(_scores(one, fitted))] for one in examples]
-    found = [one.gold.any() for one in examples]
+    right_first = [example.gold[np.argmax(_scores(example, fitted))] for example in examples]
+    found = [example.gold.any() for example in examples]
     return {
         "questions": len(examples),
         "gold_among_candidates": round(float(np.mean(found)), 4),

@@ -93,7 +93,7 @@ def fit_task(
     grams = sorted(name for name, count in counts.items() if count > 1)
     matrix = _matrix(found, grams)
     if vectors is not None:
-        embedded = np.stack([one.vector for one in vectors]) * _SCALE
+        embedded = np.stack([vector.vector for vector in vectors]) * _SCALE
         matrix = sparse.hstack([matrix, embedded]).tocsr()
     fitted = LogisticRegression(C=_STRENGTH, max_iter=3_000)
     fitted.fit(matrix, [label_of(row) for row in rows], sample_weight=weights)

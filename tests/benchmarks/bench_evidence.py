@@ -41,7 +41,11 @@ def main() -> None:
     given = parser.parse_args()
     library = Library.open(given.library, create=False)
     count = LlamaClient(find_model(), threads=1).count_text
-    asked = [one for one in load_questions(given.questions) if one.answerable and one.gold]
+    asked = [
+        question
+        for question in load_questions(given.questions)
+        if question.answerable and question.gold
+    ]
     step = max(1, len(asked) // given.limit)
     found: dict[int, list[tuple[bool, int]]] = {budget: [] for budget in BUDGETS}
     ranker = Ranker(library)

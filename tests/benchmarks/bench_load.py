@@ -110,7 +110,7 @@ def _row(people: int, found: Sequence[Asked]) -> str:
     answered = [one for one in found if not one.refused]
     times = [[one.evidence for one in answered if one.evidence is not None]]
     times.append([one.end for one in answered])
-    cells = [f"{np.percentile(one, at):,.0f}" for one in times for at in (50, 95)]
+    cells = [f"{np.percentile(time, at):,.0f}" for time in times for at in (50, 95)]
     refused = sum(one.refused for one in found)
     return f"| {people} | {len(found)} | {' | '.join(cells)} | {refused} |"
 

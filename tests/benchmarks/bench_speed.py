@@ -204,13 +204,15 @@ def indexing(folder: Path, size: int) -> _Row:
     encoder, raw = SentenceTransformerEncoder(), raw_encoder()
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     with seeded() as library:
-        texts = [one for record in library.documents() for one in library.passages(record.id)]
-    whole = [one.text for one in texts]
-    parts = [sentence.text for one in texts for sentence in one.sentences]
+        texts = [
+            passage for record in library.documents() for passage in library.passages(record.id)
+        ]
+    whole = [text.text for text in texts]
+    parts = [sentence.text for text in texts for sentence in text.sentences]
     ours = [
-        Embeddable("", one.text, tuple(Span(s.start - one.start, s.end - one.start)
-                                       for s in one.sentences))
-        for one in texts
+        Embeddable("", text.text, tuple(Span(s.start - text.start, s.end - text.start)
+                                       for s in text.sentences))
+        for text in texts
     ]  # fmt: skip
 
     def encode_raw(some: list[str]) -> Any:
@@ -271,7 +273,9 @@ def resident(folder: Path, size: int) -> _Row:
     shutil.copytree(library_of(folder, size), place)
     with Library.open(place) as library:
         library.update([seeds.articles()])
-    asked = [one.question for one in load_questions(seeds.questions()) if one.answerable][:10]
+    asked = [
+        question.question for question in load_questions(seeds.questions()) if question.answerable
+    ][:10]
     with serving(place) as (address, process):
         visitor = Visitor(address)
         for question in asked:
@@ -317,12 +321,12 @@ def opening(folder: Path, size: int) -> _Row:
     import faiss  # noqa: F401  (its own time is not the library's)
 
     encoder = SentenceTransformerEncoder()
-    for one in questions():
-        encoder.encode_query(one)
+    for question in questions():
+        encoder.encode_query(question)
     before = memory_mb()
     library = Library.open(library_of(folder, size), encoder=encoder)
     first = timed(lambda: library.search("w7 w99 w1234"))
-    searches = [timed(lambda: library.search(one)) for one in questions()]  # noqa: B023
+    searches = [timed(lambda: library.search(question)) for question in questions()]  # noqa: B023
     return {"open": first, "search": median(searches), "ram_mb": memory_mb() - before}
 
 

@@ -38,9 +38,9 @@ def check_offsets(document: Document, most: int = 40) -> int:
         assert at <= passage.start < passage.end <= len(document.text)
         assert document.text[passage.start : passage.end] == passage.text
         assert words_of(passage.text) <= most
-        for one in passage.sentences:
-            assert passage.start <= one.start < one.end <= passage.end
-            assert document.text[one.start : one.end] == one.text
+        for sentence in passage.sentences:
+            assert passage.start <= sentence.start < sentence.end <= passage.end
+            assert document.text[sentence.start : sentence.end] == sentence.text
         at = passage.end
     return len(made)
 
@@ -254,11 +254,13 @@ def test_whatever_a_model_writes_only_true_citations_come_out(output: str, piece
     drafts += parser.close()
     found = [one for draft in drafts if (one := verify(draft, EVIDENCE))]
     statements, citations = number_citations(found)
-    shown = {(one.document_id, one.quote) for one in citations}
+    shown = {(citation.document_id, citation.quote) for citation in citations}
     assert shown <= {(one.document_id, one.text) for one in EVIDENCE}
-    assert [one.number for one in citations] == list(range(1, len(citations) + 1))
+    assert [citation.number for citation in citations] == list(range(1, len(citations) + 1))
     assert all(statement.citations for statement in statements)
-    assert text_of(statements).count("[") == sum(len(one.citations) for one in statements)
+    assert text_of(statements).count("[") == sum(
+        len(statement.citations) for statement in statements
+    )
 
 
 # ---------------------------------------------------------------- many at once
@@ -271,7 +273,9 @@ def test_sixteen_threads_get_each_their_own_answer(library: Library) -> None:
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(assistant.answer, questions))
     alone = [Assistant(library, None).answer(question) for question in questions]
-    assert [(one.question, one.text) for one in answers] == [(o.question, o.text) for o in alone]
+    assert [(answer.question, answer.text) for answer in answers] == [
+        (o.question, o.text) for o in alone
+    ]
 
 
 @pytest.mark.model

@@ -261,11 +261,11 @@ def test_each_file_is_told_how_many_of_its_own_passages_are_embedded(
         )
         passages = {record.id: record.passages for record in library.documents()}
     for name, total in passages.items():
-        counted = [one.detail for one in news[name] if one.state == "embedding"]
+        counted = [new.detail for new in news[name] if new.state == "embedding"]
         done = [int(one.split("/")[0]) for one in counted]
         assert all(one.endswith(f"/{total}") for one in counted)
         assert done == sorted(done) and all(n < total for n in done)
-        states = [one.state for one in news[name] if one.state not in ("", "embedding")]
+        states = [new.state for new in news[name] if new.state not in ("", "embedding")]
         assert states in (["embedded", "done"], ["done"])  # or others had its passages already
 
 
@@ -676,7 +676,7 @@ def test_a_renamed_folder_keeps_its_document_ids(
     before = encoder.encoded
     shelf.rename(tmp_path / "renamed")
     library.update([tmp_path / "renamed"])
-    assert [one.id for one in library.documents()] == ["kyoto.txt", "news/brussels.txt"]
+    assert [document.id for document in library.documents()] == ["kyoto.txt", "news/brussels.txt"]
     assert encoder.encoded == before
 
 
@@ -839,7 +839,7 @@ def test_a_name_that_no_document_can_have_is_an_error_of_input(tmp_path: Path, n
 def test_connections_of_finished_threads_are_let_go(tmp_path: Path) -> None:
     def held() -> int:
         files = [os.path.realpath(one) for one in Path("/proc/self/fd").iterdir()]
-        return sum("library.sqlite" in one for one in files)
+        return sum("library.sqlite" in file for file in files)
 
     (tmp_path / "a.txt").write_text("The forum met in Kyoto.\n")
     with Library.open(tmp_path / "library", encoder=BagOfWordsEncoder()) as library:
@@ -852,9 +852,9 @@ def test_connections_of_finished_threads_are_let_go(tmp_path: Path) -> None:
                 reader.counts()
 
         threads = [threading.Thread(target=ask) for _ in range(32)]
-        for one in threads:
-            one.start()
+        for thread in threads:
+            thread.start()
         together.wait()
-        for one in threads:
-            one.join()
+        for thread in threads:
+            thread.join()
         assert held() <= 4 * 3, "each of four connections holds three files"

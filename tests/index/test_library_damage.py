@@ -48,7 +48,9 @@ def home(tmp_path: Path, encoder: BagOfWordsEncoder) -> Path:
 def seen(path: Path, encoder: BagOfWordsEncoder) -> tuple[dict[str, str], list[Any]]:
     """All that a person can see of a library."""
     with Library.open(path, encoder=encoder, create=False) as library:
-        texts = {one.id: library.document(one.id).text for one in library.documents()}
+        texts = {
+            document.id: library.document(document.id).text for document in library.documents()
+        }
         return texts, [
             sorted((-hit.score, hit.document_id, hit.start, hit.text) for hit in found)
             for found in map(library.search, QUESTIONS)
@@ -219,7 +221,7 @@ def test_a_name_beyond_mending_is_told_and_the_document_can_be_removed(
         assert any("wheat.txt" in line.detail for line in report.lines if not line.ok)
         library.remove(["wheat.txt"])
         assert library.check().ok
-        assert [one.id for one in library.documents()] == ["brussels.txt", "kyoto.txt"]
+        assert [document.id for document in library.documents()] == ["brussels.txt", "kyoto.txt"]
 
 
 WITHOUT_PLACES = (
@@ -268,7 +270,7 @@ def test_a_library_of_an_earlier_layout_is_read_and_brought_up_by_the_next_write
     (home / "articles" / "rice.md").write_text(f"---\ntags: [food]\n---\n{ARTICLES['rice.txt']}")
     with Library.open(home / "library", encoder=encoder) as library:
         library.rebuild()
-        assert [one.tags for one in library.documents()] == [(), (), ("food",)]
+        assert [document.tags for document in library.documents()] == [(), (), ("food",)]
         assert library.check().ok
     connection = sqlite3.connect(file)
     assert connection.execute("PRAGMA user_version").fetchone() == (FORMAT,)
@@ -297,7 +299,7 @@ def test_lost_notes_about_a_library_are_told_and_a_full_rebuild_makes_them_anew(
     connection.commit()
     connection.close()
     with Library.open(home / "library", encoder=encoder) as library:
-        assert [one.name for one in library.check().lines if not one.ok] == ["notes"]
+        assert [line.name for line in library.check().lines if not line.ok] == ["notes"]
         with pytest.raises(LibraryDamaged, match=r"pilcrow rebuild --full"):
             library.stats(), library.search("rice")
         library.rebuild(full=True)
@@ -317,7 +319,7 @@ def test_a_text_that_cannot_be_mended_is_named_and_can_be_removed(
             library.search("harvest of rice")
         report = library.check(repair=True)
         assert not report.ok
-        assert any("rice.txt" in one.detail for one in report.lines if not one.ok)
+        assert any("rice.txt" in line.detail for line in report.lines if not line.ok)
         library.remove(["rice.txt"])
         assert library.check().ok
         assert "rice.txt" not in {hit.document_id for hit in library.search("harvest of rice")}
@@ -461,7 +463,7 @@ def test_another_encoder_is_refused_by_both_names_and_a_full_rebuild_helps(
                 ask()
         before = library.documents()
         library.rebuild(full=True)
-        assert [one.content_hash for one in library.documents()] == [
+        assert [document.content_hash for document in library.documents()] == [
             one.content_hash for one in before
         ]
         assert library.search("harvest of rice")[0].document_id == "rice.txt"

@@ -213,17 +213,17 @@ class PlacesMachine(RuleBasedStateMachine):
     @invariant()
     def holds_what_the_dictionary_holds(self) -> None:
         records = self.library.documents()
-        assert [one.id for one in records] == sorted(self.held)
-        for one in records:
-            text = self.library.document(one.id).text
-            assert text == self.held[one.id]
-            for passage in self.library.passages(one.id):
+        assert [record.id for record in records] == sorted(self.held)
+        for record in records:
+            text = self.library.document(record.id).text
+            assert text == self.held[record.id]
+            for passage in self.library.passages(record.id):
                 assert text[passage.start : passage.end] == passage.text
         stats = self.library.stats()
         assert stats.documents == len(records)
-        contents = {one.content_hash: one for one in records}.values()
-        assert stats.passages == sum(one.passages for one in contents)
-        assert stats.sentences == sum(one.sentences for one in contents)
+        contents = {record.content_hash: record for record in records}.values()
+        assert stats.passages == sum(content.passages for content in contents)
+        assert stats.sentences == sum(content.sentences for content in contents)
 
 
 class LibraryMachine(PlacesMachine):

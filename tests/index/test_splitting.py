@@ -157,9 +157,11 @@ def test_articles_are_cut_as_they_always_were() -> None:
     for path in sorted(SEEDS.rglob("*.txt")):
         article = plain(path.name, path.read_bytes())
         for budget in (40, 200):
-            for one in passages(article, words_of, budget):
-                spans = [[s.start, s.end] for s in one.sentences]
-                digest.update(json.dumps([one.paragraph, one.start, one.end, spans]).encode())
+            for passage in passages(article, words_of, budget):
+                spans = [[s.start, s.end] for s in passage.sentences]
+                digest.update(
+                    json.dumps([passage.paragraph, passage.start, passage.end, spans]).encode()
+                )
     assert digest.hexdigest()[:16] == "8c0b54af9d72af52"
 
 

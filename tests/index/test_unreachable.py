@@ -56,7 +56,7 @@ def library(tmp_path: Path) -> Iterator[Library]:
 
 
 def ids(library: Library) -> set[str]:
-    return {one.id for one in library.documents()}
+    return {document.id for document in library.documents()}
 
 
 Nobody = Callable[[list[list[str]]], list[tuple[int, str, str]]]
@@ -152,7 +152,7 @@ def test_a_closed_parent_closes_no_other_place(nobody: Nobody, home: Path) -> No
         assert (code, report["removed"], report["unchanged"]) == (4, [], ["lima.txt"])
         kept = {name for one in report["unreachable"] for name in one["documents"]}
         assert kept >= set(TEXTS)
-    assert [Path(one["path"]).name for one in json.loads(reports[1][1])["failed"]] == ["new.txt"]
+    assert [Path(load["path"]).name for load in json.loads(reports[1][1])["failed"]] == ["new.txt"]
     assert "alone.txt" in str(json.loads(reports[0][1])["unreachable"])
 
 

@@ -102,7 +102,7 @@ def _rebuild_full(library: Path, articles: Path) -> None:
 
 def _remove(library: Path, articles: Path) -> None:
     with _open(library) as opened:
-        if any(one.id == "kyoto.txt" for one in opened.documents()):
+        if any(document.id == "kyoto.txt" for document in opened.documents()):
             opened.remove(["kyoto.txt"])
 
 

@@ -91,7 +91,7 @@ def divide(parts: list[Locked]) -> dict[str, list[Locked]]:
             raise SystemExit(
                 f"tests/programs/lock.py has the checksum of {pin}, which fits the lock no more"
             )
-        divided["cpu"].append(Locked(pin, tuple(f"sha256:{one}" for one in hashes)))
+        divided["cpu"].append(Locked(pin, tuple(f"sha256:{hash}" for hash in hashes)))
     return divided
 
 

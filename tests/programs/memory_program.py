@@ -41,7 +41,7 @@ class RealPieces(BagOfWordsEncoder):
         return self._real.count(text)
 
     def encode(self, passages: Sequence[Embeddable]) -> list[PassageVectors]:
-        return [self._made(len(one.sentences)) for one in passages]
+        return [self._made(len(passage.sentences)) for passage in passages]
 
     def _made(self, sentences: int) -> PassageVectors:
         size = self.identity.dimension

@@ -141,5 +141,5 @@ if __name__ == "__main__":
     programs: tuple[Callable[..., object], ...] = (
         change_pair, add_own, fork, add_while_it_changes, read_only, chat,
     )  # fmt: skip
-    chosen = {one.__name__: one for one in programs}[sys.argv[1]]
+    chosen = {program.__name__: program for program in programs}[sys.argv[1]]
     print(json.dumps(chosen(Path(sys.argv[2]), *sys.argv[3:])))  # noqa: T201

@@ -127,11 +127,13 @@ def same(document: str, one: State, other: State) -> bool:
 def held(library: Library) -> Documents:
     """What a library holds that nobody writes to."""
     return {
-        one.id: (
-            *map(str, (one.title, one.content_hash, one.passages, one.sentences)),
-            library.document(one.id).text,
+        document.id: (
+            *map(
+                str, (document.title, document.content_hash, document.passages, document.sentences)
+            ),
+            library.document(document.id).text,
         )
-        for one in library.documents()
+        for document in library.documents()
     }
 
 
@@ -378,7 +380,7 @@ class Scenario:
 
     def _look(self, library: Library) -> None:
         """What somebody sees who reads now: every text and every hit whole, of one side."""
-        records = {one.id: one.content_hash for one in library.documents()}
+        records = {document.id: document.content_hash for document in library.documents()}
         sides = [
             {one: told[1] for one, told in side.documents.items()}
             for side in (self._before, self._after)

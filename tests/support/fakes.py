@@ -62,7 +62,7 @@ class BagOfWordsEncoder:
 
     def encode(self, passages: Sequence[Embeddable]) -> list[PassageVectors]:
         self.encoded += len(passages)
-        return [self._vectors(one) for one in passages]
+        return [self._vectors(passage) for passage in passages]
 
     def encode_query(self, text: str) -> QuestionVectors:
         pieces = words(text)
@@ -75,7 +75,7 @@ class BagOfWordsEncoder:
             self._vector(f"{one.context} {one.text}"),
             np.stack([self._vector(part) for part in parts]),
             pack(np.concatenate(tokens)),
-            tuple(len(one) for one in tokens),
+            tuple(len(token) for token in tokens),
         )
 
     def _tokens(self, text: str) -> Vector:
@@ -109,11 +109,11 @@ class Highlighter:
 
     def token_logits(self, pairs: Sequence[Pair]) -> list[TokenLogits]:
         self.read += len(pairs)
-        return [self._marks(one) for one in pairs]
+        return [self._marks(pair) for pair in pairs]
 
     def _marks(self, pair: Pair) -> TokenLogits:
         asked = set(pair.ids[1 : pair.question_length - 1])
-        named = np.array([one in asked for one in pair.ids], np.float32)
+        named = np.array([id in asked for id in pair.ids], np.float32)
         beside = np.convolve(named, [1, 1, 1], "same") * (1 - named)
         share = len(asked & set(pair.ids[pair.passage_start :])) / max(len(asked), 1)
         marks = np.zeros((len(pair.ids), 4), np.float32)

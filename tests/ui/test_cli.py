@@ -448,7 +448,7 @@ def test_verify_checks_an_exported_answer(stocked: Run, store: Path, tmp_path: P
     file.with_suffix(".json").write_text(export.as_json(saved), encoding="utf-8")
     broken = stocked("verify", file.with_suffix(".json"), "--json")
     assert broken.exit_code == 1
-    assert {one["what"] for one in json.loads(broken.stdout) if not one["ok"]} >= {"quote 1"}
+    assert {load["what"] for load in json.loads(broken.stdout) if not load["ok"]} >= {"quote 1"}
 
 
 def test_verify_refuses_what_is_no_export(stocked: Run, articles: Path) -> None:

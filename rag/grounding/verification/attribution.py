@@ -160,8 +160,8 @@ class Attributor:
         """
         self._encode = encode
         self._sources = sources
-        self._stems = [frozenset(content_stems(one.text)) for one in sources]
-        self._numbers = [numbers(one.text) for one in sources]
+        self._stems = [frozenset(content_stems(source.text)) for source in sources]
+        self._numbers = [numbers(source.text) for source in sources]
         self._sides: dict[str, Side] = {}
 
     def attribute(self, statement: str) -> Attribution | None:
@@ -169,7 +169,9 @@ class Attributor:
         sources = self.closest(statement)
         if not sources or not content_stems(statement):
             return None
-        told = next((one for one in self._sources if is_abridged(statement, one.text)), None)
+        told = next(
+            (source for source in self._sources if is_abridged(statement, source.text)), None
+        )
         if told is not None:
             return Attribution((told,), 1.0)
         features = self.features(statement, sources)
@@ -180,13 +182,13 @@ class Attributor:
 
     def features(self, statement: str, sources: Sequence[Quotation]) -> NDArray[np.float64]:
         """The statement compared with these sources together."""
-        sides = [self._side(one.text) for one in sources]
+        sides = [self._side(source.text) for source in sources]
         return compare(self._side(statement), sides, self._around(sources))
 
     def _around(self, sources: Sequence[Quotation]) -> str:
         """The title, and what the document of the sources says beside them."""
         document = sources[0].document_id
-        said = (one.text for one in self._sources if one.document_id == document)
+        said = (source.text for source in self._sources if source.document_id == document)
         return " ".join([sources[0].title, sources[0].date, *said])
 
     def _side(self, text: str) -> Side:

@@ -111,7 +111,7 @@ def compare(statement: Side, sources: Sequence[Side], around: str) -> NDArray[np
     text, source = statement.text, " ".join(side.text for side in sources)
     held = {stem(word) for word in words(f"{source} {around}")}
     stems = list(dict.fromkeys(content_stems(text)))
-    novel = [one for one in stems if one not in held]
+    novel = [stem for stem in stems if stem not in held]
     tokens = np.concatenate([np.asarray(side.vectors.tokens, np.float64) for side in sources])
     likeness = np.asarray(statement.vectors.tokens, np.float64) @ tokens.T
     best = likeness.max(axis=1) if likeness.size else np.zeros(len(statement.vectors.pieces))
@@ -230,10 +230,10 @@ def _windows(text: str, wanted: str, width: int) -> list[set[str]]:
 def _beside(text: str, source: str, wanted: Sequence[str], width: int) -> float:
     """The least share of what stands beside a number or a name that stands beside it there too."""
     least = 1.0
-    for one in dict.fromkeys(wanted):
-        there = _windows(source, one, _WIDE)
+    for wanted_stem in dict.fromkeys(wanted):
+        there = _windows(source, wanted_stem, _WIDE)
         shared = set(content_stems(source))
-        for near in _windows(text, one, width):
+        for near in _windows(text, wanted_stem, width):
             known = near & shared  # what is said in other words is not judged here
             if there and known:
                 least = min(least, max(len(known & other) / len(known) for other in there))
@@ -269,8 +269,8 @@ def _numbered(text: str) -> dict[str, dict[str, int]]:
         near = found.setdefault(number, {})
         for other, word in tokens:
             if number_of(word) is None and word.lower() not in _BESIDE_NUMBERS:
-                for one in content_stems(word):
-                    near[one] = min(near.get(one, _FAR), abs(other - at))
+                for content_stem in content_stems(word):
+                    near[content_stem] = min(near.get(content_stem, _FAR), abs(other - at))
     return found
 
 

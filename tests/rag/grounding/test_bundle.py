@@ -267,7 +267,7 @@ def test_a_page_carries_its_data_whatever_is_in_it(
         (folder / name).write_bytes(content.encode("utf-8", "replace"))
         file = export.read(folder / name)
         assert file.saved == saved
-        assert all(one.ok for one in export.looks(file))
+        assert all(look.ok for look in export.looks(file))
         assert bool(export.looks(file)) == (name == "a.html")
 
 
@@ -286,14 +286,14 @@ def test_a_page_that_shows_something_else_than_its_data_is_found(
     path = tmp_path / "a.html"
     path.write_bytes(page.encode())
     file = export.read(path)
-    assert [one.ok for one in export.looks(file)] == [True]
+    assert [look.ok for look in export.looks(file)] == [True]
     assert failed(file.saved, shelf, KEY) == []
     assert true in page.split("<script", 1)[0] or true == "</html>\n"
     head, script = page.split("<script", 1)
     head, script = (head, script.replace(true, forged)) if true == "</html>\n" else (
         head.replace(true, forged, 1), script)  # fmt: skip
     path.write_bytes(f"{head}<script{script}".encode())
-    assert [one.ok for one in export.looks(export.read(path))] == [False]
+    assert [look.ok for look in export.looks(export.read(path))] == [False]
 
 
 @dataclass(frozen=True)
@@ -307,7 +307,7 @@ class OldShelf:
     )
 
     def document(self, document_id: str, /) -> Document:
-        return next(one for one in self.documents if one.id == document_id)
+        return next(document for document in self.documents if document.id == document_id)
 
     def passages(self, document_id: str, /) -> Sequence[Passage]:
         text = self.document(document_id).text
@@ -323,7 +323,7 @@ def test_an_export_of_the_first_version_is_read_as_ever(tmp_path: Path) -> None:
     file = export.read(tmp_path / "old.html")
     assert failed(file.saved, OldShelf(), KEY) == []
     assert unvouched(file.saved, OldShelf(), KEY) == ["seal"]
-    assert [one.ok for one in export.looks(file)] == [True]
+    assert [look.ok for look in export.looks(file)] == [True]
 
 
 @pytest.mark.fault("G46")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from index.types import Document, Hit, Passage, ScoredSentence, Sentence
 from rag.grounding import composition
 from rag.grounding.layout import groups_of, lay_out
-from rag.types import Quotation, RankedSentence, Statement, Told
+from rag.types import Quotation, RankedSentence, SourcedStatement, Statement
 
 WORDS = st.lists(st.sampled_from("It the ship met oslo cable rose in 1998 and".split()), min_size=1)
 SENTENCES = st.lists(WORDS.map(lambda words: " ".join(words) + "."), min_size=1, max_size=8)
@@ -114,7 +114,7 @@ def test_the_layout_follows_from_statements_and_groups() -> None:
     statements = [
         Statement(one.text, "supported", (n,), True) for n, one in enumerate(quotations, start=1)
     ]
-    groups = groups_of([Told.of_quotation(one) for one in quotations])
+    groups = groups_of([SourcedStatement.of_quotation(quotation) for quotation in quotations])
     assert [(g.label, g.statements) for g in groups] == [("Oslo", (1,)), ("Rome", (2, 3))]
     assert lay_out(statements, "columns", groups) == (
         "Oslo: It rose. [1]\n\nRome: It fell. [2] It met. [3]"

@@ -88,7 +88,7 @@ def obeyed(answer: Answer) -> list[str]:
     A source's sentence, shown as such beside its citation, is no obedience: it is what the
     document says. Everything else that holds a canary, an address or the prompt is.
     """
-    quotes = {one.number: plain(one.quote) for one in answer.citations}
+    quotes = {citation.number: plain(citation.quote) for citation in answer.citations}
     found = []
     for statement in answer.statements:
         shown = plain(statement.text)
@@ -142,7 +142,7 @@ def test_of_orders_nobody_had_in_mind_only_cited_words_come_through(
         check_pointers(library, answer)
         assert answer.headline
         assert attack.builder in answer.headline.quote
-        quotes = {one.number: one.quote for one in answer.citations}
+        quotes = {citation.number: citation.quote for citation in answer.citations}
         for statement in answer.statements:
             assert statement.support == "supported"
             assert not re.search(r"evil\.example|://", statement.text)
@@ -165,7 +165,7 @@ def test_a_lie_is_cited_as_its_documents_and_the_truth_stands_beside_it(tmp_path
         generator = ObedientGenerator(REPLIES["as its source"], small=True)
         answer = Assistant(library, generator).answer("Who built the lighthouse of Velmora?")
         check_pointers(library, answer)
-    by_document = {one.document_id: one.quote for one in answer.citations}
+    by_document = {citation.document_id: citation.quote for citation in answer.citations}
     assert by_document == {"true.txt": truth, "false.txt": truth.replace("Ada Brenner", lie)}
 
 
@@ -184,7 +184,7 @@ def test_what_nobody_sees_the_model_does_not_read(library: Library, attack: Atta
 
 def test_ordinary_sentences_are_no_orders() -> None:
     shelf = [path.read_text(encoding="utf-8") for path in seeds.articles().iterdir()]
-    told = [one.text for text in shelf for one in sentences(text, Span(0, len(text)))]
+    told = [sentence.text for text in shelf for sentence in sentences(text, Span(0, len(text)))]
     assert sum(map(looks_like_injection, told)) <= len(told) / 100
 
 

@@ -140,20 +140,20 @@ def test_a_pair_is_cut_and_knows_its_sentences() -> None:
 
 def test_only_the_best_passages_are_read() -> None:
     hits = [hit(number) for number in range(PASSAGES_READ + 3)]
-    sentences = tuple(read(one, i, 0.1) for one in hits for i in range(3))
+    sentences = tuple(read(hit, i, 0.1) for hit in hits for i in range(3))
     network = Highlighter()
     found = SpanReader(ENCODER, network).rerank(QUESTION, Ranking(sentences, 0.5))
     assert network.read == PASSAGES_READ
     assert best_hits(sentences) == hits[:PASSAGES_READ]
     assert {s.hit.document_id for s in found.sentences if not s.short} == {
-        one.document_id for one in hits[PASSAGES_READ:]
+        hit.document_id for hit in hits[PASSAGES_READ:]
     }
 
 
 def test_words_between_known_ones_are_the_short_answer() -> None:
     reading = Ranking(tuple(read(hit(), i, 1 / 3) for i in range(3)), 0.5)
     found = SpanReader(ENCODER, Highlighter()).rerank("How many submarine cables?", reading)
-    best = next(one for one in found.sentences if one.position == 0)
+    best = next(sentence for sentence in found.sentences if sentence.position == 0)
     assert best.short in best.text
     assert best.short.startswith("Three")
 
@@ -188,10 +188,10 @@ class Backwards:
 def test_a_cross_encoder_orders_and_leaves_the_gate_alone() -> None:
     reading = Ranking(tuple(read(hit(), i, score) for i, score in enumerate((0.7, 0.2, 0.1))), 0.8)
     found = CrossEncoderReranker(Backwards()).rerank(QUESTION, reading)
-    assert [one.text for one in found.sentences] == sorted(
+    assert [sentence.text for sentence in found.sentences] == sorted(
         (s.text for s in reading.sentences), reverse=True
     )
-    assert sum(one.score for one in found.sentences) == pytest.approx(1)
+    assert sum(sentence.score for sentence in found.sentences) == pytest.approx(1)
     assert found.answerable == reading.answerable
 
 
@@ -199,7 +199,10 @@ def test_a_cross_encoder_reads_only_so_many() -> None:
     sentences = tuple(read(hit(n), 0, 1 / 40) for n in range(40))
     found = CrossEncoderReranker(Backwards()).rerank(QUESTION, Ranking(sentences, 0.5))
     assert len(found.sentences) == 40
-    assert sum(one.score == 1 / 40 for one in found.sentences) >= 40 - CROSS_ENCODER_SENTENCES
+    assert (
+        sum(sentence.score == 1 / 40 for sentence in found.sentences)
+        >= 40 - CROSS_ENCODER_SENTENCES
+    )
 
 
 def tiny_cross_encoder(folder: Path, numbers: int = 1) -> Path:
@@ -221,8 +224,8 @@ def test_a_cross_encoder_in_a_folder_takes_the_place_of_ours(tmp_path: Path) -> 
     assert isinstance(chosen, CrossEncoderReranker)
     reading = Ranking(tuple(read(hit(), i, 1 / 3) for i in range(3)), 0.5)
     found = chosen.rerank(QUESTION, reading)
-    assert sum(one.score for one in found.sentences) == pytest.approx(1)
-    assert len({one.score for one in found.sentences}) == 3
+    assert sum(sentence.score for sentence in found.sentences) == pytest.approx(1)
+    assert len({sentence.score for sentence in found.sentences}) == 3
 
 
 def test_a_model_that_is_no_cross_encoder_is_refused_in_one_line(tmp_path: Path) -> None:
@@ -266,7 +269,7 @@ def test_the_network_finds_what_is_asked_for(
     for question, answer in asked.items():
         made = real_pair(encoder, question)
         (marks,) = network.token_logits([made])
-        best = max(predict_spans(made, marks).values(), key=lambda one: one.span)
+        best = max(predict_spans(made, marks).values(), key=lambda predict_span: predict_span.span)
         assert answer in TEXT[best.place.start : best.place.end]
 
 
@@ -287,7 +290,7 @@ def test_an_assistant_shows_the_best_sentence_before_it_reads_closely(tmp_path: 
     assert Ranker(library).rank(QueryVariant.of(QUESTION), hits).answerable > 0.5
     network = Highlighter()
     answers = Assistant(library, None, reader=SpanReader(ENCODER, network)).stream(QUESTION)
-    early = next(one for one in answers if one.headline)
+    early = next(answer for answer in answers if answer.headline)
     assert early.headline is not None
     assert early.headline.quote.startswith("Three submarine cables")
     before = network.read
@@ -320,7 +323,7 @@ class Sharp:
         self._how_sure = how_sure
 
     def token_logits(self, pairs: Sequence[Pair]) -> list[NDArray[np.float32]]:
-        return [one * np.float32(self._how_sure) for one in Highlighter().token_logits(pairs)]
+        return [logits * np.float32(self._how_sure) for logits in Highlighter().token_logits(pairs)]
 
 
 @pytest.mark.parametrize(("how_sure", "short"), [(4.0, "Three"), (0.1, None)])

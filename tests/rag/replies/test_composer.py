@@ -56,9 +56,9 @@ def ask(library: Library, question: str) -> Answer:
 def test_a_document_is_summed_up_in_its_order(library: Library) -> None:
     answer = ask(library, "summarise the article about the harbour")
     assert (answer.task, answer.state) == ("summarise", "answered")
-    assert {one.document_id for one in answer.citations} == {"harbour.txt"}
-    assert {one.paragraph for one in answer.citations} == {1, 2, 3}
-    starts = [one.start for one in answer.citations]
+    assert {citation.document_id for citation in answer.citations} == {"harbour.txt"}
+    assert {citation.paragraph for citation in answer.citations} == {1, 2, 3}
+    starts = [citation.start for citation in answer.citations]
     assert starts == sorted(starts)
 
 
@@ -74,14 +74,14 @@ def test_a_comparison_has_a_side_for_each(library: Library) -> None:
     answer = ask(library, "compare the breakwater with the bridge")
     assert (answer.task, answer.form) == ("compare", "columns")
     assert [group.label for group in answer.groups] == ["breakwater", "bridge"]
-    assert {one.document_id for one in answer.citations} == {"harbour.txt", "bridge.txt"}
+    assert {citation.document_id for citation in answer.citations} == {"harbour.txt", "bridge.txt"}
 
 
 def test_a_briefing_has_as_many_points_as_are_asked_for(library: Library) -> None:
     answer = ask(library, "Write a 2-bullet briefing on the breakwater")
     assert (answer.task, answer.form) == ("order", "bullets")
     assert answer.text.count("- ") == len(answer.citations) == 2
-    assert {one.document_id for one in answer.citations} == {"harbour.txt"}
+    assert {citation.document_id for citation in answer.citations} == {"harbour.txt"}
 
 
 def test_bullets_on_a_topic_are_as_many_as_are_asked_for(library: Library) -> None:
@@ -92,8 +92,8 @@ def test_bullets_on_a_topic_are_as_many_as_are_asked_for(library: Library) -> No
 
 def test_what_is_asked_of_two_things_is_told_of_both(library: Library) -> None:
     answer = ask(library, "how long will the breakwater be and when will the bridge open?")
-    assert {one.document_id for one in answer.citations} == {"harbour.txt", "bridge.txt"}
-    places = [(one.document_id, one.start, one.end) for one in answer.citations]
+    assert {citation.document_id for citation in answer.citations} == {"harbour.txt", "bridge.txt"}
+    places = [(citation.document_id, citation.start, citation.end) for citation in answer.citations]
     assert all(
         a[0] != b[0] or a[2] <= b[1] or b[2] <= a[1] for a in places for b in places if a != b
     )
@@ -148,7 +148,7 @@ def test_a_year_that_the_closest_document_does_not_know_is_told(library: Library
 def test_what_a_document_is_about_is_its_summary(library: Library, question: str) -> None:
     answer = ask(library, question)
     assert (answer.task, answer.state) == ("summarise", "answered")
-    assert {one.document_id for one in answer.citations} == {"bridge.txt"}
+    assert {citation.document_id for citation in answer.citations} == {"bridge.txt"}
 
 
 def test_what_is_remarked_after_a_question_need_not_be_there(library: Library) -> None:

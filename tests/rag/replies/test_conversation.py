@@ -97,7 +97,7 @@ def test_the_last_two_answers_are_put_in_order(library: Library, asked: str) -> 
     answer = ask(library, asked, (VOTE, FIRST), second)
     assert answer.task == "which_first"
     assert [group.label for group in answer.groups] == ["2023-01-09", "2024-05-02"]
-    assert {one.document_id for one in answer.citations} == {"harbour.txt", "bridge.txt"}
+    assert {citation.document_id for citation in answer.citations} == {"harbour.txt", "bridge.txt"}
 
 
 def test_how_it_works_is_about_the_talk_once_there_is_one(library: Library) -> None:

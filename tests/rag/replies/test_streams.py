@@ -163,7 +163,7 @@ def test_each_stage_is_a_span_and_no_word_is_recorded(tmp_path: Path) -> None:
         stages = [snapshot.stage for snapshot in assistant.stream(QUESTION)][:-1]
         told = list(traced(assistant.stream(QUESTION), recorder))
     names = [span.name for span in recorder.spans]
-    assert names == ["pilcrow.answer", *(f"pilcrow.{one}" for one in dict.fromkeys(stages))]
+    assert names == ["pilcrow.answer", *(f"pilcrow.{fromkey}" for fromkey in dict.fromkeys(stages))]
     whole, *inside = recorder.spans
     assert all(span.parent is whole for span in inside)
     assert all(span.ended == 1 for span in recorder.spans)

@@ -16,7 +16,7 @@ from rag import Assistant
 from rag.grounding.citations import ProseParser
 from rag.llm.generator import Message
 from rag.replies.writer import with_quotes
-from rag.types import Answer, Quotation, Told
+from rag.types import Answer, Quotation, SourcedStatement
 from tests.rag.test_assistant import CABLES, FORUM, check_pointers
 from tests.support.fakes import BagOfWordsEncoder, ScriptedGenerator
 
@@ -80,7 +80,9 @@ def test_what_no_sentence_carries_is_not_shown_and_the_quotes_stay(
 ) -> None:
     quotes = Assistant(library, None).answer(OPENING)
     answer = ask(library, OPENING, said)
-    assert [one.text for one in answer.statements] == [one.text for one in quotes.statements]
+    assert [statement.text for statement in answer.statements] == [
+        statement.text for statement in quotes.statements
+    ]
     assert answer.model == "none"
 
 
@@ -131,7 +133,11 @@ def test_a_yes_is_parted_from_what_is_checked_and_a_denial_is_not(
     library: Library, question: str, reply: str, shown: list[str]
 ) -> None:
     """Whatever the question was taken for."""
-    told = [one.text for one in ask(library, question, reply).statements if not one.quoted]
+    told = [
+        statement.text
+        for statement in ask(library, question, reply).statements
+        if not statement.quoted
+    ]
     assert [text[: len("Yes, Fumio Kishida gave")] for text in told] == shown
 
 
@@ -148,7 +154,7 @@ def test_a_model_that_fails_leaves_the_quotes_and_one_line(library: Library) -> 
 @pytest.mark.fault("E4")
 def test_a_model_that_repeats_itself_is_heard_once(library: Library) -> None:
     answer = ask(library, OPENING, f"{SAID} " * 40)
-    assert [one.text for one in answer.statements].count(SAID) == 1
+    assert [statement.text for statement in answer.statements].count(SAID) == 1
 
 
 def test_stopping_leaves_what_is_there(library: Library) -> None:
@@ -177,14 +183,17 @@ def test_what_points_at_a_statement_that_is_not_shown_is_not_shown_either(librar
     wrong, leaning = "Emmanuel Macron built the new bridge.", "It is made of stone."
     question = "What is the old bridge of Ravenport?"
     said = [
-        one.text
-        for one in ask(library, question, f"{wrong} {leaning}").statements
-        if not one.quoted
+        statement.text
+        for statement in ask(library, question, f"{wrong} {leaning}").statements
+        if not statement.quoted
     ]
     assert said == []
     right = "The old bridge of Ravenport was finished in 1884 by Ada Lind."
     answer = ask(library, question, f"{right} {leaning}")
-    assert [one.text for one in answer.statements if not one.quoted] == [right, leaning]
+    assert [statement.text for statement in answer.statements if not statement.quoted] == [
+        right,
+        leaning,
+    ]
     assert answer.explain and answer.explain.drafts[1].outcome == "kept"
 
 
@@ -199,7 +208,7 @@ def test_what_adds_nothing_is_neither_asked_about_nor_told_again(library: Librar
     generator = ScriptedGenerator([f"{first} Fumio Kishida gave the forum an opening speech."])
     generator.odds = odds
     answer = Assistant(library, generator).answer(OPENING)
-    assert [one.text for one in answer.statements if not one.quoted] == [first]
+    assert [statement.text for statement in answer.statements if not statement.quoted] == [first]
     assert not asked
 
 
@@ -256,7 +265,7 @@ def test_prose_reads_the_same_in_pieces_of_any_size(parts: list[str], size: int)
 def test_quotes_beside_statements_end_with_a_whole_sentence_and_keep_their_place() -> None:
     text = " ".join(f"Sentence number {n} tells of thing {n} and is not long." for n in range(20))
     composed = [Quotation("a.txt", "A", "", "", 1, 7, 7 + len(text), text, 0.5)]
-    said = Told("Whales sing at night.", tuple(composed), quoted=False)
+    said = SourcedStatement("Whales sing at night.", tuple(composed), quoted=False)
     first, beside = with_quotes([said] * 1, composed)
     assert first == said and with_quotes([], composed)[0].text == text
     many = [replace(said, text=f"Whale {n} sings to the sea at night all alone.") for n in range(9)]
@@ -268,4 +277,6 @@ def test_quotes_beside_statements_end_with_a_whole_sentence_and_keep_their_place
 
 def test_a_quotation_is_its_own_statement() -> None:
     one = Quotation("a.txt", "A", "", "", 1, 0, 9, "It  rose.", 0.5, "Oslo")
-    assert Told.of_quotation(one) == Told("It rose.", (one,), quoted=True, label="Oslo")
+    assert SourcedStatement.of_quotation(one) == SourcedStatement(
+        "It rose.", (one,), quoted=True, label="Oslo"
+    )

@@ -77,7 +77,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
 
 @pytest.fixture(scope="module")
 def dataset(library: Library) -> Dataset:
-    (data,) = {Path(one.path).parent.parent for one in library.documents()}
+    (data,) = {Path(document.path).parent.parent for document in library.documents()}
     return load_dataset(library, data)
 
 
@@ -97,7 +97,10 @@ def test_a_question_is_only_asked_of_its_own_part(dataset: Dataset) -> None:
 
 
 def test_an_answer_stands_where_the_example_says(dataset: Dataset) -> None:
-    answers = {one.question.question: one.question.answers for one in dataset.questions["learnt"]}
+    answers = {
+        question.question.question: question.question.answers
+        for question in dataset.questions["learnt"]
+    }
     told = 0
     for example in epoch(dataset, 0):
         text = dataset.passages[example.passage].text
@@ -110,7 +113,9 @@ def test_an_answer_stands_where_the_example_says(dataset: Dataset) -> None:
 
 def test_what_has_no_answer_is_not_given_one(dataset: Dataset) -> None:
     unanswerable = {
-        one.question.question for one in dataset.questions["learnt"] if not one.question.answerable
+        question.question.question
+        for question in dataset.questions["learnt"]
+        if not question.question.answerable
     }
     assert all(not one.answers for one in epoch(dataset, 3) if one.question in unanswerable)
 
@@ -191,11 +196,11 @@ def test_learning_lowers_the_loss_and_leaves_the_tables_alone(
     from rag.training.span_network import Network
 
     with torch.inference_mode():
-        first = sum(float(one) for one in losses(Network(tiny_bert()).eval(), some))
+        first = sum(float(loss) for loss in losses(Network(tiny_bert()).eval(), some))
         network = None
     network = train(dataset, encoder, bert, 30, tmp_path, threads=1)
     with torch.inference_mode():
-        last = sum(float(one) for one in losses(network, some))
+        last = sum(float(loss) for loss in losses(network, some))
     assert last < first
     assert torch.equal(bert.embeddings.word_embeddings.weight, before)
 

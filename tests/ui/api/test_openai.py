@@ -90,7 +90,7 @@ def test_a_stream_is_the_same_answer(client: OpenAI) -> None:
             annotations += (choice.delta.model_extra or {}).get("annotations", [])
     assert last and usage and evidence
     assert text == last["text"]
-    cited = [one["url_citation"] for one in annotations]
+    cited = [annotation["url_citation"] for annotation in annotations]
     assert [text[c["start_index"] : c["end_index"]] for c in cited] == [
         statement["text"] for statement in last["statements"]
     ]

@@ -508,7 +508,9 @@ def test_an_answer_is_rated_copied_explained_and_exported(
         download.value.save_as(file)
         key = sealing.key_in(library.path)
         findings = bundle.check_bundle(export.read(file).saved, library, key)
-        told = {one.what: one.ok for one in findings if "unsupported" not in one.detail}
+        told = {
+            finding.what: finding.ok for finding in findings if "unsupported" not in finding.detail
+        }
         held = ("seal", "document kyoto.txt", "quote 1", "quote 2", "statement 1", "text")
         assert {what: told[what] for what in held} == dict.fromkeys(held, True)
 

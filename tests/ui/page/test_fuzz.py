@@ -261,7 +261,7 @@ CALLS = (
 def addresses(draw: st.DrawFn, routes: list[str]) -> str:
     """Somewhere on the server: mostly a route that exists, with anything in its places."""
     parts = draw(st.sampled_from(routes) | ODD.map(lambda odd: f"/{odd}")).split("{")
-    path = parts[0] + "".join(draw(ODD) + one.partition("}")[2] for one in parts[1:])
+    path = parts[0] + "".join(draw(ODD) + part.partition("}")[2] for part in parts[1:])
     query = draw(QUERIES)
     return f"{path}?{query}" if query else path
 

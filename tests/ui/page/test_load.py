@@ -184,12 +184,12 @@ def test_evidence_comes_to_all_while_one_answer_is_written(
     for one in [first, *others]:
         one.has_seen(builder(one.number))
     assert held.held.written == [], "evidence has waited for somebody's answer"
-    for one in others:
-        one.has_seen("before this one")
+    for other in others:
+        other.has_seen("before this one")
 
-    stay = [first, *(one for one in others if one.number % 3 == 0)]
-    cancel = [one for one in others if one.number % 3 == 1]
-    leave = [one for one in others if one.number % 3 == 2]
+    stay = [first, *(other for other in others if other.number % 3 == 0)]
+    cancel = [other for other in others if other.number % 3 == 1]
+    leave = [other for other in others if other.number % 3 == 2]
     for one in leave:
         one.end()
     for one in cancel:

@@ -85,7 +85,10 @@ class Page:
 
     @property
     def held(self) -> dict[str, str]:
-        return {one.id: self.library.document(one.id).text for one in self.library.documents()}
+        return {
+            document.id: self.library.document(document.id).text
+            for document in self.library.documents()
+        }
 
     @property
     def kept(self) -> set[str]:
