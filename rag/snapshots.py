@@ -105,7 +105,7 @@ class AnswerState:
 
     def explain_evidence(self, evidence: Sequence[Evidence]) -> None:
         """Explain which sentences the model is shown."""
-        shown = tuple(ShownSentence.of(one) for one in evidence)
+        shown = tuple(ShownSentence.of(piece) for piece in evidence)
         self.explanation = replace(self.explanation, evidence=shown)
 
     def explain_draft(self, draft: Draft, outcome: str) -> None:
@@ -189,7 +189,7 @@ class AnswerState:
         statements, citations = cite(told)
         groups = groups_of(told)
         form = form_of(request, groups)
-        worded = self.generator is not None and not all(one.quoted for one in told)
+        worded = self.generator is not None and not all(statement.quoted for statement in told)
         return replace(
             self.snapshot(stage),
             text=lay_out(statements, form, groups),

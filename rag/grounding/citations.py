@@ -119,14 +119,14 @@ def cite(told: Iterable[SourcedStatement]) -> tuple[tuple[Statement, ...], tuple
     """Statements that rest on quotations, with numbers in order of first use, and the citations."""
     numbered: dict[tuple[str, int, int], Citation] = {}
     statements = []
-    for one in told:
+    for statement in told:
         used = []
-        for source in one.sources:
+        for source in statement.sources:
             key = (source.document_id, source.start, source.end)
             if key not in numbered:
                 numbered[key] = Citation.of_quotation(source, len(numbered) + 1)
             used.append(numbered[key].number)
-        statements.append(Statement(one.text, "supported", tuple(used), one.quoted))
+        statements.append(Statement(statement.text, "supported", tuple(used), statement.quoted))
     return tuple(statements), tuple(numbered.values())
 
 

@@ -73,10 +73,12 @@ def newest_first(
         for statement in statements
         if statement.quoted and statement.evidence[0].key in dates
     ]
-    apart.sort(key=lambda one: dates[one.evidence[0].key], reverse=True)
+    apart.sort(key=lambda statement: dates[statement.evidence[0].key], reverse=True)
     groups = tuple(
         Group(hit.date or hit.title or hit.document_id, (number,))
-        for number, hit in enumerate((one.evidence[0].sentence.hit for one in apart), start=1)
+        for number, hit in enumerate(
+            (statement.evidence[0].sentence.hit for statement in apart), start=1
+        )
     )
     return [*apart, *(statement for statement in statements if statement not in apart)], groups
 

@@ -86,15 +86,17 @@ def reuse_prefix(
         count: tokens of a text in the model's own vocabulary.
         most: tokens for all the sentences together; `chosen` as it is when they would be more.
     """
-    best, known = _identity(top(chosen)), {_identity(one) for one in before}
-    now = {_identity(one): one for one in chosen}
+    best, known = _identity(top(chosen)), {_identity(piece) for piece in before}
+    now = {_identity(piece): piece for piece in chosen}
     if 2 * len(known & now.keys()) < len(chosen):
         return chosen
-    old = [now.get(_identity(one), _as_context(one.sentence)) for one in before]
-    old = [replace(one, is_primary=one.is_primary and _identity(one) != best) for one in old]
-    new = [one for one in chosen if _identity(one) not in known or _identity(one) == best]
+    old = [now.get(_identity(piece), _as_context(piece.sentence)) for piece in before]
+    old = [
+        replace(piece, is_primary=piece.is_primary and _identity(piece) != best) for piece in old
+    ]
+    new = [piece for piece in chosen if _identity(piece) not in known or _identity(piece) == best]
     ordered = [*old, *new]
-    if sum(count(one.text) + LIMITS.marker_tokens for one in ordered) > most:
+    if sum(count(piece.text) + LIMITS.marker_tokens for piece in ordered) > most:
         return chosen
     return _numbered(ordered)
 
@@ -125,7 +127,7 @@ class LastPrompt:
 
 def top(evidence: Sequence[Evidence]) -> Evidence:
     """The sentence that answers best, among those chosen on their own account."""
-    return max((one for one in evidence if one.is_primary), key=lambda one: one.score)
+    return max((piece for piece in evidence if piece.is_primary), key=lambda piece: piece.score)
 
 
 def as_evidence(sentence: RankedSentence) -> Evidence:

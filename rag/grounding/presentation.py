@@ -61,16 +61,16 @@ def add_supporting_quotes(
     best = evidence.top(chosen)
     told = {evidence.key for verified in shown for evidence in verified.evidence}
     first = [best] if best.key not in told else []
-    told |= {one.key for one in first}
-    wordless = all(one.quoted for one in shown)
+    told |= {piece.key for piece in first}
+    wordless = all(verified.quoted for verified in shown)
     if question.answer_type in ("why", "other"):
         share, most = LIMITS.prose_share, LIMITS.prose_sentences
     else:
         share, most = LIMITS.value_share, LIMITS.value_sentences
-    close = [one for one in chosen if one.is_primary and one.score >= share * best.score]
-    close = sorted((one for one in close if one.key not in told), key=lambda one: -one.score)
-    more = {one.key: one for one in [*close[: most if small or wordless else 0], *beside]}
-    last = [one for place, one in more.items() if place not in told]
+    close = [piece for piece in chosen if piece.is_primary and piece.score >= share * best.score]
+    close = sorted((p for p in close if p.key not in told), key=lambda piece: -piece.score)
+    more = {piece.key: piece for piece in [*close[: most if small or wordless else 0], *beside]}
+    last = [piece for key, piece in more.items() if key not in told]
     if not first and not last:
         return []
     return [*map(support.quote, first), *shown, *map(support.quote, last)]

@@ -58,7 +58,7 @@ def verify(
     cited = tuple(by_id[i] for i in dict.fromkeys(draft.ids) if i in by_id)
     if cited and support(draft.text, [sentence.text for sentence in cited]) >= enough:
         needed = _needed(draft.text, cited)
-        injected = next((one for one in needed if looks_like_injection(one.text)), None)
+        injected = next((piece for piece in needed if looks_like_injection(piece.text)), None)
         return quote(injected) if injected else Verified(draft.text, needed, False, "kept")
     best = max(evidence, key=lambda piece: support(draft.text, [piece.text]), default=None)
     if best is not None and support(draft.text, [best.text]) >= enough:

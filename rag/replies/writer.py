@@ -166,16 +166,18 @@ class Writer:
                 room -= price
         for hit in commission.around:
             passage = _whole(hit)
-            inside = [one for one in chosen if one.overlaps(passage)]
+            inside = [quotation for quotation in chosen if quotation.overlaps(passage)]
             price = cost(passage) - sum(map(cost, inside))
-            if price <= room and not any(_within(passage, one) for one in inside):
-                at = min((chosen.index(one) for one in inside), default=len(chosen))
+            if price <= room and not any(_within(passage, quotation) for quotation in inside):
+                at = min((chosen.index(quotation) for quotation in inside), default=len(chosen))
                 label = inside[0].label if inside else ""
-                chosen = [one for one in chosen if one not in inside]
+                chosen = [quotation for quotation in chosen if quotation not in inside]
                 chosen.insert(at, replace(passage, label=label))
                 room -= price
-        order = list(dict.fromkeys(one.document_id for one in chosen))
-        return sorted(chosen, key=lambda one: (order.index(one.document_id), one.start))
+        order = list(dict.fromkeys(quotation.document_id for quotation in chosen))
+        return sorted(
+            chosen, key=lambda quotation: (order.index(quotation.document_id), quotation.start)
+        )
 
     def _continued(
         self, commission: Commission, material: Sequence[Quotation]
@@ -189,7 +191,11 @@ class Writer:
         now = self._library.change
         before, *where, read = self._read
         if commission.before and (before, *where) == (commission.before, now, commission.scope):
-            fresh = [one for one in material if not any(_within(one, other) for other in read)]
+            fresh = [
+                quotation
+                for quotation in material
+                if not any(_within(quotation, other) for other in read)
+            ]
             if 2 * len(fresh) <= len(material):
                 material = [*read, *fresh]
         self._read = commission.asked, now, commission.scope, tuple(material)
@@ -198,16 +204,16 @@ class Writer:
     def _sentences(self, material: Sequence[Quotation]) -> list[Quotation]:
         """The sentences of what the model reads, each a quotation, in their order."""
         found: dict[tuple[str, int], Quotation] = {}
-        for one in material:
-            document = self._library.document(one.document_id)
-            for passage in self._library.passages(one.document_id):
+        for quotation in material:
+            document = self._library.document(quotation.document_id)
+            for passage in self._library.passages(quotation.document_id):
                 for sentence in passage.sentences:
-                    if one.start < sentence.end and sentence.start < one.end:
-                        skip = max(one.start - sentence.start, 0)
+                    if quotation.start < sentence.end and sentence.start < quotation.end:
+                        skip = max(quotation.start - sentence.start, 0)
                         quoted = Quotation.of_sentence(
-                            document, passage.paragraph, sentence, skip, one.score
+                            document, passage.paragraph, sentence, skip, quotation.score
                         )
-                        found.setdefault((one.document_id, sentence.start), quoted)
+                        found.setdefault((quotation.document_id, sentence.start), quoted)
         return list(found.values())
 
 
@@ -254,20 +260,20 @@ class _Check:
     def judged(self, generator: Generator, stop: Callable[[], bool]) -> Iterator[Written]:
         """Those in doubt that the model itself finds in their sources, within some seconds."""
         end = time.monotonic() + LIMITS.judging
-        doubtful = sorted(self._doubtful, key=lambda one: -one.found.probability)
-        for one in doubtful[: LIMITS.judged]:
+        doubtful = sorted(self._doubtful, key=lambda doubt: -doubt.found.probability)
+        for doubt in doubtful[: LIMITS.judged]:
             if stop() or time.monotonic() > end:
                 return
-            if _adds_nothing(one.statement, [other.text for other in self._told]):
+            if _adds_nothing(doubt.statement, [other.text for other in self._told]):
                 continue
-            sources = [source.text for source in one.found.sources]
-            odds = generator.log_odds(support_messages(one.statement, sources), stop)
+            sources = [source.text for source in doubt.found.sources]
+            odds = generator.log_odds(support_messages(doubt.statement, sources), stop)
             if odds is None:
                 return
-            if one.found.is_confirmed_by(odds):
-                self._told.append(one.told)
-                draft = CheckedDraft((), one.told.text, f"judged {odds:+.1f}")
-                yield Written(draft, one.told, one.place)
+            if doubt.found.is_confirmed_by(odds):
+                self._told.append(doubt.told)
+                draft = CheckedDraft((), doubt.told.text, f"judged {odds:+.1f}")
+                yield Written(draft, doubt.told, doubt.place)
 
     def _labelled(self, text: str) -> tuple[str, str]:
         """The side of a comparison that a statement is about, and the statement."""
@@ -280,7 +286,9 @@ class _Check:
 
     def _side_of(self, sources: Sequence[Quotation]) -> str:
         """What the composed runs stand for that a statement's sources are in; else the last one."""
-        labels = [one.label for one in self._composed if any(map(one.overlaps, sources))]
+        labels = [
+            quotation.label for quotation in self._composed if any(map(quotation.overlaps, sources))
+        ]
         last = self._told[-1].label if self._told else ""
         return next(iter(labels), last) if self._request.subjects else ""
 
@@ -293,7 +301,7 @@ class _Check:
             return "kept", None  # it belongs to the statement after it
         if len(bare.split()) < LIMITS.shortest or len(bare) > LIMITS.longest or _META.search(bare):
             return "beside the point", None  # no statement
-        if any(_says(one.text, bare) for one in self._told):
+        if any(_says(statement.text, bare) for statement in self._told):
             return "said before", None
         found = self._attributor.attribute(bare)
         if found is None or any(looks_like_injection(source.text) for source in found.sources):
@@ -331,17 +339,21 @@ def with_quotes(
         composed: the answer in the sources' own sentences.
     """
     if not written:
-        return [SourcedStatement.of_quotation(one) for one in composed]
-    said = frozenset[str]().union(*(content_stems(one.text) for one in written))
-    length = sum(one.length for one in composed)
+        return [SourcedStatement.of_quotation(quotation) for quotation in composed]
+    said = frozenset[str]().union(*(content_stems(statement.text) for statement in written))
+    length = sum(quotation.length for quotation in composed)
     most = max(LIMITS.short, length if length > LIMITS.long else int(length * LIMITS.longer))
-    room = most - sum(len(one.text.split()) for one in written)
+    room = most - sum(len(statement.text.split()) for statement in written)
     beside = []
-    for one in composed:
-        stems = frozenset(content_stems(one.text))
+    for quotation in composed:
+        stems = frozenset(content_stems(quotation.text))
         if len(stems & said) >= LIMITS.said * len(stems):
             continue
-        quote = _shortened(one, room) if length > LIMITS.short or one.length <= room else None
+        quote = (
+            _shortened(quotation, room)
+            if length > LIMITS.short or quotation.length <= room
+            else None
+        )
         if quote is not None:
             beside.append(SourcedStatement.of_quotation(quote))
             room -= quote.length
@@ -376,12 +388,12 @@ def _blocks(material: Sequence[Quotation]) -> list[Block]:
     """Neighbours of one document as one block, under its title and date."""
     blocks: list[Block] = []
     last = ""
-    for one in material:
-        if one.document_id == last:
-            blocks[-1] = replace(blocks[-1], text=f"{blocks[-1].text} {one.text}")
+    for quotation in material:
+        if quotation.document_id == last:
+            blocks[-1] = replace(blocks[-1], text=f"{blocks[-1].text} {quotation.text}")
         else:
-            blocks.append(Block(one.title, one.date, one.text))
-        last = one.document_id
+            blocks.append(Block(quotation.title, quotation.date, quotation.text))
+        last = quotation.document_id
     return blocks
 
 

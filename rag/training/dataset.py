@@ -111,7 +111,7 @@ def load_dataset(library: Library, data: Path) -> Dataset:
     made = library.encoder.encode(
         [Embeddable("", passage.text, passage.sentences) for passage in passages]
     )
-    vectors = np.stack([one.passage for one in made])
+    vectors = np.stack([embedded.passage for embedded in made])
     numbers = {
         part: np.array([i for i, one in enumerate(passages) if one.document in articles])
         for part, articles in parts.items()

@@ -232,8 +232,14 @@ def _optimizer(network: Network) -> torch.optim.Optimizer:
     learnt = [parameter for parameter in network.parameters() if parameter.requires_grad]
     return torch.optim.AdamW(
         [
-            {"params": [one for one in learnt if one.ndim > 1], "weight_decay": DECAY},
-            {"params": [one for one in learnt if one.ndim < 2], "weight_decay": 0.0},
+            {
+                "params": [parameter for parameter in learnt if parameter.ndim > 1],
+                "weight_decay": DECAY,
+            },
+            {
+                "params": [parameter for parameter in learnt if parameter.ndim < 2],
+                "weight_decay": 0.0,
+            },
         ],
         lr=RATE,
         fused=True,
@@ -248,7 +254,7 @@ def _resumed(network: Network, optimizer: torch.optim.Optimizer, folder: Path) -
     kept = load_file(str(file))
     chance, done = kept.pop("chance"), kept.pop("done")
     state: dict[int, dict[str, Tensor]] = {}
-    for name in [one for one in kept if one.startswith(_OPTIMIZER)]:
+    for name in [name for name in kept if name.startswith(_OPTIMIZER)]:
         number, what = name.removeprefix(_OPTIMIZER).split(".")
         state.setdefault(int(number), {})[what] = kept.pop(name)
     network.load_state_dict(kept)

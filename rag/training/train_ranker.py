@@ -74,7 +74,7 @@ def _examples(store: Path, chosen: argparse.Namespace) -> Iterator[Example]:
     questions = load_questions(chosen.data / "questions.jsonl")
     rng = np.random.default_rng(SEED)
     sample = [questions[i] for i in rng.permutation(len(questions))[: chosen.questions]]
-    for done, question in enumerate(one for one in sample if one.answerable):
+    for done, question in enumerate(example for example in sample if example.answerable):
         if done % 200 == 0:
             report(f"{done} questions read")
         article = article_of(question)

@@ -132,7 +132,7 @@ def report_dict(report: UpdateReport, renamed: dict[str, str] | None = None) -> 
         "updated": list(report.updated),
         "unchanged": list(report.unchanged),
         "removed": list(report.removed),
-        "failed": [{"name": one.path, "reason": one.reason} for one in report.failed],
+        "failed": [{"name": failure.path, "reason": failure.reason} for failure in report.failed],
         "unreachable": [
             {"reason": place.reason, "documents": list(place.documents), "lost": place.lost}
             for place in report.unreachable

@@ -155,7 +155,7 @@ class Service:
             finally:  # what could not be read is nobody's: whoever sent it has it still
                 upload_copies.discard(self.library, map(str, paths))
             same = tuple(id_ for _, id_ in parcel.held)
-            failed = tuple(replace(one, path=bare(one.path)) for one in report.failed)
+            failed = tuple(replace(failure, path=bare(failure.path)) for failure in report.failed)
             report = replace(
                 report, failed=(*failed, *parcel.failed), unchanged=(*report.unchanged, *same)
             )
