@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -81,7 +82,7 @@ class Page:
         return last
 
     def remove(self, document: str) -> dict[str, Any]:
-        return self.api.ask({"name": "remove", "id": document})
+        return self.api.ask({"name": "remove", "ids": json.dumps([document])})
 
     @property
     def held(self) -> dict[str, str]:
