@@ -77,7 +77,7 @@ class Replay:
         for snapshot in self._said[key]:
             # no question of ours is answered half: this one stands in for those that are
             yield replace(snapshot, state="partial") if question == NEXT else snapshot
-            while snapshot.stage == "writing" and not self.go_on.wait(0.05):
+            while snapshot.stage in ("reading", "writing") and not self.go_on.wait(0.05):
                 if stop():
                     return
 
@@ -120,7 +120,8 @@ def empty_chat(opened: Tab, _: Replay) -> None:
 def answering(opened: Tab, replay: Replay) -> None:
     replay.go_on.clear()
     opened.ask(OFFLINE)
-    opened.page.wait_for_selector("#current [data-stage=writing]")
+    opened.page.wait_for_selector("#current [data-running]")
+    opened.page.wait_for_selector("#current-sources .source, #current .headline")
 
 
 def answer(opened: Tab, _: Replay) -> None:
