@@ -135,12 +135,14 @@ class PageApi:
     # --- the left pane ------------------------------------------------------------------------
 
     def _list_library(self, given: Given) -> Reply:
-        """The library's list and everything that counts it."""
+        """The library's list, which state of the library that is, and everything that counts it."""
+        change = self._library.change  # before it is listed: what comes meanwhile is news later
         records = self._library.documents()
         paragraphs = sum(record.paragraphs for record in records)
         welcome = panes.welcome(len(records), paragraphs, self._notice, samples=self._samples)
         return {
             "documents": len(records),
+            "change": change,
             "slots": {
                 "library": self._rows(records, given),
                 "count": panes.count(len(records), paragraphs),

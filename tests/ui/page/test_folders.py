@@ -80,6 +80,16 @@ def test_a_folder_is_kept_up_to_date_and_let_be(library: Library, tmp_path: Path
     assert not watches.states
 
 
+def test_what_comes_between_the_list_and_the_next_look_is_news(
+    library: Library, tmp_path: Path
+) -> None:
+    api = api_of(library, FolderWatches(library))
+    listed = api.ask({"name": "library"})
+    assert listed["change"] == api.ask({"name": "folders"})["change"]
+    library.update([tmp_path / "notes"])
+    assert listed["change"] != api.ask({"name": "folders"})["change"]
+
+
 def test_why_a_folder_is_not_watched_is_said(library: Library, tmp_path: Path) -> None:
     watches, gone = FolderWatches(library), tmp_path / "gone"
     watches.begin(gone)

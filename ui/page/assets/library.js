@@ -103,7 +103,8 @@ export const isEmpty = () => empty;
 
 export async function listLibrary() {
   const reply = await ask("library", listed());
-  if (!reply) return;
+  if (!reply) return followFolders();
+  change = reply.change;
   drawn();
   void findInText();
   followFolders();
@@ -149,8 +150,7 @@ function followFolders() {
   following = window.setTimeout(async () => {
     if (document.hidden || document.body.classList.contains("lost")) return followFolders();
     const reply = await ask("folders");
-    const news = reply && change !== null && reply.change !== change;
-    if (reply) change = reply.change;
+    const news = reply && reply.change !== change;
     if (news && !document.body.classList.contains("working")) await listLibrary();
     else followFolders();
   }, 1000);
