@@ -10,7 +10,7 @@ does not have.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from index.tokenization import STOP_WORDS, words
@@ -97,14 +97,19 @@ _OTHER_YEAR = re.compile(
 )
 
 
-def missing_number(question: str, sources: Sequence[Document | Hit]) -> str:
-    """The large number of a question, often a year, that none of these sources has; mostly empty.
+def large_numbers(question: str) -> list[str]:
+    """The large numbers of a question, often years, as bare digits; mostly none."""
+    return [_plain(number) for number in _LARGE.findall(question)]
+
+
+def missing_number(numbers: Iterable[str], sources: Sequence[Document | Hit]) -> str:
+    """The first of a question's large numbers that none of these sources has; empty without one.
 
     Of SQuAD's answerable questions one in 1,000 has such a number, of its near misses one in 30.
     A source has the year of its own date, and those beside it where it speaks of last or next
     year; of a decade that it names it has every year.
     """
-    for number in map(_plain, _LARGE.findall(question)):
+    for number in numbers:
         if not any(_has_number(number, source) for source in sources):
             return number
     return ""

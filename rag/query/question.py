@@ -127,11 +127,11 @@ def _without_remark(question: str) -> list[str]:
     "Were there 80 or 90? My sources disagree." is searched for with and without the remark, which
     may as well say what is meant.
     """
-    found = _REMARK.match(question)
-    return [found["asked"]] if found else []
+    asked, _, remark = question.partition("?")
+    said = remark[:1].isspace() and any(c.isalnum() for c in remark) and "?" not in remark
+    return [f"{asked}?"] if said and any(c.isalnum() for c in asked) else []
 
 
-_REMARK = re.compile(r"^(?P<asked>[^?]*\w[^?]*\?)\s+[^?]*\w[^?]*$")
 _INDIRECT = re.compile(
     r"^\W*(?:(?:so|hi|hello|hey|ok|okay|well|please|pls|sorry|and|but)\b[\s,]*)*"
     r"(?:(?:do|would|did) (?:you|u)(?: happen to)? (?:know|remember|recall)"
