@@ -22,6 +22,9 @@ BEGINNING = 4_000
 _LEAST = 0.05
 """Share of a text's words that are small words of one language, at least, in running text of it;
 the 29 articles of XQuAD-de have .20 and more."""
+_TELLING = 2
+"""Words of a language from which on a question in Latin letters is in it: "AI summits" is English,
+though Vietnamese asks with "ai"."""
 _LETTER = re.compile(r"[^\W\d_]")
 _LATIN = re.compile(r"[A-Za-z\u00aa-\u024f\u1e00-\u1eff]")
 
@@ -76,7 +79,10 @@ def language(question: str) -> str:
         for code, asking in _question_words().items()
     }
     best = max(known, key=lambda code: known[code])
-    return best if known[best] > sum(word in STOP_WORDS for word in every) else "en"
+    english = sum(word in STOP_WORDS for word in every)
+    words = question.split()
+    asks = question.rstrip().endswith("?") and words[0].lower() in _question_words()[best]
+    return best if known[best] + asks >= _TELLING and known[best] > english else "en"
 
 
 def is_latin(code: str) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from index import Library
 from index.embedding.encoder import SentenceTransformerEncoder
-from index.search.languages import language_group
+from index.search.languages import language, language_group
 from tests.support.fakes import BagOfWordsEncoder
 
 
@@ -31,6 +31,19 @@ from tests.support.fakes import BagOfWordsEncoder
 )
 def test_another_language_is_known_by_its_letters_or_its_small_words(text: str, group: str) -> None:
     assert language_group(text) == group
+
+
+@pytest.mark.parametrize(
+    ("question", "code"),
+    [
+        ("AI summits", "en"), ("AI", "en"), ("era taylor swift", "en"), ("Kim Jong Un", "en"),
+        ("who signed it?", "en"), ("", "en"), ("?", "en"), ("Wer gründete Solnes?", "de"),
+        ("Wann trat das Gesetz in Kraft", "de"), ("¿Quién firmó la declaración?", "es"),
+        ("谁签署了宣言？", "zh"),
+    ],
+)  # fmt: skip
+def test_one_word_does_not_make_a_question_foreign(question: str, code: str) -> None:
+    assert language(question) == code
 
 
 class ManyLanguages(BagOfWordsEncoder):
