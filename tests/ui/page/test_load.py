@@ -7,6 +7,7 @@ model writes when the test allows it, so that order is proved by what waits for 
 from __future__ import annotations
 
 import gc
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -267,12 +268,14 @@ def test_two_hundred_rounds_leave_nothing_behind(address: str, held: HeldClient)
             *_, last = watched
             assert not last.running
         visitor.close()
-        if number in (49, 199):
+        if number % 50 == 49:
             gc.collect()
             things.append(len(gc.get_objects()))
-    before, after = things
-    print(f"objects: {before:,} → {after:,}")  # noqa: T201
-    assert after - before < 600, "something is kept of every round"
+    print(f"objects: {things}")  # noqa: T201
+    # What is kept of every round grows from each count to the next; what others in this process
+    # do meanwhile, or visitors that left and were not yet missed, shows in one count and goes
+    growth = min(after - before for before, after in itertools.pairwise(things))
+    assert growth < 4 * 50, "something is kept of every round"
     assert held._lock.queue == []
 
 
