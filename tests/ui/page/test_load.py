@@ -282,12 +282,13 @@ def test_two_hundred_rounds_leave_nothing_behind(address: str, held: HeldClient)
             *_, last = watched
             assert not last.running
         visitor.close()
-        if number in (49, 199):
+        if number in (99, 199):  # by the first the page has all it keeps of the last few rounds
             things.append(tracked_objects(address))
     (ours_before, all_before), (ours, all_of_them) = things
     print(f"objects of ours: {ours_before:,} → {ours:,}, all: {all_before:,} → {all_of_them:,}")  # noqa: T201
-    assert ours - ours_before < 150, "something of ours is kept of every round"
-    assert all_of_them - all_before < 4 * 150, "something is kept of every round"
+    assert ours - ours_before < 100, "something of ours is kept of every round"
+    # what a round under way holds, a thousand objects, is there at one count or the other or both
+    assert all_of_them - all_before < 20 * 100, "something is kept of every round"
     assert held._lock.queue == []
 
 
