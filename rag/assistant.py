@@ -237,7 +237,7 @@ class Assistant:
                 return asked, []
         known = self.library.vocabulary()
         named, changes = self._by_other_name(spelled_out(question), known)
-        read = correct(named, known, asked.request.topic, self.library.encoder.is_word)
+        read = correct(named, known, asked.request.topic, self._is_word)
         if read.text != question:
             asked = self._understood(read.text, history)
         if not (changes := [*changes, *read.changes]):
@@ -250,6 +250,10 @@ class Assistant:
         asked = analyze(text, history, self._vectors(text))
         request = with_title(asked.request, lambda words: bool(self._topics.titled(words)))
         return replace(asked, request=request)
+
+    def _is_word(self, word: str) -> bool:
+        """Whether a word is one of the language, or one that people ask with: "summarize"."""
+        return self.library.encoder.is_word(word) or word in task_classifier.model().common
 
     def _vectors(self, question: str) -> QuestionVectors | None:
         """The question's vectors, where its task can be told from them."""

@@ -52,7 +52,8 @@ DEMANDS = (
         r"|\bhow much money\b|\b(?:what|how (?:big|large|high)) (?:is|was|are|were|did)\b[^?]*"
         r"\b(?:cost|price|budget|salar(?:y|ies)|fees?|revenue|wages?)\b"
         r"|\bwhat (?:salary|price|budget|fees?|cost|wages?|pay)\b",
-        r"[$€£¥]\s?\d"
+        r"[$€£¥]\s?\d|\btimes (?:as much|more|less|higher|lower|cheaper|dearer)\b"
+        r"|\bpercent of\b[^.;]*\b(?:income|wages?|price|cost|turnover|gdp|budget)\b"
         rf"|\b{_AMOUNT}(?:\s+{_AMOUNT})?\s+(?:\w+\s+)?{_CURRENCY}\b",
     ),
     _demand(

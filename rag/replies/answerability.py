@@ -47,6 +47,10 @@ class AnswerabilityLimits:
     """Share of a topic that one passage holds from which on it is answered."""
     covered_widely: float = 0.6
     """The same where several passages are told."""
+    covering: float = 0.8
+    """Share of a refused question, weighed by rarity, that the closest passage holds from which on
+    it may answer. Of SQuAD's refused questions 2 of 23 answerable and 4 of 41 near misses have it,
+    of CLAPNQ's 40 near misses one."""
     closest: int = 12
     """Sentences whose passages are the closest ones: what one of them mentions is not missing."""
     options: int = 3
@@ -126,6 +130,8 @@ class Answerability:
         state = gate.decide(first.ranking.answerable)
         if alone:
             state = self._in_doubt(state, question, first, anchored)
+        if state == "not_found" and alone and self._covers(wording, anchored, scope):
+            return Decision("partial")
         if state == "not_found" and self.answers_part(request, scope):
             return Decision("partial")  # no passage has to speak of everything
         if state == "not_found" and not has_cjk(wording):
@@ -172,6 +178,11 @@ class Answerability:
         by_topic = request.task in BY_TOPIC and request.confidence >= LIMITS.task
         refused = gate.decide(first.ranking.answerable) == "not_found"
         return by_topic and refused and self.has_topic(request, first.hits, first.scope)
+
+    def _covers(self, wording: str, anchored: Ranking, scope: SearchScope) -> bool:
+        """Whether the closest passage has nearly all that a question names."""
+        best = [sentence.hit for sentence in anchored.sentences[:1]]
+        return self._topics.covered(wording, best, scope) >= LIMITS.covering
 
     def _in_doubt(
         self, state: State, question: Question, first: FirstPass, anchored: Ranking
