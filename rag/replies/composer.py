@@ -84,7 +84,7 @@ class Composer:
                 return self._listing(request.question, scope)
             case "order":
                 return self._briefing(request, scope)
-        if len(request.parts) > 1:
+        if len(request.parts) > 1 and not _in_one_place(request.parts, ranking.sentences):
             return self._several(request.parts, scope)
         made = _runs(request, ranking.sentences)
         sentences = ranking.sentences
@@ -260,6 +260,13 @@ class Composer:
                     ranked, room * 2 // 3, room // 3, composition.LIMITS.beside_share
                 )
         return made
+
+
+def _in_one_place(parts: Sequence[str], sentences: Sequence[RankedSentence]) -> bool:
+    """Whether the best sentence's passage speaks of all by which the parts differ."""
+    stems = [frozenset(content_stems(part)) for part in parts]
+    differing = frozenset[str]().union(*stems) - frozenset.intersection(*stems)
+    return bool(sentences) and differing <= frozenset(content_stems(sentences[0].hit.text))
 
 
 def part_queries(parts: Sequence[str]) -> list[str]:

@@ -114,7 +114,6 @@ def test_what_is_not_there_is_not_answered(assistant: Assistant, question: str) 
         ("why do critics say the IGF is easy to ignore", "a conference without decisions"),
         ("what's a general-purpose model with systemic risk?", "10^25"),
         ("how much do mobile data cost africans compared to europeans", "14 times"),
-        ("is the hiroshima code of conduct binding?", "Nothing in the code is binding"),
     ],
 )
 def test_what_stands_in_the_closest_passage_is_not_refused(
