@@ -224,9 +224,10 @@ _EACH = re.compile(
     re.IGNORECASE,
 )
 """What is asked of each of several things: "how many came in A, B and C"."""
+_CAPITALS = r"[A-Z][\w'’-]*(?: [A-Z][\w'’-]*){0,5}"
 _EACH_NAME = re.compile(
     r"(?P<head>(?:[Hh]ow|[Ww]hat|[Ww]ho|[Ww]hen|[Ww]here|[Ww]hich)\b.{4,}?)"
-    r" (?P<word>in|for|of|by|at|on|from) (?P<members>(?:[A-Z][\w'’-]*\s?)+ and (?:[A-Z][\w'’-]*\s?)+)$"
+    rf" (?P<word>in|for|of|by|at|on|from) (?P<members>{_CAPITALS} and {_CAPITALS})$"
 )
 """The same of two, whose capitals say that they are names."""
 _JOINS = re.compile(r",? and |,? or |, ")
