@@ -33,8 +33,9 @@ from index.ingest import discovery
 from index.ingest.run import IngestRun
 from index.integrity.check import check_library
 from index.integrity.repair import repair as repair_library
-from index.search import languages, ranking, term_statistics, vectors
-from index.search.languages import LanguageGroup
+from index.languages import detection
+from index.languages.detection import LanguageGroup
+from index.search import ranking, term_statistics, vectors
 from index.search.selection import Selections
 from index.search.vector_cache import VectorCache
 from index.storage.database import FILE
@@ -729,8 +730,8 @@ class Library:
             return {}
         key = reader.library
         new = {content for content in contents if (key, content) not in self._languages}
-        for content, text in reader.beginnings(new, languages.BEGINNING).items():
-            self._languages[key, content] = languages.language_group(text)
+        for content, text in reader.beginnings(new, detection.BEGINNING).items():
+            self._languages[key, content] = detection.language_group(text)
         groups = {content: self._languages.get((key, content), "english") for content in contents}
         return {content: group for content, group in groups.items() if group != "english"}
 

@@ -1,10 +1,10 @@
-"""The dates that a sentence gives to what it tells. Pure text; English month names."""
+"""The dates that a sentence gives to what it tells. Pure text."""
 
 from __future__ import annotations
 
 import re
 
-from index.formats.dates import MONTHS
+from index.formats.dates import MONTHS, find_dates
 
 _MONTH = "|".join(month.title() for month in MONTHS)
 _DAY_MONTH = re.compile(
@@ -18,7 +18,8 @@ _ALSO_WORDS = ("May", "March")
 def event_dates(sentence: str, document_date: str = "") -> list[str]:
     """The dates in a sentence, as ISO dates: `2024-03-13`, `2024-03` or `2024`.
 
-    A day without a year is of the last year that the sentence names, else of its document's year.
+    A day without a year is of the last year that the sentence names, else of its document's year;
+    in other languages than English only whole dates are read.
     """
     years = _YEAR.findall(sentence)
     dates = []
@@ -31,4 +32,4 @@ def event_dates(sentence: str, document_date: str = "") -> list[str]:
         if year:
             month = MONTHS.index(name.lower()) + 1
             dates.append(f"{year}-{month:02d}" + (f"-{int(day):02d}" if day else ""))
-    return dates or years
+    return dates or [date.iso for date in find_dates(sentence) if date.iso] or years

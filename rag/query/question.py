@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from index.embedding.encoder import QuestionVectors
 from index.errors import QuestionError
+from index.languages.detection import language
 from rag.query.answer_type import AnswerType, answer_type, asks_for_list, has_answer_type
 from rag.query.follow_ups import (
     History,
@@ -62,6 +63,8 @@ class Question:
     variants: tuple[QueryVariant, ...]
     """The wordings that are searched for, the one as typed first; the one that the documents
     answer best counts."""
+    language: str
+    """The code of the language it is asked in: `de`, `zh`; `en` where nothing tells."""
     request: Request
     """What it asks to be done, and in which form."""
     wants_list: bool
@@ -104,9 +107,10 @@ def analyze(text: str, history: History = (), vectors: QuestionVectors | None = 
     return Question(
         as_typed=variants[0] if asked == text else QueryVariant.of(text),
         variants=tuple(variants),
+        language=(asked_in := language(text)),
         request=request,
         wants_list=request.task == "list" or asks_for_list(text),
-        time=time_scope(text),
+        time=time_scope(text, asked_in),
         is_follow_up=is_follow_up,
         previous=previous,
         last_answer=last_answer,

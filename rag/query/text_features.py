@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from index.formats.dates import MONTHS
+from index.languages.numbers import in_english_form
 from index.tokenization import STOP_WORDS, words
 from rag.query.word_lists import NUMBER, NUMBER_WORDS
 
@@ -166,7 +167,7 @@ def _stems(words_of_text: Sequence[str]) -> tuple[str, ...]:
 
 
 def _numbers(text: str, words_of_text: Sequence[str]) -> frozenset[str]:
-    digits = {_plain(match.group()) for match in _NUMBER.finditer(text)}
+    digits = {_plain(match.group()) for match in _NUMBER.finditer(in_english_form(text))}
     return frozenset(digits | {_SMALL_NUMBERS[w] for w in words_of_text if w in _SMALL_NUMBERS})
 
 

@@ -15,6 +15,8 @@ from rag.query.event_dates import event_dates
         ("It entered into force on August 1.", ["2025-08-01"]),
         ("In May 2023 the leaders met.", ["2023-05"]),
         ("Founded in 1998, it grew.", ["1998"]),
+        ("Die Abstimmung war am 13. März 2024.", ["2024-03-13"]),
+        ("会议于2023年6月8日举行。", ["2023-06-08"]),
         ("They may march on.", []),
         ("It has 1,998 members.", []),
     ],

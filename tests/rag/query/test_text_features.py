@@ -28,6 +28,8 @@ from rag.query.text_features import (
         ("5.3 billion users in 2023.", {"5.3", "2023"}),
         ("1,200 people and twelve dogs", {"1200", "12"}),
         ("no figures, only one word", set()),
+        ("Es waren 1.234,5 Tonnen, ５３ und ١٢.", {"1234.5", "53", "12"}),
+        ("Die Stadt hat nach dem Jahr 9.000 und 5,3 gezählt.", {"9000", "5.3"}),
         ("It cost 35 million euros, or 7%.", {"35", "7"}),
     ],
 )
