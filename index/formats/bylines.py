@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from index.formats.dates import LINE_LIMIT, MONTH_NAME, find_dates, parse_date, without_dates
-from index.languages.word_lists import union
+from index.languages.word_lists import UNSPACED, union
 from index.tokenization import CONTROLS, strip_invisible
 
 TITLE_LIMIT = 300
@@ -71,7 +71,6 @@ _AGO = re.compile(
 
 _SHORT = 60
 """Characters of a line that says when something was published, and nothing else."""
-_UNSPACED = ("zh", "ja", "ko")
 _CLOCK = (
     r"\d{1,2}\s?h(?:\s?\d\d)?\b|\d{1,2}\s?[時时点]\s?(?:\d{1,2}分)?|\d{1,2}시(?:\s?\d{1,2}분)?"
     r"|[（(][一二三四五六日月火水木金土월화수목금토일][）)]"
@@ -94,7 +93,7 @@ def _around_in_other_languages() -> re.Pattern[str]:
     names = ("weekdays", "published", "around_dates")
     spaced, unspaced = (
         "|".join(re.escape(word) for name in names for word in union(name, codes))
-        for codes in ((), _UNSPACED)
+        for codes in ((), UNSPACED)
     )
     short = "|".join(union("weekdays_short"))
     return re.compile(

@@ -7,6 +7,7 @@ that a file lacks is an empty list: a language without lists is read by what nee
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
@@ -14,6 +15,9 @@ from typing import Any
 
 MAIN = ("en", "de", "fr", "es", "it", "pt", "nl", "ru", "zh", "ja", "ko", "ar")
 """The languages with a file of their own."""
+
+UNSPACED = ("zh", "ja", "ko")
+"""Languages whose words have endings, or other words, right beside them."""
 
 
 def word_list(code: str, name: str) -> tuple[str, ...]:
@@ -30,6 +34,14 @@ def union(name: str, codes: Iterable[str] = ()) -> tuple[str, ...]:
     """
     every = {word for code in codes or load() for word in word_list(code, name)}
     return tuple(sorted(every, key=lambda word: (-len(word), word)))
+
+
+def any_word(phrases: Iterable[str], code: str) -> str:
+    """The regular expression of any of these, as whole words where a language parts words."""
+    pattern = "|".join(re.escape(phrase) for phrase in sorted(phrases, key=len, reverse=True))
+    if not pattern:
+        return r"(?!)"
+    return f"(?:{pattern})" if code in UNSPACED else rf"(?<!\w)(?:{pattern})(?!\w)"
 
 
 @cache

@@ -13,7 +13,7 @@ from typing import Literal, cast
 
 from index.formats.dates import MONTHS, FoundDate, find_dates, parse_date
 from index.languages.numbers import in_english_form
-from index.languages.word_lists import word_list
+from index.languages.word_lists import any_word, word_list
 
 Relation = Literal["in", "before", "until", "after", "since", "newest", "oldest"]
 
@@ -99,11 +99,9 @@ def _scope_in(language: str, question: str) -> TimeScope | None:
         if year[0][-1] in "年년":
             return TimeScope("in", found.iso)
     asked = question.lower()
-    spaced = language not in ("zh", "ja", "ko")
     ends: tuple[Relation, ...] = ("newest", "oldest")
     for end in ends:
-        words = "|".join(map(re.escape, word_list(language, end)))
-        if words and re.search(rf"(?<!\w)(?:{words})(?!\w)" if spaced else words, asked):
+        if re.search(any_word(word_list(language, end), language), asked):
             return TimeScope(end)
     return None
 
