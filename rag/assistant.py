@@ -16,7 +16,6 @@ from typing import Any, Literal
 from index.embedding.encoder import QuestionVectors
 from index.errors import PilcrowError
 from index.library import Library, check_scope
-from index.search.languages import language
 from index.system.cpu import usable_cores
 from index.tokenization import has_cjk, sound
 from index.types import EVERYWHERE, Hit, SearchScope
@@ -37,7 +36,7 @@ from rag.query.short_forms import (
 from rag.query.spelling import correct, spelled_out
 from rag.query.task import only_points, with_title
 from rag.query.task_classifier import ABOUT_LAST_ANSWER
-from rag.reader.across import languages_of
+from rag.reader.across import language_of
 from rag.reader.rerankers import OWN, Reranker, load_reranker
 from rag.replies import fixed as replies
 from rag.replies.answerability import Answerability
@@ -229,11 +228,9 @@ class Assistant:
         asked = self._understood(question, history)
         if asked.request.task in ("small_talk", "library") or has_cjk(question):
             return asked, []
-        if language(question) != "en":
-            asked_in, told_in = languages_of(
-                question, self.library.search(question, LIMITS.closest)
-            )
-            if asked_in != told_in:  # the library's words are no spellings of another language's
+        if asked.language != "en":
+            told_in = language_of(self.library.search(question, LIMITS.closest))
+            if asked.language != told_in:  # its words are no spellings of another language's
                 return asked, []
         known = self.library.vocabulary()
         named, changes = self._by_other_name(spelled_out(question), known)

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
+from index.languages.numbers import in_english_form
 from index.tokenization import STOP_WORDS, words
 from index.types import Document, Hit
 from rag.query.text_features import stem
@@ -100,7 +101,7 @@ _OTHER_YEAR = re.compile(
 
 def large_numbers(question: str) -> list[str]:
     """The large numbers of a question, often years, as bare digits; mostly none."""
-    return [_plain(number) for number in _LARGE.findall(question)]
+    return [_plain(number) for number in _LARGE.findall(in_english_form(question))]
 
 
 def missing_number(numbers: Iterable[str], sources: Sequence[Document | Hit]) -> str:
@@ -133,7 +134,7 @@ def _has_number(number: str, source: Document | Hit) -> bool:
 
 def _plain(text: str) -> str:
     """The text with its numbers as bare digits: `9000` for `9,000`."""
-    return _THOUSANDS.sub("", text)
+    return _THOUSANDS.sub("", in_english_form(text))
 
 
 _TOKEN = re.compile(r"[^\W_]+(?:[.'’-][^\W_]+)*")

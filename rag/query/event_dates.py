@@ -1,11 +1,11 @@
-"""The dates that a sentence gives to what it tells. Pure text; English month names."""
+"""The dates that a sentence gives to what it tells. Pure text."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
 
-from index.formats.dates import MONTHS
+from index.formats.dates import MONTHS, find_dates
 from index.types import Sentence
 
 _MONTH = "|".join(month.title() for month in MONTHS)
@@ -23,7 +23,8 @@ def event_dates(sentence: str, document_date: str = "", told: str = "") -> list[
     """The dates in a sentence, as ISO dates: `2024-03-13`, `2024-03` or `2024`.
 
     A day or month without a year is of the last year that the sentence names, else of the year
-    that suits what was told before: a story goes on, and news are of what has been.
+    that suits what was told before: a story goes on, and news are of what has been. In other
+    languages than English only whole dates are read.
 
     Args:
         sentence: what is looked at.
@@ -45,7 +46,7 @@ def event_dates(sentence: str, document_date: str = "", told: str = "") -> list[
         )
         if year:
             dates.append(f"{year}-{month:02d}" + (f"-{int(day):02d}" if day else ""))
-    return dates or years
+    return dates or [date.iso for date in find_dates(sentence) if date.iso] or years
 
 
 def dated_sentences(

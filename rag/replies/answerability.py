@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from index import Hit, Library
-from index.search import languages
-from index.search.languages import language
+from index.languages import detection
 from index.tokenization import STOP_WORDS, has_cjk, words
 from index.types import Document, SearchScope, title_from_id
 from rag.grounding.coverage import (
@@ -28,7 +27,7 @@ from rag.query.question import Question
 from rag.query.task import ASKED_BACK, Request, only_points
 from rag.query.text_features import TextFeatures, stem
 from rag.reader import gate
-from rag.reader.across import languages_of
+from rag.reader.across import language_of
 from rag.replies import clarity
 from rag.replies.composer import BY_TOPIC, WHOLE, part_queries
 from rag.replies.topics import LIMITS as TOPIC_LIMITS
@@ -112,7 +111,7 @@ class Answerability:
             first: what was found for it, at least one sentence.
         """
         request, wording, scope = question.request, first.variant.text, first.scope
-        asked_in, read_in = languages_of(question.text, first.hits)
+        asked_in, read_in = question.language, language_of(first.hits)
         english = self._library.encoder.is_english
         if asked_in != read_in or (asked_in != "en" and not english):
             # what follows looks for words of English
@@ -152,7 +151,7 @@ class Answerability:
         """
         if question.request.task not in ASKED_BACK or decision.missing:
             return None
-        if language(question.text) != "en":
+        if question.language != "en":
             return None
         if len(question.request.parts) > 1:  # what asks several things is answered piece by piece
             return None
@@ -312,7 +311,7 @@ class Answerability:
 
 def _unread(asked: str, read: str) -> str:
     """That question and documents are in two languages, and what helps."""
-    asked_in, read_in = (languages.NAMES.get(code, "another language") for code in (asked, read))
+    asked_in, read_in = (detection.NAMES.get(code, "another language") for code in (asked, read))
     return (
         f"The question is in {asked_in} and the closest documents are in {read_in}, and this "
         "library is read with English alone. To ask across languages: pilcrow model get "

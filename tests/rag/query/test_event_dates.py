@@ -16,6 +16,8 @@ from rag.query.event_dates import event_dates
         ("It opens on January 12.", ["2026-01-12"]),
         ("In May 2023 the leaders met.", ["2023-05"]),
         ("Founded in 1998, it grew.", ["1998"]),
+        ("Die Abstimmung war am 13. März 2024.", ["2024-03-13"]),
+        ("会议于2023年6月8日举行。", ["2023-06-08"]),
         ("They may march on.", []),
         ("It has 1,998 members.", []),
     ],
