@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from index.formats.registry import SUFFIXES
+from index.formats.registry import KINDS, SUFFIXES
 from index.system.roots import settled
 from index.tokenization import sound
 from index.watching import FolderWatches
@@ -151,7 +151,7 @@ def _left(gr: Any, *, by_path: bool) -> dict[str, Any]:
             file_types=list(SUFFIXES),
             elem_id="upload",
         )
-        _html(gr, "folder", panes.folder(by_path=by_path))
+        _html(gr, "folder", panes.folder(KINDS, by_path=by_path))
         made["place"] = gr.Button("Add the folder", elem_id="add-place")
         made["rebuild"] = gr.Button("Rebuild the index", elem_id="rebuild")
         made["samples"] = gr.Button("Sample articles", elem_id="samples")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from jinja2 import nodes
 from jinja2.exceptions import TemplateAssertionError
 
+from index.formats.registry import KINDS
 from index.types import (
     Document,
     DocumentRecord,
@@ -565,6 +566,18 @@ def test_a_file_that_is_out_of_reach_says_so() -> None:
     assert "its file cannot be read now; the text is kept" in panes.library(
         [record], {"a.txt": "away"}
     )
+
+
+def test_beside_the_drop_zone_stands_what_the_registry_reads() -> None:
+    drawn = panes.folder(KINDS, by_path=False)
+    assert "txt, md, html, pdf, docx and 17 more kinds, to 20 MB" in drawn
+    assert all(suffix.removeprefix(".") in drawn for suffix in KINDS)
+
+
+def test_a_finished_job_takes_little_of_the_librarys_room() -> None:
+    copy = jobs.JobRow("b", "unchanged", "already in the library as “a”")  # the summary says so
+    drawn = jobs.draw(jobs.JobView("Finished", running=False, rows=(copy,), summary="Nothing new"))
+    assert "<details>" in drawn and '<h2 class="sr-only">Finished</h2>' in drawn
 
 
 def test_what_is_to_be_said_of_a_file_is_not_folded_away() -> None:
