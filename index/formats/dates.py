@@ -26,16 +26,35 @@ _MONTHS = {name[:3]: number for number, name in enumerate(MONTHS, start=1)}
 _MONTHS |= {name: number for number, name in enumerate(MONTHS, start=1)} | {"sept": 9}
 
 MONTH_NAME = "(?:" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + r")\b\.?"
-_TH = "(?:st|nd|rd|th)?"
+_ELSEWHERE = (
+    "januar jänner janvier enero janeiro gennaio januari января stycznia يناير",
+    "februar février febrero fevereiro febbraio februari февраля lutego فبراير",
+    "märz mars marzo março maart марта marca مارس",
+    "avril abril aprile апреля kwietnia أبريل",
+    "mai mayo maio maggio mei мая maja مايو",
+    "juni juin junio junho giugno июня czerwca يونيو",
+    "juli juillet julio julho luglio июля lipca يوليو",
+    "août agosto augustus августа sierpnia أغسطس",
+    "septembre septiembre setembro settembre сентября września سبتمبر",
+    "oktober octobre octubre outubro ottobre октября października أكتوبر",
+    "novembre noviembre novembro ноября listopada نوفمبر",
+    "dezember décembre diciembre dezembro dicembre декабря grudnia ديسمبر",
+)
+"""Months in other languages. They follow a day and nothing else: Mars 2020 went to Mars."""
+_MONTHS |= {name: n for n, names in enumerate(_ELSEWHERE, start=1) for name in names.split()}
+_ANY_MONTH = f"(?:{MONTH_NAME}|(?:{'|'.join(' '.join(_ELSEWHERE).split())})\\b)"
+
+_TH = r"(?:st|nd|rd|th|\.|er|º)?"
 
 
 # A group's first letter says what it holds: year, month, day, or one of two numbers a and b.
 DATE = re.compile(
     rf"""(?<!\d)(?P<y1>\d{{4}})(?P<sep>[-/.])(?P<m1>\d{{1,2}})(?P=sep)(?P<d1>\d{{1,2}})(?!\d)
-    | (?<!\d)(?P<d2>\d{{1,2}}){_TH}(?:\s+of)?[\s-]+(?P<m2>{MONTH_NAME}),?[\s-]+(?P<y2>\d{{4}})(?!\d)
+    | (?<!\d)(?P<d2>\d{{1,2}}){_TH}(?:\s+(?:of|de))?[\s-]+(?P<m2>{_ANY_MONTH})
+      (?:,|\s+del?)?[\s-]+(?P<y2>\d{{4}})(?!\d)
     | \b(?P<m3>{MONTH_NAME})\s+(?P<d3>\d{{1,2}}){_TH},?\s+(?P<y3>\d{{4}})(?!\d)
     | \b(?P<m4>{MONTH_NAME}),?\s+(?P<y4>\d{{4}})(?!\d)
-    | (?<!\d)(?P<y5>\d{{4}})\s?年\s?(?P<m5>\d{{1,2}})\s?月(?:\s?(?P<d5>\d{{1,2}})\s?日)?
+    | (?<!\d)(?P<y5>\d{{4}})\s?[年년]\s?(?P<m5>\d{{1,2}})\s?[月월](?:\s?(?P<d5>\d{{1,2}})\s?[日일])?
     | (?<!\d)(?P<y6>\d{{4}})-(?P<m6>\d\d)(?![\d-])
     | (?<!\d)(?P<a7>\d{{1,2}})[/.](?P<b7>\d{{1,2}})[/.](?P<y7>\d{{4}})(?!\d)
     """,

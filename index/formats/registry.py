@@ -89,11 +89,11 @@ _IN_ORDER = list(_READERS.values())
 KINDS = tuple(s for i, s in enumerate(SUFFIXES) if _IN_ORDER.index(_READERS[s]) == i)
 """One ending for each kind of file that is read, the first of those that mean the same."""
 SUFFIXES_IN_WORDS = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
-_EDITIONS = dict.fromkeys((".pdf", ".md", ".markdown"), 2)
-_EDITIONS |= dict.fromkeys((".docx", ".html", ".htm", ".xhtml"), 3)
+_EDITIONS = dict.fromkeys((".pdf", ".md", ".markdown"), 3)
+_EDITIONS |= dict.fromkeys((".docx", ".html", ".htm", ".xhtml"), 4)
 """Raised when a format's reader finds more in the same file: files are read again by the next
-update, and what says the same is not embedded again. That of the others is 1, since datelines
-are parted."""
+update, and what says the same is not embedded again. That of the others is 2, since titles and
+dates are known in other languages."""
 _PLAIN = (".txt", ".text", ".md", ".markdown")
 _SHORT = 64_000
 """Bytes of plain text that are read in this very process, in some milliseconds."""
@@ -179,7 +179,7 @@ def _plug_ins() -> dict[str, EntryPoint]:
 
 def edition(path: Path) -> int:
     """Which edition of its reader reads a file."""
-    return _EDITIONS.get(path.suffix.lower(), 1)
+    return _EDITIONS.get(path.suffix.lower(), 2)
 
 
 def is_hidden(path: Path) -> bool:

@@ -562,7 +562,8 @@ def _number(value: object) -> int | None:
 
 def _marks(answer: Answer, document: Document) -> list[tuple[int, int, int]]:
     """Start, end and number of what an answer cites where it still stands; none overlap."""
-    cited = answer.citations or ((answer.headline,) if answer.headline else ())
+    best = answer.headline or answer.closest
+    cited = answer.citations or ((best,) if best else ())
     marks: list[tuple[int, int, int]] = []
     for citation in sorted(cited, key=lambda c: (c.start, c.end)):
         start, end = citation.start, citation.end

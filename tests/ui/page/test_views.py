@@ -207,6 +207,22 @@ def test_not_found_shows_the_closest_passages_and_what_to_do() -> None:
     assert 'data-action="edit"' in drawn
 
 
+def test_a_refusal_that_knows_of_nothing_missing_marks_what_may_answer() -> None:
+    text = "It opened in May. The mayor of <Nishi> cut the ribbon. Guests cheered."
+    start, end = 18, 54
+    closest = Citation(0, "a.txt", "A", "", 1, start + 7, end + 7, text[start:end])
+    passage = PassageRead("a.txt", 7, 7 + len(text), text, 0.5, "A")
+    said = Answer("q", "not_found", "", passages=(passage,), complete=True, closest=closest)
+    drawn = answers.answer(said, 1)
+    assert "No clear answer in your documents" in drawn
+    assert "Not in your documents" not in drawn
+    assert "<mark>The mayor of &lt;Nishi&gt; cut the ribbon.</mark>" in drawn
+    beside = answers.sources(said, 1, {})
+    assert "May. <mark>The mayor of &lt;Nishi&gt; cut the ribbon.</mark> Guests" in beside
+    elsewhere = replace(said, passages=(replace(passage, document_id="b.txt"),))
+    assert "<mark>" not in answers.answer(elsewhere, 1)
+
+
 def test_what_is_missing_and_whose_words_stand_where_are_said() -> None:
     missing = ("Your documents do not mention <b>.",)
     drawn = answers.answer(Answer("q", "not_found", "", missing=missing, complete=True), 1)
