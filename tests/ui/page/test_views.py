@@ -39,7 +39,7 @@ from rag.types import (
 from ui.page import export
 from ui.page.conversations import Listed
 from ui.page.views import answers, jobs, panes
-from ui.page.views.html import TEMPLATES, environment, shorten
+from ui.page.views.html import TEMPLATES, environment, pieces, shorten
 
 TAGS = {
     "abbr", "article", "aside", "h2", "h3", "h4", "p", "span", "a", "i", "b", "br", "q", "figure",
@@ -205,6 +205,22 @@ def test_not_found_shows_the_closest_passages_and_what_to_do() -> None:
     assert "Not in your documents" in drawn
     assert "Title" in drawn
     assert 'data-action="edit"' in drawn
+
+
+def test_a_table_of_bars_is_drawn_as_a_table() -> None:
+    rows = "| Item | Planned |\n|---|:--:|\n| <b> | 18 \\| 19 |"
+    text = f"In crowns:\n{rows}\nIt was dear."
+    assert pieces(text) == [
+        "In crowns:\n", [["Item", "Planned"], ["<b>", "18 | 19"]], "\nIt was dear."
+    ]  # fmt: skip
+    assert pieces("a | b\nc") == ["a | b\nc"]
+    cited = Citation(1, "a.md", "A", "", 1, 0, len(rows), rows)
+    statement = Statement(rows, "supported", (1,), quoted=True)
+    said = Answer("q", "answered", "", (statement,), (cited,), complete=True)
+    for drawn in (answers.answer(said, 1), answers.sources(said, 1, {})):
+        assert '<span role="columnheader">Planned</span>' in drawn
+        assert '<span role="cell">&lt;b&gt;</span>' in drawn
+    assert "|---|" not in answers.answer(said, 1).split("card")[0]
 
 
 def test_a_refusal_that_knows_of_nothing_missing_marks_what_may_answer() -> None:
