@@ -46,7 +46,7 @@ from rag.replies.conversation import Conversation
 from rag.replies.streams import aanswer, astream, traced
 from rag.replies.topics import TopicSearch
 from rag.retrieval import LIMITS, FirstPass, Retrieved, Retriever
-from rag.snapshots import AnswerState, notes_on
+from rag.snapshots import AnswerState, left_out, notes_on
 from rag.types import Answer, Evidence
 
 LEFT_AS_QUOTED = frozenset({"timeline", "quote", "which_first", "list", "summarise", "overview"})
@@ -417,6 +417,8 @@ class Assistant:
         """Compose the answer; says whether there is something to quote."""
         request, wording = state.question.request, found.variant.text
         state.quotations = self._composer.compose(request, wording, found.ranking, scope)
+        if isinstance(found, Retrieved) and request.task == "list" and state.quotations:
+            state.notes += left_out(found, state.quotations)
         return bool(state.quotations)
 
     def _writes_itself(self, state: AnswerState, retrieved: Retrieved) -> bool:

@@ -217,15 +217,24 @@ def notes_on(retrieved: Retrieved) -> list[str]:
     """What the person should know about the answer before reading it."""
     if retrieved.conflicts:
         return [DISAGREE]
-    if items := retrieved.list_items:
-        documents = len({sentence.hit.document_id for sentence in items})
-        best = f"the best {len(items)} sentences" if len(items) > 1 else "the best sentence"
-        return [
-            f"Every passage was looked at; {best}, from {documents} "
-            f"document{'s' * (documents != 1)}, {'are' if len(items) > 1 else 'is'} quoted. "
-            "There may be more."
-        ]
-    return []
+    return ["Every passage was looked at."] if retrieved.list_items else []
+
+
+def left_out(retrieved: Retrieved, quoted: Sequence[Quotation]) -> list[str]:
+    """What of a list is not quoted: of long ones the best part is."""
+    passages = [(quotation.document_id, quotation.start, quotation.end) for quotation in quoted]
+    rest = [
+        sentence
+        for sentence in retrieved.list_items
+        if not any(
+            sentence.hit.document_id == id_ and start <= sentence.start < end
+            for id_, start, end in passages
+        )
+    ]
+    if not rest:
+        return []
+    more = f"{len(rest)} more sentences belong" if len(rest) > 1 else "one more sentence belongs"
+    return [f"{more[0].upper()}{more[1:]} to this list. Ask for a part of it to read on."]
 
 
 def _wordings(variants: Sequence[QueryVariant]) -> tuple[str, ...]:
