@@ -388,6 +388,20 @@ def test_a_reload_in_the_middle_of_an_answer_goes_on_with_the_draft_and_the_queu
 
 
 @pytest.mark.browser
+def test_what_is_written_while_a_question_leaves_is_the_next_one(
+    opened: Tab, assistant: ScriptedAssistant
+) -> None:
+    assistant.go_on.clear()
+    opened.ask("How many participants registered in Kyoto?")
+    opened.page.wait_for_timeout(30)
+    opened.page.keyboard.type("Who met in Tunis?", delay=10)
+    opened.page.wait_for_selector("#current [data-running]")
+    assistant.go_on.set()
+    opened.finish()
+    assert opened.page.input_value("#question textarea") == "Who met in Tunis?"
+
+
+@pytest.mark.browser
 def test_a_queued_question_can_be_taken_back_and_a_reloaded_answer_stopped(
     opened: Tab, assistant: ScriptedAssistant
 ) -> None:

@@ -75,6 +75,7 @@ async function isThere() {
 function lose() {
   if (document.body.classList.contains("lost")) return;
   document.body.classList.add("lost");
+  document.dispatchEvent(new Event("pilcrow-lost"));
   const line = document.createElement("p");
   Object.assign(line, { id: "lost", textContent: "Pilcrow has stopped or cannot be reached. What "
     + "you are writing is kept, and the page comes back by itself." });

@@ -25,8 +25,18 @@ let finishedTurn = null; // with its sources, while the next one is on its way
 /** @param {HTMLElement} node */
 const copyOf = (node) => /** @type {HTMLElement} */ (node.cloneNode(true));
 
-/** Called by Gradio the moment a question leaves; the answer to it will take #current's place. */
-function askRequest() {
+let leaving = ""; // the question that was in the box, until the page shows it
+
+/**
+ * Called by Gradio the moment a question leaves; the answer to it will take #current's place.
+ * @param {string} question
+ */
+function askRequest(question) {
+  if (!hasPending()) {
+    leaving = question;
+    const written = box().value; // what came after the question is the next one
+    write(written.startsWith(question) ? written.slice(question.length) : written);
+  }
   const turn = document.querySelector("#current .turn:not([data-running])");
   const section = document.querySelector("#current-sources .turn-sources");
   finishedTurn = turn && { turn: copyOf(turn), section: section && copyOf(section) };
@@ -82,6 +92,16 @@ function takeBack(index) {
   if (!box().value.trim()) write(question);
 }
 
+/** The question that was on its way is shown: nothing has to be given back. */
+export function arrived() {
+  if (running()) leaving = "";
+}
+
+/** A question that never arrived is in the box again. */
+export function giveBack() {
+  if (leaving && !box().value) write(leaving);
+}
+
 /** Ends the answer under way. */
 export function stop() {
   const turn = running();
@@ -93,7 +113,7 @@ export function stop() {
 const KEPT = "pilcrow-draft";
 
 window.addEventListener("pagehide", () => {
-  const kept = { text: box()?.value ?? "", queue, conversation: currentConversation() };
+  const kept = { text: box()?.value || leaving, queue, conversation: currentConversation() };
   sessionStorage.setItem(KEPT, JSON.stringify(kept));
 });
 
