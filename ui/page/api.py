@@ -106,7 +106,7 @@ class PageApi:
             "conversations": self._listed, "open": self._open,
             "turn": self._one_turn, "stop": self._stop, "rename": self._rename,
             "delete": self._delete, "undelete": self._undelete,
-            "sources": self._sources, "read": self._read, "read-on": self._read_on,
+            "sources": self._sources, "all-sources": self._all_sources, "read": self._read, "read-on": self._read_on,
             "find": self._find, "page": self._page, "why": self._why,
             "rate": self._rate, "copy": self._copy, "export": self._export,
             "remove": self._remove, "tag": self._tag, "restore": self._restore,
@@ -397,6 +397,13 @@ class PageApi:
     def _sources(self, given: Given) -> Reply:
         turn = self._turn(given)
         return {"html": self._drawn_sources(turn, _number(given.get("number")) or 1)}
+
+    def _all_sources(self, given: Given) -> Reply:
+        """The sources of every turn of a conversation, to be printed; its title as well."""
+        id_ = str(given.get("id"))
+        turns = enumerate(self._conversations.turns(id_), start=1)
+        drawn = "".join(self._drawn_sources(turn, number) for number, turn in turns)
+        return {"html": drawn, "title": self._conversations.title(id_)}
 
     def _drawn_sources(self, turn: Turn, number: int) -> str:
         if turn.answer is None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import pypdfium2
 import pytest
 
 from index import Library
@@ -824,6 +825,23 @@ def test_on_paper_stand_all_turns_with_their_sources(opened: Tab) -> None:
     height = page.evaluate("document.documentElement.scrollHeight")
     last = page.locator(".turn-sources[data-turn='2'] .cited .source").last.bounding_box()
     assert last and last["y"] + last["height"] <= height
+    page.emulate_media(media="screen")
+    opened.reload()  # now only the last turn's sources are here
+    page.evaluate("window.print = () => document.documentElement.dataset.printed = 'yes'")
+    page.click("#t1 .save summary")
+    page.click("#t1 [data-action=print]")
+    page.wait_for_selector("html[data-printed]")
+    assert page.title() == KYOTO
+    page.emulate_media(media="print")
+    with pypdfium2.PdfDocument(page.pdf(print_background=True)) as paper:
+        text = " ".join(paper[i].get_textpage().get_text_bounded() for i in range(len(paper)))
+    words = " ".join(text.split())
+    assert words.rindex("More than 9,000 participants") > words.index("CITED (2)") > 0
+    assert words.count("CITED (2)") == 2
+    colour = page.locator(".turn-sources[data-turn='1'] mark").first.evaluate(
+        "(mark) => getComputedStyle(mark).backgroundColor"
+    )
+    assert colour == "rgb(195, 233, 222)"
 
 
 @pytest.mark.browser

@@ -2,7 +2,7 @@
 // answer, and how finished turns stay on screen without being sent again.
 
 import { ask, byId, debounce, field, slot, toast } from "./api.js";
-import { closeReader, followLatest, pullSheet, showTurn } from "./sources.js";
+import { closeReader, followLatest, printAll, pullSheet, showTurn } from "./sources.js";
 
 export const box = () =>
   /** @type {HTMLTextAreaElement | null} */ (document.querySelector("#question textarea"));
@@ -324,6 +324,12 @@ async function save(button) {
   toast(`${name} saved.${checked ? ` Check it any time: pilcrow verify ${name}` : ""}`);
 }
 
+/** @param {HTMLElement} button */
+function print(button) {
+  button.closest("details").removeAttribute("open");
+  void printAll(turnOf(button).dataset.conversation);
+}
+
 /**
  * Fills a fold the first time it is opened.
  * @param {HTMLDetailsElement} fold
@@ -565,7 +571,7 @@ function showAll(button) {
 }
 
 export const actions = {
-  again, mean, unfold, all: showAll, rate, copy, widen, edit: editQuestion, export: save, choose: take,
+  again, mean, unfold, all: showAll, rate, copy, print, widen, edit: editQuestion, export: save, choose: take,
   "any-date": anyDate,
   /** @param {HTMLElement} button */
   ask: (button) => send({ question: button.textContent }),
