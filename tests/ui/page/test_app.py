@@ -747,15 +747,15 @@ def test_two_hundred_turns_stay_light(opened: Tab, assistant: ScriptedAssistant)
     store = Conversations(assistant.library.path)
     *_, answer = assistant.stream(KYOTO)
     conversation = new_key()
-    for number in range(200):
+    for number in range(203):
         turn = Turn(new_key(), f"Question {number}", replace(answer, question=f"Question {number}"))
         store.keep(conversation, turn)
     page = opened.page
     page.evaluate(f"location.hash = 'c={conversation}'")
     opened.reload()
-    page.wait_for_selector("#past #t200")
+    page.wait_for_selector("#past #t203")
     page.wait_for_function(
-        "Math.abs(document.querySelector('#t200').getBoundingClientRect().top - "
+        "Math.abs(document.querySelector('#t203').getBoundingClientRect().top - "
         "document.querySelector('#conversation').getBoundingClientRect().top) < 60 || "
         "document.querySelector('#conversation').scrollTop + 2 >= "
         "document.querySelector('#conversation').scrollHeight - "
@@ -778,15 +778,19 @@ def test_two_hundred_turns_stay_light(opened: Tab, assistant: ScriptedAssistant)
     session.send("Network.enable")
     session.on("Network.dataReceived", lambda event: received.append(event["dataLength"]))
     opened.ask(KYOTO)
-    page.wait_for_selector("#current #t201:not([data-running])")
+    page.wait_for_selector("#current #t204:not([data-running])")
     # nothing of what was said before goes over the wire again, and nothing of it is drawn again
     assert max(sent) < 2_000
     assert sum(received) < 4 * len(page.inner_html("#current") + page.inner_html("#sources"))
     assert page.evaluate("window.redrawn") == 0
     opened.ask(KYOTO)
-    page.wait_for_selector("#current #t202:not([data-running])")
+    page.wait_for_selector("#current #t205:not([data-running])")
     assert page.evaluate("window.redrawn") == 1  # the turn before has joined the others
     assert page.locator(".turn").count() == 202
+    page.evaluate("document.querySelector('#conversation').scrollTop = 0")
+    page.wait_for_selector("#past #t1")  # those before come when they are scrolled to
+    assert page.locator(".turn").count() == 205
+    assert not page.locator("#past .earlier").count()
 
 
 class Endless(ScriptedAssistant):

@@ -178,9 +178,52 @@ export async function openConversation(id) {
   enter(id);
   document.body.classList.remove("left-open");
   showTurn();
-  void showLast(lastTurn());
+  void showLast(lastTurn()).then(watchEarlier);
   void suggestMore(lastTurn());
   void pollRunningTurn(id);
+}
+
+const above = new IntersectionObserver((seen) => {
+  for (const { isIntersecting, target } of seen) if (isIntersecting) void earlier(/** @type {HTMLButtonElement} */ (target));
+});
+
+/** Lets the turns before those that are drawn come when they are scrolled to. */
+function watchEarlier() {
+  above.disconnect();
+  const button = document.querySelector("#past .earlier");
+  if (button) above.observe(button);
+}
+
+/**
+ * Puts the turns before in the place of the button that stands for them; the view stays.
+ * @param {HTMLButtonElement} button
+ */
+async function earlier(button) {
+  if (button.disabled) return;
+  button.disabled = true;
+  const id = currentConversation();
+  const reply = await ask("earlier", { id, before: Number(button.dataset.before) });
+  if (!reply || !button.isConnected || id !== currentConversation()) {
+    button.disabled = false;
+    return;
+  }
+  const next = /** @type {HTMLElement} */ (button.nextElementSibling);
+  const pane = byId("conversation");
+  const below = next.getBoundingClientRect().top;
+  button.outerHTML = reply.html;
+  for (let frame = 0; frame < 4; frame++) { // the heights above are guessed until they are laid out
+    pane.scrollTop += next.getBoundingClientRect().top - below;
+    await new Promise(requestAnimationFrame);
+  }
+  watchEarlier();
+}
+
+/** All turns, also those before: for paper. */
+async function wholeConversation() {
+  for (let button = null; (button = document.querySelector("#past .earlier"));) {
+    await earlier(/** @type {HTMLButtonElement} */ (button));
+    if (button.isConnected) return;
+  }
 }
 
 /**
@@ -327,7 +370,7 @@ async function save(button) {
 /** @param {HTMLElement} button */
 function print(button) {
   button.closest("details").removeAttribute("open");
-  void printAll(turnOf(button).dataset.conversation);
+  void wholeConversation().then(() => printAll(turnOf(button).dataset.conversation));
 }
 
 /**
@@ -571,7 +614,7 @@ function showAll(button) {
 }
 
 export const actions = {
-  again, mean, unfold, all: showAll, rate, copy, print, widen, edit: editQuestion, export: save, choose: take,
+  again, mean, earlier, unfold, all: showAll, rate, copy, print, widen, edit: editQuestion, export: save, choose: take,
   "any-date": anyDate,
   /** @param {HTMLElement} button */
   ask: (button) => send({ question: button.textContent }),

@@ -135,6 +135,11 @@ def places(folders: Mapping[Path, str | None]) -> str:
     return render("library/places.html", folders=shown)
 
 
+def earlier(turns: int) -> str:
+    """What stands for so many turns of a conversation before those that are drawn."""
+    return render_macro("frame.html", "earlier", turns) if turns else ""
+
+
 def scope() -> str:
     """Where a question may look: chips that the page's script adds, and the dates."""
     return render_macro("frame.html", "scope")
