@@ -281,17 +281,17 @@ def test_what_was_resolved_is_divided_by_the_steps_of_the_set_up() -> None:
 
 
 def test_the_extras_bring_what_is_not_there_already() -> None:
-    manifest = {
+    project: Any = {
         "project": {
             "requires-python": ">=3.11",
             "optional-dependencies": {"model": ["llama"], "a": ["one>=1,<2"], "b": ["two"]},
         },
         "tool": {"uv": {"environments": ["sys_platform == 'linux'"]}},
     }
-    made = tomllib.loads(lock.project_of_extras(manifest))
+    made = tomllib.loads(lock.project_of_extras(project))
     assert made["project"]["dependencies"] == ["one>=1,<2", "two"]
     assert made["project"]["requires-python"] == ">=3.11"
-    assert made["tool"]["uv"] == manifest["tool"]["uv"]
+    assert made["tool"]["uv"] == project["tool"]["uv"]
     parts = lock.parse(RESOLVED)
     assert [part.name for part in lock.beside(parts, parts[1:])] == ["cmake"]
     assert lock.beside(parts, parts[1:])[0].pin == "cmake==4"
