@@ -175,10 +175,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("snippets")
     article = "Cables\n\nThe longest submarine cable was laid by the ship Velmora in 1866.\n"
     (folder / "cables.txt").write_text(article, encoding="utf-8")
-    command = [Path(sys.executable).with_name("pilcrow"), "add", folder / "cables.txt"]
-    subprocess.run(
-        [*command, "--store", folder / "library"], cwd=folder, check=True, capture_output=True
-    )
+    command = [str(Path(sys.executable).with_name("pilcrow")), "add", "cables.txt"]
+    subprocess.run([*command, "--store", "library"], cwd=folder, check=True, capture_output=True)
     return folder / "library"
 
 
