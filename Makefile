@@ -17,7 +17,7 @@ help:
 	@echo "make chat    install, index seeds/articles, chat on http://127.0.0.1:7860 (MODEL=qwen-1.5b)"
 	@echo "make test    install, then run every test"
 	@echo "make test-large  run the tests of a larger language model, where one was fetched"
-	@echo "make test-extras  install what the extras need as well, then run their tests: the adapters for frameworks"
+	@echo "make test-extras  install what the extras need as well, then run their tests: adapters, recognised text"
 	@echo "make check   formatting, lint, types of Python and JavaScript, import rules, known weaknesses"
 	@echo "make faults  write tests/FAULTS.md: which test holds the outcome of which fault"
 	@echo "make torture kill the command line at random instants, again and again (100 kills)"
@@ -119,6 +119,6 @@ PARTS := $(addprefix .ci/requirements/, cpu.txt run.txt cuda.txt)
 	@touch $@
 
 .venv/.installed-extras: .ci/requirements/extras.txt .venv/.installed-dev
-	@echo "==> Installing what the extras need: the frameworks that the adapters are for"
+	@echo "==> Installing what the extras need: frameworks that adapters are for, text recognition"
 	@$(LOCKED) --quiet --only-binary :all: -r .ci/requirements/extras.txt
 	@touch $@

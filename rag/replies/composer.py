@@ -189,7 +189,7 @@ class Composer:
                         main, document.title, document.source, document.date, passage.paragraph,
                         sentence.start + skip, sentence.end, sentence.text[skip:],
                         score + precision, date, document.author,
-                        document.location(sentence.start),
+                        document.location(sentence.start, sentence.end),
                     )))  # fmt: skip
         return composition.chronological(events)
 
