@@ -121,7 +121,7 @@ def quotation(hit: Hit, first: int, last: int, score: float, label: str = "") ->
     return Quotation(
         hit.document_id, hit.title, hit.source, hit.date, hit.paragraph, start, end,
         hit.text[start - hit.start : end - hit.start], score, label,
-        author=hit.author, location=hit.location(start),
+        author=hit.author, location=hit.location(start, end),
     )  # fmt: skip
 
 
