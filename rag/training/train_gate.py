@@ -160,9 +160,9 @@ def _ways(
     )
     scope: frozenset[str] | None = None
     if len(everything) < _LONG_ARTICLES and len(own) == 1:
-        others = [document for document in everything if document not in own]
-        size = min(int(rng.choice(_LIBRARY_SIZES)) - 1, len(others))
-        scope = frozenset(own | {str(one) for one in rng.choice(others, size, replace=False)})
+        beside = [document for document in everything if document not in own]
+        size = min(int(rng.choice(_LIBRARY_SIZES)) - 1, len(beside))
+        scope = frozenset(own | {str(one) for one in rng.choice(beside, size, replace=False)})
     kind = question.kind.removesuffix("_unanswerable")
     yield kind, (), scope
     if not question.answerable:
@@ -172,8 +172,9 @@ def _ways(
         yield "hidden", (), frozenset(everything) - own
     else:
         yield "hidden", [(one.document, one.start, one.end) for one in gold], scope
-    if len(own) == 1 and rng.random() < 0.5:
-        yield "far", (), frozenset(everything if scope is None else scope) - own or None
+    others = frozenset(everything if scope is None else scope) - own
+    if len(own) == 1 and others and rng.random() < 0.5:
+        yield "far", (), others
 
 
 def _answered_elsewhere(question: Question, hits: Sequence[Hit]) -> bool:
