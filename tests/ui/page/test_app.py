@@ -955,6 +955,18 @@ def test_what_is_named_after_its_content_is_fetched_once(address: str) -> None:
         assert "immutable" not in found.headers.get("cache-control", "")
 
 
+def test_what_is_ours_of_the_page_is_light(address: str) -> None:
+    """The first page weighed 77,542 bytes beside Gradio's own."""
+    sent = 0
+    for file in page_app.ASSETS.glob("*.[cj]s*"):
+        if file.suffix in (".css", ".js"):
+            with httpx.stream("GET", f"{address}{page_app.assets_address()[1:]}/{file.name}",
+                              headers={"Accept-Encoding": "gzip"}, **LOCAL) as reply:  # fmt: skip
+                assert reply.headers["content-encoding"] == "gzip"
+                sent += sum(map(len, reply.iter_raw()))
+    assert 10_000 < sent < 0.6 * 77_542
+
+
 @pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}])
 def test_requests_from_elsewhere_are_refused(address: str, headers: dict[str, str]) -> None:
     assert httpx.get(address, headers=headers, **LOCAL).status_code == 403
