@@ -443,6 +443,33 @@ def test_a_second_click_opens_the_article_and_escape_comes_back(opened: Tab) -> 
 
 
 @pytest.mark.browser
+def test_two_articles_stand_side_by_side_or_under_tabs_where_it_is_narrow(opened: Tab) -> None:
+    page = opened.page
+    opened.ask(KYOTO)
+    opened.finish()
+    page.click("#current-sources .source .show-all >> nth=0")
+    page.wait_for_selector("#reader .reader mark")
+    first = page.inner_text("#reader h2")
+    page.click("[data-action=keep-beside]")
+    page.wait_for_selector("#beside mark")
+    opened.show("library")
+    page.click(".documents li:has-text('Cables') .name")
+    page.wait_for_selector("#reader h2:has-text('Cables under the sea')")
+    left, right = page.locator("#reader").bounding_box(), page.locator("#beside").bounding_box()
+    assert left and right and left["x"] + left["width"] <= right["x"]
+    assert page.is_hidden("#articles")
+    assert opened.inaccessible() == []
+    page.set_viewport_size({"width": 1100, "height": 800})
+    assert page.is_hidden("#beside")
+    page.click(f"#articles button:has-text('{first}')")
+    assert page.is_visible("#beside") and page.is_hidden("#reader")
+    page.click("#beside [data-action=close-beside]")
+    assert page.is_visible("#reader") and page.is_hidden("#articles")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#current-sources .source")
+
+
+@pytest.mark.browser
 def test_conversations_are_listed_found_renamed_deleted_and_brought_back(opened: Tab) -> None:
     page = opened.page
     page.keyboard.type("Hiroshima developers and their generated content")
