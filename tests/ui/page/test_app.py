@@ -624,6 +624,22 @@ def test_documents_are_filtered_read_removed_and_brought_back(opened: Tab) -> No
 
 
 @pytest.mark.browser
+def test_the_overview_limits_a_question_by_time_and_topic(opened: Tab) -> None:
+    page = opened.page
+    opened.show("library")
+    page.click("[data-action=overview]")
+    page.wait_for_selector("dialog.overview .bars")
+    page.click("dialog.overview summary >> nth=1")
+    assert opened.inaccessible() == []
+    page.click("[data-action=topic] >> nth=0")
+    page.wait_for_selector("#scope .chips li")
+    page.click("[data-action=overview]")
+    page.click("[data-action=period]:not(:disabled) >> nth=0")
+    page.wait_for_selector("#scope .chips li:has-text('-01 – ')")
+    assert page.locator("dialog").count() == 0
+
+
+@pytest.mark.browser
 def test_a_whole_folder_can_be_added(opened: Tab, tmp_path: Path) -> None:
     (tmp_path / "papers" / "old").mkdir(parents=True)
     (tmp_path / "papers" / "a.txt").write_text("Mercury is the smallest planet.")
