@@ -33,8 +33,10 @@ from index.ingest import discovery
 from index.ingest.run import IngestRun
 from index.integrity.check import check_library
 from index.integrity.repair import repair as repair_library
-from index.search import languages, ranking, term_statistics, vectors
-from index.search.languages import LanguageGroup
+from index.languages import detection
+from index.languages.detection import LanguageGroup
+from index.languages.stemming import match_query
+from index.search import ranking, term_statistics, vectors
 from index.search.selection import Selections
 from index.search.vector_cache import VectorCache
 from index.storage.database import FILE
@@ -47,7 +49,7 @@ from index.system import files, roots
 from index.system.cpu import one_core, usable_cores
 from index.system.ignoring import IgnoreRules
 from index.system.priority import QueryPriority
-from index.tokenization import match_query, sound
+from index.tokenization import sound
 from index.types import (
     EVERYWHERE,
     CheckReport,
@@ -544,7 +546,7 @@ class Library:
     def page_picture(
         self, document_id: str, page: int, start: int = 0, end: int = 0
     ) -> PagePicture:
-        """A page of a document's PDF as it is shown, with a stretch of the text boxed.
+        """A page of a document's PDF or picture as it is shown, with a stretch of the text boxed.
 
         Args:
             document_id: as `documents` lists it.
@@ -553,18 +555,21 @@ class Library:
             end: where it ends; what of it stands on the page is boxed.
 
         Raises:
-            InputError: when it is not in the library, no PDF, or its file is not as it was.
+            InputError: when it is not in the library, has no pages, or its file is not as it was.
         """
         document = self.document(document_id)
         with self._store.reading() as reader:
             location = _placed(reader, document_id)
         path = Path(location.path)
-        if path.suffix.lower() != ".pdf":
+        if not registry.has_pictures(path.suffix):
             raise InputError(f"{document_id!r} has no pages to show")
         try:
             data = registry.read_bytes(path)
             if discovery.content_hash(data, path.suffix) != location.hash:
                 raise InputError(f"the file of {document_id!r} has changed: pilcrow rebuild")
+            if boxes := document.boxes(page, start, end):  # recognised: there is no text to find
+                picture = registry.draw_page(data, page)
+                return replace(picture, boxes=tuple((b[0], b[1], b[2], b[3]) for b in boxes))
             parts = document.on_pages(start, end)
             quote, before = next(((q, b) for number, q, b in parts if number == page), ("", ""))
             return registry.draw_page(data, page, quote, before)
@@ -721,7 +726,7 @@ class Library:
         depth = max(_CANDIDATES, 2 * k)
         near, _ = index.search(question.vector, depth, None if among is None else among.ids)
         matched = reader.matches(
-            match_query(query), depth, None if among is None else among.members
+            match_query(query, reader.languages()), depth, None if among is None else among.members
         )
         documents = None if among is None else among.documents
         candidates = reader.passages(sorted({*map(int, near), *matched}))
@@ -735,8 +740,8 @@ class Library:
             return {}
         key = reader.library
         new = {content for content in contents if (key, content) not in self._languages}
-        for content, text in reader.beginnings(new, languages.BEGINNING).items():
-            self._languages[key, content] = languages.language_group(text)
+        for content, text in reader.beginnings(new, detection.BEGINNING).items():
+            self._languages[key, content] = detection.language_group(text)
         groups = {content: self._languages.get((key, content), "english") for content in contents}
         return {content: group for content, group in groups.items() if group != "english"}
 

@@ -16,7 +16,6 @@ from typing import Any, Literal
 from index.embedding.encoder import QuestionVectors
 from index.errors import PilcrowError
 from index.library import Library, check_scope
-from index.search.languages import language
 from index.system.cpu import usable_cores
 from index.tokenization import has_cjk, sound
 from index.types import EVERYWHERE, Hit, SearchScope
@@ -37,7 +36,7 @@ from rag.query.short_forms import (
 from rag.query.spelling import correct, spelled_out
 from rag.query.task import only_points, with_title
 from rag.query.task_classifier import ABOUT_LAST_ANSWER
-from rag.reader.across import languages_of
+from rag.reader.across import language_of
 from rag.reader.rerankers import OWN, Reranker, load_reranker
 from rag.replies import fixed as replies
 from rag.replies.answerability import Answerability, lacks_form
@@ -229,15 +228,13 @@ class Assistant:
         asked = self._understood(question, history)
         if asked.request.task in ("small_talk", "library") or has_cjk(question):
             return asked, []
-        if language(question) != "en":
-            asked_in, told_in = languages_of(
-                question, self.library.search(question, LIMITS.closest)
-            )
-            if asked_in != told_in:  # the library's words are no spellings of another language's
+        if asked.language != "en":
+            told_in = language_of(self.library.search(question, LIMITS.closest))
+            if asked.language != told_in:  # its words are no spellings of another language's
                 return asked, []
         known = self.library.vocabulary()
         named, changes = self._by_other_name(spelled_out(question), known)
-        read = correct(named, known, asked.request.topic, self.library.encoder.is_word)
+        read = correct(named, known, asked.request.topic, self._is_word)
         if read.text != question:
             asked = self._understood(read.text, history)
         if not (changes := [*changes, *read.changes]):
@@ -250,6 +247,10 @@ class Assistant:
         asked = analyze(text, history, self._vectors(text))
         request = with_title(asked.request, lambda words: bool(self._topics.titled(words)))
         return replace(asked, request=request)
+
+    def _is_word(self, word: str) -> bool:
+        """Whether a word is one of the language, or one that people ask with: "summarize"."""
+        return self.library.encoder.is_word(word) or word in task_classifier.model().common
 
     def _vectors(self, question: str) -> QuestionVectors | None:
         """The question's vectors, where its task can be told from them."""

@@ -166,7 +166,7 @@ class Quotation:
         return cls(
             document.id, document.title, document.source, document.date, paragraph, start,
             sentence.end, document.text[start : sentence.end], score,
-            author=document.author, location=document.location(start),
+            author=document.author, location=document.location(start, sentence.end),
         )  # fmt: skip
 
     @property
@@ -233,6 +233,8 @@ class Citation:
     """`page`, `slide`, `sheet`, `time`, …; as in `index.types.Page`."""
     section: str = ""
     """The headings above it, from the first rank down."""
+    recognised: float = 0.0
+    """How sure text recognition was of it, to 1; 0 for text that the file itself has."""
 
     def to_dict(self) -> dict[str, Any]:
         """The citation as plain JSON values."""
@@ -241,7 +243,7 @@ class Citation:
     @property
     def location(self) -> Location:
         """Where in its file it is."""
-        return Location(self.page, self.page_label, self.page_kind, self.section)
+        return _place_of(self)
 
     @classmethod
     def of_quotation(cls, quotation: Quotation, number: int) -> Citation:
@@ -268,7 +270,7 @@ class Citation:
             date=hit.date,
             also=hit.also,
             author=hit.author,
-            **asdict(hit.location(evidence.start)),
+            **asdict(hit.location(evidence.start, evidence.end)),
         )
 
 
@@ -318,11 +320,12 @@ class PassageRead:
     page_label: str = ""
     page_kind: str = ""
     section: str = ""
+    recognised: float = 0.0
 
     @property
     def location(self) -> Location:
         """Where in its file it is."""
-        return Location(self.page, self.page_label, self.page_kind, self.section)
+        return _place_of(self)
 
     @classmethod
     def of(cls, hit: Hit) -> PassageRead:
@@ -338,7 +341,7 @@ class PassageRead:
             date=hit.date,
             paragraph=hit.paragraph,
             author=hit.author,
-            **asdict(hit.location(hit.start)),
+            **asdict(hit.location(hit.start, hit.end)),
         )
 
 
@@ -520,7 +523,13 @@ class Answer:
         return shown
 
 
-_WHERE_KNOWN = frozenset({"also", "author", "page", "page_label", "page_kind", "section"})
+_WHERE_KNOWN = frozenset(
+    {"also", "author", "page", "page_label", "page_kind", "section", "recognised"}
+)
+
+
+def _place_of(cited: Citation | PassageRead) -> Location:
+    return Location(cited.page, cited.page_label, cited.page_kind, cited.section, cited.recognised)
 
 
 def _shown(cited: Citation | PassageRead) -> dict[str, Any]:

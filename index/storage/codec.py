@@ -14,8 +14,9 @@ import numpy as np
 from index.embedding.encoder import PassageVectors, Vector
 from index.embedding.projection import Packed
 from index.errors import LibraryDamaged
+from index.languages.stemming import index_form
 from index.storage.records import Labels, StoredPassage
-from index.tokenization import index_form, sound
+from index.tokenization import sound
 from index.types import NOWHERE, Document, Heading, Location, Page, Passage, Span
 
 # The sentences of a passage; a damaged one has none.
@@ -99,7 +100,9 @@ def encode_outline(document: Document) -> str:
     """Pages and headings as JSON; empty when a document has none."""
     if not (document.pages or document.headings):
         return ""
-    pages = [[p.start, p.number, p.label, p.kind] for p in document.pages]
+    pages: list[list[Any]] = [[p.start, p.number, p.label, p.kind] for p in document.pages]
+    for stored, page in zip(pages, document.pages, strict=True):
+        stored += [page.recognised, page.box] if page.recognised else []
     headings = [[h.start, h.level, h.text] for h in document.headings]
     return json.dumps([pages, headings])
 
@@ -109,7 +112,12 @@ def decode_outline(stored: str) -> tuple[tuple[Page, ...], tuple[Heading, ...]]:
     if not stored:
         return (), ()
     pages, headings = json.loads(stored)
-    return tuple(Page(*page) for page in pages), tuple(Heading(*heading) for heading in headings)
+    return tuple(map(_page, pages)), tuple(Heading(*heading) for heading in headings)
+
+
+def _page(stored: Sequence[Any]) -> Page:
+    start, number, label, kind, recognised, box = (*stored, 0.0, ())[:6]
+    return Page(start, number, label, kind, recognised, tuple(box))
 
 
 def encode_places(document: Document, passage: Passage) -> str:
@@ -118,7 +126,8 @@ def encode_places(document: Document, passage: Passage) -> str:
     places = [(at, document.location(at)) for at in (passage.start, *turns)]
     if not any(place != NOWHERE for _, place in places):
         return ""
-    return json.dumps([[at, *astuple(place)] for at, place in places])
+    parts = [[at, *astuple(place)] for at, place in places]
+    return json.dumps([part if part[-1] else part[:-1] for part in parts])  # few are recognised
 
 
 def decode_places(stored: str) -> tuple[tuple[int, Location], ...]:
@@ -132,14 +141,14 @@ def first_section(stored: str) -> str:
     return places[0][1].section if places else ""
 
 
-def indexed_text(text: str, written_in: str = "") -> str:
+def indexed_text(text: str, language: str, written_in: str = "") -> str:
     """A passage as the text index has it; an article's first one with where that was written."""
-    return index_form(f"{written_in}\n{text}" if written_in else text)
+    return index_form(f"{written_in}\n{text}" if written_in else text, language)
 
 
-def indexed_title(name: str, aliases: Sequence[str]) -> str:
+def indexed_title(name: str, aliases: Sequence[str], language: str) -> str:
     """A document's names as the text index has them: its title or file's name, and its aliases."""
-    return index_form("\n".join((name, *aliases)))
+    return index_form("\n".join((name, *aliases)), language)
 
 
 def stored_path(path: str) -> str | bytes:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from index.formats.registry import KINDS, SUFFIXES
+from index.formats.registry import KINDS, suffixes
 from index.system.roots import settled
 from index.tokenization import sound
 from index.watching import FolderWatches
@@ -149,7 +149,7 @@ def _left(gr: Any, *, by_path: bool) -> dict[str, Any]:
             label="Add documents",
             show_label=False,
             file_count="multiple",
-            file_types=list(SUFFIXES),
+            file_types=list(suffixes()),
             elem_id="upload",
         )
         _html(gr, "folder", panes.folder(KINDS, by_path=by_path))

@@ -22,6 +22,8 @@ from rag.query.text_features import content_stems
     ("question", "passage", "missing"),
     [
         ("How much did the forum cost?", "It met in Kyoto for 12 days.", "amount of money"),
+        ("How much does data cost there?", "It costs 14 times as much as here.", ""),
+        ("How much does data cost there?", "A plan takes 9 percent of a month's income.", ""),
         ("How much did the forum cost?", "It cost 90,000 crowns.", ""),
         ("how old is Ann Olsen", "Ann Olsen leads the body.", "age"),
         ("how old is Ann Olsen", "Ann Olsen, aged 50, leads it.", ""),

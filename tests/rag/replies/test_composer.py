@@ -105,6 +105,16 @@ def test_a_timeline_is_in_order(library: Library) -> None:
     assert [group.label for group in answer.groups] == ["1998", "2024-05-02"]
 
 
+def test_a_timeline_of_what_a_document_tells_by_the_way_has_nothing_else(tmp_path: Path) -> None:
+    told = "The treaty of Fremdal was signed in June 2011. It came to life in 2013."
+    (tmp_path / "ferry.txt").write_text(f"{BRIDGE}\n{told}", encoding="utf-8")
+    with Library.open(tmp_path / "library", encoder=BagOfWordsEncoder()) as made:
+        made.update([tmp_path / "ferry.txt"])
+        answer = ask(made, "timeline of the Fremdal treaty")
+    assert answer.task == "timeline"
+    assert [group.label for group in answer.groups] == ["2011-06", "2013"]
+
+
 def test_what_is_told_of_another_place_may_not_answer(library: Library) -> None:
     assert ask(library, "How long will the breakwater of Vintrop be?").state == "answered"
     answer = ask(library, "How long will the breakwater be that Solnes gets?")
