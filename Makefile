@@ -11,12 +11,13 @@ LLAMA_FLAGS := -DLLAVA_BUILD=OFF '-DCMAKE_PROJECT_llama_cpp_INCLUDE=$(CURDIR)/.c
 # be compiled is built with tools from there too. Any index or mirror that pip knows may hand them out.
 LOCKED := $(BIN)/python -m pip install --no-deps --require-hashes
 
-.PHONY: help chat test test-large check faults torture lock bench wheel
+.PHONY: help chat test test-large test-extras check faults torture lock bench wheel
 
 help:
 	@echo "make chat    install, index seeds/articles, chat on http://127.0.0.1:7860 (MODEL=qwen-1.5b)"
 	@echo "make test    install, then run every test"
 	@echo "make test-large  run the tests of a larger language model, where one was fetched"
+	@echo "make test-extras  install what the extras need as well, then run their tests: adapters, recognised text"
 	@echo "make check   formatting, lint, types of Python and JavaScript, import rules, known weaknesses"
 	@echo "make faults  write tests/FAULTS.md: which test holds the outcome of which fault"
 	@echo "make torture kill the command line at random instants, again and again (100 kills)"
@@ -44,6 +45,10 @@ test: .venv/.installed-dev
 # With the model that `pilcrow model get qwen-1.5b` fetched, or PILCROW_LARGE_MODEL=FILE
 test-large: .venv/.installed-dev
 	@$(BIN)/python -m pytest -m large
+
+# Into .venv beside the rest, of which it changes nothing
+test-extras: .venv/.installed-extras
+	@$(BIN)/python -m pytest -m adapters
 
 check: .venv/.installed-dev
 	@$(BIN)/ruff format --check .
@@ -111,4 +116,9 @@ PARTS := $(addprefix .ci/requirements/, cpu.txt run.txt cuda.txt)
 .venv/.installed-dev: .ci/requirements/dev.txt .venv/.installed
 	@echo "==> Installing the tools for tests and checks"
 	@$(LOCKED) --quiet --only-binary :all: -r .ci/requirements/dev.txt
+	@touch $@
+
+.venv/.installed-extras: .ci/requirements/extras.txt .venv/.installed-dev
+	@echo "==> Installing what the extras need: frameworks that adapters are for, text recognition"
+	@$(LOCKED) --quiet --only-binary :all: -r .ci/requirements/extras.txt
 	@touch $@

@@ -546,7 +546,7 @@ class Library:
     def page_picture(
         self, document_id: str, page: int, start: int = 0, end: int = 0
     ) -> PagePicture:
-        """A page of a document's PDF as it is shown, with a stretch of the text boxed.
+        """A page of a document's PDF or picture as it is shown, with a stretch of the text boxed.
 
         Args:
             document_id: as `documents` lists it.
@@ -555,18 +555,21 @@ class Library:
             end: where it ends; what of it stands on the page is boxed.
 
         Raises:
-            InputError: when it is not in the library, no PDF, or its file is not as it was.
+            InputError: when it is not in the library, has no pages, or its file is not as it was.
         """
         document = self.document(document_id)
         with self._store.reading() as reader:
             location = _placed(reader, document_id)
         path = Path(location.path)
-        if path.suffix.lower() != ".pdf":
+        if not registry.has_pictures(path.suffix):
             raise InputError(f"{document_id!r} has no pages to show")
         try:
             data = registry.read_bytes(path)
             if discovery.content_hash(data, path.suffix) != location.hash:
                 raise InputError(f"the file of {document_id!r} has changed: pilcrow rebuild")
+            if boxes := document.boxes(page, start, end):  # recognised: there is no text to find
+                picture = registry.draw_page(data, page)
+                return replace(picture, boxes=tuple((b[0], b[1], b[2], b[3]) for b in boxes))
             parts = document.on_pages(start, end)
             quote, before = next(((q, b) for number, q, b in parts if number == page), ("", ""))
             return registry.draw_page(data, page, quote, before)

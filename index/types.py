@@ -5,9 +5,9 @@ Offsets count Unicode characters of a document's canonical text, never bytes.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,11 @@ class Page:
     """What it is called there: `xii`, a sheet's name, a time."""
     kind: str = "page"
     """`page`, `slide`, `sheet`, `chapter`, `time`, `message`, `cell`."""
+    recognised: float = 0.0
+    """How sure text recognition was of the line that begins here, to 1; 0 for the file's own text.
+    Each line that was recognised has an entry."""
+    box: tuple[float, ...] = ()
+    """Left, top, width and height of that line, as shares of the page's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,13 @@ class Location:
     page_kind: str = ""
     section: str = ""
     """Headings from the first rank down, parted by ` › `."""
+    recognised: float = 0.0
+    """How sure text recognition was of what stands here, to 1; 0 for the file's own text."""
+
+    @property
+    def recognition(self) -> str:
+        """How to say that text was recognised: `recognised text, 97 % sure`; else empty."""
+        return f"recognised text, {100 * self.recognised:.0f} % sure" if self.recognised else ""
 
     @property
     def page_name(self) -> str:
@@ -101,13 +113,24 @@ class Document:
     headings: tuple[Heading, ...] = ()
     """Its headings in order."""
 
-    def location(self, at: int) -> Location:
-        """Where in its file a place of the text is."""
-        page = self.pages[i - 1] if (i := bisect_right(self.pages, at, key=_start)) else None
+    def location(self, at: int, end: int = 0) -> Location:
+        """Where in its file a place of the text is; up to `end` as sure as its least sure line."""
+        i = bisect_right(self.pages, at, key=_start)
+        page = self.pages[i - 1] if i else None
         section = section_at(self.headings, at)
         if page is None:
             return Location(section=section)
-        return Location(page.number, page.label, page.kind, section)
+        lines = self.pages[i - 1 : max(bisect_left(self.pages, end, key=_start), i)]
+        return Location(page.number, page.label, page.kind, section, _least_sure(lines))
+
+    def boxes(self, number: int, start: int, end: int) -> list[tuple[float, ...]]:
+        """Where on a page the recognised lines of a stretch of the text stand."""
+        ends = [*(page.start for page in self.pages[1:]), len(self.text)]
+        return [
+            page.box
+            for page, stop in zip(self.pages, ends, strict=True)
+            if page.number == number and page.box and page.start < end and start < stop
+        ]
 
     def on_pages(self, start: int, end: int) -> list[tuple[int, str, str]]:
         """A stretch of the text by the pages it stands on: page, its part, the page's text before.
@@ -221,14 +244,14 @@ class Hit:
     plain_score: float | None = None
     """The score with the shares of English, which the reader was fitted on, where it is another."""
 
-    def location(self, at: int) -> Location:
-        """Where in its file a place of the passage is."""
-        found = Location()
-        for start, place in self.places:
-            if start > at:
-                break
-            found = place
-        return found
+    def location(self, at: int, end: int = 0) -> Location:
+        """Where in its file a place of the passage is; as in `Document.location`."""
+        i = bisect_right(self.places, at, key=_first)
+        if not i:
+            return NOWHERE
+        found, upto = self.places[i - 1][1], max(bisect_left(self.places, end, key=_first), i)
+        sure = _least_sure([place for _, place in self.places[i - 1 : upto]])
+        return found if sure == found.recognised else replace(found, recognised=sure)
 
     @property
     def key(self) -> tuple[str, int, int]:
@@ -512,6 +535,15 @@ SECTION_MARK = " \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} "
 
 def _start(part: Page | Heading) -> int:
     return part.start
+
+
+def _first(place: tuple[int, Location]) -> int:
+    return place[0]
+
+
+def _least_sure(places: Sequence[Page] | Sequence[Location]) -> float:
+    """How sure recognition was of the least sure of some places; 0 when none was recognised."""
+    return min((place.recognised for place in places if place.recognised), default=0.0)
 
 
 def title_from_id(document_id: str) -> str:

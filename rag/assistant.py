@@ -39,13 +39,13 @@ from rag.query.task_classifier import ABOUT_LAST_ANSWER
 from rag.reader.across import language_of
 from rag.reader.rerankers import OWN, Reranker, load_reranker
 from rag.replies import fixed as replies
-from rag.replies.answerability import Answerability
+from rag.replies.answerability import Answerability, lacks_form
 from rag.replies.composer import WHOLE, Composer
 from rag.replies.conversation import Conversation
 from rag.replies.streams import aanswer, astream, traced
 from rag.replies.topics import TopicSearch
 from rag.retrieval import LIMITS, FirstPass, Retrieved, Retriever
-from rag.snapshots import AnswerState, notes_on
+from rag.snapshots import AnswerState, left_out, notes_on
 from rag.types import Answer, Evidence
 
 LEFT_AS_QUOTED = frozenset({"timeline", "quote", "which_first", "list", "summarise", "overview"})
@@ -234,7 +234,7 @@ class Assistant:
                 return asked, []
         known = self.library.vocabulary()
         named, changes = self._by_other_name(spelled_out(question), known)
-        read = correct(named, known, asked.request.topic, self.library.encoder.is_word)
+        read = correct(named, known, asked.request.topic, self._is_word)
         if read.text != question:
             asked = self._understood(read.text, history)
         if not (changes := [*changes, *read.changes]):
@@ -247,6 +247,10 @@ class Assistant:
         asked = analyze(text, history, self._vectors(text))
         request = with_title(asked.request, lambda words: bool(self._topics.titled(words)))
         return replace(asked, request=request)
+
+    def _is_word(self, word: str) -> bool:
+        """Whether a word is one of the language, or one that people ask with: "summarize"."""
+        return self.library.encoder.is_word(word) or word in task_classifier.model().common
 
     def _vectors(self, question: str) -> QuestionVectors | None:
         """The question's vectors, where its task can be told from them."""
@@ -364,6 +368,8 @@ class Assistant:
         if state.state != "not_found":
             return None
         state.explain_retrieval(first)
+        if decision.may_answer:
+            state.show_closest(first.adjusted(first.ranking).sentences[0])
         return state.not_found()
 
     def _read(self, state: AnswerState, retrieved: Retrieved) -> tuple[Evidence, ...]:
@@ -373,7 +379,10 @@ class Assistant:
         chosen = self._generation.choose_evidence(state, retrieved)
         state.explain_evidence(chosen)
         state.notes += self._notes_on(retrieved)
-        state.show_headline(evidence.top(chosen).sentence)
+        best = evidence.top(chosen).sentence
+        state.show_headline(best)
+        if state.state == "answered" and lacks_form(state.question.request, best.hit):
+            state.state = "partial"  # the price is in the paragraph beside, and may be another's
         return chosen
 
     def _shorten(self, state: AnswerState, retrieved: Retrieved, best: Evidence) -> None:
@@ -409,6 +418,8 @@ class Assistant:
         """Compose the answer; says whether there is something to quote."""
         request, wording = state.question.request, found.variant.text
         state.quotations = self._composer.compose(request, wording, found.ranking, scope)
+        if isinstance(found, Retrieved) and request.task == "list" and state.quotations:
+            state.notes += left_out(found, state.quotations)
         return bool(state.quotations)
 
     def _writes_itself(self, state: AnswerState, retrieved: Retrieved) -> bool:

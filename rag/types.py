@@ -166,7 +166,7 @@ class Quotation:
         return cls(
             document.id, document.title, document.source, document.date, paragraph, start,
             sentence.end, document.text[start : sentence.end], score,
-            author=document.author, location=document.location(start),
+            author=document.author, location=document.location(start, sentence.end),
         )  # fmt: skip
 
     @property
@@ -233,6 +233,8 @@ class Citation:
     """`page`, `slide`, `sheet`, `time`, …; as in `index.types.Page`."""
     section: str = ""
     """The headings above it, from the first rank down."""
+    recognised: float = 0.0
+    """How sure text recognition was of it, to 1; 0 for text that the file itself has."""
 
     def to_dict(self) -> dict[str, Any]:
         """The citation as plain JSON values."""
@@ -241,7 +243,7 @@ class Citation:
     @property
     def location(self) -> Location:
         """Where in its file it is."""
-        return Location(self.page, self.page_label, self.page_kind, self.section)
+        return _place_of(self)
 
     @classmethod
     def of_quotation(cls, quotation: Quotation, number: int) -> Citation:
@@ -268,7 +270,7 @@ class Citation:
             date=hit.date,
             also=hit.also,
             author=hit.author,
-            **asdict(hit.location(evidence.start)),
+            **asdict(hit.location(evidence.start, evidence.end)),
         )
 
 
@@ -318,11 +320,12 @@ class PassageRead:
     page_label: str = ""
     page_kind: str = ""
     section: str = ""
+    recognised: float = 0.0
 
     @property
     def location(self) -> Location:
         """Where in its file it is."""
-        return Location(self.page, self.page_label, self.page_kind, self.section)
+        return _place_of(self)
 
     @classmethod
     def of(cls, hit: Hit) -> PassageRead:
@@ -338,7 +341,7 @@ class PassageRead:
             date=hit.date,
             paragraph=hit.paragraph,
             author=hit.author,
-            **asdict(hit.location(hit.start)),
+            **asdict(hit.location(hit.start, hit.end)),
         )
 
 
@@ -475,6 +478,8 @@ class Answer:
     """What was asked for and is not in the documents, in plain sentences."""
     options: tuple[str, ...] = ()
     """When the question may mean several things: what it may mean."""
+    closest: Citation | None = None
+    """Where nothing is answered and nothing is seen to be missing: a sentence that may answer."""
 
     @classmethod
     def from_dict(cls, saved: object) -> Answer:
@@ -508,6 +513,7 @@ class Answer:
             "missing": list(self.missing),
             "options": list(self.options),
             "headline": self.headline.to_dict() if self.headline else None,
+            "closest": self.closest.to_dict() if self.closest else None,
             "complete": self.complete,
             "stage": self.stage,
             "ahead": self.ahead,
@@ -517,7 +523,13 @@ class Answer:
         return shown
 
 
-_WHERE_KNOWN = frozenset({"also", "author", "page", "page_label", "page_kind", "section"})
+_WHERE_KNOWN = frozenset(
+    {"also", "author", "page", "page_label", "page_kind", "section", "recognised"}
+)
+
+
+def _place_of(cited: Citation | PassageRead) -> Location:
+    return Location(cited.page, cited.page_label, cited.page_kind, cited.section, cited.recognised)
 
 
 def _shown(cited: Citation | PassageRead) -> dict[str, Any]:

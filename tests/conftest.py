@@ -43,6 +43,14 @@ def _no_fetched_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _no_recognised_text() -> Iterator[None]:
+    """Recognition takes seconds a page; tests that want it say so, and bring a quick one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PILCROW_OCR", "none")
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _interruptible() -> None:
     """Programs that tests start can be interrupted, though a suite in the background cannot."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

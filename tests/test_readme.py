@@ -227,7 +227,10 @@ def test_the_tree_names_every_room_and_no_other() -> None:
         "rag/catalogue": "rag/llm/catalogue",
         "rag/weights": "rag/llm/weights",
         "rag/verification": "rag/grounding/verification",
-        **{f"index/{room}": f"index/formats/{room}" for room in ("pdf", "office", "web", "plain")},
+        **{
+            f"index/{room}": f"index/formats/{room}"
+            for room in ("pdf", "office", "web", "plain", "pictures")
+        },
     }.items():
         rooms = {room if one == inner else one for one in rooms}
     assert not [room for room in rooms if not (ROOT / room).is_dir()]

@@ -94,6 +94,12 @@ def test_the_lock_fits_every_range() -> None:
         ("build", "cpu", "run"): manifest()["project"]["dependencies"],
         ("llama", "run"): manifest()["project"]["optional-dependencies"]["model"],
         ("build", "run", "dev"): [*groups["dev"], *groups["train"]],
+        ("run", "dev", "extras"): [
+            one
+            for name, parts in manifest()["project"]["optional-dependencies"].items()
+            if name != "model"
+            for one in parts
+        ],
     }
     for steps, ranges in asked.items():
         held = locked(*steps)
@@ -127,7 +133,7 @@ def test_nothing_is_installed_without_its_checksum(tmp_path: Path) -> None:
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     (tmp_path / ".venv" / "bin" / "python").touch()
     told = subprocess.run(
-        ["make", "--dry-run", ".venv/.installed-dev"],
+        ["make", "--dry-run", ".venv/.installed-extras"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -164,6 +170,7 @@ def test_what_is_installed_is_what_is_locked() -> None:
 @pytest.mark.fault("G57")
 def test_every_part_finds_what_it_needs_in_the_lock() -> None:
     """As `pip check`, but in the lock, which is installed without asking what else is needed."""
+    extras = {one.name for _, one in locked("extras")}
     held = {one.name: one for _, one in locked() if not one.marker or one.marker.evaluate()}
     missing = set()
     for name in held:
@@ -174,8 +181,9 @@ def test_every_part_finds_what_it_needs_in_the_lock() -> None:
         for wanted in map(Requirement, needs):
             if wanted.marker and not wanted.marker.evaluate({"extra": ""}):
                 continue
-            one = held.get(canonicalize_name(wanted.name))
-            if one is None:
+            needed = canonicalize_name(wanted.name)
+            one = held.get(needed)
+            if one is None or (needed in extras and name not in extras):
                 missing.add((name, wanted.name))
             else:
                 (exact,) = one.specifier
@@ -195,7 +203,8 @@ def test_the_weights_are_found_without_the_packages_that_would_use_them() -> Non
     assert re.fullmatch(r"[0-9a-f]{64}", digest)
     assert loaded == "[]"
     # tests ask us with openai's client
-    names = {part.name for part, _ in locked(*(step for step in lock.STEPS if step != "dev"))}
+    product = [step for step in lock.STEPS if step not in ("dev", "extras")]
+    names = {part.name for part, _ in locked(*product)}
     assert not names & {"llm", "openai"}
 
 
@@ -269,6 +278,23 @@ def test_what_was_resolved_is_divided_by_the_steps_of_the_set_up() -> None:
     numpy = divided["run"][0]
     assert numpy.hashes == tuple(HASHES[:2])
     assert lock.parse(f"# by\n\n{numpy}\n{divided['run'][1]}\n")[0] == replace(numpy, wanted_by=())
+
+
+def test_the_extras_bring_what_is_not_there_already() -> None:
+    project: Any = {
+        "project": {
+            "requires-python": ">=3.11",
+            "optional-dependencies": {"model": ["llama"], "a": ["one>=1,<2"], "b": ["two"]},
+        },
+        "tool": {"uv": {"environments": ["sys_platform == 'linux'"]}},
+    }
+    made = tomllib.loads(lock.project_of_extras(project))
+    assert made["project"]["dependencies"] == ["one>=1,<2", "two"]
+    assert made["project"]["requires-python"] == ">=3.11"
+    assert made["tool"]["uv"] == project["tool"]["uv"]
+    parts = lock.parse(RESOLVED)
+    assert [part.name for part in lock.beside(parts, parts[1:])] == ["cmake"]
+    assert lock.beside(parts, parts[1:])[0].pin == "cmake==4"
 
 
 def test_a_checksum_of_another_torch_is_found_out() -> None:

@@ -30,6 +30,7 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from index.formats.pictures.recognition import EXTRA
 from index.tokenization import INVISIBLE
 from index.types import NOWHERE, title_from_id
 
@@ -196,6 +197,8 @@ def update_summary(
     if list_skipped:
         for skipped in report.skipped:
             yield f"skipped: {skipped.path}: {skipped.reason}"
+    elif unread := sum(skipped.reason.endswith(EXTRA) for skipped in report.skipped):
+        yield f"not read: {unread} {'picture' if unread == 1 else 'pictures'}; {EXTRA}"
     for failed in report.failed:
         yield f"failed: {failed.path}: {failed.reason}"
     yield from map(unreachable_line, report.unreachable)
@@ -236,7 +239,7 @@ def about(
 ) -> str:
     """`Title · source · date · page 3 · Methods · paragraph 7`, without what is not known."""
     known = [title or title_from_id(document_id), source, date]
-    known += [location.page_name, location.section]
+    known += [location.page_name, location.section, location.recognition]
     if paragraph:
         known.append(f"paragraph {paragraph}")
     return " · ".join(clean(part) for part in known if part)
@@ -253,7 +256,7 @@ def show_documents(records: Iterable[DocumentRecord], console: Console) -> None:
 def show_hits(hits: Iterable[Hit], console: Console) -> None:
     """Ranked passages with where they stand."""
     for hit in hits:
-        at = hit.location(hit.start)
+        at = hit.location(hit.start, hit.end)
         where = about(hit.document_id, hit.title, hit.source, hit.date, hit.paragraph, at)
         console.print(Text(f"{hit.rank}. {where}", style="bold"), Text(f"{hit.score:.2f}", "dim"))
         console.print(indented(hit.text))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -15,7 +16,6 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from index.types import Location
 from ui.sections import Line, Section, asked_back, sections_of
 from ui.terminal import about, clean, indented
 
@@ -173,5 +173,5 @@ def _place(at: Citation | PassageRead) -> str:
 
 
 def _origin(citation: Citation) -> str:
-    page = Location(citation.page, citation.page_label, citation.page_kind)
+    page = replace(citation.location, section="")
     return about(citation.document_id, citation.title, "", citation.date, location=page)

@@ -24,6 +24,13 @@ class Unreadable(Exception):
         super().__init__(self.reason)
 
 
+NO_WORDS = "no words in this picture"
+
+
+class Wordless(Unreadable):
+    """A picture without words: nothing is wrong with it, and there is nothing to read."""
+
+
 def damaged(kind: str, error: Exception) -> Unreadable:
     """What to say when a parser gives up: the parsers' own errors are of every type there is.
 

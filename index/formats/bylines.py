@@ -52,9 +52,11 @@ def ends_sentence(line: str) -> bool:
 # ---------------------------------------------------------------- dates
 
 _STAMP = (
-    r"\b(?:(?:first|last|originally)\s+)?(?:published|posted|updated|modified|created|issued|"
-    r"released|filed|dated?|publication date|date of publication|release date)\b"
-    r"(?:\s+(?:on|at|date)\b)?"
+    r"(?:\b(?:(?:first|last|originally)\s+)?(?:published|posted|updated|modified|created|issued|"
+    r"released|filed|dated?|publication date|date of publication|release date|datum"
+    r"|veröffentlicht|erschienen|publié|fecha|publicado|data|pubblicato|gepubliceerd|дата"
+    r"|опубликовано|التاريخ|تاريخ|نشر)\b"
+    r"(?:\s+(?:on|at|date|am|le|el|il|op|النشر)\b)?|(?:发布|發布)?(?:日期|时间|時間)|发布于|發布於|日付|公開日|날짜)"
 )
 _AROUND_DATE = re.compile(
     rf"{_STAMP}|\bT(?=\d)|\d{{1,2}}[:.]\d\d(?:[:.]\d\d)?(?:\.\d+)?Z?|\b\d{{1,2}}(?=\s?[ap]\.?m\b)|"
@@ -156,11 +158,14 @@ def _trailing_date(line: str, day_first: bool) -> tuple[str, str] | None:
 # ---------------------------------------------------------------- people and outlets
 
 _LABELLED = {
-    name: re.compile(rf"(?:{labels})\s*:\s*(\S.*)", re.IGNORECASE)
+    name: re.compile(rf"(?:{labels})\s*[:\uff1a]\s*(\S.*)", re.IGNORECASE)
     for name, labels in {
-        "title": "title|headline",
-        "author": "authors?|writer|by|byline|written by",
-        "source": "source|outlet|publisher|publication|newspaper|website|site",
+        "title": "title|headline|titel|überschrift|titre|título|titolo|заголовок|标题|標題|タイトル"
+        "|العنوان|عنوان|제목",
+        "author": "authors?|writer|by|byline|written by|autor(?:in)?|auteur|autora|autore|автор"
+        "|作者|记者|記者|著者|الكاتب|المؤلف|بقلم|저자",
+        "source": "source|outlet|publisher|publication|newspaper|website|site|quelle|fuente|fonte"
+        "|bron|źródło|источник|来源|來源|出典|المصدر|مصدر|출처",
         "": "editors?|edited by|section|tags|keywords|category|topics|url|link|language",
     }.items()
 }

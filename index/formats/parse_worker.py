@@ -12,8 +12,9 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from index.formats.base import Unreadable
+from index.formats.base import Unreadable, Wordless
 from index.formats.pdf import picture
+from index.formats.pictures.recognition import RecognisedLine, Scanned, unpacked
 from index.formats.sandbox import Limits, out_of_memory, packed, packed_picture
 from index.languages import word_lists
 from index.system.confinement import Confinement, confine
@@ -27,17 +28,22 @@ _SYSTEM = (
     "/usr/share/zoneinfo", "/etc/localtime", "/etc/mime.types",
 )  # fmt: skip
 
+Read = Callable[..., Document]
+"""`registry.read_here`: id, bytes and suffix, and where there are any the recognised lines."""
+Recognise = Callable[[bytes, str, int], Sequence[RecognisedLine]]
+"""`registry.recognise_here`: bytes, suffix and the number of a page."""
+
 
 def main(arguments: Sequence[str]) -> None:
     """Read files with the readers of `index.formats.registry` until the parent is gone."""
-    from index.formats.registry import read_here
+    from index.formats.registry import read_here, recognise_here
 
     word_lists.load()  # there are no files to read from here on
-    serve(read_here, Limits(**json.loads(arguments[0])))
+    serve(read_here, Limits(**json.loads(arguments[0])), recognise_here)
 
 
-def serve(read: Callable[[str, bytes, str], Document], limits: Limits) -> None:
-    """Answer each request with a document or a reason, within the limits."""
+def serve(read: Read, limits: Limits, recognise: Recognise = lambda *_: []) -> None:
+    """Answer each request with a document, lines that were recognised, or a reason."""
     parent = WorkerChannel(_REQUEST)
     _bound(limits)
     confine(_readable())
@@ -49,7 +55,8 @@ def serve(read: Callable[[str, bytes, str], Document], limits: Limits) -> None:
             parent.send(asdict(_confinement(Path(request["try"]))))
             continue
         _wind_up(limits)
-        answer = _answer(partial(_done, read, request, data, limits), limits)
+        work = partial(_done, read, recognise, request, data, limits)
+        answer = _answer(work, limits)
         last = bool(answer.get("last"))
         parent.send(answer)
 
@@ -57,8 +64,10 @@ def serve(read: Callable[[str, bytes, str], Document], limits: Limits) -> None:
 def _answer(work: Callable[[], Message], limits: Limits) -> Message:
     try:
         return work()
+    except Scanned as found:
+        return {"scanned": list(found.pages)}
     except Unreadable as error:
-        return {"reason": error.reason}
+        return {"reason": error.reason, "wordless": isinstance(error, Wordless)}
     except MemoryError:  # what is left of memory is not enough for the next file
         return {"reason": out_of_memory(limits.memory), "last": True}
     except Exception as error:  # parsers fail in every way there is; the build goes on
@@ -68,13 +77,17 @@ def _answer(work: Callable[[], Message], limits: Limits) -> Message:
 
 
 def _done(
-    read: Callable[[str, bytes, str], Document], request: Message, data: bytes, limits: Limits
+    read: Read, recognise: Recognise, request: Message, data: bytes, limits: Limits
 ) -> Message:
-    """What a request asks for: a page's picture, or a document."""
+    """What a request asks for: a page's picture, the lines recognised on a page, or a document."""
     if "page" in request:
         page = picture.draw(data, request["page"], request["quote"], request["before"])
         return {"picture": packed_picture(page)}
-    document = read(request["id"], data, request["suffix"])
+    if "recognise" in request:
+        lines = recognise(data, request["suffix"], request["recognise"])
+        return {"lines": [asdict(line) for line in lines]}
+    more = [unpacked(request["recognised"])] if "recognised" in request else []
+    document = read(request["id"], data, request["suffix"], *more)
     if len(document.text) > limits.text:
         size = f"{len(document.text) / 1e6:.0f} million characters of text"
         return {"reason": f"too big: {size}, limit {limits.text / 1e6:.0f} million"}

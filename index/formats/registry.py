@@ -16,9 +16,10 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from index.formats import base
-from index.formats.base import Unreadable
+from index.formats.base import NO_WORDS, Unreadable, Wordless
 from index.formats.office import docx, opendocument, presentation, rtf, sheets
 from index.formats.pdf import reading as pdf
+from index.formats.pictures import image, recognition, wordless
 from index.formats.plain import delimited, json_values, marked, notebook, subtitles, text
 from index.formats.sandbox import Sandbox
 from index.formats.web import epub, html, mail
@@ -27,12 +28,15 @@ from index.system.roots import why
 from index.types import Document, PagePicture
 
 __all__ = [
+    "KINDS",
     "SIZE_LIMIT",
     "SUFFIXES",
     "SUFFIXES_IN_WORDS",
     "Unreadable",
+    "Wordless",
     "draw_page",
     "edition",
+    "has_pictures",
     "is_article",
     "is_hidden",
     "no_article",
@@ -40,7 +44,9 @@ __all__ = [
     "read_bytes",
     "read_here",
     "readable",
+    "recognise_here",
     "safe_name",
+    "suffixes",
     "visible",
     "walk",
 ]
@@ -80,16 +86,23 @@ _READERS: dict[str, base.Parser] = {
     ".tex": marked.tex,
     ".xhtml": html.read,
 }
+PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
+"""Endings that are read where text recognition is installed, the extra `ocr`."""
 PLUG_INS = "pilcrow.formats"
 """The entry points by which another package adds a format: `.suffix = "package.module:reader"`."""
 SUFFIXES = tuple(_READERS)
 """File name endings that are read, in lower case: the page, uploads and the help read them here."""
+_IN_ORDER = list(_READERS.values())
+KINDS = tuple(s for i, s in enumerate(SUFFIXES) if _IN_ORDER.index(_READERS[s]) == i)
+"""One ending for each kind of file that is read, the first of those that mean the same."""
 SUFFIXES_IN_WORDS = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
+_SCANS = {".pdf": pdf.read, **dict.fromkeys(PICTURES, image.read)}
+"""Readers of files whose pages may be pictures of text."""
 _EDITIONS = dict.fromkeys((".pdf", ".md", ".markdown"), 3)
 _EDITIONS |= dict.fromkeys((".docx", ".html", ".htm", ".xhtml"), 4)
 """Raised when a format's reader finds more in the same file: files are read again by the next
-update, and what says the same is not embedded again. That of the others is 2, since dates are read
-in other languages than English."""
+update, and what says the same is not embedded again. That of the others is 2, since titles and
+dates are known in other languages."""
 _PLAIN = (".txt", ".text", ".md", ".markdown")
 _SHORT = 64_000
 """Bytes of plain text that are read in this very process, in some milliseconds."""
@@ -123,6 +136,7 @@ def parse(
         sandbox: where such files are read.
 
     Raises:
+        Wordless: when it is a picture without words.
         Unreadable: with the reason, when there is no text worth indexing.
         Cancelled: when `cancelled` said True.
     """
@@ -134,7 +148,14 @@ def parse(
     if kind in _PLAIN and len(data) <= _SHORT:
         document = read_here(document_id, data, kind)
     else:
-        document = sandbox.read(document_id, data, kind, cancelled)
+        recognising = kind in _SCANS and recognition.is_available()
+        if kind in PICTURES and wordless.is_remembered(data):
+            raise Wordless(NO_WORDS)
+        try:
+            document = sandbox.read(document_id, data, kind, cancelled, recognising=recognising)
+        except Wordless:
+            wordless.remember(data)
+            raise
     if _WORD.search(document.text) is None:
         raise Unreadable("no words in it" if document.text.strip() else "empty: no text in it")
     return document
@@ -163,7 +184,19 @@ def is_article(path: Path) -> bool:
 def readable(suffix: str) -> bool:
     """Whether files with this ending are read, by us or by a plug-in."""
     kind = suffix.lower()
+    if kind in PICTURES:
+        return recognition.is_available()
     return kind in _READERS or kind in _plug_ins()
+
+
+def suffixes() -> tuple[str, ...]:
+    """File name endings that are read here and now, but for those of plug-ins."""
+    return SUFFIXES + (PICTURES if recognition.is_available() else ())
+
+
+def has_pictures(suffix: str) -> bool:
+    """Whether files with this ending have pages that can be shown."""
+    return suffix.lower() in _SCANS
 
 
 @cache
@@ -175,7 +208,8 @@ def _plug_ins() -> dict[str, EntryPoint]:
 
 def edition(path: Path) -> int:
     """Which edition of its reader reads a file."""
-    return _EDITIONS.get(path.suffix.lower(), 2)
+    kind = path.suffix.lower()
+    return _EDITIONS.get(kind, 2) + (kind == ".pdf" and recognition.is_available())
 
 
 def is_hidden(path: Path) -> bool:
@@ -185,22 +219,39 @@ def is_hidden(path: Path) -> bool:
 
 def no_article(suffix: str) -> str:
     """Why a file with such an ending is not read."""
+    if suffix.lower() in PICTURES:
+        return f"a picture: {recognition.EXTRA}"
     return f"unknown suffix {suffix!r}" if suffix else f"no suffix; known: {', '.join(SUFFIXES)}"
 
 
-def read_here(document_id: str, data: bytes, suffix: str) -> Document:
+def read_here(
+    document_id: str,
+    data: bytes,
+    suffix: str,
+    recognised: recognition.Recognised | None = recognition.NOTHING,
+) -> Document:
     """The document in a file's bytes, read in this very process: for `parse` and its sandbox.
 
     Args:
         document_id: what the document will be called.
         data: the whole file.
         suffix: an ending that is `readable`.
+        recognised: what was recognised on its pages; None when that is to be done first.
 
     Raises:
+        Scanned: then, when there is something to recognise.
         Unreadable: with the reason.
     """
+    if suffix in _SCANS:
+        return _SCANS[suffix](document_id, data, recognised)
     reader: base.Parser = _READERS.get(suffix) or _plug_ins()[suffix].load()
     return reader(document_id, data)
+
+
+def recognise_here(data: bytes, suffix: str, page: int) -> list[recognition.RecognisedLine]:
+    """The lines of text in the picture that a page of a file is, for the sandbox."""
+    shown = pdf.image_of(data, page) if suffix == ".pdf" else image.page(data, page)
+    return recognition.lines_in(shown)
 
 
 def read_bytes(path: Path) -> bytes:

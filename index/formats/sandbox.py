@@ -1,10 +1,10 @@
 """Parsers of foreign files, run where they can do no harm.
 
-HTML, PDF and Word files, and long plain text, are read in a child process that may use so much
-memory, processor time and wall-clock time, and write no file. It is given the bytes of one file and
-no more: none of this process's variables but those of language and time; on Linux no other file of
-the person and no network (`confine.py`; where the kernel cannot, `pilcrow doctor` says so). One
-child reads many files, since starting it and importing the parsers costs about a second; it is
+HTML, PDF and Word files, pictures, and long plain text, are read in a child process that may use so
+much memory, processor time and wall-clock time, and write no file. It is given the bytes of one
+file and no more: none of this process's variables but those of language and time; on Linux no other
+file of the person and no network (`confine.py`; where the kernel cannot, `pilcrow doctor` says so).
+One child reads many files, since starting it and importing the parsers costs about a second; it is
 replaced after a failure and after some hundred files, so that nothing it leaks adds up.
 """
 
@@ -14,13 +14,13 @@ import json
 import threading
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from index.formats.base import Unreadable
+from index.formats.base import Unreadable, Wordless
 from index.system.confinement import Confinement
 from index.system.subprocesses import LOCALE_AND_LOADER, Empty, Message, WorkerExited, WorkerProcess
 from index.types import Document, Heading, Page, PagePicture, Span
@@ -79,21 +79,50 @@ class Sandbox:
         data: bytes,
         suffix: str,
         cancelled: Callable[[], bool] | None = None,
+        *,
+        recognising: bool = False,
     ) -> Document:
-        """The document in a file's bytes, as `documents.read_here` finds it in the child.
+        """The document in a file's bytes, as `registry.read_here` finds it in the child.
 
         Args:
             document_id: what the document will be called.
             data: the whole file.
             suffix: the file name's ending, in lower case.
             cancelled: asked often; when it says True the child is ended.
+            recognising: whether the text of pages that are pictures is recognised. Each of them may
+                take what a whole file may; one that takes more is read as empty.
 
         Raises:
             Unreadable: with the reason, also when the parser crashed or took too much.
             Cancelled: when asked to.
         """
-        answer = self._ask({"id": document_id, "suffix": suffix}, data, cancelled or _never)
+        request: Message = {"id": document_id, "suffix": suffix}
+        if recognising:
+            request["recognised"] = None
+        answer = self._ask(request, data, cancelled or _never)
+        if scanned := answer.get("scanned"):
+            request["recognised"] = self._recognised(scanned, suffix, data, cancelled or _never)
+            answer = self._ask(request, data, cancelled or _never)
         return _document(answer["document"])
+
+    def _recognised(
+        self, pages: Sequence[int], suffix: str, data: bytes, cancelled: Callable[[], bool]
+    ) -> dict[str, Any]:
+        """The lines of these pages.
+
+        Raises:
+            Unreadable: when not one of the pages could be looked at.
+        """
+        lines, last = {}, None
+        for page in pages:
+            try:
+                request = {"recognise": page, "suffix": suffix}
+                lines[str(page)] = self._ask(request, data, cancelled)["lines"]
+            except Unreadable as error:
+                last = error
+        if last and not lines:
+            raise last
+        return lines
 
     def draw(self, data: bytes, page: int, quote: str, before: str) -> PagePicture:
         """A page of a PDF, as `pdf.picture.draw` makes it in the child; raises as `read` does."""
@@ -118,7 +147,8 @@ class Sandbox:
             if self._read >= self._limits.files or answer.get("last"):
                 self._drop()
         if "reason" in answer:
-            raise Unreadable(str(answer["reason"]))
+            kind = Wordless if answer.get("wordless") else Unreadable
+            raise kind(str(answer["reason"]))
         return answer
 
     def confinement(self) -> Confinement:
@@ -209,7 +239,7 @@ def packed(document: Document) -> dict[str, Any]:
 def _document(values: dict[str, Any]) -> Document:
     boilerplate = tuple(Span(span["start"], span["end"]) for span in values.pop("boilerplate"))
     tags, aliases = tuple(values.pop("tags")), tuple(values.pop("aliases"))
-    pages = tuple(Page(**page) for page in values.pop("pages"))
+    pages = tuple(Page(**{**page, "box": tuple(page["box"])}) for page in values.pop("pages"))
     headings = tuple(Heading(**heading) for heading in values.pop("headings"))
     return Document(
         **values, boilerplate=boilerplate, tags=tags, aliases=aliases, pages=pages,

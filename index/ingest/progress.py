@@ -96,6 +96,10 @@ class RunProgress:
         self.report.failed.append(FailedFile(str(path), reason))
         self._say(document_id or str(path), "failed", reason)
 
+    def skip(self, path: Path, reason: str) -> None:
+        """Note that a file is passed over, as it should be, and why."""
+        self.report.skipped = (*self.report.skipped, SkippedFile(str(path), reason))
+
     def embedding(self, files: Iterable[tuple[str, int, int]]) -> None:
         """Tell how far files are: id, passages done, passages in all."""
         for document_id, done, total in files:

@@ -22,7 +22,7 @@ from index.ingest.write import DocumentWriter
 from index.storage.records import DocumentLocation
 from index.storage.snapshot import require_match
 from index.storage.store import Store
-from index.system.roots import look
+from index.system.roots import look, real
 from index.types import Document, Origin, Progress, UpdateReport
 
 # A batch of documents is written when it has this many passages or documents.
@@ -46,6 +46,7 @@ class IngestRun:
         self._parser = FileParser(encoder, self._progress)
         embedder = BatchEmbedder(store, encoder, self._parser, self._progress)
         self._writer = DocumentWriter(store, encoder, embedder, self._progress)
+        self._named: frozenset[Path] = frozenset()
 
     def run(
         self,
@@ -71,6 +72,7 @@ class IngestRun:
             lister: lists a folder.
             exclude: as in `discovery.survey`.
         """
+        self._named = frozenset(() if implied else map(real, roots))
         with self._store.reading() as reader:
             survey = discovery.survey(
                 reader, roots, implied=implied, forget=forget, folder=folder, lister=lister,
@@ -175,8 +177,8 @@ class IngestRun:
                 return ParsedFile(file, hash_, Document(file.id, "", ""), (), ())
             return self._parser.parse(file)
         except registry.Unreadable as error:
-            self._progress.fail(file.path, error.reason, file.id)
-            return None
+            self._pass_over(file, error)
+        return None
 
     # --- everything anew ------------------------------------------------------------------
 
@@ -201,8 +203,15 @@ class IngestRun:
         try:
             return self._parser.parse(file)
         except registry.Unreadable as error:
+            self._pass_over(file, error)
+        return self._stored(file, before) if before else None
+
+    def _pass_over(self, file: SourceFile, error: registry.Unreadable) -> None:
+        """Note why a file is not read; a picture without words fails only who named it."""
+        if isinstance(error, registry.Wordless) and file.path not in self._named:
+            self._progress.skip(file.path, error.reason)
+        else:
             self._progress.fail(file.path, error.reason, file.id)
-            return self._stored(file, before) if before else None
 
     def _stored(self, file: SourceFile, before: DocumentLocation) -> ParsedFile | None:
         """A document as the library holds it, split by today's rules."""

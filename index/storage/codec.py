@@ -100,7 +100,9 @@ def encode_outline(document: Document) -> str:
     """Pages and headings as JSON; empty when a document has none."""
     if not (document.pages or document.headings):
         return ""
-    pages = [[p.start, p.number, p.label, p.kind] for p in document.pages]
+    pages: list[list[Any]] = [[p.start, p.number, p.label, p.kind] for p in document.pages]
+    for stored, page in zip(pages, document.pages, strict=True):
+        stored += [page.recognised, page.box] if page.recognised else []
     headings = [[h.start, h.level, h.text] for h in document.headings]
     return json.dumps([pages, headings])
 
@@ -110,7 +112,12 @@ def decode_outline(stored: str) -> tuple[tuple[Page, ...], tuple[Heading, ...]]:
     if not stored:
         return (), ()
     pages, headings = json.loads(stored)
-    return tuple(Page(*page) for page in pages), tuple(Heading(*heading) for heading in headings)
+    return tuple(map(_page, pages)), tuple(Heading(*heading) for heading in headings)
+
+
+def _page(stored: Sequence[Any]) -> Page:
+    start, number, label, kind, recognised, box = (*stored, 0.0, ())[:6]
+    return Page(start, number, label, kind, recognised, tuple(box))
 
 
 def encode_places(document: Document, passage: Passage) -> str:
@@ -119,7 +126,8 @@ def encode_places(document: Document, passage: Passage) -> str:
     places = [(at, document.location(at)) for at in (passage.start, *turns)]
     if not any(place != NOWHERE for _, place in places):
         return ""
-    return json.dumps([[at, *astuple(place)] for at, place in places])
+    parts = [[at, *astuple(place)] for at, place in places]
+    return json.dumps([part if part[-1] else part[:-1] for part in parts])  # few are recognised
 
 
 def decode_places(stored: str) -> tuple[tuple[int, Location], ...]:

@@ -137,7 +137,8 @@ class Conversation:
         end = neighbours([sentence for _, sentence in run], whole, start)[-1].end
         return Quotation(
             hit.document_id, hit.title, hit.source, hit.date, run[0][0], start, end,
-            whole[start:end], hit.score, author=document.author, location=document.location(start),
+            whole[start:end], hit.score, author=document.author,
+            location=document.location(start, end),
         )  # fmt: skip
 
     def _dated(self, turns: History, scope: SearchScope) -> list[Quotation]:

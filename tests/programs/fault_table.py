@@ -43,6 +43,8 @@ C13 | names with newlines, markup, other bytes, 255 bytes | indexed; shown as te
 C14 | link loops, links outside, pipes, devices, closed folders | loops cut, others passed over
 C15 | a parser crashes, hangs, eats memory, babbles | that file fails with a reason; no orphan stays
 C16 | no or one passage, more asked for than there is | what there is, or "nothing to look in"
+C17 | a picture cut, too large, no picture; recognition crashes | its reason; a page costs a page
+C18 | no text recognition for a scan; a photo without words | how to get it, in a line; skipped
 D1 | empty question, only punctuation | refused before any work
 D2 | question of 100,000 or 20 million characters | refused with the limit, inside `answer()`
 D3 | operators, quotes, surrogates, controls in questions | searched for as text

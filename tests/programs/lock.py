@@ -3,17 +3,22 @@
 uv finds one version of every part that fits the ranges of pyproject.toml on every system and Python
 we install on, with the hashes of all its files; here that is divided by the step of the set-up that
 installs it. What is locked already stays as long as it fits; `--upgrade` takes the newest. No index
-is named: the files come from wherever the machine's pip looks, and have to be these.
+is named: the files come from wherever the machine's pip looks, and have to be these. The extras are
+resolved afterwards: a framework of others gets what fits beside Pilcrow, and never has a say in it.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 import tempfile
+import tomllib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".ci" / "requirements"
@@ -24,6 +29,7 @@ STEPS = {
     "run": "what Pilcrow runs on",
     "cuda": "what torch needs besides where it was built for CUDA",
     "dev": "what tests and checks need beside these",
+    "extras": "what the extras of pyproject.toml but `model` need beside these, for their tests",
 }
 
 # A machine may offer, beside what every index has, what PyTorch builds for the CPU. The index hands
@@ -74,7 +80,7 @@ def parse(text: str) -> list[Locked]:
 def divide(parts: list[Locked]) -> dict[str, list[Locked]]:
     """The parts by step, each in the first that needs it."""
     build, run = _needed(parts, ":build"), _needed(parts, "")
-    divided: dict[str, list[Locked]] = {step: [] for step in STEPS}
+    divided: dict[str, list[Locked]] = {step: [] for step in STEPS if step != "extras"}
     for part in parts:
         if part.name in build:
             step = "build"
@@ -103,29 +109,54 @@ def _needed(parts: list[Locked], group: str) -> set[str]:
     return wanted
 
 
+def project_of_extras(manifest: Mapping[str, Any]) -> str:
+    """A pyproject.toml that needs what all extras but `model` need, on the same systems."""
+    extras = manifest["project"]["optional-dependencies"]
+    wanted = [one for name, parts in extras.items() if name != "model" for one in parts]
+    return (
+        '[project]\nname = "pilcrow-rag"\nversion = "0"\n'
+        f"requires-python = {json.dumps(manifest['project']['requires-python'])}\n"
+        f"dependencies = {json.dumps(wanted)}\n"
+        f"[tool.uv]\nenvironments = {json.dumps(manifest['tool']['uv']['environments'])}\n"
+    )
+
+
+def beside(parts: Iterable[Locked], held: Iterable[Locked]) -> list[Locked]:
+    """The parts that are not held already."""
+    names = {part.name for part in held}
+    return [
+        replace(part, pin=part.pin.removesuffix(_EVERYWHERE))
+        for part in parts
+        if part.name not in names
+    ]
+
+
+def _resolve(folder: Path, found: Path, *options: str) -> list[Locked]:
+    """All that the pyproject.toml of a folder needs, as uv writes it to `found`."""
+    command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "--quiet"]
+    command += ["--universal", "--generate-hashes", "--no-header", "--output-file", str(found)]
+    subprocess.run([*command, *options], cwd=folder, check=True)
+    return parse(found.read_text(encoding="utf-8"))
+
+
 def main(*options: str) -> None:
     """Resolve and write."""
-    with tempfile.TemporaryDirectory() as folder:
-        found = Path(folder) / "all.txt"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        found, extras = folder / "all.txt", folder / "extras.txt"
         if "--upgrade" not in options:  # uv keeps what the file it writes over holds
             before = [path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.txt"))]
             found.write_text("\n".join(before), encoding="utf-8")
-        command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "--quiet"]
-        command += [
-            "--extra",
-            "model",
-            "--group",
-            "build",
-            "--group",
-            "dev",
-            "--universal",
-            "--generate-hashes",
-        ]
-        command += ["--no-header", "--output-file", str(found), *options]
-        subprocess.run(command, cwd=ROOT, check=True)
-        parts = parse(found.read_text(encoding="utf-8"))
+            extras.write_text("\n".join(before), encoding="utf-8")
+        wanted = ["--extra", "model", "--group", "build", "--group", "dev"]
+        parts = _resolve(ROOT, found, *wanted, *options)
+        manifest = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+        text = project_of_extras(manifest)
+        (folder / "pyproject.toml").write_text(text, encoding="utf-8")
+        more = _resolve(folder, extras, "--constraints", str(found), *options)
+    divided = divide(parts) | {"extras": beside(more, parts)}
     FOLDER.mkdir(exist_ok=True)
-    for step, locked in divide(parts).items():
+    for step, locked in divided.items():
         head = f"# Written by `make lock`, do not edit: {STEPS[step]}.\n\n"
         text = head + "".join(f"{part}\n" for part in locked)
         path = FOLDER / f"{step}.txt"

@@ -40,6 +40,21 @@ class Line:
     bold: bool
     parts: tuple[Fragment, ...]
 
+    @property
+    def recognised(self) -> float:
+        """How sure recognition was of its least sure part; 0 for the page's own text."""
+        return min(part.recognised for part in self.parts)
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Where it was recognised; empty for the page's own text."""
+        boxes = [part.shares for part in self.parts if part.shares]
+        if not boxes:
+            return ()
+        left, top = (min(box[axis] for box in boxes) for axis in (0, 1))
+        right, bottom = (max(box[axis] + box[axis + 2] for box in boxes) for axis in (0, 1))
+        return left, top, round(right - left, 4), round(bottom - top, 4)
+
 
 def lines(fragments: Sequence[Fragment]) -> list[Line]:
     """The lines of a page in the order in which they are read."""

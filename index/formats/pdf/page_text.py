@@ -61,6 +61,10 @@ class Fragment:
     bold: bool
     characters: tuple[tuple[int, int], ...]
     """The ranges of the page's characters that its words are."""
+    recognised: float = 0.0
+    """How sure text recognition was, to 1; 0 for the page's own text."""
+    shares: tuple[float, ...] = ()
+    """Where it was recognised: left, top, width and height, as shares of the page's."""
 
     @property
     def right_to_left(self) -> bool:

@@ -30,14 +30,24 @@ _HEADING_LETTERS = 150
 _CJK_EDGE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uff00-\uffef\u3000-\u303f]")
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A page, or a recognised line of one."""
+
+    page: int
+    recognised: float = 0.0
+    box: tuple[float, ...] = ()
+    """As in `index.types.Page`."""
+
+
 @dataclass(slots=True)
 class Block:
     """A paragraph in the making."""
 
     level: int = 0
     """1 for a heading of the first rank; 0 for prose."""
-    pages: list[tuple[int, int]] = field(default_factory=list)
-    """Where in the text each page begins, with the number of the page, from 1."""
+    places: list[tuple[int, Place]] = field(default_factory=list)
+    """Where in the text each page, or recognised line, begins."""
     parts: list[str] = field(default_factory=list)
     length: int = 0
     last: Line | None = None
@@ -60,8 +70,9 @@ class Block:
                     self.length -= 1
             elif not (_CJK_EDGE.match(end[-1]) and _CJK_EDGE.match(more)):
                 more = f" {more}"
-        if not self.pages or self.pages[-1][1] != page:
-            self.pages.append((self.length + len(more) - len(line.text), page))
+        place = Place(page, line.recognised, line.shares)
+        if not self.places or self.places[-1][1] != place:
+            self.places.append((self.length + len(more) - len(line.text), place))
         self.parts.append(more)
         self.length += len(more)
         self.last = line
@@ -241,17 +252,17 @@ def _is_full(line: Line) -> bool:
     return _short(line) < 0.03
 
 
-def joined(parts: Sequence[Block]) -> tuple[str, list[tuple[int, int]], list[tuple[int, Block]]]:
+def joined(parts: Sequence[Block]) -> tuple[str, list[tuple[int, Place]], list[tuple[int, Block]]]:
     """The text of all blocks, where in it which page begins, and where each block does."""
     texts: list[str] = []
-    pages: list[tuple[int, int]] = []
+    places: list[tuple[int, Place]] = []
     starts: list[tuple[int, Block]] = []
     at = 0
     for block in parts:
         starts.append((at, block))
-        for offset, page in block.pages:
-            if not pages or pages[-1][1] != page:
-                pages.append((at + offset, page))
+        for offset, place in block.places:
+            if not places or places[-1][1] != place:
+                places.append((at + offset, place))
         texts.append(block.text)
         at += block.length + 2
-    return "\n\n".join(texts), pages, starts
+    return "\n\n".join(texts), places, starts

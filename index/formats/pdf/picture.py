@@ -1,4 +1,4 @@
-"""A page of a PDF as a picture, and where on it a stretch of the document's text stands."""
+"""A page of a PDF or a picture as it is shown, and where on it a stretch of the text stands."""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ def draw(data: bytes, number: int, quote: str = "", before: str = "") -> PagePic
         Unreadable: with the reason.
     """
     try:
+        if not data[:1024].count(b"%PDF-"):
+            return _drawn(data, number)
         with opened(data) as pdf:
             if not 1 <= number <= len(pdf):
                 raise Unreadable(f"there is no page {number}; it has {len(pdf)}")
@@ -47,12 +49,33 @@ def draw(data: bytes, number: int, quote: str = "", before: str = "") -> PagePic
 
 
 def _picture(page: Any) -> tuple[bytes, int, int]:
-    width, height = page.get_size()
-    scale = min(_WIDTH / width, (_PIXELS / (width * height)) ** 0.5)
+    scale = _scale(*page.get_size())
+    return _as_png(page.render(scale=scale).to_pil())
+
+
+def _drawn(data: bytes, number: int) -> PagePicture:
+    """A page of a file that is a picture itself."""
+    from index.formats.pictures import image as pictures
+
+    with pictures.opened(data) as file:
+        count = getattr(file, "n_frames", 1)
+    if not 1 <= number <= count:
+        raise Unreadable(f"there is no page {number}; it has {count}")
+    image = pictures.page(data, number)
+    scale = min(_scale(*image.size), 1.0)
+    size = max(round(image.width * scale), 1), max(round(image.height * scale), 1)
+    image = image.resize(size)
+    return PagePicture(*_as_png(image), count)
+
+
+def _scale(width: float, height: float) -> float:
+    return float(min(_WIDTH / width, (_PIXELS / (width * height)) ** 0.5))
+
+
+def _as_png(image: Any) -> tuple[bytes, int, int]:
     from PIL import Image
 
-    image = page.render(scale=scale).to_pil().convert("RGB")
-    out = io.BytesIO()
+    out, image = io.BytesIO(), image.convert("RGB")
     # few colours: a page in 20 kB instead of a hundred
     image.quantize(64, Image.Quantize.FASTOCTREE).save(out, "PNG", compress_level=3)
     return out.getvalue(), image.width, image.height

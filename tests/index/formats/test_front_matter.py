@@ -554,3 +554,29 @@ def test_no_paragraph_of_the_development_data_is_lost(name: str, titled: int) ->
         found += bool(front.title)
         assert boilerplate(text) == ([text.split("\n")[0]] if front.title else []), path.name
     assert found == titled
+
+
+@pytest.mark.parametrize(
+    ("text", "title", "source", "date"),
+    [
+        ("港口的新灯塔\n来源：海湾日报\n日期：2024年3月5日\n\n新灯塔在港口北侧建成。\n",
+         "港口的新灯塔", "海湾日报", "2024-03-05"),
+        ("جسر جديد في المدينة\nالمصدر: جريدة الخليج\nالتاريخ: 2024-04-07\n\nافتتح الجسر.\n",
+         "جسر جديد في المدينة", "جريدة الخليج", "2024-04-07"),
+        ("Die neue Fähre\nQuelle: Nordsee-Bote\nDatum: 12. März 2024\n\nSie fährt.\n",
+         "Die neue Fähre", "Nordsee-Bote", "2024-03-12"),
+        ("Un pont sur la Lune\nPublié le 1er août 2022\n\nLe pont est ouvert depuis lundi.\n",
+         "Un pont sur la Lune", "", "2022-08-01"),
+        ("Un puerto nuevo\nFuente: El Faro\nFecha: 5 de marzo de 2024\n\nEl puerto abre hoy.\n",
+         "Un puerto nuevo", "El Faro", "2024-03-05"),
+    ],
+)  # fmt: skip
+def test_titles_outlets_and_dates_are_known_in_other_languages(
+    text: str, title: str, source: str, date: str
+) -> None:
+    front = front_matter.read(text)
+    assert (front.title, front.source, front.date) == (title, source, date)
+
+
+def test_a_date_in_another_language_is_read() -> None:
+    assert parse_date("12. März 2024") == "2024-03-12"

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rag import Assistant
-from tests.support.page_fakes import HeldLibrary, make_library
+from tests.support.page_fakes import ARTICLES, HeldLibrary, make_library
+from tests.ui.api.test_offsets import EMOJI, WORDS
 
 QUESTION = "How many participants from 178 countries registered?"
 # Haystack reports how it is used unless it is told not to
@@ -34,7 +37,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HeldLibrary]:
-    with make_library(tmp_path_factory.mktemp("adapters")) as made:
+    with make_library(tmp_path_factory.mktemp("adapters"), ARTICLES | EMOJI) as made:
         yield made
 
 
@@ -116,3 +119,59 @@ def test_llm(library: HeldLibrary, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         text = library.document(citation["document_id"]).text
         assert text[citation["start"] : citation["end"]] == citation["quote"]
     assert "Tonga" in offered["pilcrow"]("cables.md")
+
+
+Place = tuple[str, int, int, str]
+"""A document, the offsets in its text, and the words that are said to stand there."""
+
+
+def in_langchain(library: HeldLibrary, question: str) -> Iterable[Place]:
+    from ui.adapters.langchain import PilcrowRetriever, message_of
+
+    for document in PilcrowRetriever(library=library, k=3).invoke(question):
+        at = document.metadata
+        yield at["document_id"], at["start"], at["end"], document.page_content
+    (block,) = message_of(Assistant(library, None, reader="none").answer(question)).content_blocks
+    for citation in dict(block)["annotations"]:
+        at = citation["extras"]
+        yield at["document_id"], at["start"], at["end"], citation["cited_text"]
+
+
+def in_llama_index(library: HeldLibrary, question: str) -> Iterable[Place]:
+    from ui.adapters.llama_index import PilcrowRetriever
+
+    for found in PilcrowRetriever(library, k=3).retrieve(question):
+        node: Any = found.node
+        yield node.metadata["document_id"], node.start_char_idx, node.end_char_idx, node.text
+
+
+def in_haystack(library: HeldLibrary, question: str) -> Iterable[Place]:
+    from ui.adapters.haystack import PilcrowAnswerer, PilcrowRetriever
+
+    for document in PilcrowRetriever(library, k=3).run(query=question)["documents"]:
+        at = document.meta
+        yield at["document_id"], at["start"], at["end"], document.content
+    answerer = PilcrowAnswerer(Assistant(library, None, reader="none"))
+    for citation in answerer.run(question=question)["answer"].citations:
+        yield citation.document_id, citation.start, citation.end, citation.quote
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        pytest.param(in_langchain, marks=needs("langchain_core", "langchain")),
+        pytest.param(in_llama_index, marks=needs("llama_index", "llama-index")),
+        pytest.param(in_haystack, marks=needs("haystack", "haystack")),
+    ],
+)
+@settings(max_examples=8)
+@given(words=st.lists(st.sampled_from(WORDS), min_size=2, max_size=4))
+def test_offsets_hold_inside_every_framework(
+    library: HeldLibrary,
+    places: Callable[[HeldLibrary, str], Iterable[Place]],
+    words: list[str],
+) -> None:
+    found = list(places(library, f"What about {' '.join(words)}?"))
+    assert found
+    for id_, start, end, quote in found:
+        assert library.document(id_).text[start:end] == quote

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
 import sys
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
@@ -156,3 +159,46 @@ def test_without_the_key_no_agent_is_answered(server: Program) -> None:
         headers={"Authorization": "Bearer sesame", "Origin": "http://evil.example"},
     )  # fmt: skip
     assert foreign.status_code == 403
+
+
+def snippets(paper: str) -> dict[str, Any]:
+    """The configurations for agents that a document shows, by the key programs look under."""
+    text = (ROOT / paper).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```json\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    lines = [json.loads(line) for block in blocks for line in block.splitlines()]
+    return {key: value["pilcrow"] for line in lines for key, value in line.items()}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library that `pilcrow add` made."""
+    folder = tmp_path_factory.mktemp("snippets")
+    article = "Cables\n\nThe longest submarine cable was laid by the ship Velmora in 1866.\n"
+    (folder / "cables.txt").write_text(article, encoding="utf-8")
+    command = [str(Path(sys.executable).with_name("pilcrow")), "add", "cables.txt"]
+    subprocess.run([*command, "--store", "library"], cwd=folder, check=True, capture_output=True)
+    return folder / "library"
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("key", ["mcpServers", "servers"], ids=["claude-desktop", "vs-code"])
+def test_the_configuration_that_is_shown_starts_it(key: str, store: Path) -> None:
+    shown = snippets("README.md")
+    assert shown == snippets("ui/README.md") and set(shown) == {"mcpServers", "servers"}
+    assert shown[key].pop("type", "stdio") == "stdio"
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    program = StdioServerParameters(
+        **shown[key], cwd=store.parent, env={"PATH": path, "PILCROW_STORE": str(store)}
+    )
+
+    async def use() -> None:
+        async with Client(program, read_timeout_seconds=PATIENCE) as client:
+            assert {tool.name for tool in (await client.list_tools()).tools} == READING
+            question = {"question": "Which ship laid the longest submarine cable?"}
+            answer = same(await client.call_tool("ask", question))
+            text = same(await client.call_tool("fetch", {"id": "cables.txt"}))["text"]
+            (first, *_) = answer["citations"]
+            assert text[first["start"] : first["end"]] == first["quote"]
+            assert "Velmora" in first["quote"]
+
+    anyio.run(use)

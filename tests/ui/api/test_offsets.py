@@ -35,6 +35,7 @@ WORDS = sorted({
     word.strip(".,“”") for text in (*ARTICLES.values(), *EMOJI.values()) for word in text.split()
     if len(word) > 4 and word.isprintable()
 })  # fmt: skip
+NAMES = ("python", "command", "agent", "native", "events", "chat", "chunks")
 Ask = Callable[[str], dict[str, Any]]
 
 
@@ -86,15 +87,29 @@ def interfaces(library: HeldLibrary) -> Iterator[dict[str, Ask]]:
             message = reply["choices"][0]["message"]
             return shown | {"content": message["content"], "annotations": message["annotations"]}
 
+        def chunks(question: str) -> dict[str, Any]:
+            messages = [{"role": "user", "content": question}]
+            body = {"model": "pilcrow", "messages": messages, "stream": True}
+            lines = http.post("/v1/chat/completions", json=body).text.strip().split("\n\n")
+            assert lines.pop() == "data: [DONE]"
+            came = [json.loads(line.removeprefix("data: ")) for line in lines]
+            deltas = [chunk["choices"][0]["delta"] for chunk in came]
+            shown: dict[str, Any] = came[-1]["pilcrow"]
+            return shown | {
+                "content": "".join(delta.get("content", "") for delta in deltas),
+                "annotations": [one for delta in deltas for one in delta.get("annotations", ())],
+            }
+
         yield {
             "python": lambda question: assistant.answer(question).to_dict(),
             "command": command, "agent": agent, "native": native, "events": events, "chat": chat,
+            "chunks": chunks,
         }  # fmt: skip
 
 
 @settings(max_examples=8)
 @given(words=st.lists(st.sampled_from(WORDS), min_size=2, max_size=4))
-@pytest.mark.parametrize("name", ["python", "command", "agent", "native", "events", "chat"])
+@pytest.mark.parametrize("name", list(NAMES))
 def test_offsets_hold(
     library: HeldLibrary, interfaces: dict[str, Ask], name: str, words: list[str]
 ) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 
 import httpx
 import openai
 import pytest
+import yaml
 from openai import OpenAI
 
-from tests.support.programs import LOCAL, PATIENCE, Program, running
+from tests.support.programs import LOCAL, PATIENCE, ROOT, Program, running
+from ui.commands.serving import _PORT
 
 QUESTION = "How many participants registered for the forum held in Kyoto?"
 
@@ -56,6 +59,25 @@ def test_an_answer_has_annotations_over_its_text(client: OpenAI, server: Program
     for citation in answer["citations"]:
         text = document(server, citation["document_id"])
         assert text[citation["start"] : citation["end"]] == citation["quote"]
+
+
+def test_what_chat_programs_set_by_themselves_is_taken(client: OpenAI) -> None:
+    """What Open WebUI and LibreChat send along."""
+    done = client.chat.completions.create(
+        model="pilcrow", messages=[{"role": "user", "content": QUESTION}],
+        temperature=1, top_p=1, presence_penalty=0, frequency_penalty=0, max_tokens=1000,
+        stop=["###"], user="65f1", metadata={"chat": "1"}, tools=[], parallel_tool_calls=False,
+        extra_body={"session_id": "s", "chat_id": "c", "features": {"web_search": False}},
+    )  # fmt: skip
+    assert done.choices[0].message.annotations
+
+
+def test_what_librechat_is_told_is_so(client: OpenAI) -> None:
+    text = (ROOT / "ui/README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (endpoint,) = yaml.safe_load(block)["endpoints"]["custom"]
+    assert endpoint["models"]["default"] == [model.id for model in client.models.list()]
+    assert endpoint["baseURL"] == f"http://127.0.0.1:{_PORT}/v1"
 
 
 def test_a_link_opens_the_article_without_the_key(client: OpenAI, server: Program) -> None:

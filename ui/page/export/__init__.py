@@ -205,7 +205,8 @@ def _source_line(citation: Citation) -> str:
 
 def _place(citation: Citation) -> tuple[str, str, str]:
     at = citation.location
-    return at.page_name, at.section, f"paragraph {citation.paragraph}"
+    page = ", ".join(filter(None, (at.page_name, at.recognition)))
+    return page, at.section, f"paragraph {citation.paragraph}"
 
 
 def file_name(answer: Answer, suffix: str) -> str:

@@ -36,7 +36,7 @@ def note(citation: Citation) -> str:
     at = citation.location
     known = (
         citation.title or citation.document_id, citation.author, citation.source, citation.date,
-        at.page_name, at.section, f"paragraph {citation.paragraph}",
+        at.page_name, at.recognition, at.section, f"paragraph {citation.paragraph}",
     )  # fmt: skip
     return f"{', '.join(filter(None, map(_line, known)))}: “{_line(citation.quote)}”"
 

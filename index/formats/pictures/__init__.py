@@ -1,0 +1,1 @@
+"""Pictures of text: recognised, and read like pages."""
