@@ -33,8 +33,10 @@ from index.ingest import discovery
 from index.ingest.run import IngestRun
 from index.integrity.check import check_library
 from index.integrity.repair import repair as repair_library
-from index.search import languages, ranking, term_statistics, vectors
-from index.search.languages import LanguageGroup
+from index.languages import detection
+from index.languages.detection import LanguageGroup
+from index.languages.stemming import match_query
+from index.search import ranking, term_statistics, vectors
 from index.search.selection import Selections
 from index.search.vector_cache import VectorCache
 from index.storage.database import FILE
@@ -47,7 +49,7 @@ from index.system import files, roots
 from index.system.cpu import one_core, usable_cores
 from index.system.ignoring import IgnoreRules
 from index.system.priority import QueryPriority
-from index.tokenization import match_query, sound
+from index.tokenization import sound
 from index.types import (
     EVERYWHERE,
     CheckReport,
@@ -718,7 +720,7 @@ class Library:
         depth = max(_CANDIDATES, 2 * k)
         near, _ = index.search(question.vector, depth, None if among is None else among.ids)
         matched = reader.matches(
-            match_query(query), depth, None if among is None else among.members
+            match_query(query, reader.languages()), depth, None if among is None else among.members
         )
         documents = None if among is None else among.documents
         candidates = reader.passages(sorted({*map(int, near), *matched}))
@@ -732,8 +734,8 @@ class Library:
             return {}
         key = reader.library
         new = {content for content in contents if (key, content) not in self._languages}
-        for content, text in reader.beginnings(new, languages.BEGINNING).items():
-            self._languages[key, content] = languages.language_group(text)
+        for content, text in reader.beginnings(new, detection.BEGINNING).items():
+            self._languages[key, content] = detection.language_group(text)
         groups = {content: self._languages.get((key, content), "english") for content in contents}
         return {content: group for content, group in groups.items() if group != "english"}
 

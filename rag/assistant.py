@@ -16,7 +16,6 @@ from typing import Any, Literal
 from index.embedding.encoder import QuestionVectors
 from index.errors import PilcrowError
 from index.library import Library, check_scope
-from index.search.languages import language
 from index.system.cpu import usable_cores
 from index.tokenization import has_cjk, sound
 from index.types import EVERYWHERE, Hit, SearchScope
@@ -37,16 +36,16 @@ from rag.query.short_forms import (
 from rag.query.spelling import correct, spelled_out
 from rag.query.task import only_points, with_title
 from rag.query.task_classifier import ABOUT_LAST_ANSWER
-from rag.reader.across import languages_of
+from rag.reader.across import language_of
 from rag.reader.rerankers import OWN, Reranker, load_reranker
 from rag.replies import fixed as replies
-from rag.replies.answerability import Answerability
+from rag.replies.answerability import Answerability, lacks_form
 from rag.replies.composer import WHOLE, Composer
 from rag.replies.conversation import Conversation
 from rag.replies.streams import aanswer, astream, traced
 from rag.replies.topics import TopicSearch
 from rag.retrieval import LIMITS, FirstPass, Retrieved, Retriever
-from rag.snapshots import AnswerState, notes_on
+from rag.snapshots import AnswerState, left_out, notes_on
 from rag.types import Answer, Evidence
 
 LEFT_AS_QUOTED = frozenset({"timeline", "quote", "which_first", "list", "summarise", "overview"})
@@ -229,15 +228,13 @@ class Assistant:
         asked = self._understood(question, history)
         if asked.request.task in ("small_talk", "library") or has_cjk(question):
             return asked, []
-        if language(question) != "en":
-            asked_in, told_in = languages_of(
-                question, self.library.search(question, LIMITS.closest)
-            )
-            if asked_in != told_in:  # the library's words are no spellings of another language's
+        if asked.language != "en":
+            told_in = language_of(self.library.search(question, LIMITS.closest))
+            if asked.language != told_in:  # its words are no spellings of another language's
                 return asked, []
         known = self.library.vocabulary()
         named, changes = self._by_other_name(spelled_out(question), known)
-        read = correct(named, known, asked.request.topic, self.library.encoder.is_word)
+        read = correct(named, known, asked.request.topic, self._is_word)
         if read.text != question:
             asked = self._understood(read.text, history)
         if not (changes := [*changes, *read.changes]):
@@ -250,6 +247,10 @@ class Assistant:
         asked = analyze(text, history, self._vectors(text))
         request = with_title(asked.request, lambda words: bool(self._topics.titled(words)))
         return replace(asked, request=request)
+
+    def _is_word(self, word: str) -> bool:
+        """Whether a word is one of the language, or one that people ask with: "summarize"."""
+        return self.library.encoder.is_word(word) or word in task_classifier.model().common
 
     def _vectors(self, question: str) -> QuestionVectors | None:
         """The question's vectors, where its task can be told from them."""
@@ -367,6 +368,8 @@ class Assistant:
         if state.state != "not_found":
             return None
         state.explain_retrieval(first)
+        if decision.may_answer:
+            state.show_closest(first.adjusted(first.ranking).sentences[0])
         return state.not_found()
 
     def _read(self, state: AnswerState, retrieved: Retrieved) -> tuple[Evidence, ...]:
@@ -376,7 +379,10 @@ class Assistant:
         chosen = self._generation.choose_evidence(state, retrieved)
         state.explain_evidence(chosen)
         state.notes += self._notes_on(retrieved)
-        state.show_headline(evidence.top(chosen).sentence)
+        best = evidence.top(chosen).sentence
+        state.show_headline(best)
+        if state.state == "answered" and lacks_form(state.question.request, best.hit):
+            state.state = "partial"  # the price is in the paragraph beside, and may be another's
         return chosen
 
     def _shorten(self, state: AnswerState, retrieved: Retrieved, best: Evidence) -> None:
@@ -412,6 +418,8 @@ class Assistant:
         """Compose the answer; says whether there is something to quote."""
         request, wording = state.question.request, found.variant.text
         state.quotations = self._composer.compose(request, wording, found.ranking, scope)
+        if isinstance(found, Retrieved) and request.task == "list" and state.quotations:
+            state.notes += left_out(found, state.quotations)
         return bool(state.quotations)
 
     def _writes_itself(self, state: AnswerState, retrieved: Retrieved) -> bool:

@@ -61,6 +61,7 @@ class AnswerState:
     state: State = "not_found"
     passages: tuple[PassageRead, ...] = ()
     headline: Citation | None = None
+    closest: Citation | None = None
     statements: Sequence[Verified] = ()
     """What was checked so far."""
     groups: tuple[Group, ...] = ()
@@ -90,9 +91,17 @@ class AnswerState:
 
     def show_headline(self, sentence: RankedSentence) -> None:
         """Show this sentence at the head of the answer, without its dateline."""
-        _, (cited,) = number_citations([quote(as_evidence(sentence))])
-        skip = dateline_length(cited.quote)
-        self.headline = replace(cited, start=cited.start + skip, quote=cited.quote[skip:])
+        self.headline = _cited(sentence)
+
+    def show_closest(self, sentence: RankedSentence) -> None:
+        """Show this sentence, first of its passages, as one that may answer."""
+        self.closest = cited = _cited(sentence)
+        holds = [
+            p.document_id == cited.document_id and p.start <= cited.start < p.end
+            for p in self.passages
+        ]
+        ordered = sorted(zip(holds, self.passages, strict=True), key=lambda pair: not pair[0])
+        self.passages = tuple(passage for _, passage in ordered)
 
     def explain_retrieval(self, found: FirstPass | Retrieved) -> None:
         """Explain what was searched for and found."""
@@ -140,6 +149,7 @@ class AnswerState:
             stage=stage,
             ahead=self.ahead if stage == "waiting" else 0,
             headline=self.headline,
+            closest=self.closest,
             short=self.short if self._is_quoted(citations) else None,
             notes=tuple(self.notes),
             answerable=self.answerable,
@@ -207,17 +217,33 @@ def notes_on(retrieved: Retrieved) -> list[str]:
     """What the person should know about the answer before reading it."""
     if retrieved.conflicts:
         return [DISAGREE]
-    if items := retrieved.list_items:
-        documents = len({sentence.hit.document_id for sentence in items})
-        best = f"the best {len(items)} sentences" if len(items) > 1 else "the best sentence"
-        return [
-            f"Every passage was looked at; {best}, from {documents} "
-            f"document{'s' * (documents != 1)}, {'are' if len(items) > 1 else 'is'} quoted. "
-            "There may be more."
-        ]
-    return []
+    return ["Every passage was looked at."] if retrieved.list_items else []
+
+
+def left_out(retrieved: Retrieved, quoted: Sequence[Quotation]) -> list[str]:
+    """What of a list is not quoted: of long ones the best part is."""
+    passages = [(quotation.document_id, quotation.start, quotation.end) for quotation in quoted]
+    rest = [
+        sentence
+        for sentence in retrieved.list_items
+        if not any(
+            sentence.hit.document_id == id_ and start <= sentence.start < end
+            for id_, start, end in passages
+        )
+    ]
+    if not rest:
+        return []
+    more = f"{len(rest)} more sentences belong" if len(rest) > 1 else "one more sentence belongs"
+    return [f"{more[0].upper()}{more[1:]} to this list. Ask for a part of it to read on."]
 
 
 def _wordings(variants: Sequence[QueryVariant]) -> tuple[str, ...]:
     """The wordings that a question was searched for in, without those for one speaker."""
     return tuple(variant.text for variant in variants if not variant.speaker)
+
+
+def _cited(sentence: RankedSentence) -> Citation:
+    """A sentence by itself, without its dateline."""
+    _, (cited,) = number_citations([quote(as_evidence(sentence))])
+    skip = dateline_length(cited.quote)
+    return replace(cited, start=cited.start + skip, quote=cited.quote[skip:])

@@ -478,6 +478,8 @@ class Answer:
     """What was asked for and is not in the documents, in plain sentences."""
     options: tuple[str, ...] = ()
     """When the question may mean several things: what it may mean."""
+    closest: Citation | None = None
+    """Where nothing is answered and nothing is seen to be missing: a sentence that may answer."""
 
     @classmethod
     def from_dict(cls, saved: object) -> Answer:
@@ -511,6 +513,7 @@ class Answer:
             "missing": list(self.missing),
             "options": list(self.options),
             "headline": self.headline.to_dict() if self.headline else None,
+            "closest": self.closest.to_dict() if self.closest else None,
             "complete": self.complete,
             "stage": self.stage,
             "ahead": self.ahead,

@@ -26,6 +26,15 @@ class Line:
     statement: Statement
     citations: tuple[Citation, ...]
 
+    @property
+    def verbatim(self) -> str:
+        """The statement; a quotation with the line breaks of its source, as a table has them."""
+        said = self.statement.text
+        for citation in self.citations:
+            if " ".join(citation.quote.split()) == said:
+                return citation.quote
+        return said
+
 
 @dataclass(frozen=True, slots=True)
 class Section:

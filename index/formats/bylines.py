@@ -8,8 +8,10 @@ from __future__ import annotations
 import html
 import re
 from dataclasses import dataclass
+from functools import cache
 
-from index.formats.dates import DATE, LINE_LIMIT, MONTH_NAME, iso_date, parse_date
+from index.formats.dates import LINE_LIMIT, MONTH_NAME, find_dates, parse_date, without_dates
+from index.languages.word_lists import UNSPACED, union
 from index.tokenization import CONTROLS, strip_invisible
 
 TITLE_LIMIT = 300
@@ -50,9 +52,11 @@ def ends_sentence(line: str) -> bool:
 # ---------------------------------------------------------------- dates
 
 _STAMP = (
-    r"\b(?:(?:first|last|originally)\s+)?(?:published|posted|updated|modified|created|issued|"
-    r"released|filed|dated?|publication date|date of publication|release date)\b"
-    r"(?:\s+(?:on|at|date)\b)?"
+    r"(?:\b(?:(?:first|last|originally)\s+)?(?:published|posted|updated|modified|created|issued|"
+    r"released|filed|dated?|publication date|date of publication|release date|datum"
+    r"|veröffentlicht|erschienen|publié|fecha|publicado|data|pubblicato|gepubliceerd|дата"
+    r"|опубликовано|التاريخ|تاريخ|نشر)\b"
+    r"(?:\s+(?:on|at|date|am|le|el|il|op|النشر)\b)?|(?:发布|發布)?(?:日期|时间|時間)|发布于|發布於|日付|公開日|날짜)"
 )
 _AROUND_DATE = re.compile(
     rf"{_STAMP}|\bT(?=\d)|\d{{1,2}}[:.]\d\d(?:[:.]\d\d)?(?:\.\d+)?Z?|\b\d{{1,2}}(?=\s?[ap]\.?m\b)|"
@@ -67,48 +71,101 @@ _AGO = re.compile(
 )
 
 
-def date_line(line: str) -> dict[str, str] | None:
+_SHORT = 60
+"""Characters of a line that says when something was published, and nothing else."""
+_CLOCK = (
+    r"\d{1,2}\s?h(?:\s?\d\d)?\b|\d{1,2}\s?[時时点]\s?(?:\d{1,2}分)?|\d{1,2}시(?:\s?\d{1,2}분)?"
+    r"|[（(][一二三四五六日月火水木金土월화수목금토일][）)]"
+)
+
+
+def _is_around(text: str) -> bool:
+    """Whether a text says nothing but what stands around a date: weekdays, "published", a time."""
+    text = _AROUND_DATE.sub(" ", text)
+    return not _has_word(text) or not _has_word(_around_in_other_languages().sub(" ", text))
+
+
+def _has_word(text: str) -> bool:
+    return any(char.isalnum() for char in text)
+
+
+@cache
+def _around_in_other_languages() -> re.Pattern[str]:
+    """Weekdays, "published" and the clock; an abbreviated weekday only before a comma or stop."""
+    names = ("weekdays", "published", "around_dates")
+    spaced, unspaced = (
+        "|".join(re.escape(word) for name in names for word in union(name, codes))
+        for codes in ((), UNSPACED)
+    )
+    short = "|".join(union("weekdays_short"))
+    return re.compile(
+        rf"(?<![^\W_])(?:{spaced})(?![^\W\d_])|(?<![^\W_])(?:{short})(?=[.,])|{unspaced}|{_CLOCK}",
+        re.IGNORECASE,
+    )
+
+
+def _is_ago(line: str) -> bool:
+    return len(line) <= _SHORT and _ago_in_other_languages().fullmatch(line) is not None
+
+
+@cache
+def _ago_in_other_languages() -> re.Pattern[str]:
+    """`vor 3 Stunden`, `il y a 2 jours`, `3小时前`: a time that nobody can tell later."""
+    before, after, units, stamps = (
+        "|".join(map(re.escape, union(name)))
+        for name in ("ago_before", "ago_after", "units", "published")
+    )
+    return re.compile(
+        rf"(?:(?:{stamps})\s*:?\s*)?(?:(?:{before})\s+\d+\s?(?:{units})"
+        rf"|(?:(?:{before})\s+)?\d+\s?(?:{units})\s?(?:{after}))",
+        re.IGNORECASE,
+    )
+
+
+def date_line(line: str, day_first: bool = False) -> dict[str, str] | None:
     """`Published: Sep 04, 2024 09:03 PM`, `4 May 2023`: dates and nothing else.
 
     Of several, the first that is not an update.
     """
-    found = [(match, iso) for match in DATE.finditer(line) if (iso := iso_date(match))]
+    found = [date for date in find_dates(line, day_first=day_first) if date.iso]
     if not found:
         bare = _BARE_YEAR.fullmatch(line)
         return {"date": bare[1]} if bare else None
-    if any(char.isalnum() for char in _AROUND_DATE.sub(" ", DATE.sub(" ", line))):
+    if not _is_around(without_dates(line)):
         return None
     end = 0
-    for match, iso in found:
-        label = line[end : match.start()].lower()
-        if "updat" not in label and "modif" not in label:
-            return {"date": iso}
-        end = match.end()
-    return {"date": found[0][1]}
+    for date in found:
+        label = line[end : date.start].lower()
+        if not any(word in label for word in union("updated")):
+            return {"date": date.iso}
+        end = date.end
+    return {"date": found[0].iso}
 
 
 _DIVIDERS = (",", "|", "·", "•", "–", "—", "-")
 
 
-def _trailing_date(line: str) -> tuple[str, str] | None:
+def _trailing_date(line: str, day_first: bool) -> tuple[str, str] | None:
     """What stands before a date that ends the line, and the date; a divider must part them."""
-    for match in DATE.finditer(line):
-        after = _AROUND_DATE.sub(" ", line[match.end() :])
-        if (iso := iso_date(match)) and not any(char.isalnum() for char in after):
-            before = re.sub(rf"{_STAMP}\s*:?\s*$", "", line[: match.start()], flags=re.IGNORECASE)
+    for date in find_dates(line, day_first=day_first):
+        if date.iso and _is_around(line[date.end :]):
+            before = re.sub(rf"{_STAMP}\s*:?\s*$", "", line[: date.start], flags=re.IGNORECASE)
             if before.rstrip().endswith(_DIVIDERS):
-                return before.rstrip(" ,|·•–—-"), iso
+                return before.rstrip(" ,|·•–—-"), date.iso
     return None
 
 
 # ---------------------------------------------------------------- people and outlets
 
 _LABELLED = {
-    name: re.compile(rf"(?:{labels})\s*:\s*(\S.*)", re.IGNORECASE)
+    name: re.compile(rf"(?:{labels})\s*[:\uff1a]\s*(\S.*)", re.IGNORECASE)
     for name, labels in {
-        "title": "title|headline",
-        "author": "authors?|writer|by|byline|written by",
-        "source": "source|outlet|publisher|publication|newspaper|website|site",
+        "title": "title|headline|titel|überschrift|titre|título|titolo|заголовок|标题|標題|タイトル"
+        "|العنوان|عنوان|제목",
+        "author": "authors?|writer|by|byline|written by|autor(?:in)?|auteur|autora|autore|автор"
+        "|作者|记者|記者|著者|الكاتب|المؤلف|بقلم|저자",
+        "source": "source|outlet|publisher|publication|newspaper|website|site|quelle|fuente|fonte"
+        "|bron|źródło|источник|来源|來源|出典|المصدر|مصدر|출처",
         "": "editors?|edited by|section|tags|keywords|category|topics|url|link|language",
     }.items()
 }
@@ -144,7 +201,7 @@ def are_names(value: str) -> bool:
     return bool(proper) and all(word[0].isalpha() and not word[0].islower() for word in proper)
 
 
-def _labelled(line: str) -> dict[str, str] | None:
+def _labelled(line: str, day_first: bool) -> dict[str, str] | None:
     """`Source: Xinhua | 2023-10-12`, `Author: Jane Doe`, `Editor: …`."""
     for name, pattern in _LABELLED.items():
         match = pattern.fullmatch(line)
@@ -156,12 +213,12 @@ def _labelled(line: str) -> dict[str, str] | None:
         if name == "title" and ends_sentence(first):
             return None
         stated = {name: first.rstrip(" .;")} if name else {}
-        when = next((iso for part in others if (iso := parse_date(part))), "")
+        when = next((iso for part in others if (iso := parse_date(part, day_first=day_first))), "")
         return stated | ({"date": when} if when else {})
     return None
 
 
-def _byline(line: str) -> dict[str, str] | None:
+def _byline(line: str, day_first: bool) -> dict[str, str] | None:
     """`By Jane Doe`, `By JANE DOE and Li Wei, Reuters | 4 May 2023`."""
     match = _BYLINE.fullmatch(line)
     if match is None or (ends_sentence(line) and not line.endswith((" Jr.", " Sr."))):
@@ -170,7 +227,7 @@ def _byline(line: str) -> dict[str, str] | None:
     names, *others = _DIVIDER.split(match[1])
     if (desk := _DESK.fullmatch(names)) is not None:
         return {"author": desk[1]}
-    if (parted := _trailing_date(names)) is not None:
+    if (parted := _trailing_date(names, day_first)) is not None:
         names, stated["date"] = parted
     if (apart := re.fullmatch(r"(.+?),? (?:for|of) (?:the )?([A-Z].+)", names)) is not None:
         names, stated["source"] = apart[1], apart[2]
@@ -182,16 +239,16 @@ def _byline(line: str) -> dict[str, str] | None:
             people.append(part.strip())
     author = ", ".join(people)
     for part in others:
-        if iso := parse_date(part):
+        if iso := parse_date(part, day_first=day_first):
             stated.setdefault("date", iso)
         elif _OUTLET.search(part):
             stated.setdefault("source", part)
     return {"author": author} | stated if are_names(author) else None
 
 
-def _outlet_line(line: str) -> dict[str, str] | None:
+def _outlet_line(line: str, day_first: bool) -> dict[str, str] | None:
     """`The Verge, 2023-10-07`: an outlet, a comma or bar, a date."""
-    parted = _trailing_date(line)
+    parted = _trailing_date(line, day_first)
     if parted is None:
         return None
     outlet, iso = parted
@@ -211,10 +268,14 @@ _BUTTON = re.compile(
 )
 
 
-def parse_metadata_line(line: str) -> dict[str, str] | None:
+def parse_metadata_line(line: str, *, day_first: bool = False) -> dict[str, str] | None:
     """What a metadata line states of title, source, author and date.
 
     `{}` for furniture without a value for us (`Editor: …`, a caption); None for every other line.
+
+    Args:
+        line: one line, normalized.
+        day_first: what `04/09/2024` means, see `dates.find_dates`.
     """
     if not line or len(line) > LINE_LIMIT:
         return None
@@ -222,10 +283,10 @@ def parse_metadata_line(line: str) -> dict[str, str] | None:
         return {}
     if len(line) > 200:
         return None
-    if _BUTTON.fullmatch(line) or _AGO.fullmatch(line):
+    if _BUTTON.fullmatch(line) or _AGO.fullmatch(line) or _is_ago(line):
         return {}
     for reader in (_labelled, date_line, _byline, _outlet_line):
-        found = reader(line)
+        found = reader(line, day_first)
         if found is not None:
             return found
     return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from index.formats import markup
@@ -25,6 +25,7 @@ from index.formats.bylines import (
     parse_metadata_line,
 )
 from index.formats.dates import LINE_LIMIT
+from index.languages.detection import text_language
 from index.types import Heading, Span
 
 _HEAD_LINES = 16
@@ -108,6 +109,12 @@ class _Line:
     shape: str
     """The line as it is matched; empty when it is too long to be anything but prose."""
     blank_after: bool
+    day_first: bool = False
+    """What `04/09/2024` means here, see `dates.find_dates`."""
+
+    def stated(self) -> dict[str, str] | None:
+        """What it states of title, source, author and date; None where it is no such line."""
+        return parse_metadata_line(self.shape, day_first=self.day_first)
 
     @property
     def span(self) -> Span:
@@ -145,10 +152,15 @@ def _line(text: str, start: int, end: int) -> _Line | None:
 # ---------------------------------------------------------------- the head
 
 
+_NUMERIC_DATE = re.compile(r"\d{1,2}[/.]\d{1,2}[/.]\d{4}")
+
+
 def _head(text: str, start: int, facts: dict[str, str], spans: list[Span]) -> int:
     """Reads the lines above the body into `facts` and `spans`; returns where the body begins."""
     marked = _merged(spans)[: 2 * _HEAD_LINES]
     lines = list(islice(_lines(text, start), _HEAD_LINES))
+    if any(_NUMERIC_DATE.search(line.shape) for line in lines) and text_language(text) != "en":
+        lines = [replace(line, day_first=True) for line in lines]
     rest_of_title = _letters(facts.get("title", ""))
     summary = False
     for number, line in enumerate(lines):
@@ -156,7 +168,7 @@ def _head(text: str, start: int, facts: dict[str, str], spans: list[Span]) -> in
             continue
         rest = lines[number + 1 :]
         settled = "title" in facts
-        found = parse_metadata_line(line.shape)
+        found = line.stated()
         if found is not None and (number or settled or _is_certain(line, rest)):
             facts |= {name: value for name, value in found.items() if not facts.get(name)}
         elif (part := _letters(line.shape)) and rest_of_title.startswith(part):
@@ -185,11 +197,9 @@ def _letters(value: str) -> str:
 
 def _is_certain(line: _Line, rest: list[_Line]) -> bool:
     """Whether a metadata line in the very first place is one: its form or the next line tells."""
-    if line.blank_after and (":" in line.shape or date_line(line.shape)):
+    if line.blank_after and (":" in line.shape or date_line(line.shape, line.day_first)):
         return True
-    return bool(rest) and (
-        parse_metadata_line(rest[0].shape) is not None or _is_headline(rest[0], rest[1:])
-    )
+    return bool(rest) and (rest[0].stated() is not None or _is_headline(rest[0], rest[1:]))
 
 
 _SECTION = re.compile(
@@ -225,7 +235,7 @@ def _is_headline(line: _Line, rest: list[_Line]) -> bool:
         return False  # a transcript: every line begins with a name
     if _SECTION.fullmatch(form) and _is_section(line, rest):
         return False
-    below = parse_metadata_line(rest[0].shape)
+    below = rest[0].stated()
     if ends_sentence(form):
         # Some headlines end in a full stop; an outlet and its date never stand below prose.
         return below is not None and {"source", "date"} <= set(below) and line.blank_after
@@ -242,7 +252,7 @@ def _is_headline(line: _Line, rest: list[_Line]) -> bool:
 
 def _above_metadata(line: _Line, rest: list[_Line]) -> bool:
     """Whether a byline, date or source line comes right below a short line."""
-    return 0 < len(line.shape) <= 300 and bool(rest and parse_metadata_line(rest[0].shape))
+    return 0 < len(line.shape) <= 300 and bool(rest and rest[0].stated())
 
 
 # ---------------------------------------------------------------- captions

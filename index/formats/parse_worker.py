@@ -16,6 +16,7 @@ from index.formats.base import Unreadable, Wordless
 from index.formats.pdf import picture
 from index.formats.pictures.recognition import RecognisedLine, Scanned, unpacked
 from index.formats.sandbox import Limits, out_of_memory, packed, packed_picture
+from index.languages import word_lists
 from index.system.confinement import Confinement, confine
 from index.system.subprocesses import Message, WorkerChannel
 from index.types import Document
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str]) -> None:
     """Read files with the readers of `index.formats.registry` until the parent is gone."""
     from index.formats.registry import read_here, recognise_here
 
+    word_lists.load()  # there are no files to read from here on
     serve(read_here, Limits(**json.loads(arguments[0])), recognise_here)
 
 

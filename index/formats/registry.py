@@ -28,6 +28,7 @@ from index.system.roots import why
 from index.types import Document, PagePicture
 
 __all__ = [
+    "KINDS",
     "SIZE_LIMIT",
     "SUFFIXES",
     "SUFFIXES_IN_WORDS",
@@ -91,14 +92,17 @@ PLUG_INS = "pilcrow.formats"
 """The entry points by which another package adds a format: `.suffix = "package.module:reader"`."""
 SUFFIXES = tuple(_READERS)
 """File name endings that are read, in lower case: the page, uploads and the help read them here."""
+_IN_ORDER = list(_READERS.values())
+KINDS = tuple(s for i, s in enumerate(SUFFIXES) if _IN_ORDER.index(_READERS[s]) == i)
+"""One ending for each kind of file that is read, the first of those that mean the same."""
 SUFFIXES_IN_WORDS = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
 _SCANS = {".pdf": pdf.read, **dict.fromkeys(PICTURES, image.read)}
 """Readers of files whose pages may be pictures of text."""
-_EDITIONS = dict.fromkeys((".pdf", ".md", ".markdown"), 2)
-_EDITIONS |= dict.fromkeys((".docx", ".html", ".htm", ".xhtml"), 3)
+_EDITIONS = dict.fromkeys((".pdf", ".md", ".markdown"), 3)
+_EDITIONS |= dict.fromkeys((".docx", ".html", ".htm", ".xhtml"), 4)
 """Raised when a format's reader finds more in the same file: files are read again by the next
-update, and what says the same is not embedded again. That of the others is 1, since datelines
-are parted."""
+update, and what says the same is not embedded again. That of the others is 2, since titles and
+dates are known in other languages."""
 _PLAIN = (".txt", ".text", ".md", ".markdown")
 _SHORT = 64_000
 """Bytes of plain text that are read in this very process, in some milliseconds."""
@@ -205,7 +209,7 @@ def _plug_ins() -> dict[str, EntryPoint]:
 def edition(path: Path) -> int:
     """Which edition of its reader reads a file."""
     kind = path.suffix.lower()
-    return _EDITIONS.get(kind, 1) + (kind == ".pdf" and recognition.is_available())
+    return _EDITIONS.get(kind, 2) + (kind == ".pdf" and recognition.is_available())
 
 
 def is_hidden(path: Path) -> bool:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from index.embedding.encoder import QuestionVectors
 from index.embedding.projection import unpack
-from index.search.languages import LanguageGroup
+from index.languages.detection import LanguageGroup
 from index.storage.records import StoredPassage
 from index.tokenization import facts, words
 from index.types import Hit, ScoredSentence, title_from_id

@@ -14,8 +14,9 @@ import numpy as np
 from index.embedding.encoder import PassageVectors, Vector
 from index.embedding.projection import Packed
 from index.errors import LibraryDamaged
+from index.languages.stemming import index_form
 from index.storage.records import Labels, StoredPassage
-from index.tokenization import index_form, sound
+from index.tokenization import sound
 from index.types import NOWHERE, Document, Heading, Location, Page, Passage, Span
 
 # The sentences of a passage; a damaged one has none.
@@ -140,14 +141,14 @@ def first_section(stored: str) -> str:
     return places[0][1].section if places else ""
 
 
-def indexed_text(text: str, written_in: str = "") -> str:
+def indexed_text(text: str, language: str, written_in: str = "") -> str:
     """A passage as the text index has it; an article's first one with where that was written."""
-    return index_form(f"{written_in}\n{text}" if written_in else text)
+    return index_form(f"{written_in}\n{text}" if written_in else text, language)
 
 
-def indexed_title(name: str, aliases: Sequence[str]) -> str:
+def indexed_title(name: str, aliases: Sequence[str], language: str) -> str:
     """A document's names as the text index has them: its title or file's name, and its aliases."""
-    return index_form("\n".join((name, *aliases)))
+    return index_form("\n".join((name, *aliases)), language)
 
 
 def stored_path(path: str) -> str | bytes:

@@ -27,12 +27,13 @@ from index.system import files
 
 FILE = files.LIBRARY_FILE
 """What the file is called in a library's folder."""
-FORMAT = 6
+FORMAT = 7
 """The file's layout, in SQLite's `user_version`; raised when older code could not read it."""
-UNSEALED, UNLABELLED, UNEXCLUDED, UNPLACED = 2, 3, 4, 5
+UNSEALED, UNLABELLED, UNEXCLUDED, UNPLACED, UNSTEMMED = 2, 3, 4, 5, 6
 """Those before: without seals over documents; with them, without tags, aliases and descriptions;
-with these, without globs of what is ignored in a place; with these, without pages and sections.
-They are read as they are and brought up by the next writer."""
+with these, without globs of what is ignored in a place; with these, without pages and sections;
+with these, with words of other languages than English as they stand. They are read as they are and
+brought up by the next writer."""
 _APPLICATION = files.LIBRARY_APPLICATION
 
 _SCHEMA = """
@@ -76,11 +77,21 @@ _EXCLUDES = "ALTER TABLE places ADD COLUMN exclude TEXT NOT NULL DEFAULT ''"
 _PLACES = """ALTER TABLE contents ADD COLUMN outline TEXT NOT NULL DEFAULT '';
 ALTER TABLE contents ADD COLUMN edition INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE passages ADD COLUMN places TEXT NOT NULL DEFAULT ''"""
-_ADDED = {UNSEALED: _SEALS, UNLABELLED: _LABELS, UNEXCLUDED: _EXCLUDES, UNPLACED: _PLACES}
-"""What turns each earlier layout into the next."""
-WORDS = """CREATE VIRTUAL TABLE words USING fts5(
+WORDS_AS_THEY_STAND = """CREATE VIRTUAL TABLE words USING fts5(
     title, text, tokenize = 'porter unicode61 remove_diacritics 2'
 )"""
+"""The text index of earlier layouts."""
+WORDS = """CREATE VIRTUAL TABLE words USING fts5(
+    title, text, tokenize = "porter unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
+)"""
+_ADDED = {
+    UNSEALED: _SEALS,
+    UNLABELLED: _LABELS,
+    UNEXCLUDED: _EXCLUDES,
+    UNPLACED: _PLACES,
+    UNSTEMMED: f"DROP TABLE words;{WORDS}",  # the next writer fills it
+}
+"""What turns each earlier layout into the next."""
 # Connections kept for the next reader. While others are open SQLite keeps the files of those that
 # are closed; so after a crowd the first quiet moment closes them all.
 _MOST_IDLE = 4
@@ -109,17 +120,17 @@ def create(path: Path) -> None:
         file.write(image)
 
 
-def bring_up(connection: sqlite3.Connection) -> bool:
-    """Whether documents have no seals yet: a file of an earlier layout is given ours.
+def bring_up(connection: sqlite3.Connection) -> int:
+    """The layout that a file had before it was given ours; inside a write transaction.
 
-    Inside a write transaction.
+    Up to `UNSEALED` documents have no seals yet, up to `UNSTEMMED` the text index is empty now.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version != FORMAT:
         for earlier in range(version, FORMAT):
             _add(connection, earlier)
         connection.execute(f"PRAGMA user_version = {FORMAT}")
-    return bool(version == UNSEALED)
+    return int(version)
 
 
 def lay_out_documents(connection: sqlite3.Connection) -> None:
@@ -349,7 +360,7 @@ def _require_ours(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _lay_out(connection: sqlite3.Connection, version: int = FORMAT) -> None:
-    for statement in (*_SCHEMA.split(";"), WORDS):
+    for statement in (*_SCHEMA.split(";"), WORDS_AS_THEY_STAND):
         connection.execute(statement)
     for earlier in range(UNSEALED, version):
         _add(connection, earlier)

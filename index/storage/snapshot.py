@@ -16,6 +16,7 @@ import numpy as np
 
 from index.embedding.encoder import Encoder, EncoderIdentity, PassageVectors, Vector
 from index.errors import LibraryMismatch
+from index.languages.stemming import term_query
 from index.splitting import CHUNKER
 from index.storage.codec import (
     CONTENT_COLUMNS,
@@ -109,6 +110,11 @@ class Snapshot:
             "SELECT token FROM changes WHERE number = ?", (generation,)
         ).fetchone()
         return "" if row is None else str(row[0])
+
+    def languages(self) -> tuple[str, ...]:
+        """The codes of the languages that documents are indexed in by stems."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'languages'").fetchone()
+        return tuple(json.loads(row[0])) if row else ()
 
     def meta(self, key: str) -> str:
         """One stored fact about the library; every one is there from the beginning."""
@@ -392,7 +398,7 @@ class Snapshot:
         """Passage ids with their BM25 (higher is better), the best `k` for an FTS5 query.
 
         Args:
-            query: from `lexical.match_query`.
+            query: from `languages.stemming.match_query`.
             k: how many at most.
             among: only passages with these ids; all when None. Looked up here, for SQLite takes
                 seconds to compare many matches with many ids.
@@ -411,11 +417,12 @@ class Snapshot:
         """How many passages hold a word (or another form of it).
 
         Args:
-            word: from `lexical.words`.
+            word: from `tokenization.words`.
             among: only passages with these ids; all when None.
         """
         what = "count(*)" if among is None else "rowid"
-        rows = self._db.execute(f"SELECT {what} FROM words WHERE words MATCH ?", (f'"{word}"',))
+        query = term_query(word, self.languages())
+        rows = self._db.execute(f"SELECT {what} FROM words WHERE words MATCH ?", (query,))
         if among is None:
             return int(rows.fetchone()[0])
         return sum(id_ in among for (id_,) in rows)

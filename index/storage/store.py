@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from index.storage.database import Database, bring_up
+from index.storage.database import UNSEALED, UNSTEMMED, Database, bring_up
 from index.storage.snapshot import Snapshot
 from index.storage.transaction import Transaction
 
@@ -41,9 +41,12 @@ class Store:
             counted: whether readers need to know; drafts are nobody's business.
         """
         with self._database.writing() as connection:
-            if bring_up(connection):
+            had = bring_up(connection)
+            if had <= UNSEALED:
                 Transaction(connection).seal_documents()
             writer = Transaction(connection)
+            if had <= UNSTEMMED:
+                writer.rebuild_words()
             yield writer
             if counted:
                 writer.finish()

@@ -10,6 +10,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from index.embedding.encoder import Encoder, PassageVectors
+from index.languages.detection import BEGINNING, text_language
+from index.languages.stemming import has_stemmer
 from index.storage.codec import (
     SENTENCE_COUNT,
     VECTOR_COLUMNS,
@@ -121,10 +123,11 @@ class Transaction(Snapshot):
             (*row, checksum(row), new.edition),
         )
         content = int(cursor.lastrowid or 0)
-        title = indexed_title(document.name, document.aliases)
+        language = self._language_of(document.text)
+        title = indexed_title(document.name, document.aliases, language)
         written_in = document.place
         for passage, digest, vectors in zip(new.passages, new.digests, new.vectors, strict=True):
-            names = title, indexed_text(passage.text, written_in)
+            names = title, indexed_text(passage.text, language, written_in)
             self._add_passage(content, document, passage, digest, vectors, names)
             written_in = ""
         self._count_more(len(new.passages), sum(len(part.sentences) for part in new.passages))
@@ -250,16 +253,18 @@ class Transaction(Snapshot):
         rows = self._raw(
             'SELECT p.id, c.title, substr(c.text, p.start + 1, p."end" - p.start), '
             "(SELECT min(id) FROM documents WHERE content = c.id), c.labels, "
-            "p.id = (SELECT min(id) FROM passages WHERE content = c.id) "
-            "FROM passages p JOIN contents c ON c.id = p.content ORDER BY p.id"
+            "substr(c.text, 1, ?), p.id = (SELECT min(id) FROM passages WHERE content = c.id) "
+            "FROM passages p JOIN contents c ON c.id = p.content ORDER BY p.id",
+            BEGINNING,
         )
         for id_, *texts, opens in rows:
-            title, text, name, stored = (str(value, "utf-8", "replace") for value in texts)
+            title, text, name, stored, start = (str(value, "utf-8", "replace") for value in texts)
             labels = decode_labels(stored)
-            names = indexed_title(title or title_from_id(name), labels.aliases)
+            language = self._language_of(start)
+            names = indexed_title(title or title_from_id(name), labels.aliases, language)
             self._db.execute(
                 "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)",
-                (id_, names, indexed_text(text, labels.place if opens else "")),
+                (id_, names, indexed_text(text, language, labels.place if opens else "")),
             )
 
     def purge_text_index(self) -> None:
@@ -323,20 +328,29 @@ class Transaction(Snapshot):
     def _refresh_title(self, content: int) -> None:
         """An article without a title of its own is found by its file's name: the present one."""
         row = self._db.execute(
-            "SELECT (SELECT min(id) FROM documents WHERE content = c.id), w.title, c.labels "
+            "SELECT (SELECT min(id) FROM documents WHERE content = c.id), w.title, c.labels, "
+            "substr(c.text, 1, ?) "
             "FROM contents c JOIN words w ON w.rowid = "
             "(SELECT min(id) FROM passages WHERE content = c.id) WHERE c.id = ? AND c.title = ''",
-            (content,),
+            (BEGINNING, content),
         ).fetchone()
         if row is None:
             return
-        name = indexed_title(title_from_id(row[0]), decode_labels(row[2]).aliases)
+        language = self._language_of(row[3])
+        name = indexed_title(title_from_id(row[0]), decode_labels(row[2]).aliases, language)
         if name != row[1]:
             self._db.execute(
                 "UPDATE words SET title = ? WHERE rowid IN "
                 "(SELECT id FROM passages WHERE content = ?)",
                 (name, content),
             )
+
+    def _language_of(self, text: str) -> str:
+        """The language of an article by its beginning, noted where words have stems in it."""
+        language = text_language(text)
+        if has_stemmer(language) and language not in (known := self.languages()):
+            self.set_meta("languages", json.dumps(sorted({*known, language})))
+        return language
 
     def _count_more(self, passages: int, sentences: int) -> None:
         counts = self.counts()

@@ -371,21 +371,14 @@ def distinct(quotations: Sequence[Quotation], budget: int) -> list[Quotation]:
     return _fitting(kept, budget)
 
 
-def chronological(dated: Sequence[tuple[str, Quotation]]) -> list[Quotation]:
-    """The events that belong most to the topic, as far as they fit, oldest first, by their dates.
+def chronological(events: Sequence[Quotation]) -> list[Quotation]:
+    """The events that belong most to the topic, as far as they fit, oldest first.
 
     Args:
-        dated: ISO date and sentence, whose score says how much it belongs.
+        events: whose label is an ISO date, and whose score says how much they belong.
     """
-    ranked = sorted(dated, key=lambda event: -event[1].score)
-    kept = {
-        id(quotation)
-        for quotation in _fitting([quotation for _, quotation in ranked], LIMITS.timeline)
-    }
-    events = [event for event in dated if id(event[1]) in kept]
-    return [
-        quotation for _, quotation in sorted(events, key=lambda event: (event[0], event[1].start))
-    ]
+    ranked = sorted(events, key=lambda event: -event.score)
+    return sorted(_fitting(ranked, LIMITS.timeline), key=lambda event: (event.label, event.start))
 
 
 def weighted_coverage(weights: Mapping[str, float], stems: frozenset[str]) -> float:

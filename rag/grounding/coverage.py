@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
+from index.languages.numbers import in_english_form
 from index.tokenization import STOP_WORDS, words
 from index.types import Document, Hit
 from rag.query.text_features import stem
@@ -52,7 +53,8 @@ DEMANDS = (
         r"|\bhow much money\b|\b(?:what|how (?:big|large|high)) (?:is|was|are|were|did)\b[^?]*"
         r"\b(?:cost|price|budget|salar(?:y|ies)|fees?|revenue|wages?)\b"
         r"|\bwhat (?:salary|price|budget|fees?|cost|wages?|pay)\b",
-        r"[$€£¥]\s?\d"
+        r"[$€£¥]\s?\d|\btimes (?:as much|more|less|higher|lower|cheaper|dearer)\b"
+        r"|\bpercent of\b[^.;]*\b(?:income|wages?|price|cost|turnover|gdp|budget)\b"
         rf"|\b{_AMOUNT}(?:\s+{_AMOUNT})?\s+(?:\w+\s+)?{_CURRENCY}\b",
     ),
     _demand(
@@ -99,7 +101,7 @@ _OTHER_YEAR = re.compile(
 
 def large_numbers(question: str) -> list[str]:
     """The large numbers of a question, often years, as bare digits; mostly none."""
-    return [_plain(number) for number in _LARGE.findall(question)]
+    return [_plain(number) for number in _LARGE.findall(in_english_form(question))]
 
 
 def missing_number(numbers: Iterable[str], sources: Sequence[Document | Hit]) -> str:
@@ -132,7 +134,7 @@ def _has_number(number: str, source: Document | Hit) -> bool:
 
 def _plain(text: str) -> str:
     """The text with its numbers as bare digits: `9000` for `9,000`."""
-    return _THOUSANDS.sub("", text)
+    return _THOUSANDS.sub("", in_english_form(text))
 
 
 _TOKEN = re.compile(r"[^\W_]+(?:[.'’-][^\W_]+)*")
@@ -181,10 +183,20 @@ def not_mentioned(question: str, rarity: Mapping[str, float], everyday: Set[str]
     return _POSSESSIVE.sub("", max(runs, key=len, default=""))
 
 
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a question is not answered."""
+
+    text: str
+    """In a sentence or two; empty when nobody can tell."""
+    certain: bool
+    """Whether something that is asked for is nowhere near; else the closest sentence may answer."""
+
+
 def reason(
     question: str, rarity: Mapping[str, float], everyday: Set[str], title: str, held: Set[str]
-) -> str:
-    """What is missing for an answer, in a sentence or two; empty when nobody can tell.
+) -> Reason:
+    """What is missing for an answer.
 
     Args:
         question: as typed.
@@ -194,14 +206,17 @@ def reason(
         held: the stems of that passage and its title.
     """
     if name := not_mentioned(question, rarity, everyday):
-        return f"Your documents do not mention “{name}”."
+        return Reason(f"Your documents do not mention “{name}”.", certain=True)
 
     missing = _longest(question, lambda word: not _held(word, held))
     if missing in everyday:
         missing = ""  # "went", "mean": nobody misses these
     wanted = _WANTED.search(question)
-    lacks = f"mention “{missing}”" if missing else f"say {wanted[0].lower()}" if wanted else ""
-    return near_miss(question, title, held, lacks)
+    if missing:
+        return Reason(near_miss(question, title, held, f"mention “{missing}”"), certain=True)
+    lacks = f"clearly say {wanted[0].lower()}" if wanted else ""
+    told = near_miss(question, title, held, lacks)
+    return Reason(told, certain=not told)
 
 
 def near_miss(question: str, title: str, held: Set[str], lacks: str) -> str:

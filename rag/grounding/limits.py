@@ -35,7 +35,7 @@ class GroundingLimits:
     prose_sentences: int = 2
     """Such sentences at most."""
 
-    list_sentences: int = 8
+    list_sentences: int = 24
     """Sentences of a list at most: as long as a person reads."""
     list_coverage: float = 0.66
     """Share of the words asked for that a sentence of a list must hold."""

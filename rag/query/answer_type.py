@@ -1,14 +1,17 @@
 """What an answer should look like: a number, a time, a person, a place, a reason, or anything.
 
-English question words, recognised by form. For other languages every question is of type `other`,
-and nothing is asked of its answer.
+English question words, recognised by form; those of other languages stand in their lists. In a
+language without a list every question is of type `other`, and nothing is asked of its answer.
 """
 
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Literal
 
+from index.languages.detection import language
+from index.languages.word_lists import any_word, word_list
 from rag.query.text_features import TextFeatures
 
 AnswerType = Literal["number", "when", "who", "where", "why", "other"]
@@ -70,9 +73,32 @@ def list_topic(question: str) -> str:
     return _LIST.sub(" ", question, count=1)
 
 
-def answer_type(question: str) -> AnswerType:
-    """What an answer to this question should look like."""
-    return next((type_ for type_, pattern in _TYPES if pattern.search(question)), "other")
+def answer_type(question: str, code: str | None = None) -> AnswerType:
+    """What an answer to this question should look like.
+
+    Args:
+        question: as typed.
+        code: of its language; told by its words when None.
+    """
+    types = _types(language(question) if code is None else code)
+    return next((type_ for type_, pattern in types if pattern.search(question)), "other")
+
+
+@cache
+def _types(code: str) -> tuple[tuple[AnswerType, re.Pattern[str]], ...]:
+    """The types of answers with what asks for them in a language."""
+    if code == "en":
+        return _TYPES
+    lists = ((type_, word_list(code, f"asks_{type_}")) for type_, _ in _FORMS)
+    return tuple(
+        (type_, re.compile(any_word(phrases, code), re.IGNORECASE)) for type_, phrases in lists
+    )
+
+
+@cache
+def _reasons(code: str) -> re.Pattern[str]:
+    reasons = word_list(code, "reasons")
+    return re.compile(any_word(reasons, code), re.IGNORECASE) if reasons else _REASON
 
 
 def has_answer_type(wanted: AnswerType, question: TextFeatures, text: TextFeatures) -> bool | None:
@@ -82,8 +108,8 @@ def has_answer_type(wanted: AnswerType, question: TextFeatures, text: TextFeatur
             return bool(text.numbers - question.numbers)
         case "when":
             return bool(text.dates - question.numbers - question.word_set)
-        case "who" | "where":
+        case "who" | "where" if text.language == "en":  # elsewhere a capital may mean no name
             return bool(text.names - question.names - question.word_set)
         case "why":
-            return _REASON.search(text.text) is not None
+            return _reasons(text.language).search(text.text) is not None
     return None

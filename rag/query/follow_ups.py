@@ -10,19 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
+from index.languages.detection import language
+from index.languages.word_lists import any_word, word_list
 from index.tokenization import STOP_WORDS, words
 from rag.query.text_features import dates, names
-from rag.query.word_lists import REFERRING_WORDS, any_of
 
 History = Sequence[tuple[str, str]]
 """Earlier turns, oldest first: (question, answer text)."""
 
-_REFERS_BACK = re.compile(
-    r"^\s*(?:and|but|so|also|what about|how about|why|since when|which one)\b"
-    rf"|\b(?:{any_of(REFERRING_WORDS)}|him|them|hers|theirs|one|ones|former|latter|same)\b",
-    re.IGNORECASE,
-)
 _SPEAKER = re.compile(
     r",?\s*\b(?:according to|in the (?:words|opinion|view) of|as (?:stated|reported|told) by)\s+"
     r"([^,?!;]{1,80})",
@@ -48,14 +45,19 @@ class FollowUpLimits:
 LIMITS = FollowUpLimits()
 
 
-def query_variants(question: str, history: History) -> tuple[str, ...]:
+def query_variants(question: str, history: History, code: str | None = None) -> tuple[str, ...]:
     """The wordings in which to search for a question, the one as typed first.
 
     One when there is no history or the question stands on its own. Else two more: with the content
     words of the questions before it, back to one that stands alone, and with the names in the last
     answer. The wording that the documents answer best counts.
+
+    Args:
+        question: as typed.
+        history: earlier turns, oldest first.
+        code: of its language; told by its words when None.
     """
-    if not history or not needs_context(question):
+    if not history or not needs_context(question, code):
         return (question,)
     own = set(words(question))
     subject = [word for word in _subject_words(history) if word not in own]
@@ -73,7 +75,8 @@ def _subject_words(history: History) -> list[str]:
     """Content words of the last question that stood alone and of its follow-ups, in order."""
     content: list[str] = []
     for question, _ in reversed(history[-LIMITS.turns :]):
-        content = [word for word in words(question) if word not in STOP_WORDS] + content
+        joining = _joining(language(question))
+        content = [word for word in words(question) if word not in joining] + content
         if not needs_context(question):
             break
     return list(dict.fromkeys(content))
@@ -105,9 +108,45 @@ def topic_question(history: History) -> str:
     return alone[-1] if alone else history[-1][0]
 
 
-def needs_context(question: str) -> bool:
-    """Whether a question needs the turns before it to be understood."""
-    content = [word for word in words(question) if word not in STOP_WORDS]
+def needs_context(question: str, code: str | None = None) -> bool:
+    """Whether a question needs the turns before it to be understood.
+
+    Args:
+        question: as typed.
+        code: of its language; told by its words when None.
+    """
+    code = language(question) if code is None else code
+    content = [word for word in words(question) if word not in _joining(code)]
     if len(content) < LIMITS.own_content_words:
         return True
-    return bool(_REFERS_BACK.search(question)) and not names(question)
+    opener, pronoun = _pointing(code)
+    if code != "en" and opener.search(question):
+        return True  # what a capital means differs, see `answer_type`
+    points = opener.search(question) or any(m["points"] for m in pronoun.finditer(question))
+    if code == "en":
+        return bool(points) and not names(question)
+    return bool(points) and not any(word[0].isupper() for word in question.split()[1:])
+
+
+def language_in_talk(question: str, history: History) -> str:
+    """The code of a question's language; too short to tell, that of the question before it."""
+    code = language(question)
+    if code != "en" or not history or not STOP_WORDS.isdisjoint(words(question)):
+        return code
+    return language(history[-1][0])
+
+
+@cache
+def _pointing(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What a follow-up begins with in a language, and the words that point back."""
+    openers = any_word(word_list(code, "openers"), code)
+    start = r"^\s*" if code == "en" else r"^\W*"
+    others = "|".join(map(re.escape, word_list(code, "no_pronouns"))) or r"(?!)"
+    pronouns = rf"{others}|(?P<points>{any_word(word_list(code, 'pronouns'), code)})"
+    return re.compile(start + openers, re.IGNORECASE), re.compile(pronouns, re.IGNORECASE)
+
+
+@cache
+def _joining(code: str) -> frozenset[str]:
+    """Words that ask or join and name nothing."""
+    return STOP_WORDS.union(word_list(code, "small"), word_list(code, "asking"))

@@ -16,6 +16,7 @@ from rag.query.answer_type import AnswerType, answer_type, asks_for_list, has_an
 from rag.query.follow_ups import (
     History,
     attribution_of,
+    language_in_talk,
     needs_context,
     query_variants,
     topic_question,
@@ -62,6 +63,8 @@ class Question:
     variants: tuple[QueryVariant, ...]
     """The wordings that are searched for, the one as typed first; the one that the documents
     answer best counts."""
+    language: str
+    """The code of the language it is asked in: `de`, `zh`; `en` where nothing tells."""
     request: Request
     """What it asks to be done, and in which form."""
     wants_list: bool
@@ -93,20 +96,22 @@ def analyze(text: str, history: History = (), vectors: QuestionVectors | None = 
         history: earlier turns, oldest first.
         vectors: of the text, by the encoder that `task_classifier` was fitted with; None without.
     """
+    code = language_in_talk(text, history)
     request = understand(text, follow_up=bool(history), vectors=vectors)
     # what to do with a topic is no part of what is searched for
     to_do = request.task in TOPIC_TASKS or request.count is not None
     asked = request.topic if to_do and not history else core_of(text)
-    wordings = [*query_variants(asked, history), *_without_remark(asked)]
+    wordings = [*query_variants(asked, history, code), *_without_remark(asked)]
     variants = [variant for wording in wordings for variant in _of(wording)]
-    is_follow_up = bool(history) and needs_context(text)
+    is_follow_up = bool(history) and needs_context(text, code)
     previous, last_answer = history[-1] if history else ("", "")
     return Question(
         as_typed=variants[0] if asked == text else QueryVariant.of(text),
         variants=tuple(variants),
+        language=code,
         request=request,
         wants_list=request.task == "list" or asks_for_list(text),
-        time=time_scope(text),
+        time=time_scope(text, code),
         is_follow_up=is_follow_up,
         previous=previous,
         last_answer=last_answer,

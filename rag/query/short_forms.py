@@ -26,7 +26,8 @@ _LETTERS = range(2, 7)
 def unknown_names(question: str, known: Container[str]) -> list[tuple[str, str]]:
     """The words of a question that may be a full name, and its short form that is known.
 
-    The longest first; at least one of the words is not known.
+    The longest first; at least one of the words is not known. All words of a name have capitals
+    or none has, and no short form is a word of one: "how did the IANA transition unfold".
 
     Args:
         question: as typed.
@@ -38,6 +39,8 @@ def unknown_names(question: str, known: Container[str]) -> list[tuple[str, str]]
         for name, short, texts in _names(question, many)
         if short.lower() in known
         and (many > min(_LETTERS) or name.istitle())
+        and len({text[:1].isupper() for text in texts}) == 1
+        and not any(_SHORT.fullmatch(text) for text in texts)
         and any(text.lower() not in known for text in texts)
     ]
 

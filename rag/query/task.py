@@ -172,6 +172,11 @@ def parts(question: str) -> tuple[str, ...]:
     if found := _BOTH.match(plain) or _YEARS.match(plain):
         word = found["word"] if found.re is _BOTH else "in"
         return tuple(f"{found['head']} {word} {found[member]}{found['tail']}" for member in "ab")
+    if found := _EACH.match(plain) or _EACH_NAME.match(plain):
+        members = _JOINS.split(found["members"])
+        return tuple(
+            f"{found['head']} {found['word']} {member}" for member in members[:_MOST_SIDES]
+        )
     cut = [
         part.strip(" ,;?") for part in _NEXT_QUESTION.split(plain) if part and part.strip(" ,;?")
     ]
@@ -213,6 +218,19 @@ _BOTH = re.compile(
     re.IGNORECASE,
 )
 """What is asked of two things: "the part of A in B and in C"."""
+_EACH = re.compile(
+    r"(?P<head>(?:how|what|who|when|where|which)\b.{4,}?) (?P<word>in|for|of|by|at|on|from)"
+    r" (?P<members>[^,;]{3,40}(?:, [^,;]{3,40})+,? (?:and|or) [^,;]{3,40})$",
+    re.IGNORECASE,
+)
+"""What is asked of each of several things: "how many came in A, B and C"."""
+_CAPITALS = r"[A-Z][\w'’-]*(?: [A-Z][\w'’-]*){0,5}"
+_EACH_NAME = re.compile(
+    r"(?P<head>(?:[Hh]ow|[Ww]hat|[Ww]ho|[Ww]hen|[Ww]here|[Ww]hich)\b.{4,}?)"
+    rf" (?P<word>in|for|of|by|at|on|from) (?P<members>{_CAPITALS} and {_CAPITALS})$"
+)
+"""The same of two, whose capitals say that they are names."""
+_JOINS = re.compile(r",? and |,? or |, ")
 _YEARS = re.compile(
     r"(?P<head>(?=.*\b(?:chang|gr[eo]w|r[io]se|f[ae]ll|develop|increas|decreas|differ|evolv|shift"
     r"|drop|mov)).{8,}?) (?P<word>from|between|in) (?P<a>(?:19|20)\d\d) (?:to|and|until)"

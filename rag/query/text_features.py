@@ -9,22 +9,21 @@ there too.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from index.formats.dates import MONTHS
+from index.languages.detection import language
+from index.languages.numbers import in_english_form
+from index.languages.word_lists import UNSPACED, any_word, word_list
 from index.tokenization import STOP_WORDS, words
 from rag.query.word_lists import NUMBER, NUMBER_WORDS
 
 _NUMBER = re.compile(NUMBER)
 _NAME = re.compile(r"[^\W\d_a-z][\w’'&.-]*")
 _TOKEN = re.compile(r"[^\W_][\w’'&-]*(?:\.(?=\w)\w+)*")
-_NEGATION = re.compile(
-    r"\b(?:not|no|never|none|nobody|nothing|neither|nor|without|cannot|hardly|barely|failed?"
-    r"|refused?|denie[sd]|den(?:y|ying))\b|n[’']t\b",
-    re.IGNORECASE,
-)
+_NUMBERED_MONTH = re.compile(r"\d{1,2}\s?[月월]")
 _ENGLISH_SHARE = 0.18
 """Share of the words of an English text that only join others, at least."""
 _SMALL_NUMBERS = {
@@ -52,6 +51,11 @@ class TextFeatures:
     text: str
 
     @cached_property
+    def language(self) -> str:
+        """The code of the language the text is in; `en` where nothing tells."""
+        return language(self.text)
+
+    @cached_property
     def words(self) -> tuple[str, ...]:
         """The words of the text as the index sees them, in order."""
         return words(self.text)
@@ -74,7 +78,7 @@ class TextFeatures:
     @cached_property
     def numbers(self) -> frozenset[str]:
         """Numbers in the text, as digits; see `numbers`."""
-        return _numbers(self.text, self.words)
+        return _numbers(self.text, self.words, self.language)
 
     @cached_property
     def years(self) -> frozenset[str]:
@@ -84,7 +88,7 @@ class TextFeatures:
     @cached_property
     def dates(self) -> frozenset[str]:
         """Years and months in the text; see `dates`."""
-        return self.years | _months(self.words)
+        return self.years | _months(self.text, self.words, self.language)
 
     @cached_property
     def negations(self) -> int:
@@ -112,7 +116,7 @@ def content_stems(text: str) -> tuple[str, ...]:
 
 def numbers(text: str) -> frozenset[str]:
     """Numbers in a text, as digits: `5.3`, `1200` for `1,200`, `12` for `twelve`."""
-    return _numbers(text, words(text))
+    return _numbers(text, words(text), language(text))
 
 
 def number_of(word: str) -> str | None:
@@ -142,7 +146,7 @@ def names(text: str) -> frozenset[str]:
 
 def dates(text: str) -> frozenset[str]:
     """Years (four digits from 1000 to 2999) and month names in a text."""
-    return years(text) | _months(words(text))
+    return years(text) | _months(text, words(text), language(text))
 
 
 def years(text: str) -> frozenset[str]:
@@ -157,25 +161,47 @@ def in_english(text: str) -> bool:
 
 
 def negations(text: str) -> int:
-    """How many words deny something."""
-    return len(_NEGATION.findall(text))
+    """How many words deny something, in the language of the text."""
+    return len(_denials(language(text)).findall(text))
+
+
+@cache
+def _denials(code: str) -> re.Pattern[str]:
+    """What denies in a language; in one without a list, what denies in English."""
+    pattern = any_word(word_list(code, "negation") or word_list("en", "negation"), code)
+    return re.compile(rf"{pattern}|n[’']t\b" if code == "en" else pattern, re.IGNORECASE)
 
 
 def _stems(words_of_text: Sequence[str]) -> tuple[str, ...]:
     return tuple(stem(word) for word in words_of_text if word not in STOP_WORDS)
 
 
-def _numbers(text: str, words_of_text: Sequence[str]) -> frozenset[str]:
-    digits = {_plain(match.group()) for match in _NUMBER.finditer(text)}
-    return frozenset(digits | {_SMALL_NUMBERS[w] for w in words_of_text if w in _SMALL_NUMBERS})
+def _numbers(text: str, words_of_text: Sequence[str], code: str) -> frozenset[str]:
+    digits = {_plain(match.group()) for match in _NUMBER.finditer(in_english_form(text))}
+    small = _small_numbers(code)
+    return frozenset(digits | {small[w] for w in words_of_text if w in small})
+
+
+@cache
+def _small_numbers(code: str) -> Mapping[str, str]:
+    """The words for numbers in a language, each with its number as digits."""
+    if code == "en":
+        return _SMALL_NUMBERS
+    pairs = (entry.split("=") for entry in word_list(code, "numbers"))
+    return {word: number for number, word in pairs}
 
 
 def _years(numbers_of_text: Iterable[str]) -> frozenset[str]:
     return frozenset(n for n in numbers_of_text if len(n) == 4 and n[0] in "12" and n.isdigit())
 
 
-def _months(words_of_text: Iterable[str]) -> frozenset[str]:
-    return frozenset(word for word in words_of_text if word in MONTHS and word != "may")
+def _months(text: str, words_of_text: Sequence[str], code: str) -> frozenset[str]:
+    if code == "en":
+        return frozenset(word for word in words_of_text if word in MONTHS and word != "may")
+    if code in UNSPACED:
+        return frozenset(_NUMBERED_MONTH.findall(text))
+    names = {name for month in word_list(code, "months") for name in month.split(", ")}
+    return frozenset(word for word in words_of_text if word in names)
 
 
 def _plain(number: str) -> str:

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
-from index.formats.dates import MONTHS, parse_date
+from index.formats.dates import MONTHS, FoundDate, find_dates, parse_date
+from index.languages.numbers import in_english_form
+from index.languages.word_lists import any_word, word_list
 
 Relation = Literal["in", "before", "until", "after", "since", "newest", "oldest"]
 
@@ -62,8 +64,19 @@ class TimeScope:
         return replace(self, date=date) if date else None
 
 
-def time_scope(question: str) -> TimeScope | None:
-    """The time a question asks about, by date or by event; None when it names none."""
+_RELATIONS: tuple[Relation, ...] = ("before", "until", "after", "since", "in")
+_BARE_YEAR = re.compile(r"(?<![\d.,/])[12]\d{3}(?=\s?[年년]|(?!\d|[.,/]\d))\s?[年년]?")
+
+
+def time_scope(question: str, language: str = "en") -> TimeScope | None:
+    """The time a question asks about, by date or by event; None when it names none.
+
+    Args:
+        question: as typed.
+        language: its code; in others than English events are not read.
+    """
+    if language != "en":
+        return _scope_in(language, in_english_form(question))
     for relation, form in _FORMS.items():
         if match := form.search(question):
             return TimeScope(relation, parse_date(match["date"]) or match["year"])
@@ -72,3 +85,34 @@ def time_scope(question: str) -> TimeScope | None:
     if _NEWEST.search(question):
         return TimeScope("newest")
     return TimeScope("oldest") if _OLDEST.search(question) else None
+
+
+def _scope_in(language: str, question: str) -> TimeScope | None:
+    """The time a question in another language than English asks about."""
+    for found in find_dates(question, day_first=True):
+        if found.iso:
+            return TimeScope(_relation(language, question, found) or "in", found.iso)
+    for year in _BARE_YEAR.finditer(question):
+        found = FoundDate(*year.span(), year[0][:4])
+        if relation := _relation(language, question, found):
+            return TimeScope(relation, found.iso)
+        if year[0][-1] in "年년":
+            return TimeScope("in", found.iso)
+    asked = question.lower()
+    ends: tuple[Relation, ...] = ("newest", "oldest")
+    for end in ends:
+        if re.search(any_word(word_list(language, end), language), asked):
+            return TimeScope(end)
+    return None
+
+
+def _relation(language: str, question: str, date: FoundDate) -> Relation | None:
+    """How a question stands to a date, by the words before it, or after it in Chinese."""
+    before, after = question[: date.start].lower(), question[date.end :].lstrip(" の")
+    for relation in _RELATIONS:
+        phrases = "|".join(map(re.escape, word_list(language, f"time_{relation}")))
+        if phrases and re.search(rf"(?<!\w)(?:{phrases})(?:\s\w{{1,4}}\.?)?\W*$", before):
+            return relation
+        if after.startswith(word_list(language, f"date_{relation}") or ("\0",)):
+            return relation
+    return None

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.embedding.encoder import Encoder
-from index.search.languages import is_latin, language
+from index.languages.detection import is_latin, language
 from index.types import Hit
 from rag.reader.features import NAMES, Matrix
 
@@ -43,17 +43,16 @@ _LOOKED_AT = 3
 """Passages by which the documents' language is told."""
 
 
-def languages_of(question: str, hits: Sequence[Hit]) -> tuple[str, str]:
-    """The codes of the languages of a question and of the closest passages."""
-    read = language(" ".join(hit.text for hit in hits[:_LOOKED_AT]))
-    return language(question), read
+def language_of(hits: Sequence[Hit]) -> str:
+    """The code of the language that the closest passages are in."""
+    return language(" ".join(hit.text for hit in hits[:_LOOKED_AT]))
 
 
 def pairing_of(question: str, hits: Sequence[Hit], encoder: Encoder) -> Pairing | None:
     """How a question and the closest passages pair; None with an encoder for English alone."""
     if encoder.is_english:
         return None
-    return pairing(*languages_of(question, hits))
+    return pairing(language(question), language_of(hits))
 
 
 def pairing(asked: str, read: str) -> Pairing:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.embedding.encoder import Encoder
-from index.search.languages import language
+from index.languages.detection import language
 from index.tokenization import has_cjk
 from index.types import Hit, Span
 from rag.query.text_features import in_english

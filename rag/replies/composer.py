@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -9,13 +10,13 @@ import numpy as np
 
 from index import Library
 from index.tokenization import STOP_WORDS, words
-from index.types import DocumentRecord, SearchScope
+from index.types import Document, DocumentRecord, SearchScope, title_from_id
 from rag.grounding import composition
 from rag.grounding.presentation import list_items
-from rag.query.event_dates import event_dates
+from rag.query.event_dates import dated_sentences
 from rag.query.question import QueryVariant
 from rag.query.task import Request, leans_on_other_part
-from rag.query.text_features import TextFeatures, content_stems
+from rag.query.text_features import TextFeatures, content_stems, stem
 from rag.replies.stretch import stretched
 from rag.replies.topics import LIMITS as TOPIC_LIMITS
 from rag.replies.topics import TopicSearch, stems_around
@@ -30,6 +31,8 @@ class ComposerLimits:
     """Share of the best sentence's relevance from which on another one belongs to a topic."""
     certain: float = 0.7
     """The best sentence's score from which on a value asked for in a talk is as good as found."""
+    voting: int = 24
+    """Sentences whose scores tell which document has most on a topic."""
     paragraph: int = 140
     """Words of an open question's answer, which is filled up from around its best run."""
 
@@ -39,6 +42,7 @@ BY_TOPIC = frozenset(
     {"summarise", "overview", "compare", "timeline", "list", "keyword", "quote", "order"}
 )
 """Tasks that name a topic rather than ask: whether it is there is told by its words."""
+_WORD = re.compile(r"[^\W\d_]+")
 WHOLE = frozenset({"summarise", "overview", "compare", "timeline", "order"})
 """Tasks that gather for themselves and wait for no reranker."""
 
@@ -80,7 +84,7 @@ class Composer:
                 return self._listing(request.question, scope)
             case "order":
                 return self._briefing(request, scope)
-        if len(request.parts) > 1:
+        if len(request.parts) > 1 and not _in_one_place(request.parts, ranking.sentences):
             return self._several(request.parts, scope)
         made = _runs(request, ranking.sentences)
         sentences = ranking.sentences
@@ -165,33 +169,46 @@ class Composer:
         return made
 
     def _timeline(self, topic: str, scope: SearchScope) -> list[Quotation]:
-        """Dated sentences of the document that a topic is about, oldest first."""
+        """Dated sentences of the document that a topic is about, oldest first.
+
+        Where a name of the topic is none of the document's own, only those of passages with it.
+        """
         ranked = self._topics.rank(topic, scope, TOPIC_LIMITS.wide_hits).sentences
         if not ranked:
             return []
+        telling = self._topics.telling(topic, scope) or frozenset(content_stems(topic))
+        document = self._library.document(self._main_document(topic, telling, ranked, scope))
+        names = _names_in(topic, document.text) - _stems_of_names(document)
+        scores = {sentence.key: sentence.score for sentence in ranked}
+        events = []
+        for passage in self._library.passages(document.id, scope=scope):
+            stems = TextFeatures(passage.text).stems
+            if names and not names & stems:
+                continue
+            for date, sentence in dated_sentences(passage.sentences, document.date):
+                precision = {10: 0.5, 7: 0.2}.get(len(date), 0.0)
+                about = _share_of(telling, stems) + scores.get((document.id, sentence.start), 0.0)
+                skip = composition.dateline_length(sentence.text)
+                event = Quotation.of_sentence(document, passage.paragraph, sentence, skip)
+                events.append(replace(event, score=about + precision, label=date))
+        return composition.chronological(events)
+
+    def _main_document(
+        self,
+        topic: str,
+        telling: frozenset[str],
+        ranked: Sequence[RankedSentence],
+        scope: SearchScope,
+    ) -> str:
+        """The id of the document that a topic names, else of the one that has most on it."""
+        named = self._topics.document_named(topic, scope)
+        if named and telling & set(content_stems(self._library.document(named.id).text)):
+            return named.id
         belief: dict[str, float] = {}
-        for best in ranked[:24]:
+        for best in ranked[: LIMITS.voting]:
             id_ = best.hit.document_id
             belief[id_] = belief.get(id_, 0.0) + best.score
-        named = self._topics.document_named(topic, scope)
-        main = named.id if named else max(belief, key=lambda id_: belief[id_])
-        stems = self._topics.telling(topic, scope) or frozenset(content_stems(topic))
-        scores = {sentence.key: sentence.score for sentence in ranked}
-        document, events = self._library.document(main), []
-        for passage in self._library.passages(main, scope=scope):
-            near = TextFeatures(passage.text).stems
-            for sentence in passage.sentences:
-                for date in event_dates(sentence.text, document.date)[:1]:
-                    precision = {10: 0.5, 7: 0.2}.get(len(date), 0.0)
-                    score = _share_of(stems, near) + scores.get((main, sentence.start), 0.0)
-                    skip = composition.dateline_length(sentence.text)
-                    events.append((date, Quotation(
-                        main, document.title, document.source, document.date, passage.paragraph,
-                        sentence.start + skip, sentence.end, sentence.text[skip:],
-                        score + precision, date, document.author,
-                        document.location(sentence.start, sentence.end),
-                    )))  # fmt: skip
-        return composition.chronological(events)
+        return max(belief, key=lambda id_: belief[id_])
 
     def _listing(self, topic: str, scope: SearchScope) -> list[Quotation]:
         """The passage that lists, and every other sentence that belongs to the list."""
@@ -243,6 +260,13 @@ class Composer:
                     ranked, room * 2 // 3, room // 3, composition.LIMITS.beside_share
                 )
         return made
+
+
+def _in_one_place(parts: Sequence[str], sentences: Sequence[RankedSentence]) -> bool:
+    """Whether the best sentence's passage speaks of all by which the parts differ."""
+    stems = [frozenset(content_stems(part)) for part in parts]
+    differing = frozenset[str]().union(*stems) - frozenset.intersection(*stems)
+    return bool(sentences) and differing <= frozenset(content_stems(sentences[0].hit.text))
 
 
 def part_queries(parts: Sequence[str]) -> list[str]:
@@ -342,6 +366,20 @@ def _fitting(
 
 def _cites(quotations: Sequence[Quotation], document_id: str) -> bool:
     return any(quotation.document_id == document_id for quotation in quotations)
+
+
+def _stems_of_names(document: Document) -> frozenset[str]:
+    """The stems of a document's title and file's name."""
+    return frozenset(content_stems(f"{document.title} {title_from_id(document.id)}"))
+
+
+def _names_in(topic: str, text: str) -> frozenset[str]:
+    """The stems of the words of a topic that a text always writes with a capital."""
+    held = frozenset(_WORD.findall(text))
+    asked = (word for word in words(topic) if word not in STOP_WORDS and word not in held)
+    return frozenset(
+        stem(word) for word in asked if word.capitalize() in held or word.upper() in held
+    )
 
 
 def _is_open(request: Request, sentences: Sequence[RankedSentence]) -> bool:

@@ -69,7 +69,8 @@ _WHEN = re.compile(
 _WHAT = re.compile(rf"^(?P<what>{_NAME}) (?P<be>is|are) (?:a|an|the|one of)\b .+$")
 _LONG_NAME = re.compile(
     r"(?P<the>\b[Tt]he )?"
-    r"(?P<name>\b[A-Z][\w-]*[a-z](?:(?: (?:of|for|and|the|de|von))? [A-Z][\w-]+){1,5})"
+    r"(?P<name>\b(?:[A-Z]{2,6} )?[A-Z][\w-]*[a-z]"
+    r"(?:(?: (?:of|for|and|the|de|von))? [A-Z][\w-]+){1,5})"
     r"(?![\w’'])"
 )
 # Words that open a sentence before a name, and months.

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from index import Library, LibraryDamaged, LibraryMismatch, LibraryUnwritable, PilcrowError
-from index.storage.database import FORMAT
+from index.storage.database import FORMAT, WORDS_AS_THEY_STAND
 from tests.support.fakes import BagOfWordsEncoder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -224,8 +224,14 @@ def test_a_name_beyond_mending_is_told_and_the_document_can_be_removed(
         assert [document.id for document in library.documents()] == ["brussels.txt", "kyoto.txt"]
 
 
+WITHOUT_STEMS = (
+    "CREATE TEMP TABLE kept AS SELECT rowid AS id, title, text FROM words; DROP TABLE words; "
+    f"{WORDS_AS_THEY_STAND}; DELETE FROM meta WHERE key = 'languages'; "
+    "INSERT INTO words (rowid, title, text) SELECT id, title, text FROM kept"
+)
 WITHOUT_PLACES = (
-    "ALTER TABLE passages DROP COLUMN places; ALTER TABLE contents DROP COLUMN edition; "
+    f"{WITHOUT_STEMS}; ALTER TABLE passages DROP COLUMN places; "
+    "ALTER TABLE contents DROP COLUMN edition; "
     "ALTER TABLE contents DROP COLUMN outline"
 )
 WITHOUT_EXCLUDES = "ALTER TABLE places DROP COLUMN exclude"
@@ -236,6 +242,7 @@ WITHOUT_LABELS = "ALTER TABLE contents DROP COLUMN labels"
 @pytest.mark.parametrize(
     ("version", "without"),
     [
+        pytest.param(6, WITHOUT_STEMS, id="stems"),
         pytest.param(5, WITHOUT_PLACES, id="places"),
         pytest.param(4, f"{WITHOUT_PLACES}; {WITHOUT_EXCLUDES}", id="excludes"),
         pytest.param(3, f"{WITHOUT_PLACES}; {WITHOUT_EXCLUDES}; {WITHOUT_LABELS}", id="labels"),

@@ -108,6 +108,27 @@ def test_what_is_not_there_is_not_answered(assistant: Assistant, question: str) 
     assert answer.passages
 
 
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ("why do critics say the IGF is easy to ignore", "a conference without decisions"),
+        ("what's a general-purpose model with systemic risk?", "10^25"),
+        ("how much do mobile data cost africans compared to europeans", "14 times"),
+    ],
+)
+def test_what_stands_in_the_closest_passage_is_not_refused(
+    library: Library, question: str, told: str
+) -> None:
+    answer = Assistant(library, None).answer(question)
+    assert answer.state != "not_found"
+    assert told in answer.text
+
+
+def test_a_story_is_told_by_the_dates_of_its_own_passages(library: Library) -> None:
+    answer = Assistant(library, None).answer("timeline of the malabo convention")
+    assert [group.label for group in answer.groups] == ["2014-06", "2023-05"]
+
+
 def test_the_seed_questions_are_answered_well_enough(library: Library) -> None:
     report = evaluate(library, Assistant(library, None), load_questions(seeds.questions()))
     shown = report.to_dict()

@@ -44,7 +44,7 @@ class BagOfWordsEncoder:
         """Passages embedded so far: tests count on unchanged ones not being among them."""
 
     def with_identity(self, **changes: object) -> BagOfWordsEncoder:
-        other = BagOfWordsEncoder(self.identity.dimension)
+        other = type(self)(self.identity.dimension)
         other.identity = replace(self.identity, **changes)  # type: ignore[arg-type]
         return other
 

@@ -107,7 +107,9 @@ def chat(
                     samples=seeds.articles(),
                     notice=assistant.missing,
                     sends_to=assistant.sends_to,
-                    models=ModelOptions(folder, used, named, to_get, say),
+                    models=ModelOptions(
+                        folder, used, named, to_get, say, encoder_named=bool(settings.encoder)
+                    ),
                     beside=beside,
                     answered=partial(metrics.answered, "page"),
                 ),

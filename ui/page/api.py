@@ -53,6 +53,8 @@ _SHORTEST = 3
 """Characters from which on words are looked for inside documents; one, where they are not Latin."""
 _LOOKED_AT = 40
 """Passages that are looked through for them."""
+_TURNS = 200
+"""Turns of a conversation drawn at once; the others come when they are scrolled to."""
 _TO_BEGIN_WITH = 3
 """Questions under a reply that quotes nothing, such as a greeting."""
 
@@ -104,9 +106,10 @@ class PageApi:
         self._requests: dict[str, Callable[[Given], Reply]] = {
             "library": self._list_library, "more-documents": self._more_documents,
             "conversations": self._listed, "open": self._open,
-            "turn": self._one_turn, "stop": self._stop, "rename": self._rename,
-            "delete": self._delete, "undelete": self._undelete,
-            "sources": self._sources, "read": self._read, "read-on": self._read_on,
+            "earlier": self._earlier, "turn": self._one_turn, "stop": self._stop,
+            "rename": self._rename, "delete": self._delete, "undelete": self._undelete,
+            "sources": self._sources, "all-sources": self._all_sources,
+            "read": self._read, "read-on": self._read_on,
             "find": self._find, "page": self._page, "why": self._why,
             "rate": self._rate, "copy": self._copy, "export": self._export,
             "remove": self._remove, "tag": self._tag, "restore": self._restore,
@@ -362,12 +365,23 @@ class PageApi:
         turns = self._conversations.turns(id_)
         if not turns:
             raise InputError("this conversation is no longer there")
-        drawn = "".join(
-            self._drawn(turn, number, self._meta(turn, id_))
-            for number, turn in enumerate(turns, start=1)
-        )
         beside = self._drawn_sources(turns[-1], len(turns))
-        return {"slots": {"past": drawn, "past-sources": beside}}
+        return {"slots": {"past": self._drawn_before(len(turns), id_), "past-sources": beside}}
+
+    def _earlier(self, given: Given) -> Reply:
+        """The turns of a conversation before one that is drawn; its number counts from 1."""
+        before = max(1, _number(given.get("before")) or 1)
+        return {"html": self._drawn_before(before - 1, str(given.get("id")))}
+
+    def _drawn_before(self, last: int, conversation: str) -> str:
+        """Turns up to a number, as many as are drawn at once, and what stands for those before."""
+        turns = self._conversations.turns(conversation)[:last]
+        first = max(0, len(turns) - _TURNS)
+        drawn = [
+            self._drawn(turn, number, self._meta(turn, conversation))
+            for number, turn in enumerate(turns[first:], start=first + 1)
+        ]
+        return "".join([panes.earlier(first), *drawn])
 
     def _one_turn(self, given: Given) -> Reply:
         """One turn and its sources; `running` while it is being answered, as far as it has come."""
@@ -397,6 +411,13 @@ class PageApi:
     def _sources(self, given: Given) -> Reply:
         turn = self._turn(given)
         return {"html": self._drawn_sources(turn, _number(given.get("number")) or 1)}
+
+    def _all_sources(self, given: Given) -> Reply:
+        """The sources of every turn of a conversation, to be printed; its title as well."""
+        id_ = str(given.get("id"))
+        turns = enumerate(self._conversations.turns(id_), start=1)
+        drawn = "".join(self._drawn_sources(turn, number) for number, turn in turns)
+        return {"html": drawn, "title": self._conversations.title(id_)}
 
     def _drawn_sources(self, turn: Turn, number: int) -> str:
         if turn.answer is None:
@@ -562,7 +583,8 @@ def _number(value: object) -> int | None:
 
 def _marks(answer: Answer, document: Document) -> list[tuple[int, int, int]]:
     """Start, end and number of what an answer cites where it still stands; none overlap."""
-    cited = answer.citations or ((answer.headline,) if answer.headline else ())
+    best = answer.headline or answer.closest
+    cited = answer.citations or ((best,) if best else ())
     marks: list[tuple[int, int, int]] = []
     for citation in sorted(cited, key=lambda c: (c.start, c.end)):
         start, end = citation.start, citation.end

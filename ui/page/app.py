@@ -221,7 +221,7 @@ def build_services(assistant: Assistant, library: Library, options: PageOptions)
         answered=options.answered,
     )
     suggester = Suggester(library, ask if quick else None, busy=lambda: runner.busy or chat.busy)
-    models = Models(assistant, library, options.models, here=options.by_path)
+    models = Models(assistant, library, options.models, here=options.by_path, jobs=runner)
     api = PageApi(
         library,
         conversations,

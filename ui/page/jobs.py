@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from index import Library
+from index.embedding.encoder import Encoder
 from index.errors import InputError, LibraryBusy, PilcrowError
 from index.system.roots import look
 from index.types import FailedFile, Progress, Receipt, UpdateReport
@@ -83,6 +84,41 @@ class JobRunner:
             lambda: self._library.rebuild(progress=self._report, cancelled=self._cancel.is_set),
             _Task("Library rebuilt", None, rows=rows),
         )
+
+    def embed_anew(self, name: str, find: Callable[[Callable[[Progress], None]], Encoder]) -> int:
+        """Embeds every article with another encoder, and gives the job's number at once.
+
+        Questions are answered by the old state until the new one takes its place whole.
+
+        Args:
+            name: what the encoder is called.
+            find: the encoder, fetched where it is not here; it is given whom to tell how far it is.
+
+        Raises:
+            LibraryBusy: when something else is under way.
+        """
+
+        def fetching(step: Progress) -> None:
+            if self._cancel.is_set():
+                raise InputError("stopped; what came is kept")
+            self._report(step)
+
+        def work() -> UpdateReport:
+            return self._library.rebuild(
+                encoder=find(fetching), progress=self._report, cancelled=self._cancel.is_set
+            )
+
+        rows = {r.id: jobs.JobRow(r.id, "waiting") for r in self._library.documents()}
+        with self._alone():
+            pass
+        task = _Task(f"Your articles are read with {name} now", None, rows=rows)
+        next(self._run(f"Embedding anew with {name}", work, task), None)
+        return self._jobs
+
+    @property
+    def view(self) -> jobs.JobView | None:
+        """The work under way, or what was done last."""
+        return self._view
 
     def add(
         self,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from index.formats.registry import suffixes
+from index.formats.registry import KINDS, suffixes
 from index.system.roots import settled
 from index.tokenization import sound
 from index.watching import FolderWatches
@@ -151,7 +151,7 @@ def _left(gr: Any, *, by_path: bool) -> dict[str, Any]:
             file_types=list(suffixes()),
             elem_id="upload",
         )
-        _html(gr, "folder", panes.folder(by_path=by_path))
+        _html(gr, "folder", panes.folder(KINDS, by_path=by_path))
         made["place"] = gr.Button("Add the folder", elem_id="add-place")
         made["rebuild"] = gr.Button("Rebuild the index", elem_id="rebuild")
         made["samples"] = gr.Button("Sample articles", elem_id="samples")
@@ -185,7 +185,7 @@ def _centre(gr: Any) -> dict[str, Any]:
 
 _QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 # Only the script knows what goes along with a question: the conversation, the scope.
-_WITH_REQUEST = "(question, request, run) => [question, window.pilcrow.askRequest(), run]"
+_WITH_REQUEST = "(question, request, run) => [question, window.pilcrow.askRequest(question), run]"
 
 
 def _wire_chat(
@@ -204,10 +204,8 @@ def _wire_chat(
         request = AskRequest.read(sent)
         asked = request.question or typed
         if not (asked.strip() or request.again) or (run and not run.over.is_set()):
-            return [gr.skip()] * 4
-        # a question from elsewhere leaves in the box what is being written there
-        box = gr.skip() if request.question or request.again else ""
-        return (box, *chat.begin(asked, request))
+            return [gr.skip()] * 3
+        return chat.begin(asked, request)
 
     def answer(run: Run | None) -> Iterator[Sequence[Any]]:
         # what has not changed is said again: for each `skip` Gradio keeps a component for good
@@ -223,7 +221,7 @@ def _wire_chat(
         [question.submit, centre["ask"].click],
         begin,
         [question, request_box, run],
-        [question, current, sources, run],
+        [current, sources, run],
         queue=False,
         js=_WITH_REQUEST,
         **_QUIET,

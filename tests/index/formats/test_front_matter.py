@@ -176,6 +176,57 @@ def test_dates(value: str, iso: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "iso"),
+    [
+        ("Veröffentlicht am 12. Oktober 2023, 09:03 Uhr", "2023-10-12"),
+        ("Do., 12. Okt. 2023", "2023-10-12"),
+        ("Publié le jeudi 3 mars 2021 à 9h30", "2021-03-03"),
+        ("Mis à jour le 13 mars 2021, publié le 1er mars 2021", "2021-03-01"),
+        ("Publicado el 12 de octubre de 2023 a las 9:30", "2023-10-12"),
+        ("Quinta-feira, 12 de outubro de 2023", "2023-10-12"),
+        ("Pubblicato: 8 maggio 2022", "2022-05-08"),
+        ("Geplaatst op donderdag 12 oktober 2023 om 14:30 uur", "2023-10-12"),
+        ("Опубликовано: 12 октября 2023 г., 09:30", "2023-10-12"),
+        ("发布时间：2023年10月12日 星期四 09:30", "2023-10-12"),
+        ("２０２３年１０月１２日（木）午前9時30分", "2023-10-12"),
+        ("입력 2023년 10월 12일 오전 9시 30분", "2023-10-12"),
+        ("نشر في: الخميس ١٢ أكتوبر ٢٠٢٣", "2023-10-12"),
+        ("12 października 2023", "2023-10-12"),
+        ("2023. október 12.", "2023-10-12"),
+        ("ngày 12 tháng 10 năm 2023", "2023-10-12"),
+        ("12 ตุลาคม 2566", "2023-10-12"),
+        ("März 2023", "2023-03"),
+    ],
+)
+def test_dates_in_other_languages(line: str, iso: str) -> None:
+    assert parse_metadata_line(line) == {"date": iso}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Die Messe beginnt am 12. Oktober 2023", "Solnes 2023", "Room 12, 2023", "31 февраля 2023"],
+)
+def test_what_is_no_date_in_any_language(line: str) -> None:
+    assert parse_metadata_line(line) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["vor 3 Stunden", "il y a 2 jours", "3小时前", "3 часа назад", "hace 5 días", "منذ 3 ساعات"],
+)
+def test_a_time_ago_is_no_text_and_no_date(line: str) -> None:
+    assert parse_metadata_line(line) == {}
+
+
+def test_the_day_stands_first_where_the_text_is_in_another_language() -> None:
+    german = "Die Stadt hat im Mai die neue Brücke über den Fluss eröffnet, und sie ist breit."
+    plain = "The town has opened the new bridge over the river in May, and it is wide."
+    for body, day in ((german, "2024-09-04"), (plain, "")):
+        text = f"Solnes\n\n04.09.2024\n\n{body}\n"
+        assert front_matter.read(text).date == day
+
+
+@pytest.mark.parametrize(
     "value", ["04/09/2024", "2024-13-01", "31 February 2024", "in 2024", "May"]
 )
 def test_no_dates(value: str) -> None:
@@ -503,3 +554,29 @@ def test_no_paragraph_of_the_development_data_is_lost(name: str, titled: int) ->
         found += bool(front.title)
         assert boilerplate(text) == ([text.split("\n")[0]] if front.title else []), path.name
     assert found == titled
+
+
+@pytest.mark.parametrize(
+    ("text", "title", "source", "date"),
+    [
+        ("港口的新灯塔\n来源：海湾日报\n日期：2024年3月5日\n\n新灯塔在港口北侧建成。\n",
+         "港口的新灯塔", "海湾日报", "2024-03-05"),
+        ("جسر جديد في المدينة\nالمصدر: جريدة الخليج\nالتاريخ: 2024-04-07\n\nافتتح الجسر.\n",
+         "جسر جديد في المدينة", "جريدة الخليج", "2024-04-07"),
+        ("Die neue Fähre\nQuelle: Nordsee-Bote\nDatum: 12. März 2024\n\nSie fährt.\n",
+         "Die neue Fähre", "Nordsee-Bote", "2024-03-12"),
+        ("Un pont sur la Lune\nPublié le 1er août 2022\n\nLe pont est ouvert depuis lundi.\n",
+         "Un pont sur la Lune", "", "2022-08-01"),
+        ("Un puerto nuevo\nFuente: El Faro\nFecha: 5 de marzo de 2024\n\nEl puerto abre hoy.\n",
+         "Un puerto nuevo", "El Faro", "2024-03-05"),
+    ],
+)  # fmt: skip
+def test_titles_outlets_and_dates_are_known_in_other_languages(
+    text: str, title: str, source: str, date: str
+) -> None:
+    front = front_matter.read(text)
+    assert (front.title, front.source, front.date) == (title, source, date)
+
+
+def test_a_date_in_another_language_is_read() -> None:
+    assert parse_date("12. März 2024") == "2024-03-12"

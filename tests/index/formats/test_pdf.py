@@ -18,6 +18,7 @@ from index.formats.pdf import picture
 from index.formats.pdf.page_text import PageText
 from index.formats.pdf.reading import opened, read
 from index.splitting import paragraphs, sentences
+from index.storage.database import WORDS_AS_THEY_STAND
 from index.types import Document, Span
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.made import pdf_files
@@ -137,6 +138,7 @@ def older(library: Path) -> None:
     """The library as one was before there were pages and sections."""
     connection = sqlite3.connect(library / "library.sqlite")
     connection.executescript(
+        f"DROP TABLE words; {WORDS_AS_THEY_STAND};"
         "ALTER TABLE passages DROP COLUMN places; ALTER TABLE contents DROP COLUMN edition;"
         "ALTER TABLE contents DROP COLUMN outline; PRAGMA user_version = 5;"
     )

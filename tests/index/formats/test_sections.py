@@ -83,7 +83,7 @@ def test_citations_and_hits_name_the_section(tmp_path: Path) -> None:
         library.update([tmp_path / "cables.md"])
         hit = library.search("It cost eighty million", 1)[0]
         assert hit.location(hit.start).section == "Repairs at sea › Costs"
-        answer = Assistant(library, generator=None).answer("When did the repair begin?")
+        answer = Assistant(library, generator=None).answer("What repair began at dawn?")
     assert answer.citations[0].section == "Repairs at sea"
     assert answer.to_dict()["citations"][0]["section"] == "Repairs at sea"
     assert "page" not in answer.to_dict()["citations"][0]

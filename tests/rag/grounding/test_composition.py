@@ -125,6 +125,5 @@ def test_the_layout_follows_from_statements_and_groups() -> None:
 
 
 def test_events_are_told_by_their_dates() -> None:
-    later, earlier = quoted("It ended in 1999."), quoted("It began in 1998.")
-    told = composition.chronological([("1999", later), ("1998", earlier)])
-    assert told == [earlier, later]
+    later, earlier = quoted("It ended in 1999.", "1999"), quoted("It began in 1998.", "1998")
+    assert composition.chronological([later, earlier]) == [earlier, later]

@@ -118,7 +118,7 @@ def test_two_are_exchanged_when_one_always_stands_behind_the_other(
         ("The first phase met in Geneva.", "The second phase met in Geneva.", "first"),
         ("Few of them are cut by anchors.", "Most of them are cut by anchors.", "few"),
         ("It applies until February.", "It applies from February.", "until"),
-        ("销售额下降。", "销售额上升。", None),
+        ("销售额下降。", "销售额上升。", "下降"),
     ],
 )
 def test_a_word_turned_into_its_opposite_is_told(
@@ -201,3 +201,18 @@ def test_of_statements_written_by_hand_few_true_ones_are_suspected() -> None:
     every = list(written())
     assert share([one for one in every if one.true]) <= 0.15
     assert share([one for one in every if not one.true]) >= 0.6
+
+
+@pytest.mark.parametrize(
+    ("statement", "source", "word"),
+    [
+        ("Die Stadt hat den Preis nach der Wahl gesenkt, und er fiel.",
+         "Die Stadt hat den Preis nach der Wahl gesenkt, und er stieg.", "fiel"),
+        ("El puente se abrió y ganó el premio de la ciudad.",
+         "El puente se cerró y perdió el premio de la ciudad.", "abrió"),
+        ("La ville est au nord de la rivière.", "La ville est au sud de la rivière.", "nord"),
+        ("Город открыл мост.", "Город закрыл мост.", "открыл"),
+    ],
+)  # fmt: skip
+def test_opposites_in_other_languages(statement: str, source: str, word: str | None) -> None:
+    assert find_antonym(statement, source) == word

@@ -22,6 +22,8 @@ from rag.query.text_features import content_stems
     ("question", "passage", "missing"),
     [
         ("How much did the forum cost?", "It met in Kyoto for 12 days.", "amount of money"),
+        ("How much does data cost there?", "It costs 14 times as much as here.", ""),
+        ("How much does data cost there?", "A plan takes 9 percent of a month's income.", ""),
         ("How much did the forum cost?", "It cost 90,000 crowns.", ""),
         ("how old is Ann Olsen", "Ann Olsen leads the body.", "age"),
         ("how old is Ann Olsen", "Ann Olsen, aged 50, leads it.", ""),
@@ -72,7 +74,7 @@ def test_a_name_that_is_nowhere_is_told_as_typed(
         (
             "When did the Kyoto forum meet?",
             (),
-            "They speak of “Kyoto forum meet”, but the closest passages do not say when. "
+            "They speak of “Kyoto forum meet”, but the closest passages do not clearly say when. "
             "The closest passage is in “A Forum”.",
         ),
         ("Which shoes are best?", (), ""),
@@ -82,14 +84,17 @@ def test_the_reason_names_the_subject_and_what_is_missing(
     question: str, unknown: tuple[str, ...], said: str
 ) -> None:
     held = set(content_stems("The Kyoto forum meets again."))
-    assert reason(question, rarity(question, *unknown), frozenset(), "A Forum", held) == said
+    told = reason(question, rarity(question, *unknown), frozenset(), "A Forum", held)
+    assert told.text == said
+    assert told.certain == ("clearly" not in said)
 
 
 def test_a_word_of_every_day_is_not_missed() -> None:
     held, question = set(content_stems("The Kyoto forum meets again.")), "Who went to the forum?"
     told = reason(question, rarity(question), frozenset({"went", "forum"}), "A Forum", held)
-    assert "went" not in told
-    assert "A Forum" in told
+    assert "went" not in told.text
+    assert "A Forum" in told.text
+    assert not told.certain
 
 
 @given(st.text(max_size=80), st.booleans())

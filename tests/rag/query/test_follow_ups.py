@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.query.follow_ups import attribution_of, needs_context, query_variants
+from rag.query.question import analyze
 
 HISTORY = [("Who opened the Internet Governance Forum in Kyoto?", "Fumio Kishida did. [1]")]
 
@@ -65,3 +66,24 @@ def test_the_speaker_is_looked_for_apart_from_what_was_said() -> None:
     assert apart == ("How many netizens are there?", frozenset({"li", "junru"}))
     assert attribution_of("How many netizens are there?") is None
     assert attribution_of("According to whom?") is None
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "alone"),
+    [
+        ("Wer hat die Brücke in Solnes gebaut?", "Und wann?", "Wann wurde die Kirche gebaut?"),
+        ("Wer hat die Brücke in Solnes gebaut?", "Wann wurde er geboren?", "Wo liegt Solnes?"),
+        ("Qui a construit le pont ?", "Et combien a-t-il coûté ?",
+         "Quand le pont a-t-il été ouvert ?"),
+        ("¿Quién construyó el puente?", "¿Y cuándo?", "¿Dónde está la ciudad más antigua?"),
+        ("Кто построил мост в Сольнесе?", "А когда он родился?", "Где находится музей железа?"),
+        ("谁建造了索尔内斯的桥？", "他什么时候出生？", "其他桥梁在哪里建造？"),
+        ("橋を建てたのは誰ですか？", "それはいつですか？", "市役所はどこにありますか？"),
+        ("من هو الذي بنى الجسر؟", "ومتى ولد؟", "أين تقع المدينة القديمة؟"),
+    ],
+)  # fmt: skip
+def test_follow_ups_in_other_languages(first: str, then: str, alone: str) -> None:
+    talk = [(first, "…")]
+    assert analyze(then, talk).is_follow_up
+    assert not analyze(alone, talk).is_follow_up
+    assert analyze(then, talk).language == analyze(first).language != "en"

@@ -30,6 +30,11 @@ def test_words_that_other_words_part_are_no_name() -> None:
     assert unknown_names("lakes did tides have oceans", KNOWN) == []
 
 
+def test_a_short_form_is_no_word_of_a_name_nor_are_words_written_otherwise() -> None:
+    assert unknown_names("how did the LTO tidying out", KNOWN) == []
+    assert unknown_names("how did Lakes tidy Oceans", KNOWN) == []
+
+
 def test_two_letters_need_capitals() -> None:
     assert unknown_names("acres burnt", KNOWN) == []
     assert unknown_names("the Acre Bank", KNOWN) == [("Acre Bank", "AB")]

@@ -91,6 +91,26 @@ def test_several_questions_are_parted() -> None:
     assert parts(asked) == (asked,)
 
 
+@pytest.mark.parametrize(
+    ("question", "asked"),
+    [
+        ("Who hosted the talks in Oslo, Rome and Cairo?", ("Oslo", "Rome", "Cairo")),
+        ("how many came to the fairs in oslo, rome and cairo", ("oslo", "rome", "cairo")),
+        ("How many came to the fairs in Oslo and New York?", ("Oslo", "New York")),
+    ],
+)
+def test_what_is_asked_of_each_of_several_is_parted(question: str, asked: tuple[str, ...]) -> None:
+    told = parts(question)
+    assert len({part.removesuffix(name) for part, name in zip(told, asked, strict=True)}) == 1
+    assert all(part.endswith(f" in {name}") for part, name in zip(told, asked, strict=True))
+
+
+def test_two_things_without_capitals_are_one() -> None:
+    assert parts("what is the price of bread and butter?") == (
+        "what is the price of bread and butter?",
+    )
+
+
 @pytest.mark.parametrize("asked", ["hi-tech exports in 2020?", "Who said thanks?", "bye-laws", ""])
 def test_a_question_is_no_small_talk(asked: str) -> None:
     assert understand(asked).task != "small_talk"

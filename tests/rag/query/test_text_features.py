@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.tokenization import match_query, words
+from index.languages.stemming import match_query
+from index.tokenization import words
 from rag.query.answer_type import AnswerType, answer_type
 from rag.query.question import QueryVariant
 from rag.query.text_features import (
@@ -28,6 +29,10 @@ from rag.query.text_features import (
         ("5.3 billion users in 2023.", {"5.3", "2023"}),
         ("1,200 people and twelve dogs", {"1200", "12"}),
         ("no figures, only one word", set()),
+        ("Die Stadt hat nach dem Fest zwölf Kabel und hundert Boote.", {"12", "100"}),
+        ("Город купил десять лодок.", {"10"}),
+        ("Es waren 1.234,5 Tonnen, ５３ und ١٢.", {"1234.5", "53", "12"}),
+        ("Die Stadt hat nach dem Jahr 9.000 und 5,3 gezählt.", {"9000", "5.3"}),
         ("It cost 35 million euros, or 7%.", {"35", "7"}),
     ],
 )
@@ -49,7 +54,17 @@ def test_names_are_capitals_inside_a_sentence(text: str, wanted: set[str]) -> No
 
 @pytest.mark.parametrize(
     ("text", "wanted"),
-    [("It did not happen.", 1), ("They can't and won't.", 2), ("It failed.", 1), ("It did.", 0)],
+    [
+        ("It did not happen.", 1),
+        ("They can't and won't.", 2),
+        ("It failed.", 1),
+        ("It did.", 0),
+        ("Die Brücke wurde nie eröffnet, und der Fluss ist nicht breit.", 2),
+        ("El puente no se abrió.", 1),
+        ("Мост не открыли.", 1),
+        ("桥没有开通。", 1),
+        ("Die Stadt hat die Not gesehen.", 0),
+    ],
 )
 def test_negations_are_counted(text: str, wanted: int) -> None:
     assert negations(text) == wanted
@@ -66,6 +81,14 @@ def test_forms_of_a_word_share_a_stem(one: str, other: str) -> None:
     ("question", "kind"),
     [
         ("How many came?", "number"),
+        ("Wie viele Menschen kamen?", "number"),
+        ("Wann wurde die Brücke eröffnet?", "when"),
+        ("Combien de personnes sont venues ?", "number"),
+        ("¿Por qué se cerró el puente?", "why"),
+        ("Где находится мост?", "where"),
+        ("谁建造了桥？", "who"),
+        ("橋はいつ開通しましたか？", "when"),
+        ("كم عدد الجسور؟", "number"),
         ("When did it open?", "when"),
         ("Who opened it?", "who"),
         ("Which city hosted it?", "where"),

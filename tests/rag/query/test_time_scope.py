@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rag.query.question import analyze
 from rag.query.time_scope import TimeScope, time_scope
 from rag.reader.priors import rerank_by_time
 from rag.types import RankedSentence
@@ -26,6 +27,30 @@ def test_what_questions_say_about_time() -> None:
     assert time_scope("What is the latest figure?") == TimeScope("newest")
     assert time_scope("What happened before the summit?") == TimeScope("before", event="the summit")
     assert time_scope("Who painted it?") is None
+
+
+@pytest.mark.parametrize(
+    ("question", "scope"),
+    [
+        ("Wer sprach vor dem 12. Oktober 2023?", TimeScope("before", "2023-10-12")),
+        ("Was geschah am 12.10.2023 mit der Brücke?", TimeScope("in", "2023-10-12")),
+        ("Wie viele waren es im Jahr 2024?", TimeScope("in", "2024")),
+        ("Wie viele der 1900 Kabel sind es?", None),
+        ("Was hat sich seit 2020 geändert?", TimeScope("since", "2020")),
+        ("Was ist der neueste Stand?", TimeScope("newest")),
+        ("Qui a parlé avant le 3 mars 2021 ?", TimeScope("before", "2021-03-03")),
+        ("¿Qué pasó después de octubre de 2023?", TimeScope("after", "2023-10")),
+        ("Что произошло до 12 октября 2023 года?", TimeScope("before", "2023-10-12")),
+        ("2023年10月12日之前谁发言了？", TimeScope("before", "2023-10-12")),
+        ("２０２３年には何人いましたか？", TimeScope("in", "2023")),
+        ("2023년 이후에 무엇이 바뀌었나요?", TimeScope("after", "2023")),
+        ("ماذا حدث منذ عام 2020؟", TimeScope("since", "2020")),
+    ],
+)
+def test_what_questions_in_other_languages_say_about_time(
+    question: str, scope: TimeScope | None
+) -> None:
+    assert analyze(question).time == scope
 
 
 def test_an_event_stands_for_its_date_or_for_nothing() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from index import Library
 from index.embedding.encoder import Embeddable, PassageVectors, QuestionVectors
-from index.search.languages import language
+from index.languages.detection import language
 from rag import Assistant
 from rag.query.question import QueryVariant
 from rag.reader.across import (

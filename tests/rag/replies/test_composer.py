@@ -105,6 +105,16 @@ def test_a_timeline_is_in_order(library: Library) -> None:
     assert [group.label for group in answer.groups] == ["1998", "2024-05-02"]
 
 
+def test_a_timeline_of_what_a_document_tells_by_the_way_has_nothing_else(tmp_path: Path) -> None:
+    told = "The treaty of Fremdal was signed in June 2011. It came to life in 2013."
+    (tmp_path / "ferry.txt").write_text(f"{BRIDGE}\n{told}", encoding="utf-8")
+    with Library.open(tmp_path / "library", encoder=BagOfWordsEncoder()) as made:
+        made.update([tmp_path / "ferry.txt"])
+        answer = ask(made, "timeline of the Fremdal treaty")
+    assert answer.task == "timeline"
+    assert [group.label for group in answer.groups] == ["2011-06", "2013"]
+
+
 def test_what_is_told_of_another_place_may_not_answer(library: Library) -> None:
     assert ask(library, "How long will the breakwater of Vintrop be?").state == "answered"
     answer = ask(library, "How long will the breakwater be that Solnes gets?")
@@ -133,6 +143,34 @@ def test_what_has_another_form_than_asked_for_is_told(library: Library) -> None:
         "They speak of “bridge over the sound”, but the closest passages do not give the age. "
         "The closest passage is in “A Bridge for Solnes”.",
     )
+
+
+def test_a_price_in_the_paragraph_beside_the_closest_one_is_not_missing(tmp_path: Path) -> None:
+    text = (
+        "The tide gauge of Vintrop was moved to the new quay on Monday. It stood there for years."
+        "\n\nThe move cost 90,000 crowns. The old house of the gauge becomes a museum.\n"
+    )
+    (tmp_path / "gauge.txt").write_text(text, encoding="utf-8")
+    with Library.open(tmp_path / "library", encoder=BagOfWordsEncoder()) as library:
+        library.update([tmp_path / "gauge.txt"])
+        answer = ask(library, "What did moving the tide gauge of Vintrop cost?")
+    assert not any("amount of money" in sentence for sentence in answer.missing)
+    assert "90,000" in answer.text or answer.state != "answered"
+
+
+def test_only_a_refusal_that_knows_of_nothing_missing_names_what_may_answer(
+    library: Library,
+) -> None:
+    unclear = ask(library, "Whose idea was the bridge?")
+    assert unclear.state == "not_found"
+    assert unclear.closest
+    text = library.document(unclear.closest.document_id).text
+    assert text[unclear.closest.start : unclear.closest.end] == unclear.closest.quote
+    held = unclear.passages[0]
+    assert held.start <= unclear.closest.start < held.end
+    assert Answer.from_dict(unclear.to_dict()).closest == unclear.closest
+    assert ask(library, "How old is the bridge over the sound?").closest is None
+    assert ask(library, "what do my documents say about Starlink?").closest is None
 
 
 def test_a_year_that_the_closest_document_does_not_know_is_told(library: Library) -> None:

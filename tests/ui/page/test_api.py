@@ -30,10 +30,11 @@ from tests.support.page_fakes import (
 )
 from tests.support.programs import PATIENCE
 from ui.api.metrics import Metrics
+from ui.page import api as api_module
 from ui.page import feedback
 from ui.page.api import PageApi
 from ui.page.chat import AskRequest, Chat
-from ui.page.conversations import Conversations, Scope
+from ui.page.conversations import Conversations, Scope, new_key
 from ui.page.jobs import JobRunner
 from ui.page.suggester import Suggester
 from ui.page.views.answers import TurnMeta
@@ -90,6 +91,27 @@ def test_a_conversation_is_opened_with_its_turns_and_the_last_ones_sources(room:
     assert slots["past"].count("<article") == 2
     assert 'data-turn="2"' in slots["past-sources"]
     assert 'data-turn="1"' not in slots["past-sources"]
+
+
+def test_of_a_long_conversation_the_last_turns_are_drawn_and_the_others_on_demand(
+    room: Room,
+) -> None:
+    room.ask(KYOTO, conversation=CONVERSATION)
+    (first,) = room.store.turns(CONVERSATION)
+    for number in range(api_module._TURNS + 4):
+        room.store.keep(CONVERSATION, replace(first, key=new_key(), question=f"Question {number}"))
+    past = room.api.ask({"name": "open", "id": CONVERSATION})["slots"]["past"]
+    assert past.count("<article") == api_module._TURNS
+    assert 'data-before="6"' in past and "5 earlier questions" in past
+    assert 'id="t5"' not in past and 'id="t6"' in past
+    rest = room.api.ask({"name": "earlier", "id": CONVERSATION, "before": 6})["html"]
+    assert rest.count("<article") == 5
+    assert "earlier question" not in rest and 'id="t1"' in rest
+    for wrong in (None, "x", -3, 10**9):
+        assert "html" in room.api.ask({"name": "earlier", "id": CONVERSATION, "before": wrong})
+    everything = room.api.ask({"name": "all-sources", "id": CONVERSATION})
+    assert everything["html"].count("<section") == api_module._TURNS + 5
+    assert everything["title"] == KYOTO
 
 
 def test_a_turn_is_drawn_alone_as_far_as_it_has_come(room: Room) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import pypdfium2
 import pytest
 
 from index import Library
@@ -388,6 +389,20 @@ def test_a_reload_in_the_middle_of_an_answer_goes_on_with_the_draft_and_the_queu
 
 
 @pytest.mark.browser
+def test_what_is_written_while_a_question_leaves_is_the_next_one(
+    opened: Tab, assistant: ScriptedAssistant
+) -> None:
+    assistant.go_on.clear()
+    opened.ask("How many participants registered in Kyoto?")
+    opened.page.wait_for_timeout(30)
+    opened.page.keyboard.type("Who met in Tunis?", delay=10)
+    opened.page.wait_for_selector("#current [data-running]")
+    assistant.go_on.set()
+    opened.finish()
+    assert opened.page.input_value("#question textarea") == "Who met in Tunis?"
+
+
+@pytest.mark.browser
 def test_a_queued_question_can_be_taken_back_and_a_reloaded_answer_stopped(
     opened: Tab, assistant: ScriptedAssistant
 ) -> None:
@@ -732,15 +747,15 @@ def test_two_hundred_turns_stay_light(opened: Tab, assistant: ScriptedAssistant)
     store = Conversations(assistant.library.path)
     *_, answer = assistant.stream(KYOTO)
     conversation = new_key()
-    for number in range(200):
+    for number in range(203):
         turn = Turn(new_key(), f"Question {number}", replace(answer, question=f"Question {number}"))
         store.keep(conversation, turn)
     page = opened.page
     page.evaluate(f"location.hash = 'c={conversation}'")
     opened.reload()
-    page.wait_for_selector("#past #t200")
+    page.wait_for_selector("#past #t203")
     page.wait_for_function(
-        "Math.abs(document.querySelector('#t200').getBoundingClientRect().top - "
+        "Math.abs(document.querySelector('#t203').getBoundingClientRect().top - "
         "document.querySelector('#conversation').getBoundingClientRect().top) < 60 || "
         "document.querySelector('#conversation').scrollTop + 2 >= "
         "document.querySelector('#conversation').scrollHeight - "
@@ -763,15 +778,19 @@ def test_two_hundred_turns_stay_light(opened: Tab, assistant: ScriptedAssistant)
     session.send("Network.enable")
     session.on("Network.dataReceived", lambda event: received.append(event["dataLength"]))
     opened.ask(KYOTO)
-    page.wait_for_selector("#current #t201:not([data-running])")
+    page.wait_for_selector("#current #t204:not([data-running])")
     # nothing of what was said before goes over the wire again, and nothing of it is drawn again
     assert max(sent) < 2_000
     assert sum(received) < 4 * len(page.inner_html("#current") + page.inner_html("#sources"))
     assert page.evaluate("window.redrawn") == 0
     opened.ask(KYOTO)
-    page.wait_for_selector("#current #t202:not([data-running])")
+    page.wait_for_selector("#current #t205:not([data-running])")
     assert page.evaluate("window.redrawn") == 1  # the turn before has joined the others
     assert page.locator(".turn").count() == 202
+    page.evaluate("document.querySelector('#conversation').scrollTop = 0")
+    page.wait_for_selector("#past #t1")  # those before come when they are scrolled to
+    assert page.locator(".turn").count() == 205
+    assert not page.locator("#past .earlier").count()
 
 
 class Endless(ScriptedAssistant):
@@ -810,6 +829,23 @@ def test_on_paper_stand_all_turns_with_their_sources(opened: Tab) -> None:
     height = page.evaluate("document.documentElement.scrollHeight")
     last = page.locator(".turn-sources[data-turn='2'] .cited .source").last.bounding_box()
     assert last and last["y"] + last["height"] <= height
+    page.emulate_media(media="screen")
+    opened.reload()  # now only the last turn's sources are here
+    page.evaluate("window.print = () => document.documentElement.dataset.printed = 'yes'")
+    page.click("#t1 .save summary")
+    page.click("#t1 [data-action=print]")
+    page.wait_for_selector("html[data-printed]")
+    assert page.title() == KYOTO
+    page.emulate_media(media="print")
+    with pypdfium2.PdfDocument(page.pdf(print_background=True)) as paper:
+        text = " ".join(paper[i].get_textpage().get_text_bounded() for i in range(len(paper)))
+    words = " ".join(text.split())
+    assert words.rindex("More than 9,000 participants") > words.index("CITED (2)") > 0
+    assert words.count("CITED (2)") == 2
+    colour = page.locator(".turn-sources[data-turn='1'] mark").first.evaluate(
+        "(mark) => getComputedStyle(mark).backgroundColor"
+    )
+    assert colour == "rgb(195, 233, 222)"
 
 
 @pytest.mark.browser

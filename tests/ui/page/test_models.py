@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from index import Library
+from index.embedding.encoder import Encoder
+from index.errors import InputError, LibraryBusy
+from index.types import Progress
 from rag import ModelMissing
 from rag.llm.catalogue.background import FetchState
 from rag.llm.catalogue.entries import known_entry
@@ -20,11 +23,12 @@ from rag.llm.catalogue.folder import ModelFolder, Speed
 from rag.llm.catalogue.mirrors import Arriving
 from rag.llm.current import ModelChoice
 from tests.support.browsers import served, tab
-from tests.support.fakes import ScriptedGenerator
+from tests.support.fakes import BagOfWordsEncoder, ScriptedGenerator
 from tests.support.gguf_files import vocabulary, write_gguf
 from tests.support.page_fakes import HOSTILE, ScriptedAssistant, make_library
 from tests.support.programs import PATIENCE
 from ui.page.app import PageOptions
+from ui.page.jobs import JobRunner
 from ui.page.models import ModelOptions, Models
 from ui.page.views import machine
 
@@ -68,6 +72,12 @@ class Mirror:
         assert self.go_on.wait(PATIENCE)
 
 
+class ManyLanguages(BagOfWordsEncoder):
+    """Said to know every language."""
+
+    is_english = False
+
+
 class Desk:
     """The panel's requests, and what came of them."""
 
@@ -77,8 +87,21 @@ class Desk:
         self.said: SimpleQueue[str] = SimpleQueue()
         self.mirror = Mirror()
         here = options.pop("here", True)
+        self.jobs = JobRunner(library)
+        self.encoder = ManyLanguages(16).with_identity(name="multilingual-e5-small")
+        self.go_on = Event()
+        self.go_on.set()
+
+        def find(name: str, _: ModelFolder, progress: Callable[[Progress], None]) -> Encoder:
+            progress(Progress("fetching", 36_000_000, 72_000_000))
+            assert self.go_on.wait(PATIENCE)
+            progress(Progress("fetching", 72_000_000, 72_000_000))
+            return self.encoder if name == "multilingual" else library_encoder
+
+        library_encoder = library.encoder
+        options.setdefault("find_encoder", find)
         made = ModelOptions(folder, say=self.said.put, mirror=lambda *_: self.mirror, **options)
-        self.models = Models(self.assistant, library, made, here=here)
+        self.models = Models(self.assistant, library, made, here=here, jobs=self.jobs)
 
     def wait(self) -> None:
         """Until what is being fetched has ended."""
@@ -122,6 +145,61 @@ def test_it_says_what_answers_are_made_with_and_what_is_sent(desk: Desk) -> None
     assert desk.assistant.library.encoder.identity.name in panel
     assert "Qwen2.5 Coder 1.5B Instruct" in panel and "1.1 GB · Apache-2.0" in panel
     assert "Fetch and use it" in panel and desk.folder.path.exists() is False
+
+
+def test_articles_are_embedded_anew_with_another_encoder_and_back(
+    desk: Desk, library: Library
+) -> None:
+    stats, before = library.stats(), library.made_with
+    panel = desk.panel()
+    assert "What articles are read with" in panel and "multilingual-e5-small" in panel
+    assert f"{stats.passages} passages of {stats.documents} documents are embedded" in panel
+    assert "Fetch it and embed anew" in panel and "72 MB" in panel
+    desk.go_on.clear()
+    reply = desk.ask("use-encoder", "multilingual")
+    assert reply["fetching"] and "Embedding anew with multilingual-e5-small" in desk.panel()
+    assert library.made_with == before and library.search("forum", 1)
+    with pytest.raises(LibraryBusy):
+        desk.ask("use-encoder", "multilingual")
+    desk.go_on.set()
+    *_, last = desk.jobs.watch()
+    assert not last.problem
+    assert library.made_with == desk.encoder.identity and library.search("forum", 1)
+    reply = desk.ask("machine-progress")
+    assert not reply["fetching"]
+    assert reply["ended"] == "Your articles are read with multilingual-e5-small now."
+    assert "Go back to it: all-MiniLM-L6-v2" in desk.panel()
+    desk.ask("use-encoder", "english")
+    *_, last = desk.jobs.watch()
+    assert library.made_with == before and "Go back" not in desk.panel()
+
+
+def test_embedding_anew_is_stopped_and_the_articles_stay_as_they_are(
+    desk: Desk, library: Library
+) -> None:
+    before = library.made_with
+    desk.go_on.clear()
+    desk.ask("use-encoder", "multilingual")
+    desk.ask("stop-encoder")
+    desk.go_on.set()
+    assert list(desk.jobs.watch())
+    assert library.made_with == before
+    assert "stopped; what came is kept" in desk.ask("machine-progress")["ended"]
+
+
+def test_the_encoder_stays_where_it_was_named_or_others_look_on(
+    folder: ModelFolder, library: Library
+) -> None:
+    for options, why in (
+        ({"encoder_named": True}, "PILCROW_ENCODER"),
+        ({"here": False}, "Another"),
+    ):
+        desk = Desk(folder, library, **options)
+        assert "What articles are read with" not in desk.panel()
+        with pytest.raises(InputError, match=why):
+            desk.ask("use-encoder", "multilingual")
+    with pytest.raises(InputError, match="not offered"):
+        Desk(folder, library).ask("use-encoder", "/etc")
 
 
 def test_how_late_the_first_word_would_come_is_said_where_it_is_known(desk: Desk) -> None:
@@ -214,7 +292,10 @@ def test_arriving_it_takes_over_and_is_told(desk: Desk) -> None:
 @pytest.mark.parametrize("name", ["get-model", "use-model", "stop-model", "own-words"])
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"named": True}, "as Pilcrow was started"), ({"here": False}, "at the computer that")],
+    [
+        ({"named": True, "encoder_named": True}, "as Pilcrow was started"),
+        ({"here": False}, "at the computer that"),
+    ],
 )
 def test_who_may_not_change_it_sees_why_and_changes_nothing(
     folder: ModelFolder, library: Library, name: str, options: dict[str, Any], words: str
@@ -270,7 +351,13 @@ def test_the_panel_opens_follows_a_fetch_and_is_accessible(
     browser: Browser, folder: ModelFolder, library: Library
 ) -> None:
     mirror = Mirror()
-    options = ModelOptions(folder, mirror=lambda *_: mirror)
+    go_on = Event()
+
+    def find(*_: object) -> Encoder:
+        assert go_on.wait(PATIENCE)
+        return ManyLanguages(16).with_identity(name="multilingual-e5-small")
+
+    options = ModelOptions(folder, mirror=lambda *_: mirror, find_encoder=find)
     assistant = Owner(library, folder)
     with (
         served(assistant, library, PageOptions(models=options)) as address,
@@ -288,6 +375,12 @@ def test_the_panel_opens_follows_a_fetch_and_is_accessible(
         assert opened.inaccessible() == []
         page.click(".machine [data-action=stop-model]")
         page.wait_for_selector(".machine [data-action=get-model]")
+        page.click(".machine [data-action=use-encoder]")
+        page.wait_for_selector(".machine [data-action=stop-encoder]")
+        assert "Embedding anew with" in page.inner_text(".machine .fetching")
+        assert opened.inaccessible() == []
+        go_on.set()
+        page.wait_for_selector(".machine [data-action=use-encoder][data-model=english]")
         page.keyboard.press("Escape")
         page.wait_for_selector(".machine:not([open])")
         mirror.go_on.set()

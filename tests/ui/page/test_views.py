@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from jinja2 import nodes
 from jinja2.exceptions import TemplateAssertionError
 
+from index.formats.registry import KINDS
 from index.types import (
     Document,
     DocumentRecord,
@@ -38,7 +39,7 @@ from rag.types import (
 from ui.page import export
 from ui.page.conversations import Listed
 from ui.page.views import answers, jobs, panes
-from ui.page.views.html import TEMPLATES, environment, shorten
+from ui.page.views.html import TEMPLATES, environment, pieces, shorten
 
 TAGS = {
     "abbr", "article", "aside", "h2", "h3", "h4", "p", "span", "a", "i", "b", "br", "q", "figure",
@@ -204,6 +205,40 @@ def test_not_found_shows_the_closest_passages_and_what_to_do() -> None:
     assert "Not in your documents" in drawn
     assert "Title" in drawn
     assert 'data-action="edit"' in drawn
+
+
+def test_a_table_of_bars_is_drawn_as_a_table() -> None:
+    rows = "| Item | Planned |\n|---|:--:|\n| <b> | 18 \\| 19 |"
+    text = f"In crowns:\n{rows}\nIt was dear."
+    assert pieces(text) == [
+        "In crowns:\n", [["Item", "Planned"], ["<b>", "18 | 19"]], "\nIt was dear."
+    ]  # fmt: skip
+    assert pieces("a | b\nc") == ["a | b\nc"]
+    cited = Citation(1, "a.md", "A", "", 1, 0, len(rows), rows)
+    statement = Statement(rows, "supported", (1,), quoted=True)
+    said = Answer("q", "answered", "", (statement,), (cited,), complete=True)
+    for drawn in (answers.answer(said, 1), answers.sources(said, 1, {})):
+        assert '<span role="columnheader">Planned</span>' in drawn
+        assert '<span role="cell">&lt;b&gt;</span>' in drawn
+    flat = replace(statement, text=" ".join(rows.split()))  # as an answer says it
+    drawn = answers.answer(replace(said, statements=(flat,)), 1)
+    assert '<span role="columnheader">Planned</span>' in drawn
+
+
+def test_a_refusal_that_knows_of_nothing_missing_marks_what_may_answer() -> None:
+    text = "It opened in May. The mayor of <Nishi> cut the ribbon. Guests cheered."
+    start, end = 18, 54
+    closest = Citation(0, "a.txt", "A", "", 1, start + 7, end + 7, text[start:end])
+    passage = PassageRead("a.txt", 7, 7 + len(text), text, 0.5, "A")
+    said = Answer("q", "not_found", "", passages=(passage,), complete=True, closest=closest)
+    drawn = answers.answer(said, 1)
+    assert "No clear answer in your documents" in drawn
+    assert "Not in your documents" not in drawn
+    assert "<mark>The mayor of &lt;Nishi&gt; cut the ribbon.</mark>" in drawn
+    beside = answers.sources(said, 1, {})
+    assert "May. <mark>The mayor of &lt;Nishi&gt; cut the ribbon.</mark> Guests" in beside
+    elsewhere = replace(said, passages=(replace(passage, document_id="b.txt"),))
+    assert "<mark>" not in answers.answer(elsewhere, 1)
 
 
 def test_what_is_missing_and_whose_words_stand_where_are_said() -> None:
@@ -565,6 +600,18 @@ def test_a_file_that_is_out_of_reach_says_so() -> None:
     assert "its file cannot be read now; the text is kept" in panes.library(
         [record], {"a.txt": "away"}
     )
+
+
+def test_beside_the_drop_zone_stands_what_the_registry_reads() -> None:
+    drawn = panes.folder(KINDS, by_path=False)
+    assert "txt, md, html, pdf, docx and 17 more kinds, to 20 MB" in drawn
+    assert all(suffix.removeprefix(".") in drawn for suffix in KINDS)
+
+
+def test_a_finished_job_takes_little_of_the_librarys_room() -> None:
+    copy = jobs.JobRow("b", "unchanged", "already in the library as “a”")  # the summary says so
+    drawn = jobs.draw(jobs.JobView("Finished", running=False, rows=(copy,), summary="Nothing new"))
+    assert "<details>" in drawn and '<h2 class="sr-only">Finished</h2>' in drawn
 
 
 def test_what_is_to_be_said_of_a_file_is_not_folded_away() -> None:

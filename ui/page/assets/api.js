@@ -18,7 +18,7 @@ export const slot = (name) => document.querySelector(`[data-slot="${name}"]`);
 
 // These change nothing, so one that was lost may be asked for again; a change might be made twice.
 const READ_ONLY = new Set([
-  "library", "more-documents", "conversations", "open", "turn", "sources", "read", "read-on", "page", "why", "copy", "export",
+  "library", "more-documents", "conversations", "open", "earlier", "turn", "sources", "all-sources", "read", "read-on", "page", "why", "copy", "export",
   "suggest", "follow", "names", "facets", "folders", "taken", "in-text", "all", "find",
   "machine", "machine-progress",
 ]);
@@ -75,6 +75,7 @@ async function isThere() {
 function lose() {
   if (document.body.classList.contains("lost")) return;
   document.body.classList.add("lost");
+  document.dispatchEvent(new Event("pilcrow-lost"));
   const line = document.createElement("p");
   Object.assign(line, { id: "lost", textContent: "Pilcrow has stopped or cannot be reached. What "
     + "you are writing is kept, and the page comes back by itself." });

@@ -2,7 +2,7 @@
 // answer, and how finished turns stay on screen without being sent again.
 
 import { ask, byId, debounce, field, slot, toast } from "./api.js";
-import { closeReader, followLatest, pullSheet, showTurn } from "./sources.js";
+import { closeReader, followLatest, printAll, pullSheet, showTurn } from "./sources.js";
 
 export const box = () =>
   /** @type {HTMLTextAreaElement | null} */ (document.querySelector("#question textarea"));
@@ -25,8 +25,18 @@ let finishedTurn = null; // with its sources, while the next one is on its way
 /** @param {HTMLElement} node */
 const copyOf = (node) => /** @type {HTMLElement} */ (node.cloneNode(true));
 
-/** Called by Gradio the moment a question leaves; the answer to it will take #current's place. */
-function askRequest() {
+let leaving = ""; // the question that was in the box, until the page shows it
+
+/**
+ * Called by Gradio the moment a question leaves; the answer to it will take #current's place.
+ * @param {string} question
+ */
+function askRequest(question) {
+  if (!hasPending()) {
+    leaving = question;
+    const written = box().value; // what came after the question is the next one
+    write(written.startsWith(question) ? written.slice(question.length) : written);
+  }
   const turn = document.querySelector("#current .turn:not([data-running])");
   const section = document.querySelector("#current-sources .turn-sources");
   finishedTurn = turn && { turn: copyOf(turn), section: section && copyOf(section) };
@@ -82,6 +92,16 @@ function takeBack(index) {
   if (!box().value.trim()) write(question);
 }
 
+/** The question that was on its way is shown: nothing has to be given back. */
+export function arrived() {
+  if (running()) leaving = "";
+}
+
+/** A question that never arrived is in the box again. */
+export function giveBack() {
+  if (leaving && !box().value) write(leaving);
+}
+
 /** Ends the answer under way. */
 export function stop() {
   const turn = running();
@@ -93,7 +113,7 @@ export function stop() {
 const KEPT = "pilcrow-draft";
 
 window.addEventListener("pagehide", () => {
-  const kept = { text: box()?.value ?? "", queue, conversation: currentConversation() };
+  const kept = { text: box()?.value || leaving, queue, conversation: currentConversation() };
   sessionStorage.setItem(KEPT, JSON.stringify(kept));
 });
 
@@ -158,9 +178,52 @@ export async function openConversation(id) {
   enter(id);
   document.body.classList.remove("left-open");
   showTurn();
-  void showLast(lastTurn());
+  void showLast(lastTurn()).then(watchEarlier);
   void suggestMore(lastTurn());
   void pollRunningTurn(id);
+}
+
+const above = new IntersectionObserver((seen) => {
+  for (const { isIntersecting, target } of seen) if (isIntersecting) void earlier(/** @type {HTMLButtonElement} */ (target));
+});
+
+/** Lets the turns before those that are drawn come when they are scrolled to. */
+function watchEarlier() {
+  above.disconnect();
+  const button = document.querySelector("#past .earlier");
+  if (button) above.observe(button);
+}
+
+/**
+ * Puts the turns before in the place of the button that stands for them; the view stays.
+ * @param {HTMLButtonElement} button
+ */
+async function earlier(button) {
+  if (button.disabled) return;
+  button.disabled = true;
+  const id = currentConversation();
+  const reply = await ask("earlier", { id, before: Number(button.dataset.before) });
+  if (!reply || !button.isConnected || id !== currentConversation()) {
+    button.disabled = false;
+    return;
+  }
+  const next = /** @type {HTMLElement} */ (button.nextElementSibling);
+  const pane = byId("conversation");
+  const below = next.getBoundingClientRect().top;
+  button.outerHTML = reply.html;
+  for (let frame = 0; frame < 4; frame++) { // the heights above are guessed until they are laid out
+    pane.scrollTop += next.getBoundingClientRect().top - below;
+    await new Promise(requestAnimationFrame);
+  }
+  watchEarlier();
+}
+
+/** All turns, also those before: for paper. */
+async function wholeConversation() {
+  for (let button = null; (button = document.querySelector("#past .earlier"));) {
+    await earlier(/** @type {HTMLButtonElement} */ (button));
+    if (button.isConnected) return;
+  }
 }
 
 /**
@@ -302,6 +365,12 @@ async function save(button) {
   window.setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   const checked = ["html", "word", "markdown", "json"].includes(kind);
   toast(`${name} saved.${checked ? ` Check it any time: pilcrow verify ${name}` : ""}`);
+}
+
+/** @param {HTMLElement} button */
+function print(button) {
+  button.closest("details").removeAttribute("open");
+  void wholeConversation().then(() => printAll(turnOf(button).dataset.conversation));
 }
 
 /**
@@ -545,7 +614,7 @@ function showAll(button) {
 }
 
 export const actions = {
-  again, mean, unfold, all: showAll, rate, copy, widen, edit: editQuestion, export: save, choose: take,
+  again, mean, earlier, unfold, all: showAll, rate, copy, print, widen, edit: editQuestion, export: save, choose: take,
   "any-date": anyDate,
   /** @param {HTMLElement} button */
   ask: (button) => send({ question: button.textContent }),

@@ -1,4 +1,4 @@
-// The small panel about the model and the machine: drawn when it is opened, and while a model comes.
+// The small panel about the models and the machine: drawn when it is opened, and while one comes.
 
 import { ask, toast } from "./api.js";
 
@@ -55,4 +55,5 @@ async function change(button) {
 
 export const actions = {
   "get-model": change, "use-model": change, "stop-model": change, "own-words": change,
+  "use-encoder": change, "stop-encoder": change,
 };

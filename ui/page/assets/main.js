@@ -167,7 +167,10 @@ function escape(event) {
 
 let listedFor = ""; // the conversation that the list was last drawn for
 
+document.addEventListener("pilcrow-lost", conversation.giveBack);
+
 function follow() {
+  conversation.arrived();
   byId("current")?.setAttribute("aria-busy", String(Boolean(running())));
   sources.showTurn();
   library.watchWork();

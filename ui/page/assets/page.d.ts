@@ -2,7 +2,7 @@
 
 interface Window {
   /** What Gradio calls of ours: each gives a request as JSON. */
-  pilcrow: Record<string, () => string>;
+  pilcrow: Record<string, (question?: string) => string>;
   /** What we call of the server's, through Gradio. */
   pilcrowApi: { ask(request: object): Promise<any> };
 }

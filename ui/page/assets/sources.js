@@ -62,6 +62,30 @@ export async function openSource(id, turn) {
 }
 
 /**
+ * Prints a conversation: every turn, and after them what each of them cites.
+ * @param {string} id
+ */
+export async function printAll(id) {
+  const reply = await ask("all-sources", { id });
+  if (!reply) return;
+  closeReader();
+  const all = document.createElement("template");
+  all.innerHTML = reply.html;
+  const past = slot("past-sources");
+  for (const section of all.content.children) {
+    const { turn } = /** @type {HTMLElement} */ (section).dataset;
+    if (!sections().some((s) => s.dataset.turn === turn)) past.append(section.cloneNode(true));
+  }
+  const inOrder = [...past.children].sort((a, b) => Number(a.getAttribute("data-turn")) - Number(b.getAttribute("data-turn")));
+  past.append(...inOrder);
+  showTurn();
+  const { title } = document;
+  document.title = reply.title || title; // the name of a PDF
+  window.addEventListener("afterprint", () => { document.title = title; }, { once: true });
+  window.print();
+}
+
+/**
  * A number was clicked: its source; clicked again: the article.
  * @param {HTMLElement} cite
  */

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from rag.snapshots import DISAGREE
-from rag.types import Answer, Citation, Statement
+from rag.types import Answer, Citation, PassageRead, Statement
 from ui.page.views.html import milliseconds, plural, render, render_macro
 from ui.sections import Line, asked_back, parts_of_reply, sections_of
 
@@ -143,7 +143,7 @@ def answer(
         **_status(snapshot.stage, seconds.total, snapshot.ahead),
         outcome=_outcome(snapshot, phase, seconds, meta),
         missing=_is_missing(snapshot),
-        closest=snapshot.passages[:CLOSEST],
+        closest=_passages(snapshot)[:CLOSEST],
         headline=headline,
         short=_short_answer(snapshot),
         headline_number=_number_of(headline, snapshot.citations) if headline else HEADLINE,
@@ -206,6 +206,20 @@ def _outcome(snapshot: Answer, phase: Phase, seconds: Seconds, meta: TurnMeta) -
     elif snapshot.model:
         parts.append(snapshot.model)
     return " · ".join(parts)
+
+
+def _passages(snapshot: Answer) -> list[tuple[PassageRead, Context | None]]:
+    """The passages that were read; the one with the sentence that may answer is cut around it."""
+    return [(passage, _around_closest(passage, snapshot.closest)) for passage in snapshot.passages]
+
+
+def _around_closest(passage: PassageRead, closest: Citation | None) -> Context | None:
+    if closest is None or closest.document_id != passage.document_id:
+        return None
+    start, end = closest.start - passage.start, closest.end - passage.start
+    if start < 0 or passage.text[start:end] != closest.quote:
+        return None
+    return Context(passage.text[:start], closest.quote, passage.text[end:])
 
 
 def _number_of(headline: Citation, citations: Iterable[Citation]) -> int:
@@ -288,5 +302,6 @@ def sources(snapshot: Answer, turn: int, contexts: Mapping[int, Context], key: s
         turn=turn,
         key=key,
         missing=_is_missing(snapshot),
+        passages=_passages(snapshot),
         cited=[(c, n, contexts.get(n) or Context("", c.quote, "")) for n, c in cited],
     )

@@ -30,6 +30,9 @@ _TEMPLATE_CHARACTERS = str.maketrans({"$": "&#36;", "{": "&#123;", "}": "&#125;"
 _BESIDE_A_TAG = re.compile(r"\A\s*\n\s*|(?<=[>}])\s*\n\s*|\s*\n\s*(?=<)|\s*\n\s*\Z")
 _LONG, _LONG_LINES = 280, 5
 """Characters and lines of a question from which on it is folded."""
+_TABLE = re.compile(r"(?m)^[^\S\n]*\|[^\n]*\|[^\S\n]*$(?:\n[^\S\n]*\|[^\n]*\|[^\S\n]*$)+")
+_CELL, _BAR = re.compile(r"(?<!\\)\|"), re.compile(r"\\\|")
+_RULE = re.compile(r"[|:\-\s]+")
 _LINE_BREAK = re.compile(r"\s*\n\s*")
 
 
@@ -88,6 +91,7 @@ def environment() -> Environment:
         "length": len,
         "name": name_of,
         "number": number,
+        "pieces": pieces,
         "plural": plural,
         "shorten": shorten,
     }
@@ -122,6 +126,19 @@ def shorten(text: str, limit: int) -> str:
     # a script without blanks, or one endless word, is cut where it is
     whole = cut.rsplit(" ", 1)[0] if " " in cut[limit // 2 :] else cut[:-1]
     return whole.rstrip(" ,;:") + "…"
+
+
+def pieces(text: str) -> list[str | list[list[str]]]:
+    """A text in order: prose, and the rows of Markdown tables in it, each a list of cells."""
+    found: list[str | list[list[str]]] = []
+    end = 0
+    for table in _TABLE.finditer(text):
+        rows = [line.strip() for line in table[0].splitlines()]
+        cells = [[_BAR.sub("|", c).strip() for c in _CELL.split(row[1:-1])] for row in rows
+                 if not _RULE.fullmatch(row)]  # fmt: skip
+        found += [text[end : table.start()], cells]
+        end = table.end()
+    return [piece for piece in [*found, text[end:]] if piece]
 
 
 def day(added_at: str) -> str:

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rag.llm.catalogue.background import FetchState
+from rag.llm.catalogue.encoders import ENGLISH, EncoderEntry
 from rag.llm.catalogue.entries import CatalogueEntry
-from ui.page.views.html import duration, render_macro
+from ui.page.views.html import duration, plural, render_macro
+from ui.page.views.jobs import JobView
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,60 @@ class LargerModel:
 
 
 @dataclass(frozen=True, slots=True)
+class EmbeddingCost:
+    """What it takes to embed a library anew."""
+
+    documents: int
+    passages: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class OtherEncoder:
+    """An encoder that can take the place of the one that is used."""
+
+    name: str
+    title: str
+    deed: str
+    """What its button does."""
+    facts: str
+    words: str
+    """What it is good for, and what changing to it costs."""
+
+    @classmethod
+    def of(cls, entry: EncoderEntry, is_here: bool, cost: EmbeddingCost) -> OtherEncoder:
+        """One of the catalogue."""
+        whole, packed = sum(file.bytes for file in entry.official), entry.packed.bytes
+        size = f"{whole / 1e6:,.0f} MB to fetch, or {packed / 1e6:,.0f} MB of four-bit weights"
+        facts = [*([] if is_here else [size]), f"{entry.memory / 1e9:.1f} GB of memory",
+                 entry.licence]  # fmt: skip
+        good = f"It reads {entry.languages} languages: ask in one, read in another."
+        deed = "Embed anew with it" if is_here else "Fetch it and embed anew"
+        return cls(entry.name, entry.title, deed, " · ".join(facts), f"{good} {_cost(cost)}")
+
+    @classmethod
+    def english(cls, cost: EmbeddingCost) -> OtherEncoder:
+        """The one that Pilcrow is installed with."""
+        good = f"It is quicker, and made for English alone. {_cost(cost)}"
+        return cls(ENGLISH, "all-MiniLM-L6-v2", "Go back to it", "installed", good)
+
+    @property
+    def label(self) -> str:
+        """What its button does, for those who hear it alone; it begins with what is written."""
+        return f"{self.deed}: {self.title}"
+
+
+def _cost(cost: EmbeddingCost) -> str:
+    if not cost.passages:
+        return "Nothing is to be embedded yet."
+    return (
+        f"{plural(cost.passages, 'passage')} of {plural(cost.documents, 'document')} are embedded "
+        f"anew, in about {duration(cost.seconds)}; until that is done questions are answered as "
+        "before."
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class MachineView:
     """What the panel shows."""
 
@@ -46,13 +102,18 @@ class MachineView:
     """The model that was asked for last."""
     fixed: str = ""
     """Why nothing can be changed here."""
+    encoders: tuple[OtherEncoder, ...] = ()
+    """What articles can be read with instead."""
+    embedding: JobView | None = None
+    """How far the articles are that are embedded anew, or how that ended."""
 
 
 def draw(view: MachineView) -> str:
     """The panel."""
     waits = {m.entry.name: f"about {duration(m.seconds)}" for m in view.models if m.seconds}
+    doing = embedding_progress(view.embedding)
     return render_macro(
-        "machine.html", "panel", view, pace(view.fetching), waits, reason(view.fetching)
+        "machine.html", "panel", view, pace(view.fetching), waits, reason(view.fetching), doing
     )
 
 
@@ -61,6 +122,40 @@ def progress(state: FetchState | None) -> str:
     if state is None or not state.running:
         return ""
     return render_macro("machine.html", "progress", state.entry.title, state.share, pace(state))
+
+
+def embedding_progress(view: JobView | None) -> str:
+    """How far the articles are that are embedded anew; empty when none are."""
+    if view is None or not view.running:
+        return ""
+    done = _embedding_pace(view)
+    return render_macro("machine.html", "progress", view.title, _share(view), done, "")
+
+
+def embedding_news(view: JobView) -> str:
+    """The same for the top of the page, in words."""
+    return f"embedding anew: {_share(view):.0%}" if view.running else ""
+
+
+def embedding_ended(view: JobView) -> str:
+    """What became of it, in a sentence; empty while it goes on."""
+    if view.running:
+        return ""
+    if view.problem:
+        return f"The articles are read as before: {view.problem}"
+    stopped = "It was stopped; the articles are read as before."
+    return stopped if view.title == "Cancelled" else f"{view.title}."
+
+
+def _share(view: JobView) -> float:
+    return min(view.done / view.total, 1.0) if view.total else 0.0
+
+
+def _embedding_pace(view: JobView) -> str:
+    left = f" · {duration(view.eta)} left" if view.eta is not None else ""
+    if view.stage in ("fetching", "checking"):
+        return f"{view.done / 1e6:,.0f} of {view.total / 1e6:,.0f} MB{left}"
+    return f"{view.stage or 'starting'} {view.done:,} of {view.total:,}{left}"
 
 
 def pace(state: FetchState | None) -> str:

@@ -25,6 +25,8 @@ READ_AT_ONCE = 60
 """Paragraphs of an article drawn at a time; scrolling brings the others."""
 LISTED = 300
 """Documents and conversations drawn at once; of documents the others come when scrolled to."""
+KINDS = 5
+"""Kinds of files named beside the drop zone; the rest are counted, and stand in its tooltip."""
 IN_TEXT = 8
 """Sentences shown below the list that hold what was typed."""
 
@@ -107,9 +109,16 @@ def search(id_: str, label: str, slot: str, *, is_sorted: bool = False) -> str:
     return render_macro("frame.html", "search", id_, label, slot, is_sorted)
 
 
-def folder(*, by_path: bool) -> str:
-    """The way to add a whole folder, beside the drop zone, and one that stays where it is."""
-    return render_macro("frame.html", "folder", by_path)
+def folder(suffixes: Sequence[str], *, by_path: bool) -> str:
+    """What may be added, and the way to add a whole folder or one that stays where it is.
+
+    Args:
+        suffixes: the file name endings that are read, the best known first.
+        by_path: whether folders may be named by their paths.
+    """
+    known = [suffix.removeprefix(".") for suffix in suffixes]
+    shown = f"{', '.join(known[:KINDS])} and {len(known) - KINDS} more kinds, to 20 MB"
+    return render_macro("frame.html", "folder", by_path, shown, ", ".join(known))
 
 
 def places(folders: Mapping[Path, str | None]) -> str:
@@ -124,6 +133,11 @@ def places(folders: Mapping[Path, str | None]) -> str:
         keeping = "Stop keeping" if state == "" else "Keep"
         shown.append((str(folder), folder.name, state, f"{keeping} {folder.name} up to date"))
     return render("library/places.html", folders=shown)
+
+
+def earlier(turns: int) -> str:
+    """What stands for so many turns of a conversation before those that are drawn."""
+    return render_macro("frame.html", "earlier", turns) if turns else ""
 
 
 def scope() -> str:

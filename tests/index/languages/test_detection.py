@@ -8,7 +8,7 @@ import pytest
 
 from index import Library
 from index.embedding.encoder import SentenceTransformerEncoder
-from index.search.languages import language, language_group
+from index.languages.detection import language, language_group
 from tests.support.fakes import BagOfWordsEncoder
 
 

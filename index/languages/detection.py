@@ -1,18 +1,17 @@
 """Is a text English? By its letters, and by the small words of the most written languages.
 
-What an encoder made for English says of other languages is worth little (`search.ranking`), so it
-has to be known what they are. A text that shows nothing either way, such as a table of numbers and
-names, counts as English: then everything stays as it is.
+What an encoder made for English says of other languages is worth little
+(`index.search.ranking`), so it has to be known what they are. A text that shows nothing either
+way, such as a table of numbers and names, counts as English: then everything stays as it is.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from functools import cache
-from importlib.resources import files
 from typing import Literal
 
+from index.languages.word_lists import load
 from index.tokenization import STOP_WORDS, words_once
 
 LanguageGroup = Literal["english", "latin", "other"]
@@ -85,6 +84,12 @@ def language(question: str) -> str:
     return best if known[best] + asks >= _TELLING and known[best] > english else "en"
 
 
+def text_language(text: str) -> str:
+    """The code of the language that a whole text is in, by its beginning; `en` if nothing tells."""
+    beginning = text[:BEGINNING]
+    return "en" if language_group(beginning) == "english" else language(beginning)
+
+
 def is_latin(code: str) -> bool:
     """Whether a language is written with Latin letters."""
     return code == "en" or code in _small_words()
@@ -93,12 +98,15 @@ def is_latin(code: str) -> bool:
 @cache
 def _question_words() -> dict[str, frozenset[str]]:
     """Words that ask, by the code of their language; none that English has too."""
-    stored = json.loads(files("index.search").joinpath("question_words.json").read_text("utf-8"))
-    return {code: frozenset(text.split()) - STOP_WORDS for code, text in stored.items()}
+    return _by_language("asking")
 
 
 @cache
 def _small_words() -> dict[str, frozenset[str]]:
     """Words that only join others, by the code of their language; none that English has too."""
-    stored = json.loads(files("index.search").joinpath("small_words.json").read_text("utf-8"))
-    return {code: frozenset(text.split()) - STOP_WORDS for code, text in stored.items()}
+    return _by_language("small")
+
+
+def _by_language(name: str) -> dict[str, frozenset[str]]:
+    every = {code: frozenset(lists.get(name, ())) - STOP_WORDS for code, lists in load().items()}
+    return {code: words for code, words in every.items() if words}
