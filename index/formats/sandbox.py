@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from index.formats.base import Unreadable, Wordless
+from index.formats.pictures.recognition import PAGES_LIMIT
 from index.system.confinement import Confinement
 from index.system.subprocesses import LOCALE_AND_LOADER, Empty, Message, WorkerExited, WorkerProcess
 from index.types import Document, Heading, Page, PagePicture, Span
@@ -114,7 +115,7 @@ class Sandbox:
             Unreadable: when not one of the pages could be looked at.
         """
         lines, last = {}, None
-        for page in pages:
+        for page in pages[:PAGES_LIMIT]:  # no child keeps us busy for longer
             try:
                 request = {"recognise": page, "suffix": suffix}
                 lines[str(page)] = self._ask(request, data, cancelled)["lines"]
