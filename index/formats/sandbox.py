@@ -32,7 +32,9 @@ _LINE = 400_000_000
 """Bytes of one message: a text at its limit in a script of three bytes a letter, twice over."""
 # A parser computes with one thread. On a host with many cores the stacks and buffers of all the
 # others, none of them ever used, would take up what memory it may have.
-_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+_ONE_THREAD = dict.fromkeys(
+    ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1"
+) | {"MALLOC_ARENA_MAX": "2"}
 _CRASHES = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE")
 
 
