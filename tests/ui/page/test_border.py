@@ -447,7 +447,7 @@ def test_what_is_nested_too_deep_is_as_if_it_were_not_there(door: Door) -> None:
     assert AskRequest.read('{"question": ' + DEEP + "}") == AskRequest()
     assert uploads.left_behind(DEEP) == ()
     (begin,) = (
-        one for one in door.config["dependencies"] if one["js"] and "askRequest()" in str(one["js"])
+        one for one in door.config["dependencies"] if one["js"] and "askRequest(" in str(one["js"])
     )
     call = {"data": ["", DEEP, None], "fn_index": begin["id"], "session_hash": "x"}
     assert door.post("/gradio_api/run/predict", call).status == 200
