@@ -624,6 +624,12 @@ class Library:
                 if scope.takes_section(stored.section)
             ]
 
+    def document_vectors(self) -> tuple[list[str], NDArray[np.float32]]:
+        """The documents' ids, and a unit vector for each: the middle of its passages, (n, d)."""
+        with self._store.reading() as reader:
+            made = self.made_with
+            return reader.document_vectors(made.dimension if made else 0)
+
     def stats(self) -> LibraryStats:
         """How big the library is and how it searches."""
         with self._store.reading() as reader:

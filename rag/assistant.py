@@ -229,7 +229,8 @@ class Assistant:
         if asked.request.task in ("small_talk", "library") or has_cjk(question):
             return asked, []
         if asked.language != "en":
-            told_in = language_of(self.library.search(question, LIMITS.closest))
+            closest = self.library.search(question, LIMITS.closest)
+            told_in = language_of(closest, asked.language)
             if asked.language != told_in:  # its words are no spellings of another language's
                 return asked, []
         known = self.library.vocabulary()

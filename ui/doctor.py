@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from index.errors import LibraryMissing, PilcrowError
 from index.formats.base import Unreadable
+from index.formats.pictures.recognition import EXTRA, is_available
 from index.formats.sandbox import Sandbox
 from index.system.roots import look
 from index.types import CheckLine
@@ -60,6 +61,7 @@ def examine(
         _network(settings),
         _silence(reporters),
         _parsers(),
+        _scans(),
         _library(lambda: open_library(store, False, settings.threads), store),
     ]
 
@@ -206,6 +208,12 @@ def _parsers() -> CheckLine:
         f"not from {free} on this system" * bool(free),
     )
     return CheckLine("parsers", True, ", ".join(filter(None, parts)))
+
+
+def _scans() -> CheckLine:
+    """Whether the text in scans and pictures is read; nobody has to want it."""
+    how = f"read by rapidocr {_version('rapidocr')}" if is_available() else f"not read; {EXTRA}"
+    return CheckLine("scans", True, how)
 
 
 def _library(open_it: Callable[[], Library], store: Path) -> CheckLine:

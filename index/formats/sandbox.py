@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from index.formats.base import Unreadable, Wordless
+from index.formats.pictures.recognition import PAGES_LIMIT
 from index.system.confinement import Confinement
 from index.system.subprocesses import LOCALE_AND_LOADER, Empty, Message, WorkerExited, WorkerProcess
 from index.types import Document, Heading, Page, PagePicture, Span
@@ -31,7 +32,9 @@ _LINE = 400_000_000
 """Bytes of one message: a text at its limit in a script of three bytes a letter, twice over."""
 # A parser computes with one thread. On a host with many cores the stacks and buffers of all the
 # others, none of them ever used, would take up what memory it may have.
-_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+_ONE_THREAD = dict.fromkeys(
+    ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1"
+) | {"MALLOC_ARENA_MAX": "2"}
 _CRASHES = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE")
 
 
@@ -114,7 +117,7 @@ class Sandbox:
             Unreadable: when not one of the pages could be looked at.
         """
         lines, last = {}, None
-        for page in pages:
+        for page in pages[:PAGES_LIMIT]:  # no child keeps us busy for longer
             try:
                 request = {"recognise": page, "suffix": suffix}
                 lines[str(page)] = self._ask(request, data, cancelled)["lines"]

@@ -37,7 +37,7 @@ class RankingWeights:
     """Share of BM25."""
     late_interaction: float = 2.0
     """Share of the best sentence's late interaction."""
-    words_latin: float = 3.0
+    words_latin: float = 12.0
     """Share of BM25 for a passage in a language that the encoder was not made for."""
     words_other: float = 8.0
     """The same where it is not written with Latin letters either."""

@@ -511,6 +511,29 @@ class Snapshot:
             raise damaged_row("a vector")
         return ids, vectors
 
+    def document_vectors(self, dimension: int) -> tuple[list[str], Vector]:
+        """Ids of the documents that have vectors of this length, in order, and a unit vector each.
+
+        It points to the middle of the document's passages; shape (n, d).
+        """
+        rows = self._db.execute(
+            "SELECT d.id, p.vector FROM documents d JOIN passages p ON p.content = d.content "
+            "WHERE length(p.vector) = ? ORDER BY d.id",
+            (4 * dimension,),
+        )
+        ids: list[str] = []
+        sums: list[Vector] = []
+        for id_, blob in rows:
+            vector = np.frombuffer(blob, np.float32)
+            if ids and ids[-1] == id_:
+                sums[-1] = sums[-1] + vector
+            else:
+                ids.append(id_)
+                sums.append(vector)
+        made = np.stack(sums) if sums else np.zeros((0, dimension), np.float32)
+        lengths = np.linalg.norm(made, axis=1, keepdims=True)
+        return ids, np.nan_to_num(made / np.maximum(lengths, 1e-9))
+
     def changed_after(self, passage_id: int, generation: int) -> int:
         """How many passages have a greater id or were removed after that generation."""
         row = self._db.execute(

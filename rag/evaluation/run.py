@@ -273,6 +273,8 @@ def _answer(
     values |= {"refused": float(refused), "asked_back": float(asks_back)}
     if answer.answerable is not None:
         values["answerable"] = answer.answerable
+    if answer.timings.evidence_ms is not None:
+        values["evidence_seconds"] = answer.timings.evidence_ms / 1000
     values |= _made(question, answer, articles)
     values |= _pointers(answer, articles)
     if not refused:

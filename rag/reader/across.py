@@ -43,8 +43,16 @@ _LOOKED_AT = 3
 """Passages by which the documents' language is told."""
 
 
-def language_of(hits: Sequence[Hit]) -> str:
-    """The code of the language that the closest passages are in."""
+def language_of(hits: Sequence[Hit], asked: str) -> str:
+    """The code of the language that the closest passages are in.
+
+    Args:
+        hits: best first.
+        asked: the code of the question's language. Where the closest passage of a mixed library is
+            in it, that decides, unless it is English, which a few words of any language pass for.
+    """
+    if asked != "en" and hits and language(hits[0].text) == asked:
+        return asked
     return language(" ".join(hit.text for hit in hits[:_LOOKED_AT]))
 
 
@@ -52,7 +60,8 @@ def pairing_of(question: str, hits: Sequence[Hit], encoder: Encoder) -> Pairing 
     """How a question and the closest passages pair; None with an encoder for English alone."""
     if encoder.is_english:
         return None
-    return pairing(language(question), language_of(hits))
+    asked = language(question)
+    return pairing(asked, language_of(hits, asked))
 
 
 def pairing(asked: str, read: str) -> Pairing:

@@ -114,7 +114,8 @@ class Answerability:
             first: what was found for it, at least one sentence.
         """
         request, wording, scope = question.request, first.variant.text, first.scope
-        asked_in, read_in = question.language, language_of(first.hits)
+        asked_in = question.language
+        read_in = language_of(first.hits, asked_in)
         english = self._library.encoder.is_english
         if asked_in != read_in or (asked_in != "en" and not english):
             # what follows looks for words of English

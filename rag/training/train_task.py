@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from index.embedding.encoder import QuestionVectors, SentenceTransformerEncoder, default_folder
+from index.embedding.encoder import QuestionVectors, SentenceTransformerEncoder
 from rag.query import task_classifier, topic_tagger
 from rag.training.dataset import SEED
 from rag.training.progress import report
@@ -243,7 +243,7 @@ def _f1(found: str, wanted: str) -> float:
 def main(arguments: Sequence[str]) -> None:
     """Fits both and measures them; see the module."""
     file, *options = arguments
-    encoder, written = SentenceTransformerEncoder(default_folder()), questions()
+    encoder, written = SentenceTransformerEncoder(), questions()
     plain = plain_questions(file)
     if options == ["--held-out"]:
         arrays = fit([row for row in written if row["split"] == "train"], plain, encoder)

@@ -98,6 +98,14 @@ def steps(opened: Tab, conversation: str) -> Iterator[Step]:
         page.focus("#question textarea")
         page.keyboard.type("how deep is berth 12", delay=15)
 
+    def source() -> None:
+        page.click("#current .cite >> nth=0")
+        wait(".source.current")
+
+    def unfold() -> None:
+        page.click(".fold summary >> nth=3")
+        wait(".fold .inside li")
+
     def read() -> None:
         page.click("#current .cite >> nth=0")
         wait(".reader mark")
@@ -123,25 +131,14 @@ def steps(opened: Tab, conversation: str) -> Iterator[Step]:
         page.focus("#question textarea")
         page.keyboard.type("what @report 12", delay=15)
         wait("#choices li")
-
-    def open_source() -> None:
-        page.click("#current .cite >> nth=0")
-        wait(".source.current")
-
-    def open_folder() -> None:
-        page.click(".fold summary >> nth=3")
-        wait(".fold .inside li")
-
-    def show_chats() -> None:
         page.keyboard.press("Escape")
-        opened.show("chats")
 
     yield "open a conversation of 1,000 turns", open_talk
     yield "scroll to its first turn", scroll("#conversation", "n.scrollTop = 0")
     yield "scroll to its last turn", scroll("#conversation", "n.scrollTop = n.scrollHeight")
     yield "write in the box", write
     yield "ask, until the answer is whole", ask
-    yield "open a source by its number", open_source
+    yield "open a source by its number", source
     yield "open the article of 2 MB there", read
     yield "scroll up in it", scroll("#sources", "n.scrollTop = 0")
     yield "find words in it", find
@@ -156,11 +153,11 @@ def steps(opened: Tab, conversation: str) -> Iterator[Step]:
     yield "and widen it", lambda: page.fill("#library-words", "")
     yield "sort by date", order("date")
     yield "sort by folder", order("folder")
-    yield "open a folder", open_folder
+    yield "open a folder", unfold
     yield "choose all of it", choose_all
     yield "and let go", lambda: page.click("[data-action=select]")
     yield "name a document with @", offer
-    yield "show the conversations", show_chats
+    yield "show the conversations", lambda: opened.show("chats")
     yield "search in them", lambda: page.fill("#chat-words", "Quillmark")
     yield "open the panel about the model", lambda: page.click(".machine summary")
     yield "a new conversation", lambda: page.click("#new-chat")

@@ -80,7 +80,7 @@ class Visitor:
         """Sends a question; returns what is on screen before anything is known."""
         request = json.dumps({"conversation": self.conversation})
         data = self._run("question", "submit", [question, request, None])
-        seen = Seen(data[1], data[2])
+        seen = Seen(data[0], data[1])
         self.conversation = seen.conversation
         return seen
 

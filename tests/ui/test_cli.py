@@ -388,6 +388,23 @@ def test_eval_scores_a_file_of_questions(stocked: Run, tmp_path: Path) -> None:
     assert "against earlier" in shown
 
 
+def test_eval_is_drawn_and_told_as_tables(stocked: Run, tmp_path: Path) -> None:
+    asked = (("1", "How many people took part in the forum in Kyoto?", True), ("2", "Why?", False))
+    file, picture = tmp_path / "questions.jsonl", tmp_path / "run.svg"
+    file.write_text("".join(
+        json.dumps({"id": i, "question": q, "answerable": a, "answers": ["6,000"] * a}) + "\n"
+        for i, q, a in asked
+    ), encoding="utf-8")  # fmt: skip
+    shown = stocked("eval", file, "--plot", picture).stdout
+    assert "<svg" in picture.read_text("utf-8")
+    for title in ("risk against coverage", "calibration", "seconds until", "first evidence"):
+        assert title in shown
+    wrong = stocked("eval", file, "--plot", tmp_path / "run.txt")
+    assert wrong.exit_code == 2
+    assert "'run.txt' is no picture: end it in .png, .svg, .pdf" in wrong.stderr
+    assert "no folder" in stocked("eval", file, "--plot", tmp_path / "away" / "x.png").stderr
+
+
 def test_eval_of_a_missing_file_is_one_line(stocked: Run, tmp_path: Path) -> None:
     result = stocked("eval", tmp_path / "nowhere.jsonl")
     assert result.exit_code == 2

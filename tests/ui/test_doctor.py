@@ -33,7 +33,8 @@ def test_a_sound_installation_has_nothing_to_mend(tmp_path: Path) -> None:
     found = findings(tmp_path / "library")
     assert list(found) == [
         "Python", "processor", "memory", "disk", "packages", "compiler", "llama.cpp",
-        "language model", "embedding model", "network", "calling home", "parsers", "library",
+        "language model", "embedding model", "network", "calling home", "parsers", "scans",
+        "library",
     ]  # fmt: skip
     for name in found.keys() - {"processor", "memory", "disk", "compiler", "llama.cpp"}:
         assert found[name].ok, found[name]
@@ -41,6 +42,7 @@ def test_a_sound_installation_has_nothing_to_mend(tmp_path: Path) -> None:
     assert found["embedding model"].detail.endswith("checksum verified")
     assert "none is needed" in found["network"].detail
     assert found["calling home"].detail.startswith("json: loaded, prepared no report")
+    assert found["scans"].detail.startswith("not read; pip install 'pilcrow-rag[ocr]'")
     if sys.platform == "linux":
         assert "shut out from" in found["parsers"].detail
 

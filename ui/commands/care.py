@@ -81,6 +81,10 @@ def evaluate(
     to: Annotated[
         Path, typer.Option("--to", metavar="FOLDER", help="Where --export writes.")
     ] = Path(),
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE", help="Draw risk, calibration and time (.png .svg)."),
+    ] = None,
     model: ModelOption = None,
     gpu_layers: GpuLayersOption = None,
     no_model: NoModelOption = False,
@@ -92,6 +96,7 @@ def evaluate(
     With --export trec a run and its judgements are written, with ragas a line for each question.
     """
     from rag import evaluation
+    from ui.commands import plots
     from ui.report_table import report_lines
 
     session = session_of(ctx, store, as_json)
@@ -100,6 +105,8 @@ def evaluate(
         settings = settings_of(session, model)
         _export(session, settings, no_model, questions[:limit], export, to, file.stem)
         return
+    if plot:
+        plots.check_target(plot)
     earlier = evaluation.load_report(against) if against else None
     with session.library(filled=True) as library, progress_bar(open_console(stderr=True)) as draw:
         assistant = None
@@ -117,10 +124,14 @@ def evaluate(
             progress=draw and (lambda done, total: draw(Progress("asking", done, total))),
         )
     comparison = evaluation.compare(report, earlier) if earlier else None
+    if plot:
+        plots.draw_report(report, plot)
     if session.json:
         print_json(report.to_dict() | (comparison.to_dict() if comparison else {}))
     else:
-        print_text("\n".join(report_lines(report, comparison)))
+        print_text(
+            "\n".join(report_lines(report, comparison) + (plots.tables(report) if plot else []))
+        )
 
 
 def _export(

@@ -32,6 +32,8 @@ from index.watching import FolderWatches
 from rag.grounding import bundle as grounding_bundle
 from rag.grounding import sealing
 from rag.reader import gate
+from rag.replies.library_map import LIMITS as MAP_LIMITS
+from rag.replies.library_map import MapTopic, topics_of
 from rag.types import Answer
 from ui.page import chat, export, feedback, upload_copies
 from ui.page.chat import Chat
@@ -40,7 +42,7 @@ from ui.page.export import bibliography, footnotes
 from ui.page.jobs import JobRunner
 from ui.page.middleware.uploads import bare
 from ui.page.suggester import Suggester
-from ui.page.views import answers, facets, panes
+from ui.page.views import answers, facets, overview, panes
 from ui.page.views.html import name_of, plural
 
 log = logging.getLogger(__name__)
@@ -94,6 +96,7 @@ class PageApi:
         self._watches = watches
         self._headings: tuple[int, Counter[str]] | None = None
         """The documents' headings, with the state of the library that has them."""
+        self._map: tuple[int, list[MapTopic]] | None = None
         self._chat = talk
         self._library = library
         self._conversations = conversations
@@ -115,7 +118,8 @@ class PageApi:
             "remove": self._remove, "tag": self._tag, "restore": self._restore,
             "taken": self._taken, "put-back": self._put_back,
             "suggest": self._suggest, "follow": self._follow, "names": self._names,
-            "facets": self._facets, "keep": self._keep, "let-be": self._let_be,
+            "facets": self._facets, "overview": self._overview, "topic": self._topic,
+            "keep": self._keep, "let-be": self._let_be,
             "folders": self._look_at_folders, "in-text": self._in_text, "all": self._all,
             **more,
         }  # fmt: skip
@@ -271,6 +275,32 @@ class PageApi:
         """What a question may be limited to, drawn when it is wanted."""
         values = self._facet_values(self._library.documents())
         return {"slots": {"facets": facets.facets(values)}}
+
+    def _overview(self, _: Given) -> Reply:
+        """The library seen from above, drawn when it is wanted."""
+        records, topics = self._library.documents(), self._topics()
+        return {"html": overview.overview(records, topics, overview.names_by_id(records))}
+
+    def _topic(self, given: Given) -> Reply:
+        """The documents of one of its topics, each with its id and name."""
+        topics, number = self._topics(), _number(given.get("topic"))
+        if number is None or not 0 <= number < len(topics):
+            raise InputError("the library has changed; open the overview again")
+        names = overview.names_by_id(self._library.documents())
+        return {"names": [[id_, names[id_]] for id_ in topics[number].documents if id_ in names]}
+
+    def _topics(self) -> list[MapTopic]:
+        """The library's topics, found once for each of its states."""
+        change = self._library.change
+        if self._map is None or self._map[0] != change:
+            self._map = change, topics_of(*self._library.document_vectors(), self._read_a_bit)
+        return self._map[1]
+
+    def _read_a_bit(self, document_id: str) -> str:
+        with suppress(PilcrowError):  # it may have been removed meanwhile
+            document = self._library.document(document_id)
+            return f"{document.title}\n{document.text[: MAP_LIMITS.characters]}"
+        return ""
 
     def _listed(self, given: Given) -> Reply:
         words = str(given.get("words", ""))

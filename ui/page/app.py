@@ -103,6 +103,7 @@ def build_app(
     gr = _import_gradio()
     from fastapi import FastAPI
     from fastapi.responses import FileResponse
+    from starlette.middleware.gzip import GZipMiddleware
     from starlette.staticfiles import StaticFiles
 
     services = build_services(assistant, library, options)
@@ -120,7 +121,7 @@ def build_app(
         services.jobs.tidy()
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    app.mount(files := assets_address(), StaticFiles(directory=ASSETS))
+    app.mount(files := assets_address(), GZipMiddleware(StaticFiles(directory=ASSETS)))
 
     @app.get("/favicon.ico", include_in_schema=False)
     def favicon() -> FileResponse:

@@ -99,6 +99,7 @@ def make_page(gr: Any, services: Services) -> Any:
             centre = _centre(gr)
             with gr.Column(elem_id="sources"):
                 _html(gr, "reader", panes.slot("reader"))
+                _html(gr, "beside", panes.slot("beside"))
                 _html(gr, "past-sources", panes.slot("past-sources"))
                 sources = _html(gr, "current-sources", answers.no_sources())
         _wire_chat(gr, services.chat, run, request_box, sources, left, centre)

@@ -133,6 +133,6 @@ def fragments(
             box = Box(box.left, middle - usual / 2, box.right, middle + usual / 2)
         if text := tidy(line.text):
             shares = tuple(round(share, 4) for share in line.box)
-            sure = max(round(line.confidence, 2), 0.01)
+            sure = min(max(round(line.confidence, 2), 0.01), 0.99)  # nothing read is certain
             made.append(Fragment(text, box, False, (), sure, shares))
     return made

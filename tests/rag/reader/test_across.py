@@ -19,6 +19,7 @@ from rag.reader.across import (
     Pairing,
     fitted,
     gate_row,
+    language_of,
     pairing_of,
     ranking_rows,
     score_across,
@@ -27,6 +28,7 @@ from rag.reader.features import NAMES, Matrix
 from rag.reader.ranker import Ranker
 from rag.reader.rerankers import load_reranker
 from tests.support.fakes import BagOfWordsEncoder
+from tests.support.sentences import hit
 
 ENGLISH = {
     "bridge.txt": "The bridge\n\nThe new bridge over the river was opened by the town in May. It "
@@ -158,3 +160,12 @@ def test_what_is_english_is_read_closely_with_an_encoder_for_many_languages_too(
     assert load_reranker("own", TwoLanguages(name="two"), 1) is not None
     assert load_reranker("own", BagOfWordsEncoder(name="one"), 1) is None
     assert load_reranker("none", TwoLanguages(name="two"), 1) is None
+
+
+def test_the_closest_passage_of_a_mixed_library_decides_in_which_language_it_is_read() -> None:
+    chinese = hit("这座城市在五月开通了新桥。")
+    german = hit("Die Stadt hat im Mai die neue Brücke über den Fluss eröffnet, und sie ist breit.")
+    assert language_of([chinese, german, german], "zh") == "zh"
+    assert language_of([german, chinese, german], "zh") == "de"
+    assert language_of([german, german], "en") == "de"
+    assert language_of([], "zh") == "en"

@@ -8,6 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from index import Library
-from index.types import SearchScope
+from index.types import DocumentRecord, SearchScope
 from rag.evaluation import load_questions
 from rag.types import Answer
 from tests.support.fakes import BagOfWordsEncoder
@@ -37,6 +38,7 @@ from ui.page.chat import AskRequest, Chat
 from ui.page.conversations import Conversations, Scope, new_key
 from ui.page.jobs import JobRunner
 from ui.page.suggester import Suggester
+from ui.page.views import overview
 from ui.page.views.answers import TurnMeta
 
 KYOTO = "How many participants registered in Kyoto?"
@@ -643,3 +645,40 @@ def test_a_page_of_a_pdf_is_shown_with_the_sentence_boxed(room: Room, tmp_path: 
     assert "no page 9" in room.api.ask({"name": "page", **place, "page": 9})["problem"]
     plain = room.api.ask({"name": "read", "document": document_ids(room.library)[-1]})
     assert "as printed" not in plain["slots"]["reader"]
+
+
+def test_the_library_is_seen_from_above_and_a_topic_names_its_documents(room: Room) -> None:
+    drawn = room.api.ask({"name": "overview"})["html"]
+    assert "2023-10: 1 document" in drawn and "2024-03: 1 document" in drawn
+    assert "1 document without a date" in drawn
+    assert "onerror" not in re.sub(r"&lt;.*?&gt;", "", drawn)
+    topics = drawn.count('data-action="topic"')
+    named = [room.api.ask({"name": "topic", "topic": n})["names"] for n in range(topics)]
+    assert sorted(id_ for names in named for id_, _ in names) == document_ids(room.library)
+    for wrong in (None, -1, topics, "x"):
+        assert (
+            "open the overview again" in room.api.ask({"name": "topic", "topic": wrong})["problem"]
+        )
+    room.library.remove(document_ids(room.library))
+    assert "None of them has a date." in room.api.ask({"name": "overview"})["html"]
+
+
+@pytest.mark.parametrize(
+    ("dates", "labels"),
+    [
+        ((), []),
+        (("2024-01-05", "2024-03-01", "2024-03-30"), ["2024-01", "2024-02", "2024-03"]),
+        (("2019", "2021-04"), ["2019", "2020", "2021"]),
+        (("1901", "1999-05-01"), [f"{y}–{y + 9}" for y in range(1900, 2000, 10)]),
+    ],
+)
+def test_bars_stand_for_months_years_or_decades(dates: tuple[str, ...], labels: list[str]) -> None:
+    records = [
+        DocumentRecord(f"{n}.txt", "", "", "", when, 1, 0, 0, 3, "h", "/x", "")
+        for n, when in enumerate(dates)
+    ]
+    found = overview.periods(records)
+    assert [period.label for period in found] == labels
+    assert sum(period.documents for period in found) == len(dates)
+    for period in found:  # days that there are: a browser takes no others
+        assert date.fromisoformat(period.since) < date.fromisoformat(period.until)

@@ -443,6 +443,33 @@ def test_a_second_click_opens_the_article_and_escape_comes_back(opened: Tab) -> 
 
 
 @pytest.mark.browser
+def test_two_articles_stand_side_by_side_or_under_tabs_where_it_is_narrow(opened: Tab) -> None:
+    page = opened.page
+    opened.ask(KYOTO)
+    opened.finish()
+    page.click("#current-sources .source .show-all >> nth=0")
+    page.wait_for_selector("#reader .reader mark")
+    first = page.inner_text("#reader h2")
+    page.click("[data-action=keep-beside]")
+    page.wait_for_selector("#beside mark")
+    opened.show("library")
+    page.click(".documents li:has-text('Cables') .name")
+    page.wait_for_selector("#reader h2:has-text('Cables under the sea')")
+    left, right = page.locator("#reader").bounding_box(), page.locator("#beside").bounding_box()
+    assert left and right and left["x"] + left["width"] <= right["x"]
+    assert page.is_hidden("#articles")
+    assert opened.inaccessible() == []
+    page.set_viewport_size({"width": 1100, "height": 800})
+    assert page.is_hidden("#beside")
+    page.click(f"#articles button:has-text('{first}')")
+    assert page.is_visible("#beside") and page.is_hidden("#reader")
+    page.click("#beside [data-action=close-beside]")
+    assert page.is_visible("#reader") and page.is_hidden("#articles")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#current-sources .source")
+
+
+@pytest.mark.browser
 def test_conversations_are_listed_found_renamed_deleted_and_brought_back(opened: Tab) -> None:
     page = opened.page
     page.keyboard.type("Hiroshima developers and their generated content")
@@ -594,6 +621,22 @@ def test_documents_are_filtered_read_removed_and_brought_back(opened: Tab) -> No
     page.hover(".documents li")
     page.click(".documents [data-action=only]")
     page.wait_for_selector("#scope .chips li:has-text('Cables under the sea')")
+
+
+@pytest.mark.browser
+def test_the_overview_limits_a_question_by_time_and_topic(opened: Tab) -> None:
+    page = opened.page
+    opened.show("library")
+    page.click("[data-action=overview]")
+    page.wait_for_selector("dialog.overview .bars")
+    page.click("dialog.overview summary >> nth=1")
+    assert opened.inaccessible() == []
+    page.click("[data-action=topic] >> nth=0")
+    page.wait_for_selector("#scope .chips li")
+    page.click("[data-action=overview]")
+    page.click("[data-action=period]:not(:disabled) >> nth=0")
+    page.wait_for_selector("#scope .chips li:has-text('-01 – ')")
+    assert page.locator("dialog").count() == 0
 
 
 @pytest.mark.browser
@@ -953,6 +996,18 @@ def test_what_is_named_after_its_content_is_fetched_once(address: str) -> None:
     for path in ("", "theme.css", "assets/nope.js", "gradio_api/startup-events"):
         found = httpx.get(address + path, **LOCAL)
         assert "immutable" not in found.headers.get("cache-control", "")
+
+
+def test_what_is_ours_of_the_page_is_light(address: str) -> None:
+    """The first page weighed 77,542 bytes beside Gradio's own."""
+    sent = 0
+    for file in page_app.ASSETS.glob("*.[cj]s*"):
+        if file.suffix in (".css", ".js"):
+            with httpx.stream("GET", f"{address}{page_app.assets_address()[1:]}/{file.name}",
+                              headers={"Accept-Encoding": "gzip"}, **LOCAL) as reply:  # fmt: skip
+                assert reply.headers["content-encoding"] == "gzip"
+                sent += sum(map(len, reply.iter_raw()))
+    assert 10_000 < sent < 0.6 * 77_542
 
 
 @pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}])

@@ -81,18 +81,20 @@ Headers = dict[str, str]
 async def speak(
     app: ASGIApp, method: str, path: str, headers: Headers, body: Iterable[bytes]
 ) -> Heard:
-    """Sends one request, and hangs up when the body has been sent."""
-    heard, pieces = Heard(), iter(body)
+    """Sends one request, and hangs up when the body has been sent and the response begins."""
+    heard, pieces, begun = Heard(), iter(body), asyncio.Event()
 
     async def receive() -> Message:
         piece = next(pieces, None)
         if piece is None:
+            await begun.wait()
             return {"type": "http.disconnect"}
         heard.taken += len(piece)
         return {"type": "http.request", "body": piece, "more_body": piece != b""}
 
     async def send(message: Message) -> None:
         if message["type"] == "http.response.start":
+            begun.set()
             heard.status = message["status"]
             pairs = [
                 (k.decode("latin-1").lower(), v.decode("latin-1")) for k, v in message["headers"]
@@ -447,7 +449,7 @@ def test_what_is_nested_too_deep_is_as_if_it_were_not_there(door: Door) -> None:
     assert AskRequest.read('{"question": ' + DEEP + "}") == AskRequest()
     assert uploads.left_behind(DEEP) == ()
     (begin,) = (
-        one for one in door.config["dependencies"] if one["js"] and "askRequest()" in str(one["js"])
+        one for one in door.config["dependencies"] if one["js"] and "askRequest(" in str(one["js"])
     )
     call = {"data": ["", DEEP, None], "fn_index": begin["id"], "session_hash": "x"}
     assert door.post("/gradio_api/run/predict", call).status == 200

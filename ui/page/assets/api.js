@@ -19,7 +19,7 @@ export const slot = (name) => document.querySelector(`[data-slot="${name}"]`);
 // These change nothing, so one that was lost may be asked for again; a change might be made twice.
 const READ_ONLY = new Set([
   "library", "more-documents", "conversations", "open", "earlier", "turn", "sources", "all-sources", "read", "read-on", "page", "why", "copy", "export",
-  "suggest", "follow", "names", "facets", "folders", "taken", "in-text", "all", "find",
+  "suggest", "follow", "names", "facets", "folders", "taken", "in-text", "all", "find", "overview", "topic",
   "machine", "machine-progress",
 ]);
 

@@ -2,7 +2,7 @@
 
 import { ask, byId, debounce, field, placeOf, slot, toast } from "./api.js";
 import {
-  choose, chooseOnly, clear, currentConversation, enter, limit, openConversation, running,
+  choose, chooseOnly, clear, currentConversation, drawChips, enter, limit, openConversation, running,
 } from "./conversation.js";
 import { begin as beginSteps, show as showSteps } from "./steps.js";
 
@@ -204,6 +204,48 @@ export async function openFolder(fold) {
   if (!reply) return;
   inside.innerHTML = reply.html;
   drawn();
+}
+
+// --- the library from above ------------------------------------------------------------------------
+
+/** Shows when the documents are from and what they are about; a click limits the next question. */
+async function showOverview() {
+  const reply = await ask("overview");
+  if (!reply) return;
+  const dialog = document.createElement("dialog");
+  dialog.className = "overview";
+  dialog.setAttribute("aria-label", "The library at a glance");
+  const form = Object.assign(document.createElement("form"), { method: "dialog" });
+  form.append(Object.assign(document.createElement("button"), { className: "quiet-button", textContent: "Close" }));
+  const body = document.createElement("div");
+  body.innerHTML = reply.html;
+  dialog.append(form, body);
+  dialog.addEventListener("close", () => dialog.remove());
+  document.querySelector(".gradio-container").append(dialog);
+  dialog.showModal();
+  const bars = dialog.querySelector(".bars");
+  if (bars) bars.scrollLeft = bars.scrollWidth; // where it is narrow: the newest
+}
+
+/** @param {HTMLElement} button */
+function endOverview(button) {
+  /** @type {HTMLDialogElement} */ (button.closest("dialog")).close();
+  document.body.classList.remove("left-open");
+}
+
+/** @param {HTMLElement} button */
+function askPeriod(button) {
+  field("since").value = button.dataset.since;
+  field("until").value = button.dataset.until;
+  endOverview(button);
+  drawChips();
+}
+
+/** @param {HTMLElement} button */
+async function askTopic(button) {
+  const reply = await ask("topic", { topic: Number(button.dataset.topic) });
+  endOverview(button);
+  if (reply) chooseOnly(reply.names);
 }
 
 // --- several documents at once ---------------------------------------------------------------------
@@ -576,7 +618,7 @@ export const filters = {
 };
 
 export const actions = {
-  open, rename, only, retry, select, "pick-all": pickAll, "only-picked": onlyPicked,
+  open, rename, only, retry, select, overview: showOverview, period: askPeriod, topic: askTopic, "pick-all": pickAll, "only-picked": onlyPicked,
   /** @param {HTMLElement} button */
   remove: (button) => remove([button.closest("li").dataset.document]),
   "tag-picked": tagPicked,

@@ -38,6 +38,8 @@ const actions = {
   read: sources.read, "read-on": sources.readOn,
   page: sources.showPage, "zoom-page": sources.zoomPage, "close-page": sources.closePage,
   "close-reader": sources.closeReader, step: sources.step,
+  "keep-beside": sources.keepBeside, "close-beside": sources.closeBeside,
+  article: (button) => sources.showBeside(button.dataset.which === "beside"),
   "end-steps": steps.end, left: () => toggle("left"), right: () => toggle("right"),
 };
 
@@ -228,7 +230,8 @@ function describe(id, role, label, more = {}) {
 
 // --- how wide the right pane is --------------------------------------------------------------------
 
-const widthKept = () => (body.contains("reading") ? "--reading-width" : "--sources-width");
+const WIDTHS = ["--sources-width", "--reading-width", "--beside-width"];
+const widthKept = () => WIDTHS[body.contains("beside") ? 2 : Number(body.contains("reading"))];
 
 /** @param {number | null} width in pixels; null for as wide as it is by itself */
 function setWidth(width) {
@@ -253,7 +256,7 @@ function tellWidth() {
 
 /** The line left of the sources, by which they are made wider; its width is remembered here. */
 function divider() {
-  for (const name of ["--sources-width", "--reading-width"]) {
+  for (const name of WIDTHS) {
     const kept = localStorage.getItem(`pilcrow${name}`);
     if (/^\d+px$/.test(kept ?? "")) document.documentElement.style.setProperty(name, kept);
   }
@@ -290,7 +293,15 @@ function prepareFrame() {
   const bar = document.createElement("button");
   Object.assign(bar, { id: "sheet-bar", type: "button", textContent: "Sources" });
   bar.setAttribute("aria-expanded", "false");
-  byId("sources").prepend(bar);
+  const articles = Object.assign(document.createElement("div"), { id: "articles" });
+  articles.setAttribute("role", "group");
+  articles.setAttribute("aria-label", "Which article is shown");
+  for (const which of ["read", "beside"]) {
+    const tab = Object.assign(document.createElement("button"), { type: "button", dir: "auto" });
+    Object.assign(tab.dataset, { action: "article", which });
+    articles.append(tab);
+  }
+  byId("sources").prepend(bar, articles);
   byId("panes").append(divider());
   byId("centre").append(popover, toast);
 }

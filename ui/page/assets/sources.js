@@ -136,6 +136,7 @@ export async function read(button) {
   place?.classList.add("here");
   showStep(Number(byId("reader").querySelector(".place").textContent.split(" ").at(-1)));
   byId("reader").querySelector("button")?.focus({ preventScroll: true });
+  showBeside(false);
   watchEnds();
 }
 
@@ -147,14 +148,15 @@ export async function readOn(button) {
   if (button.disabled) return;
   button.disabled = true;
   const { document: id, first, way } = button.dataset;
-  const key = byId("reader").dataset.key ?? "";
-  const words = field("find").value;
+  const beside = /** @type {HTMLElement | null} */ (button.closest("#beside"));
+  const key = (beside ?? byId("reader")).dataset.key ?? "";
+  const words = beside ? "" : field("find").value;
   const reply = await ask("read-on", { document: id, key, first: Number(first), way, words });
   if (!reply || !button.isConnected) {
     button.disabled = false;
     return;
   }
-  const pane = byId("sources");
+  const pane = beside ?? byId("sources");
   const below = pane.scrollHeight - pane.scrollTop;
   button.insertAdjacentHTML("beforebegin", reply.html);
   button.remove();
@@ -224,7 +226,49 @@ function watchEnds() {
   ends = new IntersectionObserver((seen) => {
     for (const { isIntersecting, target } of seen) if (isIntersecting) void readOn(/** @type {HTMLButtonElement} */ (target));
   }, { root: byId("sources"), rootMargin: "600px" });
-  for (const button of byId("reader").querySelectorAll(".more")) ends.observe(button);
+  for (const button of document.querySelectorAll(":is(#reader, #beside) .more")) ends.observe(button);
+}
+
+// --- two articles ----------------------------------------------------------------------------------
+
+/** Keeps the article that is read beside the next one, or where that has no room, under a tab. */
+export function keepBeside() {
+  const article = byId("reader").querySelector(".reader");
+  if (!article) return;
+  article.querySelector(".find").remove(); // this is for the article that is read
+  article.querySelector("[data-action=keep-beside]").remove();
+  const close = article.querySelector("[data-action=close-reader]");
+  close.setAttribute("data-action", "close-beside");
+  close.lastChild.nodeValue = " Close this article";
+  article.setAttribute("aria-label", "Article kept beside");
+  byId("beside").dataset.key = byId("reader").dataset.key;
+  slot("beside").replaceChildren(article);
+  byId("beside").tabIndex = 0;
+  document.body.classList.add("beside");
+  closeReader();
+  showBeside(false);
+  watchEnds();
+}
+
+export function closeBeside() {
+  slot("beside").replaceChildren();
+  document.body.classList.remove("beside", "show-beside");
+  byId("reader").querySelector("button")?.focus();
+}
+
+/**
+ * Where only one of two articles has room: which of them is shown.
+ * @param {boolean} kept
+ */
+export function showBeside(kept) {
+  document.body.classList.toggle("show-beside", kept);
+  const name = byId("beside").querySelector("h2")?.textContent ?? "";
+  const read = byId("reader").querySelector("h2")?.textContent ?? "Sources";
+  const tabs = document.querySelectorAll("#articles button");
+  tabs.forEach((tab, index) => {
+    tab.textContent = index ? name : read;
+    tab.setAttribute("aria-pressed", String(Boolean(index) === kept));
+  });
 }
 
 /** The article that the address names, as a program's citation does: #read=ID&start=1&end=2. */
@@ -270,6 +314,7 @@ export function closeReader() {
   if (!document.body.classList.contains("reading")) return false;
   document.body.classList.remove("reading");
   slot("reader").replaceChildren();
+  showBeside(false);
   const source = document.querySelector(".source.current");
   if (source) {
     source.scrollIntoView({ block: "start" });

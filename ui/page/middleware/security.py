@@ -88,8 +88,9 @@ class SecurityHeaders:
         from starlette.responses import PlainTextResponse
 
         headers, path = MutableHeaders(scope=scope), scope["path"]
-        # The page is read on its way out, so it must pass uncompressed.
-        for name in ("accept-encoding", *_HEARSAY):
+        # The page is read on its way out, so it must pass uncompressed; our own files need not.
+        packed = path.startswith(self._files)
+        for name in _HEARSAY if packed else ("accept-encoding", *_HEARSAY):
             del headers[name]
         app = self._app
         if refusal := self._refusal(scope["method"], path, headers):
