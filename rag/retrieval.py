@@ -154,7 +154,7 @@ class Retriever:
         here has learnt to read it.
         """
         reranker = self._reranker  # another question may give it up meanwhile
-        if reranker and not first.question.is_follow_up:
+        if reranker and first.ranking.sentences and not first.question.is_follow_up:
             try:
                 return reranker.rerank(first.variant.text, first.ranking)
             except ModelMissing as error:

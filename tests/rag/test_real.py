@@ -124,6 +124,14 @@ def test_what_stands_in_the_closest_passage_is_not_refused(
     assert told in answer.text
 
 
+def test_an_empty_library_is_made_ready_as_well(
+    tmp_path: Path, encoder: SentenceTransformerEncoder
+) -> None:
+    with Library.open(tmp_path / "library", encoder=encoder) as empty:
+        Assistant(empty, None).warm_up()
+        assert Assistant(empty, None).answer("Is anybody there?").state == "not_found"
+
+
 def test_a_story_is_told_by_the_dates_of_its_own_passages(library: Library) -> None:
     answer = Assistant(library, None).answer("timeline of the malabo convention")
     assert [group.label for group in answer.groups] == ["2014-06", "2023-05"]
