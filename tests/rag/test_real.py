@@ -129,7 +129,7 @@ def test_an_empty_library_is_made_ready_as_well(
 ) -> None:
     with Library.open(tmp_path / "library", encoder=encoder) as empty:
         Assistant(empty, None).warm_up()
-        assert Assistant(empty, None).answer("Is anybody there?").state == "not_found"
+        assert Assistant(empty, None).answer("Who signed the treaty?").state == "not_found"
 
 
 def test_a_story_is_told_by_the_dates_of_its_own_passages(library: Library) -> None:
