@@ -15,7 +15,8 @@ _ASKING = (
     "what when where which who whose why how many much does did the was were people about said"
 ).split()
 _WHOLE = 4
-"""Letters from which on a word that the encoder has whole is one of the language, no slip."""
+"""Letters from which on a word that the encoder has whole is one of the language, no slip; a
+shorter one is one unless it begins the question: "wen was", but "did anyone die"."""
 _SHORTEST = 5
 """Letters: shorter words are as near to each other as to what was meant."""
 _WORD = re.compile(r"[^\W\d_]+")
@@ -51,7 +52,7 @@ def correct(
         word = typed.lower()
         if word in known or word in STOP_WORDS or word not in told:
             return typed
-        if len(word) >= _WHOLE and is_word(word):
+        if (len(word) >= _WHOLE or match.start()) and is_word(word):
             return typed
         meant = _nearest(word, known, proper=typed[0].isupper() and match.start() > 0)
         if meant is None or meant == word:

@@ -36,6 +36,14 @@ def test_words_of_the_language_stay_though_the_library_lacks_them() -> None:
     assert correct("who fixed it", known, "who fixed it", nothing).text == "who mixed it"
 
 
+def test_a_short_word_is_a_slip_only_where_a_question_begins() -> None:
+    short = {"wen", "die"}.__contains__
+    for question, meant in (("wen was it adopted", "when"), ("anyone did die", "anyone")):
+        assert correct(question, KNOWN, question, short).text == (
+            f"{meant} {question.partition(' ')[2]}"
+        )
+
+
 def test_words_that_ask_stay() -> None:
     question = "summarise the convetion"
     assert correct(question, KNOWN, "convetion", nothing).text == "summarise the convention"
