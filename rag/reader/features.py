@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.tokenization import STOP_WORDS
-from index.types import Hit, ScoredSentence, title_from_id
+from index.types import Hit, ScoredSentence
 from rag.query.question import QueryVariant
 from rag.query.text_features import TextFeatures, stem
 
@@ -23,13 +23,10 @@ Matrix = NDArray[np.float32]
 OWN = (
     "cosine", "late", "late_content", "late_weakest", "overlap", "overlap_near",
     "overlap_passage", "names", "names_passage", "numbers", "kind", "passage", "dense", "bm25",
-    "rank", "length", "first", "numbers_passage", "overlap_titled", "late_titled",
+    "rank", "length", "first", "numbers_passage",
 )  # fmt: skip
 """Features of a sentence by itself."""
-RELATIVE = (
-    "cosine", "late", "late_content", "overlap", "overlap_near", "passage", "overlap_titled",
-    "late_titled",
-)  # fmt: skip
+RELATIVE = ("cosine", "late", "late_content", "overlap", "overlap_near", "passage")
 """Features that are also given as the distance to the best candidate's."""
 NAMES = (*OWN, *(f"{name}_behind" for name in RELATIVE))
 
@@ -46,8 +43,6 @@ class QuestionWeights:
     """Share of that weight on words that are nowhere in the library, in [0, 1]."""
     is_content: NDArray[np.bool_]
     """Which of the word pieces belong to words that name something, shape (pieces,)."""
-    words: tuple[str, ...]
-    """The stem of the word that each of them belongs to."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +65,6 @@ class PassageFeatures:
     def attribution(self) -> TextFeatures:
         """Source and author: a question may name them ("as The Verge reported")."""
         return TextFeatures(f"{self.hit.source} {self.hit.author}")
-
-    @cached_property
-    def title(self) -> frozenset[str]:
-        """Stems of its document's title and file's name."""
-        return TextFeatures(f"{self.hit.title} {title_from_id(self.hit.document_id)}").stems
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -134,22 +124,10 @@ def weigh(text: TextFeatures, idf: Mapping[str, float], pieces: Sequence[str]) -
         dtype=bool,
     )
     return QuestionWeights(
-        words=_words_of(pieces),
         weights={word: weight / total for word, weight in weights.items()} if total else {},
         unknown=sum(w for w in weights.values() if w == 1.0) / total if total else 0.0,
         is_content=is_content if is_content.any() else np.ones(len(pieces), bool),
     )
-
-
-def _words_of(pieces: Sequence[str]) -> tuple[str, ...]:
-    """The stem of each word piece's word."""
-    starts = [i for i, piece in enumerate(pieces) if not piece.startswith("##")]
-    ends = [*starts[1:], len(pieces)]
-    made: list[str] = [""] * (starts[0] if starts else len(pieces))
-    for a, b in zip(starts, ends, strict=True):
-        word = stem("".join(piece.removeprefix("##") for piece in pieces[a:b]))
-        made += [word] * (b - a)
-    return tuple(made)
 
 
 def features(
@@ -167,28 +145,18 @@ def features(
 def _late_features(
     weights: QuestionWeights, candidates: Sequence[Candidate]
 ) -> NDArray[np.float32]:
-    """Late interaction of each candidate, shape (n, 4), float32.
+    """Late interaction of each candidate, shape (n, 3), float32.
 
-    The mean over the question's word pieces, the mean over those of words that name something, the
-    least of these, and their mean with those of the document's title as good as said: an article on
-    a treaty calls it "the treaty" or nothing at all. 0 where the word pieces are not known.
+    The mean over the question's word pieces, the mean over those of words that name something, and
+    the least of these; 0 for a candidate whose word pieces are not known.
     """
-    late = np.zeros((len(candidates), 4), np.float32)
+    late = np.zeros((len(candidates), 3), np.float32)
     similarities = [candidate.sentence.token_max_similarities for candidate in candidates]
     known = [i for i, row in enumerate(similarities) if row]
     if known:
         every = np.array([similarities[i] for i in known], np.float32)
         content = np.ascontiguousarray(every[:, weights.is_content])
-        passages = {id(candidates[i].passage): candidates[i].passage for i in known}
-        named = {
-            key: [word in passage.title for word in weights.words]
-            for key, passage in passages.items()
-        }
-        said = np.array([named[id(candidates[i].passage)] for i in known])
-        titled = np.where(said, 1.0, every)[:, weights.is_content]
-        late[known] = np.stack(
-            [every.mean(axis=1), content.mean(axis=1), content.min(axis=1), titled.mean(axis=1)], 1
-        )
+        late[known] = np.stack([every.mean(axis=1), content.mean(axis=1), content.min(axis=1)], 1)
     return late
 
 
@@ -206,7 +174,7 @@ def _own(
     dated = {hit.date[:4]} if asked.numbers and hit.date and not text.years else set()
     return [
         candidate.sentence.score,
-        *late[:3].tolist(),
+        *late.tolist(),
         _covered(weights.weights, text.stems),
         _covered(weights.weights, near),
         _covered(weights.weights, passage.stems),
@@ -221,8 +189,6 @@ def _own(
         min(len(text.text), 400) / 400.0,
         float(candidate.position == 0),
         _share(asked.numbers, lambda: passage.text.numbers | dated),
-        _covered(weights.weights, text.stems | passage.title),
-        float(late[3]),
     ]
 
 

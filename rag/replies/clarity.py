@@ -32,7 +32,11 @@ how near the question before is, how far the third document is behind, over how 
 belief is spread, how near the best passage is, and how clear the best sentence is."""
 
 # what begins with a capital is a name: "the Paris summit" says which one
-_DEFINITE = re.compile(r"\b(?i:the|this|that|these|those)\s+[^\WA-Z]\w*")
+# "the first" and "the most" point at nothing that was said before
+_DEFINITE = re.compile(
+    r"\b(?i:the|this|that|these|those)\s+(?!(?:first|second|third|last|next|most|least|only)\b)"
+    r"[^\WA-Z]\w*"
+)
 _THIS = re.compile(r"\b(?:this|these)\s+\w+", re.IGNORECASE)
 _PRONOUN = re.compile(r"\b(?:he|she|it|they|his|her|its|their|him|them)\b", re.IGNORECASE)
 
