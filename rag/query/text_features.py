@@ -9,7 +9,7 @@ there too.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -107,6 +107,16 @@ def stem(word: str) -> str:
                 cut = word[: -len(ending)]
                 return cut[:-1] if len(cut) > 4 and cut[-1] == cut[-2] else cut
     return word[:-1] if len(word) > 3 and word.endswith("s") and word[-2] not in "su" else word
+
+
+def is_capitalised(word: str, held: Container[str]) -> bool:
+    """Whether texts write a word, given in lower case, with capitals and never without: a name.
+
+    Args:
+        word: in lower case.
+        held: the words of the texts, as they are written.
+    """
+    return word not in held and (word.capitalize() in held or word.upper() in held)
 
 
 def content_stems(text: str) -> tuple[str, ...]:

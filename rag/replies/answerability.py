@@ -26,7 +26,7 @@ from rag.grounding.coverage import (
 )
 from rag.query.question import Question
 from rag.query.task import ASKED_BACK, Request, only_points
-from rag.query.text_features import TextFeatures, stem
+from rag.query.text_features import TextFeatures, is_capitalised, stem
 from rag.reader import gate
 from rag.reader.across import language_of
 from rag.replies import clarity
@@ -58,6 +58,7 @@ class AnswerabilityLimits:
 
 
 LIMITS = AnswerabilityLimits()
+_WORD = re.compile(r"[^\W\d_]+")
 _LOWER = re.compile(r"\b[a-z]{5,}\b")
 _NAME = re.compile(r"\b[A-Z][a-z]{4,}\b")
 _ASK_ABOUT = ("fact", "explain", "yes_no", "quote")
@@ -91,13 +92,10 @@ class Clarification:
 
 def _with_capitals(wording: str, hits: Sequence[Hit]) -> str:
     """A question with the names in capitals that the passages found for it have so, always."""
-    texts = " ".join(hit.text for hit in hits)
+    held = frozenset(word for hit in hits for word in _WORD.findall(hit.text))
 
     def written(match: re.Match[str]) -> str:
-        word = match[0]
-        capital = word.capitalize()
-        is_name = re.search(rf"\b{capital}\b", texts) and not re.search(rf"\b{word}\b", texts)
-        return capital if is_name else word
+        return match[0].capitalize() if is_capitalised(match[0], held) else match[0]
 
     return _LOWER.sub(written, wording)
 

@@ -16,7 +16,7 @@ from rag.grounding.presentation import list_items
 from rag.query.event_dates import dated_sentences
 from rag.query.question import QueryVariant
 from rag.query.task import Request, leans_on_other_part
-from rag.query.text_features import TextFeatures, content_stems, stem
+from rag.query.text_features import TextFeatures, content_stems, is_capitalised, stem
 from rag.replies.stretch import stretched
 from rag.replies.topics import LIMITS as TOPIC_LIMITS
 from rag.replies.topics import TopicSearch, stems_around
@@ -42,9 +42,9 @@ BY_TOPIC = frozenset(
     {"summarise", "overview", "compare", "timeline", "list", "keyword", "quote", "order"}
 )
 """Tasks that name a topic rather than ask: whether it is there is told by its words."""
-_WORD = re.compile(r"[^\W\d_]+")
 WHOLE = frozenset({"summarise", "overview", "compare", "timeline", "order"})
 """Tasks that gather for themselves and wait for no reranker."""
+_WORD = re.compile(r"[^\W\d_]+")
 
 
 class Composer:
@@ -177,7 +177,7 @@ class Composer:
         if not ranked:
             return []
         telling = self._topics.telling(topic, scope) or frozenset(content_stems(topic))
-        document = self._library.document(self._main_document(topic, telling, ranked, scope))
+        document = self._main_document(topic, telling, ranked, scope)
         names = _names_in(topic, document.text) - _stems_of_names(document)
         scores = {sentence.key: sentence.score for sentence in ranked}
         events = []
@@ -199,16 +199,18 @@ class Composer:
         telling: frozenset[str],
         ranked: Sequence[RankedSentence],
         scope: SearchScope,
-    ) -> str:
-        """The id of the document that a topic names, else of the one that has most on it."""
-        named = self._topics.document_named(topic, scope)
-        if named and telling & set(content_stems(self._library.document(named.id).text)):
-            return named.id
+    ) -> Document:
+        """The document that a topic names, else the one that has most on it."""
+        if named := self._topics.document_named(topic, scope):
+            document = self._library.document(named.id)
+            text = document.text.lower()  # may be long: not stemmed
+            if any(part in text for part in telling):
+                return document
         belief: dict[str, float] = {}
         for best in ranked[: LIMITS.voting]:
             id_ = best.hit.document_id
             belief[id_] = belief.get(id_, 0.0) + best.score
-        return max(belief, key=lambda id_: belief[id_])
+        return self._library.document(max(belief, key=lambda id_: belief[id_]))
 
     def _listing(self, topic: str, scope: SearchScope) -> list[Quotation]:
         """The passage that lists, and every other sentence that belongs to the list."""
@@ -376,10 +378,8 @@ def _stems_of_names(document: Document) -> frozenset[str]:
 def _names_in(topic: str, text: str) -> frozenset[str]:
     """The stems of the words of a topic that a text always writes with a capital."""
     held = frozenset(_WORD.findall(text))
-    asked = (word for word in words(topic) if word not in STOP_WORDS and word not in held)
-    return frozenset(
-        stem(word) for word in asked if word.capitalize() in held or word.upper() in held
-    )
+    asked = (word for word in words(topic) if word not in STOP_WORDS)
+    return frozenset(stem(word) for word in asked if is_capitalised(word, held))
 
 
 def _is_open(request: Request, sentences: Sequence[RankedSentence]) -> bool:
