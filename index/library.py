@@ -52,6 +52,8 @@ from index.system.priority import QueryPriority
 from index.tokenization import sound
 from index.types import (
     EVERYWHERE,
+    NO_CARD,
+    CatalogueCard,
     CheckReport,
     Document,
     DocumentRecord,
@@ -173,6 +175,7 @@ class Library:
         *,
         folder: str | Path | None = None,
         exclude: Iterable[str] | None = None,
+        cards: Mapping[Path, CatalogueCard] | None = None,
         progress: Callable[[Progress], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
         dry_run: bool = False,
@@ -192,6 +195,8 @@ class Library:
                 each of them. Nothing but `paths` is looked at now.
             exclude: globs, as in `.gitignore`, of what is ignored in these folders; remembered for
                 `rebuild`, in the place of those given before. Those before when None.
+            cards: what is known of some of the files from where they were got, by absolute path;
+                remembered until their documents are removed.
             progress: called with each step.
             cancelled: asked between steps; when it says True the update stops, and what is done
                 so far is kept.
@@ -206,6 +211,8 @@ class Library:
         wanted = [roots.settled(path) for path in _several(paths, "paths")]
         globs = None if exclude is None else _globs(exclude)
         with self._writing(dry_run):
+            if cards and not dry_run:
+                self._set_cards(cards)
             work = IngestRun(self._store, self.encoder, progress, self._yield_to_queries(cancelled))
             report = work.run(wanted, dry_run=dry_run, folder=within, exclude=globs)
             if not dry_run:
@@ -248,6 +255,11 @@ class Library:
                 self._vector_cache.refresh(progress, cancelled)
         return report
 
+    def _set_cards(self, cards: Mapping[Path, CatalogueCard]) -> None:
+        with self._store.writing() as writer:
+            for path, card in cards.items():
+                writer.set_card(str(path), card)
+
     def places(self) -> list[Path]:
         """The folders and files that were added and are looked at again by `rebuild`, by path."""
         with self._store.reading() as reader:
@@ -287,6 +299,7 @@ class Library:
             with self._store.writing() as writer:
                 own = writer.tags()
                 locations = [_placed(writer, document_id) for document_id in wanted]
+                cards = tuple((at.path, writer.card(at.path)) for at in locations)
                 for location in locations:
                     writer.exclude(location.path)
                     # a file that was added by itself is not looked for again
@@ -294,7 +307,8 @@ class Library:
                         writer.drop_root(location.root)
                 self._take_out(writer, locations)
             tags = tuple((id_, own[id_]) for id_ in wanted if id_ in own)
-            return replace(self._receipt(writer, locations), tags=tags)
+            known = tuple((path, card) for path, card in cards if card != NO_CARD)
+            return replace(self._receipt(writer, locations), tags=tags, cards=known)
 
     def tag(
         self, document_ids: Iterable[str], tag: str, *, remove: bool = False
@@ -412,6 +426,7 @@ class Library:
         if not isinstance(receipt, Receipt):
             raise InputError("restore takes what `remove` returned")
         with self._writing():
+            self._set_cards({Path(path): card for path, card in receipt.cards})
             report = IngestRun(self._store, self.encoder, None, None).restore_files(receipt.origins)
             if receipt.tags:
                 with self._store.writing() as writer:
@@ -543,6 +558,15 @@ class Library:
             raise InputError(f"no document {document_id!r} in the library. See: pilcrow list")
         return document
 
+    def card(self, document_id: str) -> CatalogueCard:
+        """What is known of a document from where it was got: the web, a catalogue.
+
+        Raises:
+            InputError: when it is not in the library.
+        """
+        with self._store.reading() as reader:
+            return reader.card(_placed(reader, document_id).path)
+
     def page_picture(
         self, document_id: str, page: int, start: int = 0, end: int = 0
     ) -> PagePicture:
@@ -560,12 +584,13 @@ class Library:
         document = self.document(document_id)
         with self._store.reading() as reader:
             location = _placed(reader, document_id)
+            card = reader.card(location.path)
         path = Path(location.path)
         if not registry.has_pictures(path.suffix):
             raise InputError(f"{document_id!r} has no pages to show")
         try:
             data = registry.read_bytes(path)
-            if discovery.content_hash(data, path.suffix) != location.hash:
+            if discovery.content_hash(data, path.suffix, card) != location.hash:
                 raise InputError(f"the file of {document_id!r} has changed: pilcrow rebuild")
             if boxes := document.boxes(page, start, end):  # recognised: there is no text to find
                 picture = registry.draw_page(data, page)

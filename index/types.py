@@ -157,6 +157,36 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class CatalogueCard:
+    """What is known of a file from where it was got; it takes the place of what the file says."""
+
+    title: str = ""
+    author: str = ""
+    date: str = ""
+    """As in `Document`, with the next one."""
+    source: str = ""
+    tags: tuple[str, ...] = ()
+    """Beside those of the file itself."""
+    address: str = ""
+    """Of the web page that it is a copy of: its source, unless the page names another address of
+    the same host as the one to cite."""
+
+    def applied(self, document: Document) -> Document:
+        """The document as this card has it."""
+        return replace(
+            document,
+            title=self.title or document.title,
+            author=self.author or document.author,
+            date=self.date or document.date,
+            source=self.source or document.source,
+            tags=tuple(dict.fromkeys((*document.tags, *self.tags))),
+        )
+
+
+NO_CARD = CatalogueCard()
+
+
+@dataclass(frozen=True, slots=True)
 class PagePicture:
     """A page of a file as it is shown."""
 
@@ -481,6 +511,8 @@ class Receipt:
     """Their files, for `Library.restore`."""
     tags: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """The tags that they had been given, by document id, for the same."""
+    cards: tuple[tuple[str, CatalogueCard], ...] = ()
+    """What was known of their files from where they were got, by path, for the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,8 @@ class Settings(BaseSettings):
     """Asked for by the page when set."""
     api_key: SecretStr | None = None
     """Asked for by `pilcrow serve` and `mcp --http`, and beside the page, when set."""
+    own_network: IPvAnyNetwork | None = None
+    """A network of one's own whose pages may be added too; else only those of public addresses."""
     trusted_proxy: IPvAnyNetwork | None = None
     """Address or network of a proxy before the page, believed when it says who asks."""
 

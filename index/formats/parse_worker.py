@@ -30,20 +30,24 @@ _SYSTEM = (
 
 Read = Callable[..., Document]
 """`registry.read_here`: id, bytes and suffix, and where there are any the recognised lines."""
+Pages = Callable[[bytes, str], Sequence[str]]
+"""`registry.pages_here`: bytes of a feed and where it was fetched from."""
 Recognise = Callable[[bytes, str, int], Sequence[RecognisedLine]]
 """`registry.recognise_here`: bytes, suffix and the number of a page."""
 
 
 def main(arguments: Sequence[str]) -> None:
     """Read files with the readers of `index.formats.registry` until the parent is gone."""
-    from index.formats.registry import read_here, recognise_here
+    from index.formats.registry import pages_here, read_here, recognise_here
 
     word_lists.load()  # there are no files to read from here on
-    serve(read_here, Limits(**json.loads(arguments[0])), recognise_here)
+    serve(read_here, Limits(**json.loads(arguments[0])), recognise_here, pages_here)
 
 
-def serve(read: Read, limits: Limits, recognise: Recognise = lambda *_: []) -> None:
-    """Answer each request with a document, lines that were recognised, or a reason."""
+def serve(
+    read: Read, limits: Limits, recognise: Recognise = lambda *_: [], pages: Pages = lambda *_: []
+) -> None:
+    """Answer each request with a document, recognised lines, a feed's pages, or a reason."""
     parent = WorkerChannel(_REQUEST)
     _bound(limits)
     confine(_readable())
@@ -55,7 +59,7 @@ def serve(read: Read, limits: Limits, recognise: Recognise = lambda *_: []) -> N
             parent.send(asdict(_confinement(Path(request["try"]))))
             continue
         _wind_up(limits)
-        work = partial(_done, read, recognise, request, data, limits)
+        work = partial(_done, read, recognise, pages, request, data, limits)
         answer = _answer(work, limits)
         last = bool(answer.get("last"))
         parent.send(answer)
@@ -77,17 +81,26 @@ def _answer(work: Callable[[], Message], limits: Limits) -> Message:
 
 
 def _done(
-    read: Read, recognise: Recognise, request: Message, data: bytes, limits: Limits
+    read: Read,
+    recognise: Recognise,
+    pages: Pages,
+    request: Message,
+    data: bytes,
+    limits: Limits,
 ) -> Message:
-    """What a request asks for: a page's picture, the lines recognised on a page, or a document."""
+    """What a request asks for: a picture or the lines of a page, a feed's pages, or a document."""
     if "page" in request:
         page = picture.draw(data, request["page"], request["quote"], request["before"])
         return {"picture": packed_picture(page)}
     if "recognise" in request:
         lines = recognise(data, request["suffix"], request["recognise"])
         return {"lines": [asdict(line) for line in lines]}
-    more = [unpacked(request["recognised"])] if "recognised" in request else []
-    document = read(request["id"], data, request["suffix"], *more)
+    if "feed" in request:
+        return {"pages": list(pages(data, request["feed"]))}
+    more = {"recognised": unpacked(request["recognised"])} if "recognised" in request else {}
+    if request.get("address"):
+        more["address"] = request["address"]
+    document = read(request["id"], data, request["suffix"], **more)
     if len(document.text) > limits.text:
         size = f"{len(document.text) / 1e6:.0f} million characters of text"
         return {"reason": f"too big: {size}, limit {limits.text / 1e6:.0f} million"}

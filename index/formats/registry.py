@@ -11,6 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -22,7 +23,7 @@ from index.formats.pdf import reading as pdf
 from index.formats.pictures import image, recognition, wordless
 from index.formats.plain import delimited, json_values, marked, notebook, subtitles, text
 from index.formats.sandbox import Sandbox
-from index.formats.web import epub, html, mail
+from index.formats.web import epub, feed, html, mail
 from index.system import files
 from index.system.roots import why
 from index.types import Document, PagePicture
@@ -36,10 +37,12 @@ __all__ = [
     "Wordless",
     "draw_page",
     "edition",
+    "feed_pages",
     "has_pictures",
     "is_article",
     "is_hidden",
     "no_article",
+    "pages_here",
     "parse",
     "read_bytes",
     "read_here",
@@ -104,6 +107,7 @@ _EDITIONS |= dict.fromkeys((".docx", ".html", ".htm", ".xhtml"), 4)
 update, and what says the same is not embedded again. That of the others is 2, since titles and
 dates are known in other languages."""
 _PLAIN = (".txt", ".text", ".md", ".markdown")
+_WEB_PAGES = (".html", ".htm", ".xhtml")
 _SHORT = 64_000
 """Bytes of plain text that are read in this very process, in some milliseconds."""
 _WORD = re.compile(r"[^\W_]")
@@ -123,6 +127,7 @@ def parse(
     data: bytes,
     suffix: str,
     *,
+    address: str = "",
     cancelled: Callable[[], bool] | None = None,
     sandbox: Sandbox = _SANDBOX,
 ) -> Document:
@@ -132,6 +137,7 @@ def parse(
         document_id: what the document will be called.
         data: the whole file.
         suffix: the file name's ending with its dot, in any case; it decides how data is read.
+        address: of the web page that it is a copy of.
         cancelled: asked while a file that is not short plain text is read.
         sandbox: where such files are read.
 
@@ -146,19 +152,30 @@ def parse(
     if not data or data.isspace():
         raise Unreadable("empty file")
     if kind in _PLAIN and len(data) <= _SHORT:
-        document = read_here(document_id, data, kind)
+        document = read_here(document_id, data, kind, address=address)
     else:
         recognising = kind in _SCANS and recognition.is_available()
         if kind in PICTURES and wordless.is_remembered(data):
             raise Wordless(NO_WORDS)
         try:
-            document = sandbox.read(document_id, data, kind, cancelled, recognising=recognising)
+            document = sandbox.read(
+                document_id, data, kind, cancelled, recognising=recognising, address=address
+            )
         except Wordless:
             wordless.remember(data)
             raise
     if _WORD.search(document.text) is None:
         raise Unreadable("no words in it" if document.text.strip() else "empty: no text in it")
     return document
+
+
+def feed_pages(data: bytes, address: str) -> list[str]:
+    """The addresses of the pages that an RSS or Atom feed lists, read in the sandbox.
+
+    Raises:
+        Unreadable: with the reason.
+    """
+    return _SANDBOX.pages(data, address)
 
 
 def draw_page(data: bytes, page: int, quote: str = "", before: str = "") -> PagePicture:
@@ -229,6 +246,7 @@ def read_here(
     data: bytes,
     suffix: str,
     recognised: recognition.Recognised | None = recognition.NOTHING,
+    address: str = "",
 ) -> Document:
     """The document in a file's bytes, read in this very process: for `parse` and its sandbox.
 
@@ -237,15 +255,24 @@ def read_here(
         data: the whole file.
         suffix: an ending that is `readable`.
         recognised: what was recognised on its pages; None when that is to be done first.
+        address: of the web page that it is a copy of; it is its source.
 
     Raises:
         Scanned: then, when there is something to recognise.
         Unreadable: with the reason.
     """
+    if address and suffix in _WEB_PAGES:
+        return html.read(document_id, data, address)
     if suffix in _SCANS:
-        return _SCANS[suffix](document_id, data, recognised)
-    reader: base.Parser = _READERS.get(suffix) or _plug_ins()[suffix].load()
-    return reader(document_id, data)
+        document = _SCANS[suffix](document_id, data, recognised)
+    else:
+        reader: base.Parser = _READERS.get(suffix) or _plug_ins()[suffix].load()
+        document = reader(document_id, data)
+    return replace(document, source=address) if address else document
+
+
+pages_here = feed.pages
+"""The addresses of the pages in a feed, read in this very process: for the sandbox."""
 
 
 def recognise_here(data: bytes, suffix: str, page: int) -> list[recognition.RecognisedLine]:

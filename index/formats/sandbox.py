@@ -84,6 +84,7 @@ class Sandbox:
         cancelled: Callable[[], bool] | None = None,
         *,
         recognising: bool = False,
+        address: str = "",
     ) -> Document:
         """The document in a file's bytes, as `registry.read_here` finds it in the child.
 
@@ -94,12 +95,13 @@ class Sandbox:
             cancelled: asked often; when it says True the child is ended.
             recognising: whether the text of pages that are pictures is recognised. Each of them may
                 take what a whole file may; one that takes more is read as empty.
+            address: of the web page that it is a copy of.
 
         Raises:
             Unreadable: with the reason, also when the parser crashed or took too much.
             Cancelled: when asked to.
         """
-        request: Message = {"id": document_id, "suffix": suffix}
+        request: Message = {"id": document_id, "suffix": suffix, "address": address}
         if recognising:
             request["recognised"] = None
         answer = self._ask(request, data, cancelled or _never)
@@ -126,6 +128,10 @@ class Sandbox:
         if last and not lines:
             raise last
         return lines
+
+    def pages(self, data: bytes, address: str) -> list[str]:
+        """The pages of a feed, as `feed.pages` finds them in the child; raises as `read` does."""
+        return [str(page) for page in self._ask({"feed": address}, data, _never)["pages"]]
 
     def draw(self, data: bytes, page: int, quote: str, before: str) -> PagePicture:
         """A page of a PDF, as `pdf.picture.draw` makes it in the child; raises as `read` does."""

@@ -8,9 +8,10 @@ person agrees: a disk that is not mounted looks like a folder somebody emptied.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from index.storage.snapshot import Snapshot
 from index.system import files, roots
 from index.system.ignoring import FILE as IGNORE_FILE
 from index.system.ignoring import IgnoreRules
-from index.types import FailedFile, SkippedFile, Unreachable
+from index.types import NO_CARD, CatalogueCard, FailedFile, SkippedFile, Unreachable
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +245,12 @@ class _Walk:
                 continue
             empty, seen = False, real / path.relative_to(folder)
             self._sight(home, seen.relative_to(at_home), seen, named=False)
-        if empty and str(folder) not in self._of_root and len(self.closed) == closed:
+        if (
+            empty
+            and not self._implied
+            and str(folder) not in self._of_root
+            and len(self.closed) == closed
+        ):
             self._fail(folder, "no articles in this folder")
 
     def _look_at(self, file: Path) -> None:
@@ -487,6 +493,10 @@ def hash_of(path: Path) -> str:
         return ""
 
 
-def content_hash(data: bytes, suffix: str) -> str:
-    """What a document's content depends on: its bytes and how they are read."""
-    return hashlib.sha256(suffix.lower().encode() + b"\0" + data).hexdigest()
+def content_hash(data: bytes, suffix: str, card: CatalogueCard = NO_CARD) -> str:
+    """What a document's content depends on: its bytes, how they are read, what is known of it."""
+    digest = hashlib.sha256(suffix.lower().encode() + b"\0" + data)
+    if card != NO_CARD:
+        told = {name: value for name, value in asdict(card).items() if value}
+        digest.update(b"\0" + json.dumps(told, sort_keys=True).encode())
+    return digest.hexdigest()

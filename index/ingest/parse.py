@@ -11,7 +11,7 @@ from index.formats import registry
 from index.ingest.discovery import SourceFile, content_hash
 from index.ingest.progress import RunProgress
 from index.splitting import CHUNKER, TooManyParts, passages
-from index.types import Document, Passage
+from index.types import NO_CARD, CatalogueCard, Document, Passage
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,12 @@ class FileParser:
         self._progress = progress
         self._recipe = json.dumps([asdict(encoder.identity), CHUNKER]).encode()
 
-    def parse(self, file: SourceFile) -> ParsedFile:
+    def parse(self, file: SourceFile, card: CatalogueCard = NO_CARD) -> ParsedFile:
         """A file read and split; one that is just being written is no article yet.
+
+        Args:
+            file: which one.
+            card: what is known of it from where it was got.
 
         Raises:
             Unreadable: with the reason.
@@ -46,9 +50,11 @@ class FileParser:
         for _ in range(2):
             data = registry.read_bytes(file.path)
             document = registry.parse(
-                file.id, data, file.path.suffix, cancelled=self._progress.cancelled
-            )
-            parsed = self.split(file, content_hash(data, file.path.suffix), document)
+                file.id, data, file.path.suffix, address=card.address,
+                cancelled=self._progress.cancelled,
+            )  # fmt: skip
+            hash_ = content_hash(data, file.path.suffix, card)
+            parsed = self.split(file, hash_, card.applied(document))
             if registry.read_bytes(file.path) == data:
                 return parsed
         raise registry.Unreadable("it changes while it is read; try again when it is finished")

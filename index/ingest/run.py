@@ -23,7 +23,7 @@ from index.storage.records import DocumentLocation
 from index.storage.snapshot import require_match
 from index.storage.store import Store
 from index.system.roots import look, real
-from index.types import Document, Origin, Progress, UpdateReport
+from index.types import CatalogueCard, Document, Origin, Progress, UpdateReport
 
 # A batch of documents is written when it has this many passages or documents.
 _BATCH_PASSAGES, _BATCH_DOCUMENTS = 512, 256
@@ -125,7 +125,8 @@ class IngestRun:
         for content in (contents := set(contents)):
             if file := self._file_with(content):
                 try:
-                    self._writer.replace_content(content, self._parser.parse(file))
+                    parsed_anew = self._parser.parse(file, self._card(file))
+                    self._writer.replace_content(content, parsed_anew)
                 except registry.Unreadable as error:
                     self._progress.fail(file.path, error.reason, file.id)
         for content in set(hurt) - contents:
@@ -163,7 +164,9 @@ class IngestRun:
     def _read(self, file: SourceFile) -> ParsedFile | None:
         """A changed file, parsed; None when it is unchanged or cannot be read."""
         try:
-            hash_ = content_hash(registry.read_bytes(file.path), file.path.suffix)
+            data = registry.read_bytes(file.path)
+            card = self._card(file)
+            hash_ = content_hash(data, file.path.suffix, card)
             with self._store.reading() as reader:
                 before = reader.by_path(str(file.path))
                 content = reader.content_of(hash_)
@@ -175,7 +178,7 @@ class IngestRun:
                 return None
             if today:  # moved, copied or renamed
                 return ParsedFile(file, hash_, Document(file.id, "", ""), (), ())
-            return self._parser.parse(file)
+            return self._parser.parse(file, card)
         except registry.Unreadable as error:
             self._pass_over(file, error)
         return None
@@ -201,7 +204,7 @@ class IngestRun:
     def _read_anew(self, file: SourceFile, before: DocumentLocation | None) -> ParsedFile | None:
         """A file parsed; when it cannot be read now, what the library holds of it."""
         try:
-            return self._parser.parse(file)
+            return self._parser.parse(file, self._card(file))
         except registry.Unreadable as error:
             self._pass_over(file, error)
         return self._stored(file, before) if before else None
@@ -225,6 +228,11 @@ class IngestRun:
 
     # --- small things -----------------------------------------------------------------------
 
+    def _card(self, file: SourceFile) -> CatalogueCard:
+        """What is known of a file from where it was got."""
+        with self._store.reading() as reader:
+            return reader.card(str(file.path))
+
     def _require_match(self) -> None:
         with self._store.reading() as reader:
             require_match(reader, self._encoder)
@@ -234,7 +242,8 @@ class IngestRun:
         report = self._progress.report
         for file in survey.files:
             try:
-                hash_ = content_hash(registry.read_bytes(file.path), file.path.suffix)
+                data = registry.read_bytes(file.path)
+                hash_ = content_hash(data, file.path.suffix, self._card(file))
             except registry.Unreadable as error:
                 self._progress.fail(file.path, error.reason, file.id)
                 continue

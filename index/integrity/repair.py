@@ -83,5 +83,6 @@ def _confirm(writer: Transaction) -> None:
             continue
         path = Path(location.path)
         with suppress(Unreadable):
-            if content_hash(read_bytes(path), path.suffix) == location.hash:
+            card = writer.card(location.path)
+            if content_hash(read_bytes(path), path.suffix, card) == location.hash:
                 writer.seal_documents("WHERE d.id = ?", location.id)

@@ -6,7 +6,7 @@ import json
 import os
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple
+from dataclasses import asdict, astuple
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,17 @@ from index.errors import LibraryDamaged
 from index.languages.stemming import index_form
 from index.storage.records import Labels, StoredPassage
 from index.tokenization import sound
-from index.types import NOWHERE, Document, Heading, Location, Page, Passage, Span
+from index.types import (
+    NO_CARD,
+    NOWHERE,
+    CatalogueCard,
+    Document,
+    Heading,
+    Location,
+    Page,
+    Passage,
+    Span,
+)
 
 # The sentences of a passage; a damaged one has none.
 SENTENCE_COUNT = "CASE WHEN json_valid(spans) THEN json_array_length(spans) ELSE 0 END"
@@ -158,6 +168,24 @@ def stored_path(path: str) -> str | bytes:
     except UnicodeEncodeError:
         return os.fsencode(path)
     return path
+
+
+def encode_card(card: CatalogueCard) -> str:
+    """A card as JSON, the same text for the same card; empty for one that says nothing."""
+    return "" if card == NO_CARD else json.dumps(asdict(card), sort_keys=True)
+
+
+def decode_card(stored: str) -> CatalogueCard:
+    """The card in a JSON text.
+
+    Raises:
+        LibraryDamaged: when it is none.
+    """
+    try:
+        values = json.loads(stored) if stored else {}
+        return CatalogueCard(**values | {"tags": tuple(values.get("tags", ()))})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise damaged_meta("a file's card") from error
 
 
 def storable_id(document_id: object) -> str:

@@ -30,6 +30,7 @@ from index.storage.codec import (
     checksum,
     damaged_meta,
     damaged_row,
+    decode_card,
     decode_labels,
     decode_outline,
     decode_passage,
@@ -45,6 +46,8 @@ from index.storage.database import UNEXCLUDED, UNLABELLED, UNPLACED, UNSEALED
 from index.storage.document_seals import DOCUMENT_COLUMNS, DOCUMENT_TABLES, SEAL_JOIN, TYPE_CHECK
 from index.storage.records import DocumentLocation, StoredPassage
 from index.types import (
+    NO_CARD,
+    CatalogueCard,
     Document,
     DocumentFacts,
     DocumentRecord,
@@ -60,6 +63,11 @@ _TITLE_WEIGHT = 0.5
 
 # Squared lengths of unit vectors differ from 1 by less, unless they are damaged.
 _ROUNDING = 1e-3
+
+
+def card_key(path: str) -> str:
+    """Under which name `meta` holds what is known of a file."""
+    return f"card {os.fsencode(path).decode('utf-8', 'backslashreplace')}"
 
 
 class Snapshot:
@@ -222,6 +230,11 @@ class Snapshot:
     def excluded(self) -> set[str]:
         """Files that a person took out, as absolute paths."""
         return {os.fsdecode(row[0]) for row in self._db.execute("SELECT path FROM excluded")}
+
+    def card(self, path: str) -> CatalogueCard:
+        """What is known of a file from where it was got; by its absolute path."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (card_key(path),)).fetchone()
+        return decode_card(row[0]) if row else NO_CARD
 
     def locations(self) -> list[DocumentLocation]:
         """Every document with its whereabouts."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import uuid
 from collections.abc import Iterable, Mapping
@@ -18,6 +19,7 @@ from index.storage.codec import (
     checksum,
     damaged_row,
     decode_labels,
+    encode_card,
     encode_labels,
     encode_outline,
     encode_places,
@@ -35,8 +37,8 @@ from index.storage.document_seals import (
     text_or_bytes,
 )
 from index.storage.records import NewContent
-from index.storage.snapshot import Snapshot
-from index.types import Document, Passage, title_from_id
+from index.storage.snapshot import Snapshot, card_key
+from index.types import NO_CARD, CatalogueCard, Document, Passage, title_from_id
 
 
 class Transaction(Snapshot):
@@ -71,6 +73,13 @@ class Transaction(Snapshot):
     def set_meta(self, key: str, value: str) -> None:
         """Store one fact about the library."""
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def set_card(self, path: str, card: CatalogueCard) -> None:
+        """Store what is known of a file from where it was got."""
+        if card == NO_CARD:
+            self._db.execute("DELETE FROM meta WHERE key = ?", (card_key(path),))
+        elif card != self.card(path):
+            self.set_meta(card_key(path), encode_card(card))
 
     def set_tags(self, own: Mapping[str, Iterable[str]]) -> None:
         """Store which tags a person has given documents; of documents that are gone none stay."""
@@ -214,11 +223,12 @@ class Transaction(Snapshot):
     def remove_document(self, document_id: str) -> None:
         """Take a document out; its content goes too unless another path holds the same."""
         row = self._db.execute(
-            "DELETE FROM documents WHERE id = ? RETURNING content", (document_id,)
+            "DELETE FROM documents WHERE id = ? RETURNING content, path", (document_id,)
         ).fetchone()
         self._db.execute("DELETE FROM seals WHERE document = ?", (document_id,))
         if row is not None:
             self._moved.add(int(row[0]))
+            self.set_card(os.fsdecode(row[1]), NO_CARD)
 
     def save_drafts(self, drafts: Iterable[tuple[bytes, PassageVectors]]) -> None:
         """Keep vectors of passages whose document is not complete yet."""

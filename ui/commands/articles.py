@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,14 +33,16 @@ from ui.terminal import (
 if TYPE_CHECKING:
     from index.embedding.encoder import Encoder
     from index.library import Library
-    from index.types import Receipt, UpdateReport
+    from index.types import Progress, Receipt, UpdateReport
 
 SOME_FILES_FAILED = 4
 ADD_HELP = (
     "Add or update articles.\n\n"
     f"Files or whole folders: {SUFFIXES_IN_WORDS}. Other files in a folder are skipped, and so is "
     "what a .pilcrowignore in it names, as a .gitignore would. What you removed stays out of its "
-    "folder until you add the file itself."
+    "folder until you add the file itself.\n\n"
+    "An address (https://…) is fetched now and looked at again by `rebuild`: a page, a PDF, or a "
+    "feed with its pages."
 )
 SkippedOption = Annotated[bool, typer.Option("--skipped", help="List the files that are skipped.")]
 ExcludeOption = Annotated[
@@ -53,7 +57,7 @@ ExcludeOption = Annotated[
 
 def add(
     ctx: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", show_default=False)],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH|ADDRESS...", show_default=False)],
     exclude: ExcludeOption = None,
     skipped: SkippedOption = False,
     encoder: EncoderOption = None,
@@ -66,8 +70,26 @@ def add(
         session.library(create=True) as library,
         progress_bar(open_console(stderr=True)) as progress,
     ):
-        report = library.update(paths, exclude=exclude or None, progress=progress)
-    _finish_update(session, report, list_skipped=skipped)
+        reports = list(_added(session, library, paths, exclude or None, progress))
+    _finish_update(session, reduce(_joined, reports), list_skipped=skipped)
+
+
+def _added(
+    session: Session,
+    library: Library,
+    wanted: Sequence[str],
+    exclude: Sequence[str] | None,
+    progress: Callable[[Progress], None] | None,
+) -> Iterator[UpdateReport]:
+    """What became of files and folders, and then of addresses of the web."""
+    from index.sources import web
+    from index.sources.fetching import is_address
+
+    addresses = [path for path in wanted if is_address(path)]
+    if paths := [path for path in wanted if not is_address(path)]:
+        yield library.update(paths, exclude=exclude, progress=progress)
+    if addresses:
+        yield web.add(library, addresses, session.fetcher, progress=progress)
 
 
 def watch(
@@ -81,7 +103,7 @@ def watch(
     They are added first; then what is added, changed, moved or deleted in them is taken in within
     seconds of the last write. With --json every report is one line.
     """
-    from index.watching import watch as watched
+    from index.sources.watching import watch as watched
 
     session = session_of(ctx, store, as_json)
     stop = threading.Event()
@@ -139,22 +161,35 @@ def rebuild(
     more than half of a place is missing at once, or a folder is empty, you are asked before it is
     forgotten.
     """
+    from index.sources import web
+
     session = session_of(ctx, store, as_json)
     with session.library() as library:
         chosen = session.find_encoder(encoder) if encoder else None
         if chosen is not None:
             _say_cost(library, chosen)
         with progress_bar(open_console(stderr=True)) as progress:
-            report = library.rebuild(
-                full=full, forget=forget, encoder=chosen, progress=progress, dry_run=dry_run
-            )
+            if dry_run or chosen is not None:
+                report = library.rebuild(
+                    full=full, forget=forget, encoder=chosen, progress=progress, dry_run=dry_run
+                )
+            else:
+                report = web.rebuild(
+                    library, session.fetcher, full=full, forget=forget, progress=progress
+                )
         lost = [place for place in report.unreachable if place.lost]
         if lost and not dry_run and not session.json:
             for place in lost:
                 say(f"{place.path}: {place.reason}")
             count = sum(len(place.documents) for place in lost)
             if session.parts.confirm(f"Forget these {count} documents? A disk may be away."):
-                report = _joined(report, library.rebuild(forget=True))
+                then = library.rebuild(forget=True)
+                removed = (*report.removed, *then.removed, *web.let_go(library))
+                kept = (*then.unreachable, *web.unreachable(library))
+                report = replace(
+                    report, removed=removed, unreachable=kept, failed=then.failed,
+                    change=library.change,
+                )  # fmt: skip
     _finish_update(session, report, dry_run=dry_run, list_skipped=skipped)
 
 
@@ -170,19 +205,21 @@ def _say_cost(library: Library, encoder: Encoder) -> None:
 
 def forget(
     ctx: typer.Context,
-    place: Annotated[Path, typer.Argument(metavar="PLACE", show_default=False)],
+    place: Annotated[str, typer.Argument(metavar="PLACE", show_default=False)],
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Forget a folder or file that was added, and its documents.
+    """Forget a folder, file or address that was added, and its documents.
 
     It need not be there any more; your files stay where they are, what you uploaded is deleted.
     """
+    from index.sources import web
+    from index.sources.fetching import is_address
     from ui.page import upload_copies
 
     session = session_of(ctx, store, as_json)
     with session.library() as library:
-        receipt = library.forget(place)
+        receipt = web.forget(library, place) if is_address(place) else library.forget(place)
         upload_copies.discard(library, [origin.path for origin in receipt.origins])
     _finish_removal(session, receipt)
     if not session.json:
@@ -193,9 +230,12 @@ def list_documents(
     ctx: typer.Context, store: StoreOption = None, as_json: JsonOption = False
 ) -> None:
     """List the documents in the library."""
+    from index.sources import web
+
     session = session_of(ctx, store, as_json)
     with session.library() as library:
-        records, stats, away = library.documents(), library.stats(), library.unreachable()
+        records, stats = library.documents(), library.stats()
+        away = (*library.unreachable(), *web.unreachable(library))
     if session.json:
         print_json(
             {
@@ -227,10 +267,14 @@ def _finish_update(
 
 
 def _joined(first: UpdateReport, then: UpdateReport) -> UpdateReport:
-    """What two updates did, one right after the other: the second only let go of documents."""
+    """What two updates did, one right after the other."""
     return replace(
-        first, removed=(*first.removed, *then.removed), unreachable=then.unreachable,
-        failed=then.failed, change=then.change,
+        then, added=(*first.added, *then.added), updated=(*first.updated, *then.updated),
+        unchanged=(*first.unchanged, *then.unchanged), removed=(*first.removed, *then.removed),
+        failed=(*first.failed, *then.failed), skipped=(*first.skipped, *then.skipped),
+        left_out=(*first.left_out, *then.left_out), embedded=first.embedded + then.embedded,
+        reused=first.reused + then.reused,
+        unreachable=(*first.unreachable, *then.unreachable),
     )  # fmt: skip
 
 

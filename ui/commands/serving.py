@@ -107,6 +107,7 @@ def chat(
                     samples=seeds.articles(),
                     notice=assistant.missing,
                     sends_to=assistant.sends_to,
+                    fetcher=session.fetcher,
                     models=ModelOptions(
                         folder, used, named, to_get, say, encoder_named=bool(settings.encoder)
                     ),

@@ -21,6 +21,7 @@ from ui.terminal import clean, harmless, open_console, show_lines, to_json
 if TYPE_CHECKING:
     from index.embedding.encoder import Encoder
     from index.library import Library
+    from index.sources.fetching import Fetcher
     from rag.assistant import Assistant
     from rag.settings import Settings
 
@@ -112,6 +113,14 @@ class Session:
         from rag.settings import store_path
 
         return store_path(self.store)
+
+    @property
+    def fetcher(self) -> Fetcher:
+        """What asks the web for the addresses that somebody typed."""
+        from index.sources.fetching import Fetcher
+
+        own = self.settings.own_network
+        return Fetcher([own] if own else ())
 
     def find_encoder(self, name: str) -> Encoder:
         """The encoder that somebody named.

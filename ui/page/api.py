@@ -26,9 +26,10 @@ from index import Library
 from index.errors import InputError, PilcrowError
 from index.formats.registry import Unreadable, read_bytes
 from index.ingest.discovery import content_hash
+from index.sources import web
+from index.sources.watching import FolderWatches
 from index.system.roots import look
-from index.types import Document, DocumentRecord, Receipt
-from index.watching import FolderWatches
+from index.types import CatalogueCard, Document, DocumentRecord, Receipt
 from rag.grounding import bundle as grounding_bundle
 from rag.grounding import sealing
 from rag.reader import gate
@@ -161,8 +162,8 @@ class PageApi:
 
     def folders(self) -> list[Path]:
         """The folders that were added where they are."""
-        uploads = upload_copies.folder_of(self._library)
-        places = (place for place in self._library.places() if place != uploads)
+        ours = (upload_copies.folder_of(self._library), web.folder_of(self._library.path))
+        places = (place for place in self._library.places() if place not in ours)
         return [place for place in places if look(place).kind in ("folder", "closed")]
 
     def _places(self) -> str:
@@ -228,7 +229,7 @@ class PageApi:
         drawn = shown[begin : begin + panes.LISTED]
         home = upload_copies.folder_of(self._library)
         copies = {r.id for r in drawn if Path(r.path).parent == home}
-        states = {r.id: _file_state(r) for r in drawn}
+        states = {r.id: _file_state(r, self._library.card) for r in drawn}
         return panes.library(shown, states, words, first, copies, [] if begin else folders, inside)
 
     def _names(self, given: Given) -> Reply:
@@ -625,7 +626,7 @@ def _marks(answer: Answer, document: Document) -> list[tuple[int, int, int]]:
     return marks
 
 
-def _file_state(record: DocumentRecord) -> panes.FileState:
+def _file_state(record: DocumentRecord, card_of: Callable[[str], CatalogueCard]) -> panes.FileState:
     """How a document's file stands to what is stored of it."""
     path = Path(record.path)
     try:
@@ -639,7 +640,8 @@ def _file_state(record: DocumentRecord) -> panes.FileState:
     if int(touched) <= added.timestamp():  # the library notes whole seconds
         return "ready"
     try:  # it may have been copied, or saved as it was
-        same = content_hash(read_bytes(path), path.suffix) == record.content_hash
-    except Unreadable:
+        data, card = read_bytes(path), card_of(record.id)
+        same = content_hash(data, path.suffix, card) == record.content_hash
+    except (Unreadable, InputError):  # or it was removed just now
         return "away"
     return "ready" if same else "changed"

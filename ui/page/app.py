@@ -22,9 +22,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from index import Library
+from index.sources.fetching import Fetcher
+from index.sources.watching import FolderWatches
 from index.system.files import make_folder
 from index.system.offline import stay_offline
-from index.watching import FolderWatches
 from rag import Assistant
 from rag.types import Answer
 from ui.http.attempts import ATTEMPTS, PAUSE
@@ -70,6 +71,8 @@ class PageOptions:
     by_path: bool = False
     """Whether folders of this computer may be named by their paths: whoever can reach the page is
     at this computer."""
+    fetcher: Fetcher | None = None
+    """What asks the web for addresses that are typed; one with the usual limits when None."""
     models: ModelOptions | None = None
     """What the page may do about the language model; None for nothing."""
     beside: Starlette | None = None
@@ -204,7 +207,7 @@ def _folder_for_uploads(library: Library) -> Path:
 
 def build_services(assistant: Assistant, library: Library, options: PageOptions) -> Services:
     """What stands behind the page of a library, connected."""
-    conversations, runner = Conversations(library.path), JobRunner(library)
+    conversations, runner = Conversations(library.path), JobRunner(library, options.fetcher)
     quick = options.quick
 
     def ask(question: str) -> Answer:

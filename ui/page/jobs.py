@@ -17,6 +17,8 @@ from typing import Any
 from index import Library
 from index.embedding.encoder import Encoder
 from index.errors import InputError, LibraryBusy, PilcrowError
+from index.sources import web
+from index.sources.fetching import Fetcher
 from index.system.roots import look
 from index.types import FailedFile, Progress, Receipt, UpdateReport
 from ui.page import upload_copies
@@ -60,9 +62,10 @@ class _Task:
 class JobRunner:
     """Runs one change of the library at a time in a thread and says how far it is."""
 
-    def __init__(self, library: Library) -> None:
-        """Work on `library`."""
+    def __init__(self, library: Library, fetcher: Fetcher | None = None) -> None:
+        """Work on `library`; `fetcher` asks the web for addresses that somebody types."""
         self._library = library
+        self._fetcher = fetcher or Fetcher()
         self._lock = threading.Lock()
         self._view: jobs.JobView | None = None
         self._over = threading.Event()
@@ -81,7 +84,9 @@ class JobRunner:
         rows = {name: jobs.JobRow(name, "waiting") for name in expected}
         return self._run(
             "Rebuilding the library",
-            lambda: self._library.rebuild(progress=self._report, cancelled=self._cancel.is_set),
+            lambda: web.rebuild(
+                self._library, self._fetcher, progress=self._report, cancelled=self._cancel.is_set
+            ),
             _Task("Library rebuilt", None, rows=rows),
         )
 
@@ -227,6 +232,17 @@ class JobRunner:
 
         name = folder.name or str(folder)
         return self._run(f"Adding {name:.80}", work, _Task("Folder added", None, adding=True))
+
+    def add_address(self, typed: str) -> Iterator[jobs.JobView]:
+        """Fetches a page, a PDF or a feed by the address that somebody typed; yields progress."""
+
+        def work() -> UpdateReport:
+            return web.add(
+                self._library, [typed], self._fetcher, progress=self._report,
+                cancelled=self._cancel.is_set,
+            )  # fmt: skip
+
+        return self._run(f"Adding {typed:.80}", work, _Task("Page added", None, adding=True))
 
     def _update_in_turns(self, paths: Sequence[Path], folder: Path) -> UpdateReport:
         """The report of indexing files, the smallest first, each turn ready before the next."""

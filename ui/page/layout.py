@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from index.formats.registry import KINDS, suffixes
+from index.sources.fetching import is_address
+from index.sources.watching import FolderWatches
 from index.system.roots import settled
 from index.tokenization import sound
-from index.watching import FolderWatches
 from ui.page.api import PageApi
 from ui.page.chat import AT_ONCE, AskRequest, Chat, Run
 from ui.page.jobs import JobRunner
@@ -34,7 +35,7 @@ _SESSIONS = 500
 
 @dataclass(frozen=True, slots=True)
 class PlaceRequest:
-    """A folder that the page names. Comes from a browser: read, never trusted."""
+    """A folder or an address that the page names. Comes from a browser: read, never trusted."""
 
     path: str = ""
     keep: bool = False
@@ -153,7 +154,7 @@ def _left(gr: Any, *, by_path: bool) -> dict[str, Any]:
             elem_id="upload",
         )
         _html(gr, "folder", panes.folder(KINDS, by_path=by_path))
-        made["place"] = gr.Button("Add the folder", elem_id="add-place")
+        made["place"] = gr.Button("Add it", elem_id="add-place")
         made["rebuild"] = gr.Button("Rebuild the index", elem_id="rebuild")
         made["samples"] = gr.Button("Sample articles", elem_id="samples")
         made["leave"] = gr.Button("Leave", elem_id="leave")
@@ -285,12 +286,7 @@ def _wire_jobs(
             yield from draw(runner.add_folder(services.samples))
 
     def add_place(sent: str) -> Iterator[str]:
-        place = PlaceRequest.read(sent)
-        if not services.by_path or not place.path:
-            return
-        yield from draw(runner.add_place(place.folder))
-        if place.keep and place.folder in services.api.folders():
-            services.watches.begin(place.folder)
+        yield from draw(added_place(services, sent))
 
     def renew() -> Iterator[str]:
         yield from draw(runner.rebuild())
@@ -304,6 +300,19 @@ def _wire_jobs(
     left["place"].click(add_place, request_box, job, js=_WITH_PLACE, **shown)
     left["rebuild"].click(renew, None, job, **shown)
     left["cancel"].click(runner.cancel, None, None, queue=False, **_QUIET)
+
+
+def added_place(services: Services, sent: str) -> Iterator[jobs.JobView]:
+    """The work of adding what the page names, which only who sits at this computer may."""
+    place = PlaceRequest.read(sent)
+    if not services.by_path or not place.path:
+        return
+    if is_address(place.path):
+        yield from services.jobs.add_address(place.path)
+        return
+    yield from services.jobs.add_place(place.folder)
+    if place.keep and place.folder in services.api.folders():
+        services.watches.begin(place.folder)
 
 
 def _html(gr: Any, elem_id: str, value: str = "") -> Any:

@@ -18,6 +18,7 @@ from typing import Protocol
 
 from index.errors import PilcrowError
 from index.ingest.discovery import hash_of
+from index.sources import web
 from index.system import roots
 from index.types import DocumentRecord, FailedFile
 from ui.page.middleware.uploads import bare
@@ -151,12 +152,15 @@ def tidy(library: Holding, keep: Collection[str] = ()) -> None:
 def discard(library: Holding, paths: Iterable[str]) -> None:
     """Deletes those of some files that are copies of ours, and no document's any more.
 
+    Copies are what was uploaded, and what was fetched from the web.
+
     What cannot be deleted now stays known as removed; the next `tidy` tries again.
     """
     folder = roots.real(folder_of(library))
     held = {record.path for record in library.documents()}
-    ours = [p for p in paths if p not in held and roots.real(Path(p).parent) == folder]
-    gone = []
+    unheld = [path for path in paths if path not in held]
+    ours = [path for path in unheld if roots.real(Path(path).parent) == folder]
+    gone = web.discard(library.path, unheld)
     for path in ours:
         with suppress(OSError):
             Path(path).unlink(missing_ok=True)

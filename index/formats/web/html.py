@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from index.formats.base import Block, Unreadable, joined, rebuilt
 from index.formats.bylines import clean
@@ -26,10 +27,16 @@ _LITTLE, _LARGE = 200, 5_000
 _TAG_LIMIT = 100_000
 
 
-def read(document_id: str, data: bytes) -> Document:
+def read(document_id: str, data: bytes, address: str = "") -> Document:
     """A web page: its main text without menus, what its metadata say, headings as furniture.
 
     Where the extractor finds next to nothing, everything readable on the page is taken.
+
+    Args:
+        document_id: what it is called.
+        data: the page.
+        address: where it was fetched from; its source is then that, or the address of the same
+            host that the page wants to be cited by.
     """
     kind = sniff(data)
     if kind and kind != "an HTML page":
@@ -55,10 +62,30 @@ def read(document_id: str, data: bytes) -> Document:
         text,
         headings,
         title=_best_title(title, headings, _title_tag(page)),
-        source=source,
+        source=_canonical(page, address) if address else source,
         author=author.replace(";", ","),
         date=parse_date(date),
     )
+
+
+def _canonical(page: str, address: str) -> str:
+    """The address that a page is cited by; one of another host is not believed."""
+    from selectolax.lexbor import LexborHTMLParser
+
+    for node in LexborHTMLParser(page).css("link[rel~=canonical i][href]")[:1]:
+        try:
+            stated = urljoin(address, (node.attributes["href"] or "").strip())
+            ours, theirs = urlsplit(address), urlsplit(stated)
+        except ValueError:
+            break
+        if theirs.scheme in ("http", "https") and _host(theirs) == _host(ours):
+            return clean(stated)
+    return address
+
+
+def _host(address: SplitResult) -> str:
+    """The host with its port; one whose name begins with `www.` is the same as without."""
+    return address.netloc.lower().removeprefix("www.")
 
 
 def _drawn(page: str) -> str:

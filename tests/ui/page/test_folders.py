@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from index import Library
-from index.watching import FolderWatches
+from index.sources.watching import FolderWatches
 from rag import Assistant
 from tests.support.browsers import Tab, served, tab
 from tests.support.fakes import BagOfWordsEncoder
+from tests.support.made import web_site
+from tests.support.made.web_site import Site, article
 from ui.page.api import PageApi
+from ui.page.app import PageOptions, build_services
 from ui.page.conversations import Conversations
 from ui.page.jobs import JobRunner
-from ui.page.layout import PlaceRequest
+from ui.page.layout import PlaceRequest, added_place
 from ui.page.suggester import Suggester
 
 if TYPE_CHECKING:
@@ -187,3 +190,63 @@ def test_folders_are_opened_and_what_is_in_them_is_chosen_and_searched(
     page.click(".in-text li:has-text('Boat c') button")
     page.wait_for_selector(".reader mark:has-text('The boat called c')")
     assert opened.inaccessible() == []
+
+
+# --- an address in the same box -----------------------------------------------------------
+
+
+FERRY = article("New hours at the harbour", "The ferry sails at nine from the old quay.")
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with web_site.site() as made:
+        yield made
+
+
+def test_a_page_is_added_by_its_address_and_looked_at_again(library: Library, site: Site) -> None:
+    runner = JobRunner(library, web_site.fetcher())
+    *_, last = runner.add_address(site.put("/ferry", FERRY))
+    assert "“New hours at the harbour” added" in last.summary
+    assert api_of(library, FolderWatches(library)).folders() == []
+    *_, last = runner.add_address(site.at("/nowhere"))
+    reason = "the server says 404 (not found)"
+    assert last.summary.endswith(f"1 failed: {site.at('/nowhere')}: {reason}")
+    site.gone("/ferry")
+    *_, last = runner.rebuild()
+    assert "kept unseen" in last.summary and "404" in last.summary
+    *_, last = runner.add_address("https://me:secret@example.org/")
+    assert "with a password in it" in last.problem
+
+
+@pytest.mark.parametrize("by_path", [True, False])
+def test_only_who_sits_at_the_computer_has_anything_fetched(
+    library: Library, site: Site, by_path: bool
+) -> None:
+    options = PageOptions(by_path=by_path, fetcher=web_site.fetcher())
+    services = build_services(Assistant(library, generator=None), library, options)
+    sent = json.dumps({"path": site.put("/ferry", FERRY), "keep": True})
+    drawn = list(added_place(services, sent))
+    assert (site.asked != []) is by_path and bool(drawn) is by_path
+
+
+@pytest.mark.browser
+def test_a_page_of_the_web_is_added_in_the_box(
+    browser: Browser, library: Library, site: Site
+) -> None:
+    assistant, options = Assistant(library, generator=None), PageOptions(fetcher=web_site.fetcher())
+    with served(assistant, library, options) as where, tab(browser, where) as opened:
+        page = opened.page
+        page.click("#tab-library")
+        page.click(".in-place summary")
+        page.fill("#place-path", site.put("/ferry", FERRY))
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".documents li:has-text('New hours at the harbour')")
+        assert page.locator(".places li").count() == 0
+        assert opened.inaccessible() == []
+        page.click(".in-place summary")
+        page.fill("#place-path", "http://169.254.169.254/latest")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".job:has-text('private address')")
+        opened.ask("When does the ferry sail?")
+        assert "sails at nine" in opened.finish()

@@ -23,6 +23,16 @@ class Reference:
     date: str
     pages: tuple[str, ...]
 
+    @property
+    def address(self) -> str:
+        """Its address on the web, where it was fetched from there."""
+        return self.source if self.source.startswith(("http://", "https://")) else ""
+
+    @property
+    def outlet(self) -> str:
+        """Who published it; its address is none."""
+        return "" if self.address else self.source
+
 
 def references(answer: Answer) -> list[Reference]:
     """The documents an answer cites, each once, in the order of their first citation."""
@@ -51,7 +61,8 @@ def _ris(reference: Reference) -> Iterator[tuple[str, str]]:
     yield "TY", "GEN"
     for tag, value in (
         ("ID", reference.key), ("TI", _line(reference.title)), ("AU", _line(reference.author)),
-        ("PB", _line(reference.source)), ("DA", reference.date.replace("-", "/")),
+        ("PB", _line(reference.outlet)), ("UR", _line(reference.address)),
+        ("DA", reference.date.replace("-", "/")),
         ("PY", reference.date[:4]), ("SP", ", ".join(reference.pages)),
         ("L1", _line(reference.document_id)),
     ):  # fmt: skip
@@ -66,7 +77,8 @@ def bibtex(answer: Answer) -> str:
 
 def _bibtex(reference: Reference) -> str:
     fields = {
-        "title": reference.title, "author": reference.author, "publisher": reference.source,
+        "title": reference.title, "author": reference.author, "publisher": reference.outlet,
+        "url": reference.address,
         "year": reference.date[:4], "date": reference.date, "pages": ", ".join(reference.pages),
         "file": reference.document_id,
     }  # fmt: skip
@@ -92,8 +104,10 @@ def _csl(reference: Reference) -> dict[str, Any]:
     item: dict[str, Any] = {"id": reference.key, "type": "document", "title": reference.title}
     if reference.author:
         item["author"] = [{"literal": name} for name in _names(reference.author)]
-    if reference.source:
-        item["publisher"] = reference.source
+    if reference.outlet:
+        item["publisher"] = reference.outlet
+    if reference.address:
+        item["URL"] = reference.address
     if reference.date:
         item["issued"] = {"date-parts": [[int(part) for part in reference.date.split("-")]]}
     if reference.pages:

@@ -131,7 +131,8 @@ def summary(
         parts.append(f"{plural(len(report.skipped), 'file')} skipped")
     if failed:
         # of several the rows say which and why
-        named = f": {failed[0].path.split('/')[-1]}: {failed[0].reason}" if len(failed) == 1 else ""
+        path = failed[0].path if "://" in failed[0].path else failed[0].path.split("/")[-1]
+        named = f": {path}: {failed[0].reason}" if len(failed) == 1 else ""
         parts.append(f"{len(failed)} failed{named}")
     return "; ".join(parts)
 

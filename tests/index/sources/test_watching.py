@@ -10,8 +10,8 @@ from queue import Queue
 import pytest
 
 from index import InputError, Library, UpdateReport
+from index.sources.watching import watch
 from index.system.ignoring import FILE
-from index.watching import watch
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.programs import PATIENCE
 

@@ -1,0 +1,1 @@
+"""Where documents come from besides files that are named: folders that change, the web, Zotero."""
