@@ -20,6 +20,8 @@ import pytest
 from index.system.offline import OFFLINE
 from tests.programs.offline_program import ANSWER, QUESTION, put_articles
 from tests.programs.wiretap import STRACE, calls_out, tapped
+from tests.support.made import web_site
+from tests.support.made.web_site import article
 from tests.support.visitors import Visitor
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,19 +43,21 @@ class Home:
         kept = {k: v for k, v in os.environ.items() if k not in _SWITCHES and k[:4] != "XDG_"}
         return {**kept, "HOME": str(self.folder)}
 
-    def run(self, *command: str, cut: Sequence[str] = ()) -> str:
-        """What a program prints that reaches for nobody, not even this machine."""
+    def run(self, *command: str, cut: Sequence[str] = (), site: int = 0) -> str:
+        """What a program prints that reaches for nobody but a web site of this machine, by port."""
         log = self.folder / "calls"
         done = subprocess.run(
             [*cut, *tapped([sys.executable, *command], log)],
             cwd=ROOT,
-            env=self.environment(),
+            env={**self.environment(), "PILCROW_OWN_NETWORK": "127.0.0.1" if site else ""},
             capture_output=True,
             text=True,
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        assert calls_out(log, loopback=True) == []
+        called = calls_out(log, loopback=True)
+        assert [call for call in called if not (site and f"htons({site})" in call)] == []
+        assert bool(called) is bool(site)
         return done.stdout
 
     def pilcrow(self, *arguments: str) -> str:
@@ -138,6 +142,23 @@ def test_a_program_works_with_the_network_cut_and_reaches_for_nobody(home: Home)
     assert told["environment"].pop("HF_HUB_DISABLE_TELEMETRY") in ("1", "True")  # gradio's own
     assert told["environment"].items() <= OFFLINE.items()
     assert home.reports == []
+
+
+@needs_strace
+@pytest.mark.model
+@pytest.mark.fault("G20")
+def test_a_page_that_is_typed_is_asked_for_and_nothing_that_it_names(home: Home) -> None:
+    """By `add` and by `rebuild`; who asks about it afterwards reaches for nobody again."""
+    store = str(home.folder / "pages of the web")
+    with web_site.site() as site:
+        named = '<img src="https://192.0.2.7/x.png"><script src="http://192.0.2.8/x.js"></script>'
+        page = article("New hours", f"The ferry sails at nine.{named}", head=named)
+        typed = ["-m", "ui.cli", "--store", store]
+        home.run(*typed, "add", site.put("/ferry", page), site=site.port)
+        home.run(*typed, "rebuild", site=site.port)
+        assert site.asked == [("/ferry", 200), ("/ferry", 304)]
+        told = home.run(*typed, "ask", "--no-model", "When does the ferry sail?")
+    assert "nine" in told
 
 
 @dataclass(frozen=True)

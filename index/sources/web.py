@@ -95,37 +95,16 @@ def add(
     return replace(report, failed=(*report.failed, *failed))
 
 
-def rebuild(
+def look_again(
     library: Library,
-    fetcher: Fetcher | None = None,
-    *,
-    full: bool = False,
-    forget: bool = False,
+    fetcher: Fetcher,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> UpdateReport:
-    """What a new look at every place and address that was ever added brought.
-
-    An address that cannot be reached, or that is no more, keeps its document, and is told as
-    unreachable. Arguments are those of `Library.rebuild`.
-    """
-    look = _Look(library, fetcher or Fetcher(), progress, cancelled)
+    """What a new look at every address that is known brought; `unreachable` tells of the others."""
+    look = _Look(library, fetcher, progress, cancelled)
     look.at([note for note in look.known.values() if note.copy or note.is_feed])
-    news = look.taken_in()
-    report = library.rebuild(full=full, forget=forget, progress=progress, cancelled=cancelled)
-    if forget:
-        report = replace(report, removed=(*report.removed, *let_go(library)))
-    again = {*news.added, *news.updated}
-    return replace(
-        report,
-        added=(*news.added, *report.added),
-        updated=(*news.updated, *(id_ for id_ in report.updated if id_ not in again)),
-        unchanged=tuple(id_ for id_ in report.unchanged if id_ not in again),
-        failed=(*news.failed, *report.failed),
-        unreachable=(*report.unreachable, *unreachable(library)),
-        embedded=news.embedded + report.embedded,
-        reused=news.reused + report.reused,
-    )
+    return look.taken_in()
 
 
 def unreachable(library: Library) -> tuple[Unreachable, ...]:

@@ -42,7 +42,8 @@ ADD_HELP = (
     "what a .pilcrowignore in it names, as a .gitignore would. What you removed stays out of its "
     "folder until you add the file itself.\n\n"
     "An address (https://…) is fetched now and looked at again by `rebuild`: a page, a PDF, or a "
-    "feed with its pages."
+    "feed with its pages. `zotero:` (or zotero:FOLDER) adds the PDFs of Zotero on this computer "
+    "with their titles, authors, dates and tags."
 )
 SkippedOption = Annotated[bool, typer.Option("--skipped", help="List the files that are skipped.")]
 ExcludeOption = Annotated[
@@ -81,13 +82,16 @@ def _added(
     exclude: Sequence[str] | None,
     progress: Callable[[Progress], None] | None,
 ) -> Iterator[UpdateReport]:
-    """What became of files and folders, and then of addresses of the web."""
-    from index.sources import web
+    """What became of files and folders, then of addresses of the web and Zotero libraries."""
+    from index.sources import web, zotero
     from index.sources.fetching import is_address
 
     addresses = [path for path in wanted if is_address(path)]
-    if paths := [path for path in wanted if not is_address(path)]:
+    shelves = [path for path in wanted if zotero.is_zotero(path)]
+    if paths := [path for path in wanted if path not in (*addresses, *shelves)]:
         yield library.update(paths, exclude=exclude, progress=progress)
+    for shelf in shelves:
+        yield zotero.add(library, shelf, progress=progress)
     if addresses:
         yield web.add(library, addresses, session.fetcher, progress=progress)
 
@@ -161,7 +165,7 @@ def rebuild(
     more than half of a place is missing at once, or a folder is empty, you are asked before it is
     forgotten.
     """
-    from index.sources import web
+    from index.sources import again, web
 
     session = session_of(ctx, store, as_json)
     with session.library() as library:
@@ -174,7 +178,7 @@ def rebuild(
                     full=full, forget=forget, encoder=chosen, progress=progress, dry_run=dry_run
                 )
             else:
-                report = web.rebuild(
+                report = again.rebuild(
                     library, session.fetcher, full=full, forget=forget, progress=progress
                 )
         lost = [place for place in report.unreachable if place.lost]

@@ -17,7 +17,7 @@ from typing import Any
 from index import Library
 from index.embedding.encoder import Encoder
 from index.errors import InputError, LibraryBusy, PilcrowError
-from index.sources import web
+from index.sources import again, web, zotero
 from index.sources.fetching import Fetcher
 from index.system.roots import look
 from index.types import FailedFile, Progress, Receipt, UpdateReport
@@ -84,7 +84,7 @@ class JobRunner:
         rows = {name: jobs.JobRow(name, "waiting") for name in expected}
         return self._run(
             "Rebuilding the library",
-            lambda: web.rebuild(
+            lambda: again.rebuild(
                 self._library, self._fetcher, progress=self._report, cancelled=self._cancel.is_set
             ),
             _Task("Library rebuilt", None, rows=rows),
@@ -243,6 +243,16 @@ class JobRunner:
             )  # fmt: skip
 
         return self._run(f"Adding {typed:.80}", work, _Task("Page added", None, adding=True))
+
+    def add_zotero(self, typed: str) -> Iterator[jobs.JobView]:
+        """Indexes the PDFs of a Zotero library of this computer; yields progress."""
+
+        def work() -> UpdateReport:
+            return zotero.add(
+                self._library, typed, progress=self._report, cancelled=self._cancel.is_set
+            )
+
+        return self._run("Adding from Zotero", work, _Task("Added", None, adding=True))
 
     def _update_in_turns(self, paths: Sequence[Path], folder: Path) -> UpdateReport:
         """The report of indexing files, the smallest first, each turn ready before the next."""

@@ -16,6 +16,7 @@ from typing import Any
 from index.formats.registry import KINDS, suffixes
 from index.sources.fetching import is_address
 from index.sources.watching import FolderWatches
+from index.sources.zotero import is_zotero
 from index.system.roots import settled
 from index.tokenization import sound
 from ui.page.api import PageApi
@@ -309,6 +310,9 @@ def added_place(services: Services, sent: str) -> Iterator[jobs.JobView]:
         return
     if is_address(place.path):
         yield from services.jobs.add_address(place.path)
+        return
+    if is_zotero(place.path):
+        yield from services.jobs.add_zotero(place.path)
         return
     yield from services.jobs.add_place(place.folder)
     if place.keep and place.folder in services.api.folders():

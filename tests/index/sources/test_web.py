@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from index import InputError, Library
-from index.sources import web
+from index.sources import again, web
 from index.sources.fetching import Fetcher
 from tests.index.formats.test_documents import pdf
 from tests.support.fakes import BagOfWordsEncoder
@@ -98,11 +98,11 @@ def test_a_feed_brings_its_pages_and_later_its_new_ones(library: Library, site: 
     ]
     site.put("/raft", RAFT)
     site.put("/feed", rss("/raft", "/ferry"), "application/rss+xml")
-    again = web.rebuild(library, fetcher())
-    assert len(again.added) == 1 and not again.failed
+    report = again.rebuild(library, fetcher())
+    assert len(report.added) == 1 and not report.failed
     assert {r.title for r in library.documents()} == {"New hours at the harbour", "Rafts are back"}
     site.asked.clear()
-    last = web.rebuild(library, fetcher())
+    last = again.rebuild(library, fetcher())
     assert (len(last.unchanged), last.added, last.updated) == (2, (), ())
     assert sorted(site.asked) == [("/feed", 304), ("/ferry", 304), ("/raft", 304)]
 
@@ -144,10 +144,10 @@ def test_what_changed_is_read_again_and_nothing_else(library: Library, site: Sit
     web.add(library, [ferry, raft], fetcher())
     assert isinstance(library.encoder, BagOfWordsEncoder)
     before = library.encoder.encoded
-    again = web.add(library, [ferry], fetcher())
-    assert len(again.unchanged) == 1 and library.encoder.encoded == before
+    report = web.add(library, [ferry], fetcher())
+    assert len(report.unchanged) == 1 and library.encoder.encoded == before
     site.put("/ferry", FERRY.replace("nine", "ten"))
-    report = web.rebuild(library, fetcher())
+    report = again.rebuild(library, fetcher())
     assert (len(report.updated), len(report.unchanged), report.added) == (1, 1, ())
     assert "at ten" in library.search("When does the ferry sail?")[0].text
 
@@ -158,7 +158,7 @@ def test_a_page_that_is_away_or_gone_is_kept_and_said(library: Library, site: Si
     web.add(library, [ferry, raft], fetcher())
     site.gone("/ferry")
     site.answers["/raft"] = lambda handler: handler.send_error(503)
-    report = web.rebuild(library, fetcher())
+    report = again.rebuild(library, fetcher())
     told = {place.path: (place.reason, place.lost) for place in report.unreachable}
     assert told == {
         ferry: ("the server says 404 (not found); what was there is kept", True),
@@ -168,7 +168,7 @@ def test_a_page_that_is_away_or_gone_is_kept_and_said(library: Library, site: Si
     assert web.unreachable(library) == report.unreachable
     assert library.search("When does the ferry sail?")
     del site.answers["/raft"]
-    report = web.rebuild(library, fetcher(), forget=True)
+    report = again.rebuild(library, fetcher(), forget=True)
     assert len(report.removed) == 1 and web.unreachable(library) == ()
     assert [r.title for r in library.documents()] == ["Rafts are back"]
     assert len(copies(library)) == 2
@@ -202,7 +202,7 @@ def test_what_was_removed_is_not_fetched_again_but_can_be_undone(
     assert [name for name in copies(library) if name.endswith(".html")] == []
     site.put("/feed", rss("/ferry", "/raft"), "application/rss+xml")
     site.put("/raft", RAFT)
-    web.rebuild(library, fetcher())
+    again.rebuild(library, fetcher())
     assert [r.title for r in library.documents()] == ["Rafts are back"]
     receipt = web.forget(library, feed)
     assert len(receipt.documents) == 1 and copies(library) == []
