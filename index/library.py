@@ -75,7 +75,7 @@ _DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
 # Questions whose vectors are kept: searching, reading and asking again share one forward pass.
 _REMEMBERED = 64
 LONGEST_TAG = 60
-"""Characters of a tag that is given to a document."""
+"""Characters of a tag that is given to a document, and of a collection's name."""
 _T = TypeVar("_T")
 
 
@@ -176,6 +176,7 @@ class Library:
         folder: str | Path | None = None,
         exclude: Iterable[str] | None = None,
         cards: Mapping[Path, CatalogueCard] | None = None,
+        collection: str | None = None,
         progress: Callable[[Progress], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
         dry_run: bool = False,
@@ -197,6 +198,8 @@ class Library:
                 `rebuild`, in the place of those given before. Those before when None.
             cards: what is known of some of the files from where they were got, by absolute path;
                 remembered until their documents are removed.
+            collection: what these paths are put into, with all that comes below them; where they
+                were, else in none, when None, and in none when empty.
             progress: called with each step.
             cancelled: asked between steps; when it says True the update stops, and what is done
                 so far is kept.
@@ -210,9 +213,10 @@ class Library:
         within = None if folder is None else roots.settled(folder)
         wanted = [roots.settled(path) for path in _several(paths, "paths")]
         globs = None if exclude is None else _globs(exclude)
+        name = None if collection is None else _label(collection, "collection", optional=True)
         with self._writing(dry_run):
-            if cards and not dry_run:
-                self._set_cards(cards)
+            if not dry_run:
+                self._note_of(wanted, cards or {}, name)
             work = IngestRun(self._store, self.encoder, progress, self._yield_to_queries(cancelled))
             report = work.run(wanted, dry_run=dry_run, folder=within, exclude=globs)
             if not dry_run:
@@ -255,10 +259,17 @@ class Library:
                 self._vector_cache.refresh(progress, cancelled)
         return report
 
-    def _set_cards(self, cards: Mapping[Path, CatalogueCard]) -> None:
+    def _note_of(
+        self, paths: Iterable[Path], cards: Mapping[Path, CatalogueCard], collection: str | None
+    ) -> None:
+        """Remember of paths what is known of their files, and their collection."""
+        if not cards and collection is None:
+            return
         with self._store.writing() as writer:
             for path, card in cards.items():
                 writer.set_card(str(path), card)
+            for path in paths if collection is not None else ():
+                writer.set_collection(str(path), collection or "")
 
     def places(self) -> list[Path]:
         """The folders and files that were added and are looked at again by `rebuild`, by path."""
@@ -300,6 +311,7 @@ class Library:
                 own = writer.tags()
                 locations = [_placed(writer, document_id) for document_id in wanted]
                 cards = tuple((at.path, writer.card(at.path)) for at in locations)
+                named = tuple((at.path, writer.own_collection(at.path)) for at in locations)
                 for location in locations:
                     writer.exclude(location.path)
                     # a file that was added by itself is not looked for again
@@ -308,7 +320,9 @@ class Library:
                 self._take_out(writer, locations)
             tags = tuple((id_, own[id_]) for id_ in wanted if id_ in own)
             known = tuple((path, card) for path, card in cards if card != NO_CARD)
-            return replace(self._receipt(writer, locations), tags=tags, cards=known)
+            collections = tuple((path, name) for path, name in named if name is not None)
+            receipt = self._receipt(writer, locations)
+            return replace(receipt, tags=tags, cards=known, collections=collections)
 
     def tag(
         self, document_ids: Iterable[str], tag: str, *, remove: bool = False
@@ -327,9 +341,7 @@ class Library:
             LibraryBusy: when another process is writing.
         """
         wanted = tuple(dict.fromkeys(_several(document_ids, "document ids")))
-        name = " ".join(sound(tag).split()).lstrip("#").strip() if isinstance(tag, str) else ""
-        if not 0 < len(name) <= LONGEST_TAG:
-            raise InputError(f"a tag has 1 to {LONGEST_TAG} characters, like law or law/eu")
+        name = _label(tag, "tag")
         with self._writing(), self._store.writing() as writer:
             own, changed = writer.tags(), []
             for document_id in wanted:
@@ -340,6 +352,22 @@ class Library:
                     changed.append(document_id)
             writer.set_tags(own)
         return tuple(changed)
+
+    def collect(self, document_ids: Iterable[str], collection: str) -> None:
+        """Put documents into a collection, out of the one they were in; their files stay as is.
+
+        Args:
+            document_ids: which documents.
+            collection: its name; it begins to be with its first document. Empty for none.
+
+        Raises:
+            InputError: when an id is not in the library, or it is no name; then nothing changes.
+            LibraryBusy: when another process is writing.
+        """
+        name = _label(collection, "collection", optional=True)
+        with self._writing(), self._store.writing() as writer:
+            for document_id in dict.fromkeys(_several(document_ids, "document ids")):
+                writer.set_collection(_placed(writer, document_id).path, name)
 
     def forget(self, path: str | Path) -> Receipt:
         """The receipt for a place let go of for good: not looked at again, its documents gone.
@@ -369,6 +397,8 @@ class Library:
                     writer.drop_root(root)
                 excluded = writer.excluded()
                 writer.include(path for path in excluded if discovery.is_under(path, names))
+                paths = (*map(str, names), *known, *(at.path for at in locations))
+                writer.forget_collections(paths)
                 self._take_out(writer, locations)
             return self._receipt(writer, locations)
 
@@ -400,8 +430,10 @@ class Library:
 
     def forget_removed(self, paths: Iterable[str]) -> None:
         """No longer note of these files that their documents were removed: they are deleted."""
+        gone = list(paths)
         with self._writing(), self._store.writing() as writer:
-            writer.include(paths)
+            writer.include(gone)
+            writer.forget_collections(gone)
 
     def unreachable(self) -> tuple[Unreachable, ...]:
         """The documents whose files cannot be seen now; they are kept, and found all the same."""
@@ -426,7 +458,9 @@ class Library:
         if not isinstance(receipt, Receipt):
             raise InputError("restore takes what `remove` returned")
         with self._writing():
-            self._set_cards({Path(path): card for path, card in receipt.cards})
+            self._note_of([], {Path(path): card for path, card in receipt.cards}, None)
+            for path, name in receipt.collections:
+                self._note_of([Path(path)], {}, name)
             report = IngestRun(self._store, self.encoder, None, None).restore_files(receipt.origins)
             if receipt.tags:
                 with self._store.writing() as writer:
@@ -819,10 +853,22 @@ def check_scope(documents: Any, dates: Any, scope: SearchScope = EVERYWHERE) -> 
         pair and all(isinstance(date, str) and _DATE.fullmatch(date) for date in dates)
     ):
         raise InputError(f"dates are two ISO dates, the first and the last, not {dates!r:.80}")
-    for name in ("tags", "authors", "sources", "folders", "kinds", "sections"):
+    for name in ("tags", "authors", "sources", "folders", "kinds", "sections", "collections"):
         values = getattr(scope, name)
         if isinstance(values, str) or not all(isinstance(value, str) for value in values):
             raise InputError(f"{name} are a list of texts, not {values!r:.80}")
+
+
+def _label(given: object, kind: str, *, optional: bool = False) -> str:
+    """A tag or a collection's name as it is kept.
+
+    Raises:
+        InputError: when it is none.
+    """
+    name = " ".join(sound(given).split()).lstrip("#").strip() if isinstance(given, str) else None
+    if name is None or len(name) > LONGEST_TAG or not (name or optional):
+        raise InputError(f"a {kind} has 1 to {LONGEST_TAG} characters, like law or law/eu")
+    return name
 
 
 def _placed(reader: Snapshot, document_id: str) -> DocumentLocation:

@@ -308,11 +308,14 @@ class SearchScope:
     """Only files with one of these endings: `pdf`, `.md`."""
     sections: Collection[str] = ()
     """Only passages below a heading that holds one of these, in any case."""
+    collections: Collection[str] = ()
+    """Only documents of one of these collections, in any case."""
 
     @property
     def is_filtered(self) -> bool:
         """Whether documents are chosen by what is known of them."""
-        return any((self.tags, self.authors, self.sources, self.folders, self.kinds))
+        chosen = (self.tags, self.authors, self.sources, self.folders, self.kinds, self.collections)
+        return any(chosen)
 
     def takes_section(self, section: str) -> bool:
         """Whether what stands below these headings is in it."""
@@ -328,6 +331,7 @@ class SearchScope:
             and _any(self.sources, lambda name: name in document.source.casefold())
             and _any(self.folders, lambda folder: _is_below(document.id, folder, itself=False))
             and _any(self.kinds, lambda kind: document.path.casefold().endswith(_suffix(kind)))
+            and _any(self.collections, lambda name: name == document.collection.casefold())
         )
 
 
@@ -341,6 +345,7 @@ class DocumentFacts:
     source: str
     date: str
     tags: tuple[str, ...]
+    collection: str = ""
 
 
 def _any(wanted: Collection[str], holds: Callable[[str], bool]) -> bool:
@@ -464,6 +469,8 @@ class DocumentRecord:
     aliases: tuple[str, ...] = ()
     description: str = ""
     place: str = ""
+    collection: str = ""
+    """The one collection that it is in; empty for none."""
 
     @property
     def folders(self) -> list[str]:
@@ -513,6 +520,8 @@ class Receipt:
     """The tags that they had been given, by document id, for the same."""
     cards: tuple[tuple[str, CatalogueCard], ...] = ()
     """What was known of their files from where they were got, by path, for the same."""
+    collections: tuple[tuple[str, str], ...] = ()
+    """The collections that these files themselves were put into, by path, for the same."""
 
 
 @dataclass(frozen=True, slots=True)

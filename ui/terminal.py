@@ -250,6 +250,8 @@ def show_documents(records: Iterable[DocumentRecord], console: Console) -> None:
     for record in records:
         line = Text(clean(record.id), style="bold")
         line.append("  " + about(record.id, record.title, record.source, record.date), style="none")
+        if record.collection:
+            line.append(f"  [{clean(record.collection)}]", style="dim")
         console.print(line)
 
 

@@ -62,5 +62,8 @@ class Selections:
 def _key(scope: SearchScope) -> tuple[object, ...]:
     documents = None if scope.documents is None else frozenset(scope.documents)
     dates = None if scope.dates is None else tuple(scope.dates)
-    filters = (scope.tags, scope.authors, scope.sources, scope.folders, scope.kinds, scope.sections)
+    filters = (
+        scope.tags, scope.authors, scope.sources, scope.folders, scope.kinds, scope.sections,
+        scope.collections,
+    )  # fmt: skip
     return documents, dates, *map(frozenset, filters)

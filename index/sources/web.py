@@ -69,6 +69,7 @@ def add(
     addresses: Iterable[str],
     fetcher: Fetcher | None = None,
     *,
+    collection: str | None = None,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> UpdateReport:
@@ -78,6 +79,7 @@ def add(
         library: takes the pages in.
         addresses: of the web; one that is held already is looked at again.
         fetcher: asks for them; one with the usual limits when None.
+        collection: as in `Library.update`.
         progress: called with each step.
         cancelled: asked between steps.
 
@@ -90,7 +92,7 @@ def add(
     wanted = [web_address(address) for address in addresses]
     look = _Look(library, fetcher or Fetcher(), progress, cancelled)
     look.at([look.known.get(address) or WebNote(address) for address in wanted])
-    report = look.taken_in()
+    report = look.taken_in(collection)
     failed = [FailedFile(note.address, note.problem) for note in look.failed]
     return replace(report, failed=(*report.failed, *failed))
 
@@ -204,13 +206,13 @@ class _Look:
         if pages:
             self.at(pages)
 
-    def taken_in(self) -> UpdateReport:
+    def taken_in(self, collection: str | None = None) -> UpdateReport:
         """The report of reading what was saved; a copy that gives no document is deleted."""
         if not self.new:
             return UpdateReport(change=self.library.change)
         report = self.library.update(
-            list(self.new), folder=self._home, cards=self.new, progress=self.progress,
-            cancelled=self.cancelled,
+            list(self.new), folder=self._home, cards=self.new, collection=collection,
+            progress=self.progress, cancelled=self.cancelled,
         )  # fmt: skip
         held = {record.path for record in self.library.documents()}
         useless = {file.path: file for file in report.failed}

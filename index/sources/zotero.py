@@ -66,6 +66,7 @@ def add(
     typed: str = SCHEME,
     *,
     home: Path | None = None,
+    collection: str | None = None,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> UpdateReport:
@@ -75,7 +76,8 @@ def add(
         library: takes them in.
         typed: `zotero:`, with the folder of Zotero's data behind it where that is not the usual.
         home: where the usual one is looked for; the person's own home when None.
-        progress: as in `Library.update`, with `cancelled`.
+        collection: as in `Library.update`.
+        progress: the same, with `cancelled`.
         cancelled: the same.
 
     Raises:
@@ -87,11 +89,14 @@ def add(
     kept = [found.storage] if roots.look(found.storage).kind == "folder" else []
     report = library.update(
         kept, exclude=[*_OTHERS, *(f"/{key}/" for key in found.trashed)], cards=found.cards,
-        progress=progress, cancelled=cancelled,
+        collection=collection, progress=progress, cancelled=cancelled,
     )  # fmt: skip
     if not found.linked:
         return report
     linked = library.look_again(found.linked, cancelled=cancelled)
+    if collection is not None:
+        paths = set(map(str, found.linked))
+        library.collect((r.id for r in library.documents() if r.path in paths), collection)
     return replace(
         linked, added=(*report.added, *linked.added), updated=(*report.updated, *linked.updated),
         unchanged=(*report.unchanged, *linked.unchanged), failed=(*report.failed, *linked.failed),

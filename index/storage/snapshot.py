@@ -6,10 +6,11 @@ import json
 import os
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from functools import cache, cached_property
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -65,9 +66,18 @@ _TITLE_WEIGHT = 0.5
 _ROUNDING = 1e-3
 
 
+COLLECTION, COLLECTION_END = "collection ", "collection!"
+"""What the names begin with under which `meta` holds the collections of files and folders."""
+
+
+def printable(path: str) -> str:
+    """A path as part of a name in `meta`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 def card_key(path: str) -> str:
     """Under which name `meta` holds what is known of a file."""
-    return f"card {os.fsencode(path).decode('utf-8', 'backslashreplace')}"
+    return f"card {printable(path)}"
 
 
 class Snapshot:
@@ -236,6 +246,33 @@ class Snapshot:
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (card_key(path),)).fetchone()
         return decode_card(row[0]) if row else NO_CARD
 
+    def own_collection(self, path: str) -> str | None:
+        """The collection that a file or folder was put into itself; None for wherever it lies."""
+        key = f"{COLLECTION}{printable(path)}"
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def _collection_of(self) -> Callable[[str], str]:
+        """Tells a file's collection: its own, else that of the nearest folder that has one."""
+        start = len(COLLECTION)
+        rows = self._db.execute(
+            "SELECT key, value FROM meta WHERE key >= ? AND key < ?", (COLLECTION, COLLECTION_END)
+        )
+        known = {key[start:]: value for key, value in rows}
+
+        @cache
+        def of_folder(folder: Path) -> str:
+            name = known.get(printable(str(folder)))
+            if name is None and folder.parent != folder:
+                return of_folder(folder.parent)
+            return name or ""
+
+        def of(path: str) -> str:
+            own = known.get(printable(path)) if known else ""
+            return of_folder(Path(path).parent) if own is None else own
+
+        return of
+
     def locations(self) -> list[DocumentLocation]:
         """Every document with its whereabouts."""
         return self._every()
@@ -332,8 +369,8 @@ class Snapshot:
             "FROM documents d JOIN contents c ON c.id = d.content "
             "LEFT JOIN passages p ON p.content = c.id WHERE d.id >= '' GROUP BY d.id ORDER BY d.id"
         )
-        own = self.tags()
-        return [_record(row, own) for row in rows]
+        own, collection = self.tags(), self._collection_of()
+        return [_record(row, own, collection) for row in rows]
 
     def tags(self) -> dict[str, tuple[str, ...]]:
         """The tags that a person has given documents here, by document id."""
@@ -465,6 +502,7 @@ class Snapshot:
         self._every()
         labels = "c.labels" if self._format > UNLABELLED else "''"
         own = self.tags() if scope.tags else {}
+        collection = self._collection_of() if scope.collections else str
         rows = self._db.execute(
             f"SELECT d.id, d.path, c.author, c.source, c.date, {labels}, d.content "
             "FROM documents d JOIN contents c ON c.id = d.content"
@@ -476,6 +514,7 @@ class Snapshot:
                 DocumentFacts(
                     id_, os.fsdecode(path), author, source, date,
                     decode_labels(stored).tags + own.get(id_, ()) if scope.tags else (),
+                    collection(os.fsdecode(path)) if scope.collections else "",
                 )
             )
         }  # fmt: skip
@@ -615,18 +654,23 @@ class Snapshot:
         return next((row[FIRST_VECTOR : FIRST_VECTOR + 4] for row in sound), None)
 
 
-def _record(row: Sequence[Any], own: Mapping[str, tuple[str, ...]]) -> DocumentRecord:
+def _record(
+    row: Sequence[Any], own: Mapping[str, tuple[str, ...]], collection: Callable[[str], str]
+) -> DocumentRecord:
     """A document as a library lists it, from a row with its path, date and labels last.
 
     Args:
         row: as `Snapshot.records` asks for it.
         own: tags that were given here, which follow those of its front matter.
+        collection: tells a file's.
     """
     id_, title, *more, path, added, stored = row
+    path = os.fsdecode(path)
     name, labels = title or title_from_id(id_), decode_labels(stored)
     if id_ in own:
         labels = labels._replace(tags=tuple(dict.fromkeys((*labels.tags, *own[id_]))))
-    return DocumentRecord(*(id_, name, *more, os.fsdecode(path), added, *labels))
+    record = DocumentRecord(*(id_, name, *more, path, added, *labels))
+    return replace(record, collection=collection(path))
 
 
 def require_match(reader: Snapshot, encoder: Encoder) -> None:

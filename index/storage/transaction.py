@@ -37,7 +37,7 @@ from index.storage.document_seals import (
     text_or_bytes,
 )
 from index.storage.records import NewContent
-from index.storage.snapshot import Snapshot, card_key
+from index.storage.snapshot import COLLECTION, Snapshot, card_key, printable
 from index.types import NO_CARD, CatalogueCard, Document, Passage, title_from_id
 
 
@@ -80,6 +80,15 @@ class Transaction(Snapshot):
             self._db.execute("DELETE FROM meta WHERE key = ?", (card_key(path),))
         elif card != self.card(path):
             self.set_meta(card_key(path), encode_card(card))
+
+    def set_collection(self, path: str, name: str) -> None:
+        """Put a file, or a folder with what is and comes below it, into a collection, or none."""
+        self.set_meta(f"{COLLECTION}{printable(path)}", name)
+
+    def forget_collections(self, paths: Iterable[str]) -> None:
+        """No longer note of files and folders which collection they are in."""
+        keys = [(f"{COLLECTION}{printable(path)}",) for path in paths]
+        self._db.executemany("DELETE FROM meta WHERE key = ?", keys)
 
     def set_tags(self, own: Mapping[str, Iterable[str]]) -> None:
         """Store which tags a person has given documents; of documents that are gone none stay."""
@@ -229,6 +238,7 @@ class Transaction(Snapshot):
         if row is not None:
             self._moved.add(int(row[0]))
             self.set_card(os.fsdecode(row[1]), NO_CARD)
+            self.forget_collections([os.fsdecode(row[1])])
 
     def save_drafts(self, drafts: Iterable[tuple[bytes, PassageVectors]]) -> None:
         """Keep vectors of passages whose document is not complete yet."""

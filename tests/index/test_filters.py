@@ -191,3 +191,87 @@ def test_of_a_removed_document_no_tag_stays(tmp_path: Path) -> None:
         library.tag(["a.txt"], "secret name")
         library.remove(["a.txt"])
     assert b"secret name" not in (tmp_path / "library" / "library.sqlite").read_bytes()
+
+
+# --- collections --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shelves(tmp_path: Path) -> Iterator[Library]:
+    """Two collections, and what is in none: each speaks of the harbour."""
+    for name in ("thesis/a.txt", "thesis/old/b.txt", "work/c.txt", "d.txt"):
+        path = tmp_path / "notes" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"The harbour of {path.stem} opens at six.")
+    with Library.open(tmp_path / "library", encoder=BagOfWordsEncoder()) as made:
+        made.update([tmp_path / "notes/thesis"], collection="Thesis")
+        made.update([tmp_path / "notes/work"], collection=" work ")
+        made.update([tmp_path / "notes/d.txt"])
+        yield made
+
+
+def within(library: Library, *names: str) -> set[str]:
+    hits = library.search("when does the harbour open", scope=SearchScope(collections=names))
+    return {hit.document_id for hit in hits}
+
+
+def test_collections_are_searched_alone_and_together(shelves: Library) -> None:
+    assert within(shelves, "thesis") == {"a.txt", "old/b.txt"}
+    assert within(shelves, "WORK") == {"c.txt"}
+    assert within(shelves, "Thesis", "work") == {"a.txt", "old/b.txt", "c.txt"}
+    assert within(shelves) == {"a.txt", "old/b.txt", "c.txt", "d.txt"}
+    assert within(shelves, "nowhere") == set()
+    scope = SearchScope(collections=["thesis"], folders=["old"])
+    assert shelves.select(scope) == frozenset({"old/b.txt"})
+    answer = Assistant(shelves, generator=None).answer("When does the harbour open?", scope=scope)
+    assert {c.document_id for c in answer.citations} == {"old/b.txt"}
+    assert {r.id: r.collection for r in shelves.documents()} == {
+        "a.txt": "Thesis", "old/b.txt": "Thesis", "c.txt": "work", "d.txt": "",
+    }  # fmt: skip
+
+
+def test_what_comes_later_into_a_folder_is_in_its_collection(
+    shelves: Library, tmp_path: Path
+) -> None:
+    (tmp_path / "notes/thesis/new.txt").write_text("The new harbour opens at nine.")
+    assert isinstance(shelves.encoder, BagOfWordsEncoder)
+    before = shelves.encoder.encoded
+    shelves.rebuild()
+    assert within(shelves, "thesis") == {"a.txt", "old/b.txt", "new.txt"}
+    shelves.update([tmp_path / "notes/thesis"], collection="Papers")
+    assert within(shelves, "papers") == {"a.txt", "old/b.txt", "new.txt"}
+    shelves.update([tmp_path / "notes/thesis"])
+    assert within(shelves, "papers") == {"a.txt", "old/b.txt", "new.txt"}, "it stays as it was"
+    assert shelves.encoder.encoded == before + 1
+
+
+def test_documents_are_put_into_a_collection_of_their_own(shelves: Library) -> None:
+    change = shelves.change
+    shelves.collect(["a.txt", "d.txt"], "work")
+    assert shelves.change == change + 1
+    assert within(shelves, "work") == {"a.txt", "c.txt", "d.txt"}
+    shelves.rebuild(full=True)
+    assert within(shelves, "work") == {"a.txt", "c.txt", "d.txt"}
+    receipt = shelves.remove(["a.txt"])
+    shelves.restore(receipt)
+    assert within(shelves, "work") == {"a.txt", "c.txt", "d.txt"}
+    shelves.collect(["a.txt"], "")
+    assert within(shelves, "work") == {"c.txt", "d.txt"} and within(shelves, "thesis") == {
+        "old/b.txt"
+    }
+    assert shelves.check().ok
+    for ids, name in ((["gone.txt"], "x"), (["a.txt"], "x" * 61), (["a.txt"], 7)):
+        with pytest.raises(InputError):
+            shelves.collect(ids, name)  # type: ignore[arg-type]
+
+
+def test_of_what_is_removed_or_forgotten_no_collection_stays(
+    shelves: Library, tmp_path: Path
+) -> None:
+    shelves.collect(["d.txt"], "secret name")
+    shelves.remove(["d.txt"])
+    shelves.update([tmp_path / "notes/work"], collection="other secret")
+    shelves.forget(tmp_path / "notes/work")
+    shelves.close()
+    stored = (tmp_path / "library" / "library.sqlite").read_bytes()
+    assert b"secret name" not in stored and b"other secret" not in stored

@@ -41,6 +41,7 @@ class Listening(Assistant):
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HeldLibrary]:
     with make_library(tmp_path_factory.mktemp("ask"), ARTICLES | TAGGED) as made:
+        made.collect(["tagged.md"], "hills")
         yield made
 
 
@@ -77,6 +78,8 @@ def run(parts: Parts, *words: object, typed: str | None = None) -> Result:
         (("--since", "2023-10", "--until", "2023"), {"kyoto.txt"}),
         (("--tag", "energy", "--source", "The Link"), set()),
         (("--section", "hills"), {"tagged.md"}),
+        (("--collection", "Hills"), {"tagged.md"}),
+        (("--collection", "hills", "--source", "The Link"), set()),
     ],
 )
 def test_it_looks_where_it_is_told(
@@ -96,6 +99,7 @@ def test_it_looks_where_it_is_told(
         (("--section", "of hels"), "no document has the section: 'of hels'; near it is 'Of hills'"),
         (("--author", "Ada Bryon"), "near it is 'Ada Byron'"),
         (("--source", "Nobody's News"), "there is, for example"),
+        (("--collection", "hils"), "no document has the collection: 'hils'; near it is 'hills'"),
         (("--since", "soon"), "'soon' is no date: write 2024, 2024-09 or 2024-09-04"),
         (("--until", "2023-02-30"), "'2023-02-30' is no date"),
         (("--since", "2024", "--until", "2023"), "the first is later"),

@@ -166,6 +166,7 @@ def _add_ask(server: MCPServer[Any], service: Service, links: Links) -> None:
         folders: _Names = [],  # noqa: B006
         types: _Names = [],  # noqa: B006
         sections: _Names = [],  # noqa: B006
+        collections: _Names = [],  # noqa: B006
         since: _Date = "",
         until: _Date = "",
     ) -> dict[str, Any]:
@@ -177,7 +178,7 @@ def _add_ask(server: MCPServer[Any], service: Service, links: Links) -> None:
         """
         filters = Filters(
             tuple(documents), tuple(authors), tuple(sources), tuple(tags), since, until,
-            tuple(folders), tuple(types), tuple(sections),
+            tuple(folders), tuple(types), tuple(sections), tuple(collections),
         )  # fmt: skip
         wanted = Asked(question, history, filters)
         return await _answered(service.stream(wanted, "mcp"), ctx, links)

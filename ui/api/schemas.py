@@ -27,6 +27,7 @@ class Where(BaseModel):
     folders: _Names = Field([], description="As ids have them, with all below.")
     types: _Names = Field([], description="Endings of files: pdf, md.")
     sections: _Names = Field([], description="Parts of the headings above a passage.")
+    collections: _Names = []
     since: str = Field("", max_length=40, description="The first day: 2024, 2024-09, 2024-09-04.")
     until: str = Field("", max_length=40, description="The last day.")
 
@@ -35,7 +36,7 @@ class Where(BaseModel):
         return Filters(
             tuple(self.documents), tuple(self.authors), tuple(self.sources), tuple(self.tags),
             self.since, self.until, tuple(self.folders), tuple(self.types),
-            tuple(self.sections),
+            tuple(self.sections), tuple(self.collections),
         )  # fmt: skip
 
 

@@ -41,6 +41,7 @@ class Filters:
     """Endings of files: `pdf`, `.md`."""
     sections: tuple[str, ...] = ()
     """Parts of headings that stand above a passage."""
+    collections: tuple[str, ...] = ()
 
 
 def scope_of(library: Library, filters: Filters) -> SearchScope:
@@ -69,6 +70,7 @@ def scope_of(library: Library, filters: Filters) -> SearchScope:
         ("tag", filters.tags, lambda record: upwards(record.tags)),
         ("folder", filters.folders, lambda record: record.folders),
         ("type", filters.kinds, lambda record: record.kinds),
+        ("collection", filters.collections, lambda record: [record.collection]),
     )
     ids = {record.id for record in records}
     for kind, wanted, values_of in kinds:

@@ -55,11 +55,21 @@ ExcludeOption = Annotated[
     ),
 ]
 
+CollectionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--collection",
+        metavar="NAME",
+        help="Put these, and what comes below them later, into this collection; '' for none.",
+    ),
+]
+
 
 def add(
     ctx: typer.Context,
     paths: Annotated[list[str], typer.Argument(metavar="PATH|ADDRESS...", show_default=False)],
     exclude: ExcludeOption = None,
+    collection: CollectionOption = None,
     skipped: SkippedOption = False,
     encoder: EncoderOption = None,
     store: StoreOption = None,
@@ -71,7 +81,7 @@ def add(
         session.library(create=True) as library,
         progress_bar(open_console(stderr=True)) as progress,
     ):
-        reports = list(_added(session, library, paths, exclude or None, progress))
+        reports = list(_added(session, library, paths, exclude or None, collection, progress))
     _finish_update(session, reduce(_joined, reports), list_skipped=skipped)
 
 
@@ -80,6 +90,7 @@ def _added(
     library: Library,
     wanted: Sequence[str],
     exclude: Sequence[str] | None,
+    collection: str | None,
     progress: Callable[[Progress], None] | None,
 ) -> Iterator[UpdateReport]:
     """What became of files and folders, then of addresses of the web and Zotero libraries."""
@@ -89,11 +100,11 @@ def _added(
     addresses = [path for path in wanted if is_address(path)]
     shelves = [path for path in wanted if zotero.is_zotero(path)]
     if paths := [path for path in wanted if path not in (*addresses, *shelves)]:
-        yield library.update(paths, exclude=exclude, progress=progress)
+        yield library.update(paths, exclude=exclude, collection=collection, progress=progress)
     for shelf in shelves:
-        yield zotero.add(library, shelf, progress=progress)
+        yield zotero.add(library, shelf, collection=collection, progress=progress)
     if addresses:
-        yield web.add(library, addresses, session.fetcher, progress=progress)
+        yield web.add(library, addresses, session.fetcher, collection=collection, progress=progress)
 
 
 def watch(

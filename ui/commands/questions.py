@@ -61,6 +61,10 @@ SectionsOption = Annotated[
     list[str] | None,
     typer.Option("--section", metavar="HEADING", help="Only below such a heading, or part of it."),
 ]
+CollectionsOption = Annotated[
+    list[str] | None,
+    typer.Option("--collection", metavar="NAME", help="Only in this collection."),
+]
 SinceOption = Annotated[
     str, typer.Option("--since", metavar="DATE", help="Only from this day (2024-09) on.")
 ]
@@ -78,6 +82,7 @@ def search(
     folder: FoldersOption = None,
     kind: TypesOption = None,
     section: SectionsOption = None,
+    collection: CollectionsOption = None,
     since: SinceOption = "",
     until: UntilOption = "",
     store: StoreOption = None,
@@ -91,7 +96,16 @@ def search(
 
     session = session_of(ctx, store, as_json)
     filters = _filters(
-        document, author, source, tag, folder, kind, section, since=since, until=until
+        document,
+        author,
+        source,
+        tag,
+        folder,
+        kind,
+        section,
+        collection,
+        since=since,
+        until=until,
     )
     with session.library(filled=True) as library:
         hits = library.search(query, k=k, scope=scope_of(library, filters))
@@ -114,6 +128,7 @@ def ask(
     folder: FoldersOption = None,
     kind: TypesOption = None,
     section: SectionsOption = None,
+    collection: CollectionsOption = None,
     since: SinceOption = "",
     until: UntilOption = "",
     model: ModelOption = None,
@@ -136,7 +151,16 @@ def ask(
     elif session.json:
         raise InputError("--json answers one question: pilcrow ask --json QUESTION")
     filters = _filters(
-        document, author, source, tag, folder, kind, section, since=since, until=until
+        document,
+        author,
+        source,
+        tag,
+        folder,
+        kind,
+        section,
+        collection,
+        since=since,
+        until=until,
     )
     with session.library(filled=True) as library:
         scope = scope_of(library, filters)
@@ -162,7 +186,7 @@ def _filters(*names: list[str] | None, since: str, until: str) -> Filters:
     """Where to look, as it was typed.
 
     Args:
-        names: documents, authors, sources, tags, folders, types and sections.
+        names: documents, authors, sources, tags, folders, types, sections and collections.
         since: the first day.
         until: the last one.
     """

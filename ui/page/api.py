@@ -29,7 +29,7 @@ from index.ingest.discovery import content_hash
 from index.sources import web
 from index.sources.watching import FolderWatches
 from index.system.roots import look
-from index.types import CatalogueCard, Document, DocumentRecord, Receipt
+from index.types import CatalogueCard, Document, DocumentRecord, Receipt, SearchScope
 from rag.grounding import bundle as grounding_bundle
 from rag.grounding import sealing
 from rag.reader import gate
@@ -116,8 +116,8 @@ class PageApi:
             "read": self._read, "read-on": self._read_on,
             "find": self._find, "page": self._page, "why": self._why,
             "rate": self._rate, "copy": self._copy, "export": self._export,
-            "remove": self._remove, "tag": self._tag, "restore": self._restore,
-            "taken": self._taken, "put-back": self._put_back,
+            "remove": self._remove, "tag": self._tag, "collect": self._collect,
+            "restore": self._restore, "taken": self._taken, "put-back": self._put_back,
             "suggest": self._suggest, "follow": self._follow, "names": self._names,
             "facets": self._facets, "overview": self._overview, "topic": self._topic,
             "keep": self._keep, "let-be": self._let_be,
@@ -153,6 +153,7 @@ class PageApi:
             "change": change,
             "slots": {
                 "library": self._rows(records, given),
+                "collections": panes.collections(records, str(given.get("collection", ""))),
                 "count": panes.count(len(records), paragraphs),
                 "welcome": welcome,
                 "suggestions": self._suggested(),
@@ -205,7 +206,8 @@ class PageApi:
 
     def _all(self, given: Given) -> Reply:
         """Every document that the list stands for, each with its id and name."""
-        matching = panes.matching(self._library.documents(), str(given.get("words", "")))
+        records = panes.collected(self._library.documents(), str(given.get("collection", "")))
+        matching = panes.matching(records, str(given.get("words", "")))
         return {"names": [[r.id, name_of(r)] for r in matching]}
 
     def _in_text(self, given: Given) -> Reply:
@@ -213,14 +215,17 @@ class PageApi:
         words = str(given.get("words", "")).strip()
         if len(words) < _SHORTEST and words.isascii():
             return {"html": ""}
-        hits = self._library.search(words, _LOOKED_AT)
+        name = str(given.get("collection", ""))
+        scope = SearchScope(collections=[name] if name else ())
+        hits = self._library.search(words, _LOOKED_AT, scope=scope)
         return {"html": panes.in_text([hit for hit in hits if hit.lexical > 0], words)}
 
     def _rows(
         self, records: Sequence[DocumentRecord], given: Given, first: int | None = None
     ) -> str:
         words, order = str(given.get("words", "")), str(given.get("order", ""))
-        shown = panes.in_order(panes.matching(records, words), order)
+        inside_of = panes.collected(records, str(given.get("collection", "")))
+        shown = panes.in_order(panes.matching(inside_of, words), order)
         folders: list[tuple[str, int]] = []
         inside = str(given.get("folder", ""))
         if order == "folder" and not words.strip():
@@ -360,6 +365,17 @@ class PageApi:
         done = "no longer tagged" if off else "tagged"
         text = f"{plural(len(changed), 'document')} {done} “{tag.strip()}”."
         return {"toast": {"text": text, "undo": {"name": "tag", **again}}}
+
+    def _collect(self, given: Given) -> Reply:
+        """Puts documents into a collection; undone where all were in the same one before."""
+        records, name = self._chosen(given), str(given.get("collection", "")).strip()
+        self._jobs.collect([record.id for record in records], name)
+        done = f"in the collection “{name}” now" if name else "in no collection now"
+        toast: dict[str, Any] = {"text": f"{plural(len(records), 'document')} {done}."}
+        if len(before := {record.collection for record in records}) == 1:
+            ids = json.dumps([record.id for record in records])
+            toast["undo"] = {"name": "collect", "ids": ids, "collection": before.pop()}
+        return {"toast": toast}
 
     def _restore(self, given: Given) -> Reply:
         """Takes the last removed documents back, and no others."""

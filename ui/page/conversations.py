@@ -54,7 +54,7 @@ CREATE INDEX IF NOT EXISTS turns_in_order ON turns (conversation, position);
 """
 
 
-FILTERS = ("tags", "authors", "sources", "folders", "kinds", "sections")
+FILTERS = ("tags", "authors", "sources", "folders", "kinds", "sections", "collections")
 """What documents are chosen by besides their names and dates, as `Scope` and the page name it."""
 
 
@@ -74,6 +74,7 @@ class Scope:
     folders: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
+    collections: tuple[str, ...] = ()
 
     @property
     def dates(self) -> tuple[str, str] | None:
@@ -87,7 +88,7 @@ class Scope:
         """The same as the library takes it."""
         return SearchScope(
             self.documents or None, self.dates, self.tags, self.authors, self.sources,
-            self.folders, self.kinds, self.sections,
+            self.folders, self.kinds, self.sections, self.collections,
         )  # fmt: skip
 
 

@@ -130,6 +130,7 @@ class JobRunner:
         files: Sequence[str],
         left_out: Sequence[FailedFile] = (),
         replacing: Collection[str] = (),
+        collection: str = "",
     ) -> Iterator[jobs.JobView]:
         """Copies files into the library's folder and indexes these alone; yields progress.
 
@@ -141,6 +142,7 @@ class JobRunner:
             files: where they are now; others than uploads of the page are left where they are.
             left_out: what was to be added with them and cannot be; reported as failed.
             replacing: names of files that are to take the place of those called so.
+            collection: what they are put into; empty for none.
         """
         incoming = self._library.path / "incoming"
         own = [file for file in dict.fromkeys(files) if is_upload(file, incoming)]
@@ -161,7 +163,7 @@ class JobRunner:
                 self._note(file.path, "failed", file.reason)
             for name, _ in parcel.held:
                 self._note(name, "unchanged")
-            report = self._update_in_turns(paths, folder)
+            report = self._update_in_turns(paths, folder, collection)
             self._pending.difference_update(map(str, paths))
             # what could not be read, or was cancelled, leaves what it was to replace as it was
             failing = {Path(file.path).name for file in report.failed}
@@ -219,7 +221,7 @@ class JobRunner:
         task = _Task("Articles added", None, adding=True)
         return self._run(f"Adding {folder.name}", lambda: self._update([folder]), task)
 
-    def add_place(self, folder: Path) -> Iterator[jobs.JobView]:
+    def add_place(self, folder: Path, collection: str = "") -> Iterator[jobs.JobView]:
         """Indexes a folder that was named by its path, where it is; yields progress."""
 
         def work() -> UpdateReport:
@@ -228,47 +230,53 @@ class JobRunner:
                     f"{str(folder)!r:.200} is no folder of this computer that can be read: "
                     "name it from the root on, like /home/me/articles"
                 )
-            return self._update([folder])
+            return self._update([folder], collection=collection)
 
         name = folder.name or str(folder)
         return self._run(f"Adding {name:.80}", work, _Task("Folder added", None, adding=True))
 
-    def add_address(self, typed: str) -> Iterator[jobs.JobView]:
+    def add_address(self, typed: str, collection: str = "") -> Iterator[jobs.JobView]:
         """Fetches a page, a PDF or a feed by the address that somebody typed; yields progress."""
 
         def work() -> UpdateReport:
             return web.add(
-                self._library, [typed], self._fetcher, progress=self._report,
-                cancelled=self._cancel.is_set,
+                self._library, [typed], self._fetcher, collection=collection or None,
+                progress=self._report, cancelled=self._cancel.is_set,
             )  # fmt: skip
 
         return self._run(f"Adding {typed:.80}", work, _Task("Page added", None, adding=True))
 
-    def add_zotero(self, typed: str) -> Iterator[jobs.JobView]:
+    def add_zotero(self, typed: str, collection: str = "") -> Iterator[jobs.JobView]:
         """Indexes the PDFs of a Zotero library of this computer; yields progress."""
 
         def work() -> UpdateReport:
             return zotero.add(
-                self._library, typed, progress=self._report, cancelled=self._cancel.is_set
-            )
+                self._library, typed, collection=collection or None, progress=self._report,
+                cancelled=self._cancel.is_set,
+            )  # fmt: skip
 
         return self._run("Adding from Zotero", work, _Task("Added", None, adding=True))
 
-    def _update_in_turns(self, paths: Sequence[Path], folder: Path) -> UpdateReport:
+    def _update_in_turns(
+        self, paths: Sequence[Path], folder: Path, collection: str
+    ) -> UpdateReport:
         """The report of indexing files, the smallest first, each turn ready before the next."""
         report = UpdateReport()
         for parcel in in_turns(paths):
             if report.cancelled or self._cancel.is_set():
                 return replace(report, cancelled=True)
-            turn = self._update(parcel, folder)
+            turn = self._update(parcel, folder, collection)
             self._note_ended(turn)
             report = _joined(report, turn)
         return report
 
-    def _update(self, paths: Sequence[str | Path], folder: Path | None = None) -> UpdateReport:
+    def _update(
+        self, paths: Sequence[str | Path], folder: Path | None = None, collection: str = ""
+    ) -> UpdateReport:
         return self._library.update(
-            paths, folder=folder, progress=self._report, cancelled=self._cancel.is_set
-        )
+            paths, folder=folder, collection=collection or None, progress=self._report,
+            cancelled=self._cancel.is_set,
+        )  # fmt: skip
 
     def remove(self, document_ids: Iterable[str]) -> Receipt:
         """Takes documents out; what was removed before cannot be taken back any more.
@@ -292,6 +300,15 @@ class JobRunner:
         """
         with self._alone():
             return self._library.tag(document_ids, tag, remove=remove)
+
+    def collect(self, document_ids: Iterable[str], collection: str) -> None:
+        """Puts documents into a collection.
+
+        Raises:
+            PilcrowError: when the library is being changed, has no such document, or it is no name.
+        """
+        with self._alone():
+            self._library.collect(document_ids, collection)
 
     def tidy(self) -> None:
         """Deletes the copies of what was removed: at the start and at the end nobody can undo."""

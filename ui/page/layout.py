@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from index.formats.registry import KINDS, suffixes
+from index.library import LONGEST_TAG
 from index.sources.fetching import is_address
 from index.sources.watching import FolderWatches
 from index.sources.zotero import is_zotero
@@ -41,6 +42,8 @@ class PlaceRequest:
     path: str = ""
     keep: bool = False
     """Whether it is to be kept up to date."""
+    collection: str = ""
+    """What it is put into; empty for none."""
 
     @property
     def folder(self) -> Path:
@@ -55,11 +58,12 @@ class PlaceRequest:
         """The request in a JSON text; what is not well-formed is as if it were not there."""
         try:
             given = json.loads(sent)
-            path, keep = given["path"], given["keep"]
+            path, keep, into = given["path"], given["keep"], given.get("collection", "")
         except (ValueError, TypeError, KeyError, RecursionError):
             return cls()
         well = isinstance(path, str) and len(path) <= _LONGEST_PATH and "\0" not in path
-        return cls(sound(path).strip(), keep is True) if well else cls()
+        collection = sound(into)[:LONGEST_TAG] if isinstance(into, str) else ""
+        return cls(sound(path).strip(), keep is True, collection) if well else cls()
 
 
 @dataclass(frozen=True)
@@ -279,7 +283,8 @@ def _wire_jobs(
 
     def add(uploaded: list[str], left_out: str) -> Iterator[tuple[Any, str]]:
         left, replacing = uploads.left_behind(left_out), uploads.to_replace(left_out)
-        for drawn in draw(runner.add(uploaded, left, replacing)):
+        into = uploads.collection_of(left_out)
+        for drawn in draw(runner.add(uploaded, left, replacing, into)):
             yield None, drawn
 
     def add_samples() -> Iterator[str]:
@@ -309,12 +314,12 @@ def added_place(services: Services, sent: str) -> Iterator[jobs.JobView]:
     if not services.by_path or not place.path:
         return
     if is_address(place.path):
-        yield from services.jobs.add_address(place.path)
+        yield from services.jobs.add_address(place.path, place.collection)
         return
     if is_zotero(place.path):
-        yield from services.jobs.add_zotero(place.path)
+        yield from services.jobs.add_zotero(place.path, place.collection)
         return
-    yield from services.jobs.add_place(place.folder)
+    yield from services.jobs.add_place(place.folder, place.collection)
     if place.keep and place.folder in services.api.folders():
         services.watches.begin(place.folder)
 

@@ -22,6 +22,7 @@ from ui.page.app import PageOptions, build_services
 from ui.page.conversations import Conversations
 from ui.page.jobs import JobRunner
 from ui.page.layout import PlaceRequest, added_place
+from ui.page.middleware import uploads
 from ui.page.suggester import Suggester
 
 if TYPE_CHECKING:
@@ -250,3 +251,74 @@ def test_a_page_of_the_web_is_added_in_the_box(
         page.wait_for_selector(".job:has-text('private address')")
         opened.ask("When does the ferry sail?")
         assert "sails at nine" in opened.finish()
+
+
+# --- collections --------------------------------------------------------------------------
+
+
+def test_the_page_lists_adds_to_and_moves_between_collections(
+    library: Library, tmp_path: Path
+) -> None:
+    runner, api = JobRunner(library), api_of(library, FolderWatches(library))
+    assert api.ask({"name": "library"})["slots"]["collections"] == ""
+    list(runner.add_place(tmp_path / "notes", "thesis"))
+    (other := tmp_path / "raft.md").write_text("# The raft\n\nRafts sail at dusk.\n")
+    library.update([other])
+    listed = api.ask({"name": "library", "collection": "thesis"})["slots"]
+    assert "The ferry" in listed["library"] and "The raft" not in listed["library"]
+    assert 'value="thesis" selected' in listed["collections"]
+    assert "collection thesis" in str(api.ask({"name": "names", "words": "thesis"})["facets"])
+    assert len(api.ask({"name": "all", "collection": "thesis"})["names"]) == 1
+    ids = json.dumps(["raft.md"])
+    moved = api.ask({"name": "collect", "ids": ids, "collection": "thesis"})["toast"]
+    assert moved["text"] == "1 document in the collection “thesis” now."
+    assert {r.collection for r in library.documents()} == {"thesis"}
+    assert api.ask(moved["undo"])["toast"]["text"] == "1 document in no collection now."
+    assert (
+        "a collection has 1 to 60"
+        in api.ask({"name": "collect", "ids": ids, "collection": "x" * 61})["problem"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("sent", "into"),
+    [('[["law/eu", "into"], ["a.txt", "replace"]]', "law/eu"), ("[]", ""), ("{", ""),
+     ('[["x", 7]]', ""), ('[["' + "x" * 99 + '", "into"]]', "x" * 60)],
+)  # fmt: skip
+def test_what_is_uploaded_says_where_it_goes(sent: str, into: str) -> None:
+    assert uploads.collection_of(sent) == into
+    assert uploads.left_behind(sent) == () or '"x", 7' in sent
+
+
+@pytest.mark.browser
+def test_collections_are_switched_asked_and_added_to(
+    opened: Tab, library: Library, tmp_path: Path
+) -> None:
+    for name in ("thesis", "work"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.md").write_text(f"# {name} note\n\nThe {name} bell rings.\n")
+        library.update([tmp_path / name], collection=name)
+    page = opened.page
+    opened.reload()
+    page.click("#tab-library")
+    page.select_option("#collection", "thesis")
+    page.wait_for_selector(".documents li:has-text('work note')", state="detached")
+    page.wait_for_selector("#scope .chips :text('collection thesis')")
+    assert opened.inaccessible() == []
+    page.set_input_files(
+        "#upload input[type=file]",
+        {"name": "new.md", "mimeType": "text/plain", "buffer": b"# New\n\nNew boats sail.\n"},
+    )
+    page.wait_for_selector(".documents li:has-text('New')")
+    assert {r.id: r.collection for r in library.documents()}["new.md"] == "thesis"
+    opened.ask("Which bell rings?")
+    assert "The thesis bell rings" in opened.finish()
+    page.click("#tab-library")
+    page.click("[data-action=select]")
+    page.check(".documents li:has-text('New') .pick")
+    page.fill("#tag", "work")
+    page.click("[data-action=collect-picked]")
+    page.wait_for_selector(".documents li:has-text('New')", state="detached")
+    page.select_option("#collection", "")
+    page.wait_for_selector(".documents li:has-text('work note')")
+    assert page.locator("#scope .chips :text('collection')").count() == 0

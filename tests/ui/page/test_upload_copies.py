@@ -298,7 +298,7 @@ class HeldWorks(JobRunner):
         super().__init__(library)
         self._update_library = update
 
-    def _update(self, paths: Any, folder: Path | None = None) -> Any:
+    def _update(self, paths: Any, folder: Path | None = None, collection: str = "") -> Any:
         return self._update_library(paths, folder=folder, progress=self._report)
 
 

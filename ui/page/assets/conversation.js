@@ -452,6 +452,18 @@ export function limit(facet, value, words) {
   drawChips();
 }
 
+/**
+ * Limits to this one value of a facet; to none when it is empty.
+ * @param {string} facet
+ * @param {string} value
+ * @param {string} words
+ */
+export function limitOnly(facet, value, words) {
+  for (const [key, [of]] of filters) if (of === facet) filters.delete(key);
+  if (value) limit(facet, value, words);
+  else drawChips();
+}
+
 /** The chosen values by facet, as they go along with a question. */
 function limits() {
   /** @type {Record<string, string[]>} */

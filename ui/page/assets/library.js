@@ -2,7 +2,8 @@
 
 import { ask, byId, debounce, field, placeOf, slot, toast } from "./api.js";
 import {
-  choose, chooseOnly, clear, currentConversation, drawChips, enter, limit, openConversation, running,
+  choose, chooseOnly, clear, currentConversation, drawChips, enter, limit, limitOnly, openConversation,
+  running,
 } from "./conversation.js";
 import { begin as beginSteps, show as showSteps } from "./steps.js";
 
@@ -125,7 +126,7 @@ window.pilcrow.place = () => {
   const path = field("place-path").value;
   field("place-path").value = "";
   /** @type {HTMLDetailsElement} */ (document.querySelector(".in-place")).open = false;
-  return JSON.stringify({ path, keep: field("place-keep").checked });
+  return JSON.stringify({ path, keep: field("place-keep").checked, collection: collection() });
 };
 
 export function addPlace() {
@@ -156,7 +157,18 @@ function followFolders() {
   }, 1000);
 }
 
-const listed = () => ({ words: field("library-words").value, order: field("library-order").value });
+/** The collection that is listed, asked and added to; empty for all of them. */
+const collection = () => /** @type {HTMLSelectElement | null} */ (byId("collection"))?.value ?? "";
+
+const listed = () => ({
+  words: field("library-words").value, order: field("library-order").value, collection: collection(),
+});
+
+/** Lists another collection, and asks and adds to it from now on. */
+function switchCollection() {
+  limitOnly("collections", collection(), `collection ${collection()}`);
+  return listLibrary();
+}
 
 /**
  * Puts more rows in the place of the one that stands for them.
@@ -323,6 +335,21 @@ export async function tagPicked() {
   });
 }
 
+/** Puts the chosen documents into a collection; without a name into none. */
+async function collectPicked() {
+  if (!picked.size) return;
+  const reply = await ask("collect", { ids: JSON.stringify([...picked.keys()]), collection: field("tag").value });
+  if (!reply) return;
+  field("tag").value = "";
+  await listLibrary();
+  const { text, undo } = reply.toast;
+  const back = async () => {
+    await ask("collect", undo);
+    await listLibrary();
+  };
+  toast(text, "Undo", undo ? back : null);
+}
+
 function onlyPicked() {
   chooseOnly(picked);
   select();
@@ -394,7 +421,8 @@ let leftOut = []; // [name, why]: files that are not sent, for the job's list, o
 
 /** Called by Gradio when the files are at the server: what was dropped with them and stayed here. */
 window.pilcrow.leftOut = () => {
-  const names = JSON.stringify(leftOut.slice(0, 1000)); // as many as the server lists
+  const into = collection() ? [[collection(), "into"]] : [];
+  const names = JSON.stringify([...into, ...leftOut].slice(0, 1000)); // as many as the server lists
   leftOut = [];
   return names;
 };
@@ -615,13 +643,14 @@ export const filters = {
   "chat-words": debounce(listChats),
   "library-words": debounce(listLibrary),
   "library-order": listLibrary,
+  collection: switchCollection,
 };
 
 export const actions = {
   open, rename, only, retry, select, overview: showOverview, period: askPeriod, topic: askTopic, "pick-all": pickAll, "only-picked": onlyPicked,
   /** @param {HTMLElement} button */
   remove: (button) => remove([button.closest("li").dataset.document]),
-  "tag-picked": tagPicked,
+  "tag-picked": tagPicked, "collect-picked": collectPicked,
   "remove-picked": () => remove([...picked.keys()]),
   /** @param {HTMLElement} button */
   "only-folder": ({ dataset: { folder } }) => limit("folders", folder, `folder ${folder}`),

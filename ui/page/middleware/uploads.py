@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from index.formats.registry import SUFFIXES_IN_WORDS
+from index.library import LONGEST_TAG
+from index.tokenization import sound
 from index.types import FailedFile
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ _LEFT_OUT = {
     "unreadable": "the browser cannot read it",
     "skip": "skipped: a document of this name is kept",
 }
-_REPLACE = "replace"
+_REPLACE, _INTO = "replace", "into"
 _MOST_LEFT_OUT = 1_000
 _LONGEST_NAME = 120
 """Bytes; the end is kept, since it says what kind of file it is. Disks allow 255."""
@@ -109,15 +111,26 @@ def to_replace(sent: str) -> frozenset[str]:
     return frozenset(name for name, why in _remarks(sent) if why == _REPLACE)
 
 
+def collection_of(sent: str) -> str:
+    """The collection that the files of a page are put into, from the same JSON; empty for none."""
+    named = next((name for name, why in _pairs(sent) if why == _INTO), "")
+    return sound(named)[:LONGEST_TAG]
+
+
 def _remarks(sent: str) -> list[tuple[str, str]]:
     """Pairs of a file name and what is said of it."""
+    return [(bare(name), why) for name, why in _pairs(sent) if why != _INTO]
+
+
+def _pairs(sent: str) -> list[tuple[str, str]]:
+    """Pairs of texts, as they came."""
     try:
         given = json.loads(sent)
     except (ValueError, RecursionError):
         given = None
     pairs = given if isinstance(given, list) else []
     return [
-        (bare(pair[0]), pair[1])
+        (pair[0], pair[1])
         for pair in pairs[:_MOST_LEFT_OUT]
         if isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) for part in pair)
     ]

@@ -9,8 +9,8 @@ from index.types import DocumentRecord, upwards
 from ui.page.views.html import render_macro
 
 FACETS = {
-    "tags": "tag", "authors": "author", "sources": "source", "folders": "folder", "kinds": "type",
-    "sections": "section",
+    "collections": "collection", "tags": "tag", "authors": "author", "sources": "source",
+    "folders": "folder", "kinds": "type", "sections": "section",
 }  # fmt: skip
 """What documents are chosen by, and what one of it is called."""
 FACET_VALUES = 100
@@ -23,6 +23,7 @@ def facet_values(
     """The values that documents can be chosen by, with how many have each, by name of the facet."""
     values: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
     for record in records:
+        values["collections"].update(filter(None, [record.collection]))
         values["tags"].update(upwards(record.tags))
         values["authors"].update(filter(None, [record.author]))
         values["sources"].update(filter(None, [record.source]))

@@ -203,6 +203,23 @@ def library(
     )
 
 
+def collections(records: Iterable[DocumentRecord], chosen: str) -> str:
+    """What switches between the collections that there are; empty where there is none.
+
+    Args:
+        records: all documents.
+        chosen: the one that is shown; empty for all of them.
+    """
+    counted = Counter(record.collection for record in records if record.collection)
+    names = sorted(counted.items(), key=lambda item: item[0].casefold())
+    return render_macro("frame.html", "collections", names, chosen) if names else ""
+
+
+def collected(records: Iterable[DocumentRecord], name: str) -> list[DocumentRecord]:
+    """The documents of a collection; all of them without a name."""
+    return [record for record in records if not name or record.collection == name]
+
+
 def level(
     records: Iterable[DocumentRecord], inside: str
 ) -> tuple[list[DocumentRecord], list[tuple[str, int]]]:
