@@ -81,6 +81,7 @@ _READERS: dict[str, base.Parser] = {
     ".ipynb": notebook.read,
     ".eml": mail.eml,
     ".mbox": mail.mbox,
+    ".msg": mail.msg,
     ".srt": subtitles.read,
     ".vtt": subtitles.read,
     ".rst": marked.rst,

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -59,6 +60,9 @@ COLUMNS = (
     "search_p50_ms",  # all of a search: vectors, words, joint ranking
     "tagged_p50_ms",  # the same among the half of the documents that has a tag
     "rare_p50_ms",  # the same in the hundredth part that has another
+    "collected_p50_ms",  # the same in a collection with half of the documents
+    "combined_p50_ms",  # the same in its part that has the tag, a type and a date
+    "first_collected_ms",  # the first search there after a change: who is in it is found out
     "embed_s",  # one article
     "add_s",  # the same, into the library
     "add / embed",
@@ -83,7 +87,8 @@ def article(number: int, rng: np.random.Generator) -> Document:
         for paragraph in numbers.tolist()
     ]
     tags = tuple(tag for tag, every in (("half", 2), ("rare", 100)) if number % every == 0)
-    return Document(f"{number:06}.txt", f"Article {number}", "\n\n".join(paragraphs), tags=tags)
+    text, date = "\n\n".join(paragraphs), f"{2000 + number % 25}"
+    return Document(f"{number:06}.txt", f"Article {number}", text, date=date, tags=tags)
 
 
 def contents(size: int, small: bool) -> Iterator[NewContent]:
@@ -120,9 +125,11 @@ def fill(folder: Path, size: int, encoder: Encoder, small: bool) -> None:
                 continue
             with library._store.writing() as writer:
                 writer.set_encoder(encoder, CHUNKER)
+                writer.set_collection("/x/1", "half")
                 for one in batch:
                     name = one.document.id
-                    writer.place_document(name, writer.add_content(one), "/x", f"/x/{name}")
+                    path = f"/x/{int(name[:6]) // 2 % 2}/{name}"
+                    writer.place_document(name, writer.add_content(one), "/x", path)
             batch = []
 
 
@@ -178,9 +185,14 @@ def measure(folder: Path, size: int) -> dict[str, object]:
         for i in range(_QUERIES)
     ]
     searches = [timed(partial(library.search, question)) for question in questions]
-    tagged, rare = (
+    combined = SearchScope(tags=["half"], kinds=["txt"], dates=("2000", "2020"))
+    scopes = (
+        SearchScope(tags=["half"]), SearchScope(tags=["rare"]), SearchScope(collections=["half"]),
+        replace(combined, collections=["half"]),
+    )  # fmt: skip
+    tagged, rare, collected, both = (
         [timed(partial(library.search, question, scope=scope)) for question in questions]
-        for scope in (SearchScope(tags=["half"]), SearchScope(tags=["rare"]))
+        for scope in scopes
     )
     index = library._vector_cache._index
     assert index is not None
@@ -207,6 +219,9 @@ def measure(folder: Path, size: int) -> dict[str, object]:
         "search_p50_ms": 1000 * median(searches),
         "tagged_p50_ms": 1000 * median(tagged),
         "rare_p50_ms": 1000 * median(rare),
+        "collected_p50_ms": 1000 * median(collected),
+        "combined_p50_ms": 1000 * median(both),
+        "first_collected_ms": 1000 * collected[0],
         "embed_s": embed_s,
         "add_s": add_s,
     }

@@ -1,21 +1,26 @@
-"""Mail (EML, MBOX) as documents: messages, and the attachments that can be read."""
+"""Mail (EML, MBOX, Outlook's MSG) as documents: messages, and attachments that can be read."""
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage, MIMEPart
 from email.utils import parsedate_to_datetime
 from pathlib import PurePath
+from typing import Any
 
-from index.formats.base import UNTITLED, Block, Unreadable, joined, paged, rebuilt
+from index.formats.base import UNTITLED, Block, Unreadable, damaged, joined, paged, rebuilt
 from index.formats.bylines import clean
-from index.formats.decoding import sniff
+from index.formats.decoding import decode, sniff
 from index.formats.web.html import all_blocks
 from index.types import Document
 
 _FROM = re.compile(rb"^From [^\n]*\n", re.MULTILINE)
+_MAILS = (".eml", ".mbox", ".msg")
+_HTML = 0x1013
+"""Outlook's number for a message's HTML."""
 _DEEPEST = 3
 """Messages attached to messages."""
 
@@ -46,6 +51,34 @@ def mbox(document_id: str, data: bytes) -> Document:
     return rebuilt(document_id, text, headings, title=UNTITLED, pages=pages)
 
 
+def msg(document_id: str, data: bytes) -> Document:
+    """One message as Outlook saves it, read like any other."""
+    from oxmsg import Message
+
+    if sniff(data) != "an old office file":  # the same container
+        raise Unreadable(f"not an Outlook message ({sniff(data) or 'damaged, or another format'})")
+    try:
+        message = Message.load(io.BytesIO(data))
+        blocks = [*_outlook_body(message)]
+        for part in message.attachments:
+            blocks += _named(clean(part.file_name or ""), part.file_bytes)
+        title, sender, sent = clean(message.subject), message.sender, message.sent_date
+    except Exception as error:  # it has errors of every kind for what is damaged
+        raise damaged("Outlook message", error) from error
+    text, headings = joined(blocks)
+    return rebuilt(
+        document_id, text, headings, title=title or UNTITLED, author=_name(sender or ""),
+        date=sent.date().isoformat() if sent else "",
+    )  # fmt: skip
+
+
+def _outlook_body(message: Any) -> Iterator[Block]:
+    if body := message.body:
+        yield from ((part, 0) for part in re.split(r"\n\s*\n", body.replace("\r\n", "\n")))
+    elif html := message.properties.binary_prop_value(_HTML):
+        yield from all_blocks(decode(html))
+
+
 def _message(data: bytes) -> EmailMessage:
     message = message_from_bytes(data, policy=policy.default)
     if not isinstance(message, EmailMessage) or not message.keys():
@@ -54,7 +87,12 @@ def _message(data: bytes) -> EmailMessage:
 
 
 def _sender(message: EmailMessage) -> str:
-    return clean(re.sub(r"\s*<[^<>]*>|\"", "", message.get("from", "")))
+    return _name(message.get("from", ""))
+
+
+def _name(sender: str) -> str:
+    """Who wrote, without the address."""
+    return clean(re.sub(r"\s*<[^<>]*>|\"", "", sender))
 
 
 def _day(message: EmailMessage) -> str:
@@ -86,23 +124,31 @@ def _content(part: MIMEPart) -> str:
 
 def _attached(part: MIMEPart, depth: int) -> Iterator[Block]:
     """An attachment under its name, when it can be read."""
-    from index.formats.registry import read_here, readable
-
     name = clean(part.get_filename("") or "")
     if part.get_content_type() == "message/rfc822" and depth < _DEEPEST:
         inner = part.get_payload(0)
-        document = eml("", inner.as_bytes(), depth + 1) if isinstance(inner, EmailMessage) else None
-        name = name or (document.title if document else "")
+        if isinstance(inner, EmailMessage):
+            document = eml("", inner.as_bytes(), depth + 1)
+            yield from _under(name or document.title, document)
     else:
-        suffix = PurePath(name).suffix.lower()
-        payload = part.get_payload(decode=True)
-        if suffix in (".eml", ".mbox") or not readable(suffix) or not isinstance(payload, bytes):
-            return
-        try:
-            document = read_here("", payload, suffix)
-        except Unreadable:
-            return
-    if document is not None:
-        yield f"Attachment: {name}", 1
-        for text in document.text.split("\n\n"):
-            yield text, 0
+        yield from _named(name, part.get_payload(decode=True))
+
+
+def _named(name: str, data: object) -> Iterator[Block]:
+    """A file that is attached, when it can be read."""
+    from index.formats.registry import read_here, readable
+
+    suffix = PurePath(name).suffix.lower()
+    if suffix in _MAILS or not readable(suffix) or not isinstance(data, bytes):
+        return
+    try:
+        document = read_here("", data, suffix)
+    except Unreadable:
+        return
+    yield from _under(name, document)
+
+
+def _under(name: str, document: Document) -> Iterator[Block]:
+    yield f"Attachment: {name}", 1
+    for text in document.text.split("\n\n"):
+        yield text, 0

@@ -12,7 +12,8 @@ from index import Library
 from index.formats.registry import SUFFIXES, Unreadable, parse, read_here
 from rag import Assistant
 from tests.support.fakes import BagOfWordsEncoder
-from tests.support.made.format_files import SAMPLES, Sample, xlsx
+from tests.support.made import outlook
+from tests.support.made.format_files import SAMPLES, Sample, outlook_mail, xlsx
 
 BY_NAME = {sample.name: sample for sample in SAMPLES}
 
@@ -118,3 +119,18 @@ def test_another_package_adds_a_format(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False,
                           cwd=Path(__file__).parents[3])  # fmt: skip
     assert done.stdout.strip() == "the ferry sails at nine.", done.stderr
+
+
+def test_an_outlook_message_is_read_like_any_other_mail() -> None:
+    plain = read_here("x.msg", outlook_mail(), ".msg")
+    told = (plain.title, plain.author, plain.date)
+    assert told == ("Buoys of the strait", "Ann Lee", "2024-03-05")
+    assert "Dear all," in plain.text and "x.bin" not in plain.text
+    html = "<p>The buoy of Zürich is red.</p>".encode()
+    page = read_here("x.msg", outlook.message("", html=html), ".msg")
+    assert page.text.strip() == "The buoy of Zürich is red." and page.title == page.date == ""
+    other = outlook.compound({"WordDocument": b"x" * 5_000})
+    with pytest.raises(Unreadable, match="damaged Outlook message"):
+        read_here("x.msg", other, ".msg")
+    with pytest.raises(Unreadable, match="not an Outlook message"):
+        read_here("x.msg", b"From: ann@example.org\n\nHello", ".msg")

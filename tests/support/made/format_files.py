@@ -6,10 +6,13 @@ import io
 import json
 import zipfile
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.message import EmailMessage
 
 import docx
 import xlsxwriter
+
+from tests.support.made import outlook
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +162,14 @@ def eml() -> bytes:
     return message.as_bytes()
 
 
+def outlook_mail() -> bytes:
+    return outlook.message(
+        "Buoys of the strait", "Dear all,\r\n\r\nthe buoys are paid for by the harbour board.\r\n",
+        sender="Ann Lee", sent=datetime(2024, 3, 5, 9, tzinfo=UTC),
+        attached=[("chain.txt", b"The old chain hangs in shed eleven."), ("x.bin", b"\0" * 5_000)],
+    )  # fmt: skip
+
+
 def mbox() -> bytes:
     return b"".join(
         f"From x@y Tue Mar 05 10:11:12 2024\nSubject: {subject}\nFrom: Jo May <jo@x.org>\n"
@@ -241,6 +252,10 @@ SAMPLES = (
            "Pilot boats"),
     Sample("anchor.eml", eml(), "Where does the spare anchor lie?", "shed nine", "",
            "Attachment: anchor.txt"),
+    Sample("buoys.msg", outlook_mail(), "Who pays for the buoys?", "harbour board", "", "",
+           "Buoys of the strait"),
+    Sample("chain.msg", outlook_mail(), "Where does the old chain hang?", "shed eleven", "",
+           "Attachment: chain.txt"),
     Sample("mail.mbox", mbox(), "What are the ropes of the Kestrel made of?", "hemp",
            "message Ropes",
            "Ropes, Jo May, 2024-03-05"),
