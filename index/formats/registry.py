@@ -102,8 +102,8 @@ KINDS = tuple(s for i, s in enumerate(SUFFIXES) if _IN_ORDER.index(_READERS[s]) 
 SUFFIXES_IN_WORDS = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
 _SCANS = {".pdf": pdf.read, **dict.fromkeys(PICTURES, image.read)}
 """Readers of files whose pages may be pictures of text."""
-_EDITIONS = dict.fromkeys((".pdf", ".md", ".markdown"), 3)
-_EDITIONS |= dict.fromkeys((".docx", ".html", ".htm", ".xhtml"), 4)
+_EDITIONS = dict.fromkeys((".md", ".markdown"), 3)
+_EDITIONS |= dict.fromkeys((".pdf", ".docx", ".html", ".htm", ".xhtml"), 4)
 """Raised when a format's reader finds more in the same file: files are read again by the next
 update, and what says the same is not embedded again. That of the others is 2, since titles and
 dates are known in other languages."""

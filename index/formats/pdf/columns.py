@@ -27,6 +27,10 @@ _WIDTH = 5.0
 """Points that it is wide at least."""
 
 
+Piece = Fragment | str
+"""A part of the page, or signs that are put between."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """A line of a column, or a row of a table."""
@@ -39,6 +43,8 @@ class Line:
     """1 for a line of prose."""
     bold: bool
     parts: tuple[Fragment, ...]
+    pieces: tuple[Piece, ...] = ()
+    """What the text is made of, where that is more than the parts: a row with its header."""
 
     @property
     def recognised(self) -> float:
@@ -151,16 +157,23 @@ def _rows(fragments: Sequence[Fragment]) -> list[Line]:
 def _line(row: Sequence[Fragment], column: Box) -> Line:
     reverse = _from_the_right(row)
     parts = sorted(row, key=lambda p: -p.box.right if reverse else p.box.left)
-    pieces = [parts[0].text]
-    cells = 1
-    for before, part in pairwise(parts):
-        gap = max(part.box.left - before.box.right, before.box.left - part.box.right)
-        far = gap > max(before.box.height, part.box.height)
-        cells += far
-        pieces += [_CELLS if far else " ", part.text]
+    cells = cells_of(parts)
+    text = _CELLS.join(" ".join(part.text for part in cell) for cell in cells)
     box = around([part.box for part in parts])
     bold = all(part.bold for part in parts)
-    return Line("".join(pieces), box, column, cells, bold, tuple(parts))
+    return Line(text, box, column, len(cells), bold, tuple(parts))
+
+
+def cells_of(parts: Sequence[Fragment]) -> list[list[Fragment]]:
+    """The parts of a line, those together that stand near each other; one cell for prose."""
+    cells = [[parts[0]]]
+    for before, part in pairwise(parts):
+        gap = max(part.box.left - before.box.right, before.box.left - part.box.right)
+        if gap > max(before.box.height, part.box.height):
+            cells.append([part])
+        else:
+            cells[-1].append(part)
+    return cells
 
 
 def _from_the_right(parts: Sequence[Fragment]) -> bool:

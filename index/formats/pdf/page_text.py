@@ -148,8 +148,15 @@ class PageText:
     ) -> Iterator[Fragment]:
         texts = (self.characters[slice(*word)] for word in words)
         if text := tidy(" ".join(texts).translate(_LIGATURES) + end):
-            weight = self._pdfium.FPDFText_GetFontWeight(self._handle, words[0][0])
-            yield Fragment(text, box, weight >= 600, tuple(words))
+            yield Fragment(text, box, self._is_bold(words[0][0]), tuple(words))
+
+    def _is_bold(self, index: int) -> bool:
+        weight = self._pdfium.FPDFText_GetFontWeight(self._handle, index)
+        if weight > 0:
+            return int(weight) >= 600
+        name = ctypes.create_string_buffer(80)  # of a font that every reader has, nothing is stated
+        self._pdfium.FPDFText_GetFontInfo(self._handle, index, name, 80, None)
+        return b"Bold" in name.value
 
     def letters(self, fragment: Fragment) -> Iterator[tuple[str, int]]:
         """Each letter of a fragment as its text has it, with the number of its character."""

@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import Any
 
 from index.formats.base import Unreadable, damaged
-from index.formats.pdf import columns
+from index.formats.pdf import tables
 from index.formats.pdf.page_text import Box, Fragment, PageText, around
 from index.formats.pdf.reading import opened
 from index.types import PagePicture
@@ -95,12 +95,15 @@ def found(text: PageText, quote: str, before: str = "") -> list[Box]:
 
     Compared without white space and hyphens, which lines' ends bring in and take away.
     """
-    letters: list[tuple[str, int, Fragment]] = []
-    for line in columns.lines(text.fragments()):
-        for part in line.parts:
-            for letter, index in text.letters(part):
+    letters: list[tuple[str, int, Fragment | None]] = []
+    for line in tables.lines(text.fragments()):
+        for piece in line.pieces or line.parts:
+            if isinstance(piece, str):  # signs that do not stand on the page
+                letters += [(sign, -1, None) for sign in piece if _counts(sign)]
+                continue
+            for letter, index in text.letters(piece):
                 if _counts(letter):
-                    letters.append((letter, index, part))
+                    letters.append((letter, index, piece))
     page = "".join(letter for letter, _, _ in letters)
     wanted = "".join(filter(_counts, quote))
     at = _place(page, wanted, "".join(filter(_counts, before)))
@@ -127,7 +130,7 @@ def _place(page: str, wanted: str, before: str) -> int:
     return at
 
 
-def _lines(text: PageText, letters: Sequence[tuple[str, int, Fragment]]) -> Iterator[Box]:
+def _lines(text: PageText, letters: Sequence[tuple[str, int, Fragment | None]]) -> Iterator[Box]:
     run: list[int] = []
     of: Fragment | None = None
     for _, index, part in [*letters, ("", -1, None)]:
@@ -135,4 +138,5 @@ def _lines(text: PageText, letters: Sequence[tuple[str, int, Fragment]]) -> Iter
             yield around([text.box(run[0]), text.box(run[-1])])
             run = []
         of = part
-        run.append(index)
+        if part is not None:
+            run.append(index)

@@ -11,7 +11,8 @@ from index.formats.base import Unreadable, completed, damaged, rebuilt
 from index.formats.bylines import clean
 from index.formats.dates import parse_date
 from index.formats.decoding import sniff
-from index.formats.pdf import columns, paragraphs
+from index.formats.pdf import paragraphs, tables
+from index.formats.pdf.columns import Line
 from index.formats.pdf.page_text import PageText
 from index.formats.pictures.recognition import (
     EXTRA,
@@ -62,7 +63,7 @@ def read(document_id: str, data: bytes, recognised: Recognised | None = NOTHING)
 
 
 def laid_out(
-    document_id: str, pages: Sequence[list[columns.Line]], labels: Sequence[str], title: str = ""
+    document_id: str, pages: Sequence[list[Line]], labels: Sequence[str], title: str = ""
 ) -> Document:
     """The document that the lines of its pages make.
 
@@ -85,7 +86,7 @@ def laid_out(
     )
 
 
-def _without(pages: Sequence[Sequence[columns.Line]]) -> list[int]:
+def _without(pages: Sequence[Sequence[Line]]) -> list[int]:
     """The numbers of the pages without text."""
     return [number for number, lines in enumerate(pages, start=1) if not lines]
 
@@ -150,7 +151,7 @@ def opened(data: bytes) -> Iterator[Any]:
         yield pdf
 
 
-def _lines(pdf: Any, index: int, recognised: Recognised, usual: float) -> list[columns.Line]:
+def _lines(pdf: Any, index: int, recognised: Recognised, usual: float) -> list[Line]:
     """The lines of one page; a damaged one has none."""
     import pypdfium2
 
@@ -161,9 +162,9 @@ def _lines(pdf: Any, index: int, recognised: Recognised, usual: float) -> list[c
     with closing(page):
         if lines := recognised.get(index + 1):
             width, height = page.get_size()
-            return columns.lines(fragments(lines, width, height, usual))
+            return tables.lines(fragments(lines, width, height, usual))
         with closing(PageText(page)) as text:
-            return columns.lines(text.fragments())
+            return tables.lines(text.fragments())
 
 
 _NOBODY = ("anonymous", "unspecified", "unknown")

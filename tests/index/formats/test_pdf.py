@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from rapidfuzz import fuzz
+from reportlab.platypus import Paragraph, Spacer, Table, TableStyle
 
 from index import InputError, Library
 from index.formats.pdf import picture
@@ -234,3 +235,62 @@ def test_a_page_that_cannot_be_shown_is_told_in_one_line(book: Library) -> None:
     with pytest.raises(InputError, match="has changed"):
         book.page_picture("book.pdf", 1)
     file.write_bytes(whole)
+
+
+# --- tables -------------------------------------------------------------------------------
+
+
+def table_of(*rows: tuple[str, ...], bold: bool = False, width: int = 120) -> bytes:
+    style = [("FONTNAME", (0, 0), (-1, 0), "Helvetica-Bold")] if bold else []
+    table = Table(rows, [width] * max(map(len, rows)), style=TableStyle(style))
+    return pdf_files.flowing([Paragraph("What was counted, and where."), Spacer(1, 8), table])
+
+
+def rows_of(data: bytes) -> list[str]:
+    return body(read("table.pdf", data))[1:]
+
+
+NUMBERS = (
+    ("Harbour", "Ships", "Share of all"), ("Old quay", "1,204", "12.5 %"), ("Apia", "46", "3 %"),
+)  # fmt: skip
+
+
+def test_each_value_of_a_table_is_named_by_its_column() -> None:
+    assert rows_of(table_of(*NUMBERS)) == [
+        "Harbour: Old quay; Ships: 1,204; Share of all: 12.5 %",
+        "Harbour: Apia; Ships: 46; Share of all: 3 %",
+    ]
+    gap = rows_of(table_of(*NUMBERS, ("Levuka", "", "9 %"), ("", "7", "1 %")))
+    assert gap[2:] == ["Harbour: Levuka; Share of all: 9 %", "Ships: 7; Share of all: 1 %"]
+    words = (("Berth", "Keeper"), ("North", "Ann"), ("South", "Jo"))
+    assert rows_of(table_of(*words, bold=True)) == [
+        "Berth: North; Keeper: Ann", "Berth: South; Keeper: Jo",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        (("Berth", "Keeper"), ("North", "Ann"), ("South", "Jo")),  # which is the header?
+        (("1999", "2000"), ("12", "13"), ("14", "15")),
+        (("Ships", "Ships"), ("12", "13"), ("14", "15")),
+        (("Harbour", "Ships"), ("Apia", "46")),
+        (("Harbour", "Ships"), ("Apia", "46"), ("Levuka", "many")),
+    ],
+)
+def test_rows_without_a_sure_header_stay_as_they_are(rows: tuple[tuple[str, ...], ...]) -> None:
+    assert rows_of(table_of(*rows)) == [" | ".join(row) for row in rows]
+
+
+def test_a_row_is_boxed_with_the_names_of_its_columns() -> None:
+    data = table_of(*NUMBERS)
+    document = read("table.pdf", data)
+    quote = "Harbour: Apia; Ships: 46; Share of all: 3 %"
+    start = document.text.index(quote)
+    with opened(data) as pdf:
+        assert letters_boxed(pdf, document, start, start + len(quote)) == letters(quote)
+    boxes = picture.draw(data, 1, quote, document.text[:start]).boxes
+    assert len(boxes) == 6 and len({round(top, 3) for _, top, _, _ in boxes}) == 2
+    second = document.text.index("Ships: 46")
+    part = picture.draw(data, 1, "Ships: 46", document.text[:second]).boxes
+    assert len(part) == 2

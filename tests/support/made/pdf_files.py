@@ -286,7 +286,11 @@ def _table(name: str) -> Made:
     texts = _prose(1)
     story: list[Flowable] = [Paragraph(texts[0], _style()), Spacer(1, 8), Table(TABLE, [120] * 3)]
     story += [Spacer(1, 8), *(Paragraph(text, _style(spaceAfter=7)) for text in texts[1:])]
-    rows = tuple(" | ".join(row) for row in TABLE)
+    names, *values = TABLE
+    rows = tuple(
+        "; ".join(f"{name}: {cell}" for name, cell in zip(names, row, strict=True))
+        for row in values
+    )
     return Made(name, flowing(story), (texts[0], *rows, *texts[1:]))
 
 
