@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cache, cached_property
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -258,18 +257,20 @@ class Snapshot:
         rows = self._db.execute(
             "SELECT key, value FROM meta WHERE key >= ? AND key < ?", (COLLECTION, COLLECTION_END)
         )
-        known = {key[start:]: value for key, value in rows}
+        known = {key[start:]: str(value) for key, value in rows}
 
         @cache
-        def of_folder(folder: Path) -> str:
-            name = known.get(printable(str(folder)))
-            if name is None and folder.parent != folder:
-                return of_folder(folder.parent)
-            return name or ""
+        def of_folder(folder: str) -> str:
+            while (name := known.get(printable(folder))) is None:
+                above = os.path.dirname(folder)  # noqa: PTH120  (asked for each of thousands)
+                if above == folder:
+                    return ""
+                folder = above
+            return name
 
         def of(path: str) -> str:
             own = known.get(printable(path)) if known else ""
-            return of_folder(Path(path).parent) if own is None else own
+            return of_folder(os.path.dirname(path)) if own is None else own  # noqa: PTH120
 
         return of
 

@@ -1,0 +1,249 @@
+"""Documents and pages a second, format by format, against the library that parses them.
+
+    python -m tests.benchmarks.bench_formats
+
+The same article of some 14,000 words (the seeds, one after the other), or as many rows, in each
+format. *Raw* is the parser that we call, used as its manual says, its text put together and thrown
+away. *Read* is our reader in this very process: the same and titles, dates, headings, places and
+boxes, all there is before a text is split. *Whole* is what adding it costs but for embedding: read
+in the sandbox and split into passages. Raw and read are measured in turn.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import docx
+import xlsxwriter
+from reportlab.platypus import Paragraph, Spacer
+
+import seeds
+from index.formats.registry import parse, read_here
+from index.splitting import passages
+from tests.benchmarks.bench_library import timed
+from tests.support.made import outlook, pdf_files
+from tests.support.made.format_files import _OFFICE, archive_of
+
+_TIMES = 7
+_ROOM = 200
+
+
+@dataclass(frozen=True)
+class Case:
+    """A file of one format, and how its parser is used without us."""
+
+    suffix: str
+    data: bytes
+    raw: Callable[[bytes], object]
+    pages: int = 0
+
+
+def texts() -> list[str]:
+    """The paragraphs of the seed articles."""
+    every = sorted(Path(str(seeds.articles())).glob("*.txt"))
+    whole = "\n\n".join(path.read_text(encoding="utf-8") for path in every)
+    return [" ".join(part.split()) for part in whole.split("\n\n") if part.strip()]
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def _word(parts: list[str]) -> bytes:
+    file = docx.Document()
+    for part in parts:
+        file.add_paragraph(part)
+    out = io.BytesIO()
+    file.save(out)
+    return out.getvalue()
+
+
+def _open_text(parts: list[str]) -> bytes:
+    body = "".join(f"<text:p>{_escaped(part)}</text:p>" for part in parts)
+    return archive_of(
+        {
+            "content.xml": f"<office:document-content {_OFFICE}><office:body><office:text>{body}"
+            "</office:text></office:body></office:document-content>"
+        }
+    )
+
+
+def _book(parts: list[str]) -> bytes:
+    chapters = [parts[at : at + 20] for at in range(0, len(parts), 20)]
+    items = "".join(f'<item id="c{n}" href="{n}.xhtml"/>' for n in range(len(chapters)))
+    spine = "".join(f'<itemref idref="c{n}"/>' for n in range(len(chapters)))
+    made = {
+        "META-INF/container.xml": '<container><rootfiles><rootfile full-path="book.opf"/>'
+        "</rootfiles></container>",
+        "book.opf": f"<package><manifest>{items}</manifest><spine>{spine}</spine></package>",
+    }
+    for n, chapter in enumerate(chapters):
+        inner = "".join(f"<p>{_escaped(part)}</p>" for part in chapter)
+        made[f"{n}.xhtml"] = f"<html><body>{inner}</body></html>"
+    return archive_of(made)
+
+
+def _sheet(parts: list[str]) -> bytes:
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out, {"in_memory": True})
+    sheet = book.add_worksheet("Rows")
+    for number, row in enumerate(_rows(parts)):
+        sheet.write_row(number, 0, row)
+    book.close()
+    return out.getvalue()
+
+
+def _rows(parts: list[str]) -> list[list[str]]:
+    return [["Part", "Words", "Text"], *([str(n), str(len(p)), p] for n, p in enumerate(parts))]
+
+
+def _csv(parts: list[str]) -> bytes:
+    out = io.StringIO()
+    csv.writer(out).writerows(_rows(parts))
+    return out.getvalue().encode()
+
+
+def _mail(parts: list[str]) -> bytes:
+    message = EmailMessage()
+    message["Subject"], message["From"] = "All of it", "Ann Lee <ann@example.org>"
+    message.set_content("\n\n".join(parts))
+    return message.as_bytes()
+
+
+# --- the parsers without us ---------------------------------------------------------------
+
+
+def _raw_pdf(data: bytes) -> object:
+    import pypdfium2
+
+    with pypdfium2.PdfDocument(data) as pdf:
+        return [page.get_textpage().get_text_range() for page in pdf]
+
+
+def _raw_page(data: bytes) -> object:
+    from trafilatura import bare_extraction
+
+    return bare_extraction(data.decode(), include_comments=False, with_metadata=True)
+
+
+def _raw_word(data: bytes) -> object:
+    return [paragraph.text for paragraph in docx.Document(io.BytesIO(data)).paragraphs]
+
+
+def _raw_xml(data: bytes) -> object:
+    from lxml import etree
+
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return ["".join(etree.fromstring(archive.read(name)).itertext())
+                for name in archive.namelist() if name.endswith("ml")]  # fmt: skip
+
+
+def _raw_book(data: bytes) -> object:
+    from selectolax.lexbor import LexborHTMLParser
+
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        pages = (archive.read(name).decode() for name in archive.namelist() if "xhtml" in name)
+        return [LexborHTMLParser(page).text() for page in pages]
+
+
+def _raw_sheet(data: bytes) -> object:
+    from python_calamine import CalamineWorkbook
+
+    book = CalamineWorkbook.from_filelike(io.BytesIO(data))
+    return [book.get_sheet_by_name(name).to_python() for name in book.sheet_names]
+
+
+def _raw_rtf(data: bytes) -> object:
+    from striprtf.striprtf import rtf_to_text
+
+    return rtf_to_text(data.decode("latin-1"))
+
+
+def _raw_outlook(data: bytes) -> object:
+    from oxmsg import Message
+
+    return Message.load(io.BytesIO(data)).body
+
+
+def _raw_mail(data: bytes) -> object:
+    message: Any = message_from_bytes(data, policy=policy.default)
+    return message.get_body(("plain",)).get_content()
+
+
+def _raw_markdown(data: bytes) -> object:
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark").parse(data.decode())
+
+
+def cases() -> list[Case]:
+    parts = texts()
+    whole = "\n\n".join(parts)
+    inner = "".join(f"<p>{_escaped(part)}</p>" for part in parts)
+    html = f"<html><head><title>All</title></head><body><article>{inner}</article></body></html>"
+    style = pdf_files._style()
+    drawn = [(Paragraph(_escaped(part), style), Spacer(1, 6)) for part in parts]
+    pdf = pdf_files.flowing([flowable for pair in drawn for flowable in pair])
+    pages = len(_raw_pdf(pdf))  # type: ignore[arg-type]
+    cells = json.dumps({"cells": [{"cell_type": "markdown", "source": [p]} for p in parts]})
+    values = json.dumps([{"number": n, "text": p} for n, p in enumerate(parts)])
+    plain = (part.encode("ascii", "replace").decode() for part in parts)
+    rtf = "{\\rtf1\\ansi " + "\\par ".join(plain) + "}"
+    return [
+        Case(".pdf", pdf, _raw_pdf, pages),
+        Case(".html", html.encode(), _raw_page),
+        Case(".docx", _word(parts), _raw_word),
+        Case(".odt", _open_text(parts), _raw_xml),
+        Case(".epub", _book(parts), _raw_book),
+        Case(".xlsx", _sheet(parts), _raw_sheet),
+        Case(".rtf", rtf.encode(), _raw_rtf),
+        Case(".msg", outlook.message("All of it", whole), _raw_outlook),
+        Case(".eml", _mail(parts), _raw_mail),
+        Case(".md", whole.encode(), _raw_markdown),
+        Case(".ipynb", cells.encode(), json.loads),
+        Case(".json", values.encode(), json.loads),
+        Case(".csv", _csv(parts), lambda data: list(csv.reader(io.StringIO(data.decode())))),
+        Case(".txt", whole.encode(), bytes.decode),
+    ]  # fmt: skip
+
+
+def measured(case: Case) -> str:
+    """A row of the table."""
+    name = f"all{case.suffix}"
+    raw, ours = [], []
+    for _ in range(_TIMES + 1):
+        raw.append(timed(lambda: case.raw(case.data)))
+        ours.append(timed(lambda: read_here(name, case.data, case.suffix)))
+
+    def add() -> None:
+        document = parse(name, case.data, case.suffix)
+        list(passages(document, lambda text: len(text.split()), _ROOM))
+
+    whole = median([timed(add) for _ in range(_TIMES)][1:])
+    theirs, mine = median(raw[1:]), median(ours[1:])
+    speed = f"{case.pages / whole:.0f}" if case.pages else ""
+    return (
+        f"| {case.suffix[1:]} | {1000 * theirs:.1f} | {1000 * mine:.1f} | {mine / theirs:.2f} | "
+        f"{1000 * (mine - theirs):.1f} | {1 / whole:.1f} | {speed} |"
+    )
+
+
+def main() -> None:
+    print("| format | raw, ms | read, ms | ratio | more, ms | documents/s | pages/s |")  # noqa: T201
+    print("|---|---|---|---|---|---|---|")  # noqa: T201
+    for case in cases():
+        print(measured(case), flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
