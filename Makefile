@@ -72,6 +72,7 @@ lock: .venv/.installed-dev
 # Keep the synthetic libraries (1.7 GB) for the next time: make bench BENCH="--folder DIR"
 bench: .venv/.installed-dev
 	@$(BIN)/python -m tests.benchmarks.bench_speed $(BENCH)
+	@$(BIN)/python -m tests.benchmarks.bench_formats
 
 wheel: .venv/.installed-dev
 	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

@@ -61,9 +61,11 @@ def _word_blocks(file: WordFile) -> Iterator[tuple[str, str]]:
     from docx.text.paragraph import Paragraph
 
     notes = _notes(file)
+    # asked for paragraph by paragraph, the library looks through all styles each time
+    styles = {style.style_id: style.name or "" for style in file.styles}
     for item in file.iter_inner_content():
         if isinstance(item, Paragraph):
-            style = (item.style.name if item.style else "") or ""
+            style = styles.get(item._p.style or "", "")
             heading = style.startswith("Heading") or style in ("Title", "Subtitle")
             yield item.text, style if heading else ""
             yield from ((text, "") for text in _aside(item._p, notes))
