@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from index.errors import InputError, LibraryUnwritable
+from index.errors import InputError, LibraryUnwritable, PilcrowError
 from index.formats import registry
 from index.library import Library
 from index.sources.fetching import FEED, Fetched, Fetcher, FetchFailed, web_address
@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 _AT_ONCE = 4
 """Addresses that are fetched at the same time."""
 _NOTE = ".note"
+_STOPPED = FetchFailed("stopped")
+"""For what was not asked for any more."""
 _SEGMENT, _SEGMENTS = 60, 6
 """Characters of a part of a copy's name, and parts: paths have limits."""
 
@@ -210,10 +212,15 @@ class _Look:
         """The report of reading what was saved; a copy that gives no document is deleted."""
         if not self.new:
             return UpdateReport(change=self.library.change)
-        report = self.library.update(
-            list(self.new), folder=self._home, cards=self.new, collection=collection,
-            progress=self.progress, cancelled=self.cancelled,
-        )  # fmt: skip
+        try:
+            report = self.library.update(
+                list(self.new), folder=self._home, cards=self.new, collection=collection,
+                progress=self.progress, cancelled=self.cancelled,
+            )  # fmt: skip
+        except PilcrowError:  # somebody else is writing: nobody is told that it comes later
+            held = {record.path for record in self.library.documents()}
+            discard(self.library.path, (str(path) for path in self.new if str(path) not in held))
+            raise
         held = {record.path for record in self.library.documents()}
         useless = {file.path: file for file in report.failed}
         failed = []
@@ -226,7 +233,7 @@ class _Look:
 
     def _fetched(self, note: WebNote) -> Fetched | FetchFailed | None:
         if self.cancelled and self.cancelled():
-            return FetchFailed("stopped")
+            return _STOPPED
         there = note.is_feed or (self._home / note.copy).is_file()
         again = (note.etag, note.modified) if there else ("", "")
         try:
@@ -236,6 +243,8 @@ class _Look:
 
     def _saved(self, note: WebNote, found: Fetched | FetchFailed | None) -> Iterator[WebNote]:
         """The pages to fetch next; what came, or did not, is noted."""
+        if found is _STOPPED:
+            return
         self._done += 1
         if self.progress:
             self.progress(Progress("fetching", self._done, self._total, note.address))

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from index import InputError, Library
+from index import InputError, Library, LibraryBusy
 from index.sources import again, web
 from index.sources.fetching import Fetcher
+from index.storage.folder import write_lock
 from tests.index.formats.test_documents import pdf
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.made import web_site
@@ -278,3 +279,20 @@ def test_nothing_is_fetched_but_what_was_typed(library: Library, site: Site) -> 
     library.search("ferry")
     assert site.asked == [("/ferry", 200)]
     assert isinstance(fetcher(), Fetcher)
+
+
+def test_what_is_stopped_or_meets_another_writer_leaves_no_trace(
+    library: Library, site: Site
+) -> None:
+    ferry = site.put("/ferry", FERRY)
+    report = web.add(library, [ferry], fetcher(), cancelled=lambda: True)
+    assert (report.added, report.failed, site.asked) == ((), (), [])
+    with write_lock(library.path), pytest.raises(LibraryBusy):
+        web.add(library, [ferry], fetcher())
+    assert copies(library) == [] and ids(library) == []
+    web.add(library, [ferry], fetcher())
+    again.rebuild(library, fetcher(), cancelled=lambda: True)
+    assert web.unreachable(library) == ()
+    with write_lock(library.path), pytest.raises(LibraryBusy):
+        web.add(library, [ferry], fetcher())
+    assert len(copies(library)) == 2, "what was there stays"
