@@ -42,6 +42,8 @@ class Line:
     cells: int
     """1 for a line of prose."""
     bold: bool
+    size: float
+    """The height of its letters, to the nearest half point."""
     parts: tuple[Fragment, ...]
     pieces: tuple[Piece, ...] = ()
     """What the text is made of, where that is more than the parts: a row with its header."""
@@ -161,7 +163,8 @@ def _line(row: Sequence[Fragment], column: Box) -> Line:
     text = _CELLS.join(" ".join(part.text for part in cell) for cell in cells)
     box = around([part.box for part in parts])
     bold = all(part.bold for part in parts)
-    return Line(text, box, column, len(cells), bold, tuple(parts))
+    size = round(2 * min(part.box.height for part in parts)) / 2
+    return Line(text, box, column, len(cells), bold, size, tuple(parts))
 
 
 def cells_of(parts: Sequence[Fragment]) -> list[list[Fragment]]:

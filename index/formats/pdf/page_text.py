@@ -124,17 +124,20 @@ class PageText:
         words: list[tuple[int, int]] = []
         left = top = right = bottom = 0.0  # of the words so far
         last = (0.0, 0.0, 0.0, 0.0)
+        sides = self._sides
         for match in _WORD.finditer(self.characters, line.start(), line.end()):
             start, end = word = match.span()
-            box = self._sides(start)
+            box = sides(start)
             if end - start > 1:
-                box = _both(box, self._sides(end - 1))
+                box = _both(box, sides(end - 1))
             if words and _apart(last, box):
                 yield from self._fragment(words, Box(left, top, right, bottom))
                 words = []
             if words:
-                left, top = min(left, box[0]), min(top, box[1])
-                right, bottom = max(right, box[2]), max(bottom, box[3])
+                left = box[0] if box[0] < left else left
+                top = box[1] if box[1] < top else top
+                right = box[2] if box[2] > right else right
+                bottom = box[3] if box[3] > bottom else bottom
             else:
                 left, top, right, bottom = box
             words.append(word)
@@ -170,14 +173,20 @@ _Sides = tuple[float, float, float, float]
 
 
 def _both(a: _Sides, b: _Sides) -> _Sides:
-    return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
+    return (
+        a[0] if a[0] < b[0] else b[0], a[1] if a[1] < b[1] else b[1],
+        a[2] if a[2] > b[2] else b[2], a[3] if a[3] > b[3] else b[3],
+    )  # fmt: skip
 
 
 def _apart(before: _Sides, box: _Sides) -> bool:
     """Whether two words that follow each other belong to different columns, cells or lines."""
-    height = max(min(before[3] - before[1], box[3] - box[1]), 1.0)
-    gap = max(box[0] - before[2], before[0] - box[2])
-    return gap > _GAP * height or min(before[3], box[3]) < max(before[1], box[1])
+    if before[3] < box[1] or box[3] < before[1]:
+        return True
+    height, other = before[3] - before[1], box[3] - box[1]
+    height = other if other < height else height
+    most = _GAP * (height if height > 1.0 else 1.0)
+    return box[0] - before[2] > most or before[0] - box[2] > most
 
 
 def _shown(page: Any, pdfium: Any) -> tuple[float, float, tuple[float, ...]]:

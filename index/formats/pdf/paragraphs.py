@@ -129,7 +129,7 @@ class _Measures:
         weighed = Counter[float]()
         bold = 0
         for line in every:
-            weighed[_size(line)] += len(line.text)
+            weighed[line.size] += len(line.text)
             bold += len(line.text) if line.bold else 0
         self.size = max(weighed, key=lambda size: (weighed[size], size)) if weighed else 0.0
         self.bold = 2 * bold > sum(weighed.values())
@@ -137,18 +137,13 @@ class _Measures:
             below.box.top - above.box.top
             for page in pages
             for above, below in pairwise(page)
-            if above.column == below.column and _size(above) == _size(below) == self.size
+            if above.column == below.column and above.size == below.size == self.size
             and below.box.top > above.box.top
         ]  # fmt: skip
         self.step = median(gaps) if gaps else 1.2 * self.size
         self.compounds = {word for line in every for word in _COMPOUND.findall(line.text)}
         larger = {size for size in weighed if size > 1.08 * self.size}
         self.ranks = {size: rank for rank, size in enumerate(sorted(larger, reverse=True), 1)}
-
-
-def _size(line: Line) -> float:
-    """The height of a line's letters, to the nearest half point."""
-    return round(2 * min(part.box.height for part in line.parts)) / 2
 
 
 def blocks(pages: Sequence[Sequence[Line]]) -> list[Block]:
@@ -177,10 +172,10 @@ def blocks(pages: Sequence[Sequence[Line]]) -> list[Block]:
 
 def _parted(page: Sequence[Line], usual: _Measures) -> tuple[list[Line], list[Line]]:
     """A page's body and the footnotes at its bottom: smaller, below all else, with their mark."""
-    small = [line for line in page if _size(line) < 0.93 * usual.size and line.cells == 1]
+    small = [line for line in page if line.size < 0.93 * usual.size and line.cells == 1]
     if not small:
         return list(page), []
-    lowest = max((line.box.bottom for line in page if _size(line) >= usual.size), default=0.0)
+    lowest = max((line.box.bottom for line in page if line.size >= usual.size), default=0.0)
     below = [line for line in small if line.box.top >= lowest - 1]
     if not below or not _begins_note(below[0]):
         return list(page), []
@@ -200,7 +195,7 @@ def _level(line: Line, usual: _Measures) -> int:
         return 0
     if not any(char.isalpha() for char in line.text):
         return 0
-    if rank := usual.ranks.get(_size(line)):
+    if rank := usual.ranks.get(line.size):
         return min(rank, 6)
     narrow = line.box.width < 0.9 * line.column.width or len(line.text) < 60
     return min(len(usual.ranks) + 1, 6) if line.bold and not usual.bold and narrow else 0
@@ -213,10 +208,10 @@ def _begins(line: Line, block: Block, last: Line, usual: _Measures) -> bool:
         return True
     if level != block.level:
         return True
-    if abs(_size(line) - _size(last)) > 0.12 * max(_size(last), 1.0):
+    if abs(line.size - last.size) > 0.12 * max(last.size, 1.0):
         return True
     near = line.column == last.column and 0 < line.box.top - last.box.top < 3 * usual.step
-    if near and line.box.top - last.box.top > usual.step + 0.45 * _size(line):
+    if near and line.box.top - last.box.top > usual.step + 0.45 * line.size:
         return True
     if level:
         return not near
@@ -235,8 +230,8 @@ def _begins(line: Line, block: Block, last: Line, usual: _Measures) -> bool:
 def _indented(line: Line) -> bool:
     """Whether a line begins further in than its column."""
     if line.parts[0].right_to_left:
-        return line.column.right - line.box.right > 0.6 * _size(line)
-    return line.box.left - line.column.left > 0.6 * _size(line)
+        return line.column.right - line.box.right > 0.6 * line.size
+    return line.box.left - line.column.left > 0.6 * line.size
 
 
 def _short(line: Line) -> float:
