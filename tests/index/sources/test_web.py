@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -296,3 +297,21 @@ def test_what_is_stopped_or_meets_another_writer_leaves_no_trace(
     with write_lock(library.path), pytest.raises(LibraryBusy):
         web.add(library, [ferry], fetcher())
     assert len(copies(library)) == 2, "what was there stays"
+
+
+@pytest.mark.fault("G58")
+def test_a_kill_between_two_steps_is_made_good_by_the_next_look(
+    library: Library, site: Site, tmp_path: Path
+) -> None:
+    """First the note is written, then the copy, then it is read: each may be the last of it."""
+    addresses = [site.put("/ferry", FERRY), site.put("/raft", RAFT)]
+    with Library.open(tmp_path / "other", encoder=BagOfWordsEncoder()) as other:
+        web.add(other, addresses, fetcher())
+        made = web.folder_of(other.path)
+        shutil.copytree(made, web.folder_of(library.path))
+    (copy,) = web.folder_of(library.path).rglob("ferry.html")
+    copy.unlink()
+    assert ids(library) == []
+    again.rebuild(library, fetcher())
+    assert {record.source for record in library.documents()} == set(addresses)
+    assert library.check().ok

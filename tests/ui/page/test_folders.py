@@ -231,6 +231,17 @@ def test_only_who_sits_at_the_computer_has_anything_fetched(
     assert (site.asked != []) is by_path and bool(drawn) is by_path
 
 
+@pytest.mark.parametrize("by_path", [True, False])
+def test_a_zotero_library_is_named_in_the_same_box(
+    library: Library, tmp_path: Path, by_path: bool
+) -> None:
+    options = PageOptions(by_path=by_path)
+    services = build_services(Assistant(library, generator=None), library, options)
+    sent = json.dumps({"path": f"zotero:{tmp_path}", "keep": True, "collection": "papers"})
+    drawn = list(added_place(services, sent))
+    assert [view.problem[:20] for view in drawn[-1:]] == ["no Zotero library in"] * by_path
+
+
 @pytest.mark.browser
 def test_a_page_of_the_web_is_added_in_the_box(
     browser: Browser, library: Library, site: Site
