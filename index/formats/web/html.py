@@ -41,9 +41,11 @@ def read(document_id: str, data: bytes, address: str = "") -> Document:
     kind = sniff(data)
     if kind and kind != "an HTML page":
         raise Unreadable(f"not HTML ({kind})")
-    page = _drawn(_LONG_TAG.sub(_shortened, _decoded_page(data)))
+    decoded = _LONG_TAG.sub(_shortened, _decoded_page(data))
+    measured = _measured(decoded)
+    page = _drawn(decoded, measured[0])
     stated: Any = None
-    depth, number = _measured(page)
+    depth, number = measured if page is decoded else _measured(page)
     if depth > _DEPTH_LIMIT:
         page = _flattened(page)
     elif number <= _TAG_LIMIT:
@@ -88,9 +90,8 @@ def _host(address: SplitResult) -> str:
     return address.netloc.lower().removeprefix("www.")
 
 
-def _drawn(page: str) -> str:
-    """The page without what a browser would not show of it."""
-    depth, _ = _measured(page)
+def _drawn(page: str, depth: int) -> str:
+    """The page, whose tags nest so deep, without what a browser would not show of it."""
     if depth <= hidden.DEEPEST:
         return hidden.without_hidden(page)
     if hidden.may_hide(page):
