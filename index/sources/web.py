@@ -115,13 +115,18 @@ def unreachable(library: Library) -> tuple[Unreachable, ...]:
     """The addresses that the last look could not reach, each with the documents it keeps."""
     ids = {record.path: record.id for record in library.documents()}
     home, found = folder_of(library.path), list[Unreachable]()
-    for _, note in _notes(home):
+    notes = [note for _, note in _notes(home)]
+    listed: dict[str, list[str]] = {}
+    for note in notes:
+        listed.setdefault(note.feed, []).append(note.copy)
+    for note in notes:
         if note.problem:
-            copies = [n.copy for _, n in _notes(home) if n.copy and n.feed == note.address]
-            paths = [str(home / copy) for copy in ([note.copy] if note.copy else copies)]
+            copies = [note.copy] if note.copy else listed.get(note.address, [])
+            paths = (str(home / copy) for copy in copies)
             held = tuple(ids[path] for path in paths if path in ids)
             if held or note.is_feed:
-                found.append(Unreachable(note.address, note.problem, held, note.gone))
+                lost = note.gone and not note.is_feed  # its pages need not have gone with it
+                found.append(Unreachable(note.address, note.problem, held, lost))
     return tuple(found)
 
 

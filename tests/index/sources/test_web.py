@@ -315,3 +315,16 @@ def test_a_kill_between_two_steps_is_made_good_by_the_next_look(
     again.rebuild(library, fetcher())
     assert {record.source for record in library.documents()} == set(addresses)
     assert library.check().ok
+
+
+@pytest.mark.fault("C21")
+def test_a_feed_that_is_away_keeps_its_pages(library: Library, site: Site) -> None:
+    site.put("/ferry", FERRY)
+    feed = site.put("/feed", rss("/ferry"), "application/rss+xml")
+    web.add(library, [feed], fetcher())
+    site.gone("/feed")
+    report = again.rebuild(library, fetcher())
+    (place,) = report.unreachable
+    assert (place.path, place.documents, place.lost) == (feed, tuple(ids(library)), False)
+    again.rebuild(library, fetcher(), forget=True)
+    assert len(ids(library)) == 1, "its pages have not gone with it"
