@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from index import Library
 from index.embedding.encoder import Encoder, EncoderIdentity, PassageVectors, QuestionVectors
 from index.embedding.projection import WIDTH
-from index.languages.stemming import match_query
+from index.languages.stemming import any_of, match_forms
 from index.search import ranking
 from index.splitting import CHUNKER
 from index.storage.records import NewContent
@@ -185,7 +185,7 @@ def fill(folder: Path, size: int) -> dict[str, float]:
 
         took = {"fill_s": timed(write)}
     with Library.open(folder, encoder=encoder()) as library:
-        took["index_s"] = timed(library._vector_cache.refresh)
+        took["index_s"] = timed(library._caches.refresh)
     return took
 
 
@@ -208,7 +208,7 @@ def exhaustive(library: Library, asked: Sequence[Question], k: int = 10) -> list
     found = []
     with library._store.reading() as reader:
         for question, ids in zip(asked, near, strict=True):
-            matched = reader.matches(match_query(question.text, reader.languages()), 50)
+            matched = reader.matches(any_of(match_forms(question.text, reader.languages())), 50)
             candidates = reader.passages(sorted({*ids, *matched}))
             hits = ranking.rank(question.text, question.vectors, candidates, matched, k)
             found.append([hit.passage_id for hit in hits])
