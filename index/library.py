@@ -48,7 +48,7 @@ from index.storage.transaction import Transaction
 from index.system import files, roots
 from index.system.cpu import one_core, usable_cores
 from index.system.ignoring import IgnoreRules
-from index.system.priority import QueryPriority
+from index.system.priority import QueryPriority, Turns
 from index.tokenization import sound
 from index.types import (
     EVERYWHERE,
@@ -96,6 +96,7 @@ class Library:
         self._given_encoder = encoder
         self._made_with: tuple[EncoderIdentity | None, Encoder] | None = None
         self._priority = QueryPriority()
+        self._turns = Turns(self._threads)
         self._encoder_lock = threading.Lock()
         self._questions: dict[tuple[EncoderIdentity, str], QuestionVectors] = {}
         self._vocabulary: tuple[int, Mapping[str, int]] | None = None
@@ -470,6 +471,17 @@ class Library:
     def query_priority(self) -> AbstractContextManager[None]:
         """While this lasts, changes to the library made in this process leave the cores free."""
         return self._priority.question()
+
+    def turn(
+        self, rank: int = 0, stop: Callable[[], bool] = lambda: False
+    ) -> AbstractContextManager[None]:
+        """While this lasts, few others compute: as many at a time as there are cores.
+
+        Args:
+            rank: the smallest goes first, else who came first.
+            stop: asked while waiting; when it says True nobody waits any longer.
+        """
+        return self._turns.turn(rank, stop)
 
     def encode_query(self, text: str) -> QuestionVectors:
         """A question's vectors; the last few are remembered."""

@@ -44,6 +44,8 @@ class WordCache:
         self._store = store
         self._small_up_to = small_up_to
         self._postings: Postings | None = None
+        self._counts: tuple[str, dict[str, int]] = ("", {})
+        """How many passages hold a word, in the state of that name."""
         self._gone: tuple[tuple[str, str], NDArray[np.int64]] | None = None
         self._lock = threading.Lock()
 
@@ -86,10 +88,20 @@ class WordCache:
             word: from `tokenization.words`.
             among: only passages with these ids; all when None.
         """
-        words = _words(reader.forms_of(word))
-        lists = self._at(reader) if among is None and words and len({*words}) == 1 else None
-        if lists is None or words is None:
+        if among is not None:
             return reader.passages_with(word, among)
+        state, counts = self._counts
+        if state != reader.generation_id:
+            state, counts = self._counts = reader.generation_id, {}
+        if word not in counts:
+            counts[word] = self._counted(reader, word)
+        return counts[word]
+
+    def _counted(self, reader: Snapshot, word: str) -> int:
+        words = _words(reader.forms_of(word))
+        lists = self._at(reader) if words and len({*words}) == 1 else None
+        if lists is None or words is None:
+            return reader.passages_with(word)
         try:
             known = lists.passages_with(words[0], self._gone_from(lists, reader))
         except CacheUnusable:
