@@ -32,7 +32,7 @@ _MAGIC = b"PILCROWV2\n"
 _DIGEST = hashlib.sha256().digest_size
 # HNSW with these, on synthetic vectors without clusters: recall@10 .989 on 200 k and .979 on 300 k
 # with a beam of 400, at 5 ms. A larger library needs a wider one: 1 for every so many vectors.
-_LINKS, _BUILD_BEAM, _SEARCH_BEAM, _VECTORS_PER_BEAM = 32, 64, 400, 1_000
+_LINKS, _BUILD_BEAM, _SEARCH_BEAM, _VECTORS_PER_BEAM = 32, 100, 400, 1_000
 # A cache is made anew when this share of the library has changed since: until then every search
 # carries the changes along, exactly, at a cost that this bounds.
 _STALE_SHARE, _STALE_AT_LEAST = 0.05, 2_000
