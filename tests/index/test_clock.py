@@ -42,7 +42,7 @@ other = Library.open(home / "library", encoder=BagOfWordsEncoder())
 
 def jump():
     clock.write_text(str(jumps.pop(0)))
-    years.add(time.gmtime().tm_year)
+    years.add(time.gmtime(time.time()).tm_year)
 
 def tell(report):
     told.append([report.added, report.updated, report.removed, report.unchanged])
