@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,10 @@ class _Row:
     ids: Sequence[int]
     vectors: NDArray[np.float32] | None = None
     error: Exception | None = None
+    batch: Sequence[_Row] = ()
+    """The rows, this one among them, that its thread is to read."""
+    called: threading.Event = field(default_factory=threading.Event)
+    """Set when there are vectors or an error, or a batch."""
 
     @property
     def is_done(self) -> bool:
@@ -45,7 +49,7 @@ class SharedPasses:
         self._free = at_once
         self._rows: list[_Row] = []
         """Who waits, in the order they came."""
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
 
     def forward(self, ids: Sequence[int]) -> NDArray[np.float32]:
         """The vectors of one row, shape (pieces, d).
@@ -54,42 +58,44 @@ class SharedPasses:
             Exception: whatever the network raises for this row when it is alone.
         """
         own = _Row(ids)
-        with self._changed:
+        with self._lock:
             self._rows.append(own)
+            self._call()
         try:
-            while batch := self._next(own):
-                self._run(batch)
+            own.called.wait()
+            if own.batch:
+                self._read(own.batch)
         finally:
-            with self._changed:  # whoever leaves while waiting is not read
-                self._rows = [row for row in self._rows if row is not own]
-                self._changed.notify_all()
+            self._leave(own)
         if own.error is not None:
             raise own.error
         assert own.vectors is not None
         return own.vectors
 
-    def _next(self, own: _Row) -> list[_Row]:
-        """The rows that this thread is to read now; empty once its own is read."""
-        with self._changed:
-            self._changed.wait_for(lambda: own.is_done or (self._free and own in self._rows))
-            if own.is_done:
-                return []
+    def _call(self) -> None:
+        """Let who waits longest read, with those whose rows are about as long: few are filled up.
+
+        For whoever holds the lock.
+        """
+        while self._free and self._rows:
             self._free -= 1
-            # whoever waits longest, and those who are about as long: little is padding
             first = self._rows[0]
             alike = sorted(self._rows, key=lambda row: abs(len(row.ids) - len(first.ids)))[:_ROWS]
             self._rows = [row for row in self._rows if row not in alike]
-            return alike
+            first.batch = alike
+            first.called.set()
 
-    def _run(self, batch: Sequence[_Row]) -> None:
-        try:
-            self._read(batch)
-        finally:
-            with self._changed:
-                self._free += 1
-                # after an interrupt of this thread somebody else reads them
-                self._rows = [row for row in batch if not row.is_done] + self._rows
-                self._changed.notify_all()
+    def _leave(self, own: _Row) -> None:
+        """Give the others of a batch what they have; after an interrupt another one reads them."""
+        with self._lock:
+            others = [row for row in own.batch if row is not own]
+            self._free += bool(own.batch)
+            self._rows = [row for row in (*others, *self._rows) if not row.is_done]
+            self._rows = [row for row in self._rows if row is not own]
+            self._call()
+        for row in others:
+            if row.is_done:
+                row.called.set()
 
     def _read(self, batch: Sequence[_Row]) -> None:
         """Read rows in one pass; where that fails each alone, so that no one fails for another."""

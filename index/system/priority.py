@@ -64,10 +64,10 @@ class Turns:
             at_once: how many compute at the same time: one a core.
         """
         self._free = at_once
-        self._line: list[tuple[int, int]] = []
-        """Who waits: rank and number, in the order they are let in."""
+        self._line: list[tuple[int, int, threading.Event]] = []
+        """Who waits, in the order they are let in: rank, number, and what tells them."""
         self._numbers = count()
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._mine = threading.local()
 
     @contextmanager
@@ -87,22 +87,32 @@ class Turns:
         finally:
             if self._mine.has_turn:
                 self._mine.has_turn = False
-                with self._changed:
-                    self._free += 1
-                    self._changed.notify_all()
+                self._let_in(1)
 
     def _wait(self, rank: int, stop: Callable[[], bool]) -> bool:
         """Wait for a turn; whether it came."""
-        place = (rank, next(self._numbers))
-        with self._changed:
+        place = (rank, next(self._numbers), threading.Event())
+        with self._lock:
             insort(self._line, place)
-            try:
-                while not (self._free and self._line[0] == place):
-                    if stop():
-                        return False
-                    self._changed.wait(_LOOK)
+        came = False
+        try:
+            self._let_in(0)
+            while not (came := place[2].wait(_LOOK)) and not stop():
+                pass
+        finally:
+            with self._lock:
+                if place in self._line:
+                    self._line.remove(place)
+                elif not came:  # it came in the very moment of leaving
+                    self._free += 1
+            if not came:
+                self._let_in(0)
+        return came
+
+    def _let_in(self, given_back: int) -> None:
+        """Give so many turns back, and all there are to those at the head of the line."""
+        with self._lock:
+            self._free += given_back
+            while self._free and self._line:
                 self._free -= 1
-                return True
-            finally:
-                self._line.remove(place)
-                self._changed.notify_all()
+                self._line.pop(0)[2].set()

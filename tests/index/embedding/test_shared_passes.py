@@ -44,10 +44,9 @@ class Network:
 def waiting(passes: SharedPasses, count: int) -> None:
     """Wait until so many are in the line."""
     began = monotonic()
-    with passes._changed:
-        while len(passes._rows) < count:
-            passes._changed.wait(0.01)
-            assert monotonic() - began < PATIENCE
+    while len(passes._rows) < count:
+        threading.Event().wait(0.005)
+        assert monotonic() - began < PATIENCE
 
 
 def own(vectors: NDArray[np.float32]) -> list[int]:
