@@ -13,7 +13,7 @@ import json
 import zlib
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from math import log
 from pathlib import Path
@@ -93,7 +93,7 @@ class Postings:
         Raises:
             CacheUnusable: when a list is not what was written.
         """
-        scores = np.zeros(len(self.ids))
+        parts: list[tuple[NDArray[np.uint32], NDArray[np.float64]]] = []
         for term, times in Counter(terms).items():
             positions, in_text, in_title = self._list(term)
             n = len(positions)
@@ -101,13 +101,12 @@ class Postings:
             often = in_text + title_weight * in_title
             bound = _K1 * (1 - _B + _B * self._lengths[positions] / self._mean_length)
             idf = max(idf, 0.0) or _LEAST_IDF
-            scores[positions] += times * idf * (often * (_K1 + 1) / (often + bound))
-        scores[gone] = 0.0
-        ids = self.ids
+            parts.append((positions, times * idf * (often * (_K1 + 1) / (often + bound))))
+        positions, scores = _summed(parts)
+        kept = ~np.isin(positions, gone, assume_unique=True)
         if among is not None:
-            within = positions_of(ids, among)
-            ids, scores = ids[within], scores[within]
-        return _best(ids, scores, k)
+            kept &= np.isin(positions, positions_of(self.ids, among), assume_unique=True)
+        return _best(self.ids[positions[kept]], scores[kept], k)
 
     def passages_with(self, term: bytes, gone: NDArray[np.int64]) -> int:
         """How many passages hold a word."""
@@ -290,11 +289,25 @@ class _Lists:
         self.places += len(word)
 
 
+def _summed(
+    parts: Sequence[tuple[NDArray[np.uint32], NDArray[np.float64]]],
+) -> tuple[NDArray[np.uint32], NDArray[np.float64]]:
+    """Each position of some lists once, ascending, with the sum of what it has in them."""
+    none = [(np.zeros(0, _AT), np.zeros(0))]
+    positions, scores = map(np.concatenate, zip(*none, *parts, strict=True))
+    order = np.argsort(positions, kind="stable")  # merges lists that are in order already
+    positions = positions[order]
+    is_new = np.ones(len(positions), bool)
+    is_new[1:] = positions[1:] != positions[:-1]
+    first = np.flatnonzero(is_new)
+    return positions[first], np.add.reduceat(scores[order], first) if len(first) else scores
+
+
 def _best(ids: Ids, scores: NDArray[np.float64], k: int) -> dict[int, float]:
-    """The ids with the greatest scores above 0, best first; ties by id."""
-    some = np.flatnonzero(scores)
+    """The ids with the greatest scores, best first; ties by id."""
+    some = np.arange(len(ids))
     if len(some) > k:
-        least = np.partition(scores[some], len(some) - k)[len(some) - k]
-        some = some[scores[some] >= least]
-    order = np.lexsort((ids[some], -scores[some]))[:k]
-    return dict(zip(ids[some[order]].tolist(), scores[some[order]].tolist(), strict=True))
+        least = np.partition(scores, len(some) - k)[len(some) - k]
+        some = some[scores >= least]
+    order = some[np.lexsort((ids[some], -scores[some]))[:k]]
+    return dict(zip(ids[order].tolist(), scores[order].tolist(), strict=True))

@@ -1,6 +1,6 @@
 """How the page bears many people at once, with the default models on `seeds/`.
 
-    python -m tests.benchmarks.bench_load [--rounds 200]
+    python -m tests.benchmarks.bench_load [--rounds 200] [--no-model]
     python -m tests.benchmarks.bench_load --evidence
 
 With `--evidence` only the way to the first sentence on the screen, in this process and without a
@@ -57,11 +57,11 @@ class Asked:
 
 
 @contextmanager
-def serving(store: Path) -> Iterator[tuple[str, int]]:
+def serving(store: Path, *options: str) -> Iterator[tuple[str, int]]:
     """The page as people start it; its address and process id."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [*PILCROW, "chat", "--store", str(store), "--port", str(port)]
+    command = [*PILCROW, "chat", "--store", str(store), "--port", str(port), *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.stdout
     try:
@@ -180,6 +180,7 @@ def main() -> None:
     """Index the articles, start the page, ask, print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--no-model", action="store_true", help="the sources' sentences alone")
     parser.add_argument("--evidence", action="store_true", help="the first sentence alone")
     chosen = parser.parse_args()
     rounds = chosen.rounds
@@ -195,7 +196,7 @@ def main() -> None:
                 for row in evidence_curve(library, questions, min(rounds, 11)):
                     print(row, flush=True)  # noqa: T201
             return
-        with serving(store) as (address, process):
+        with serving(store, *["--no-model"] * chosen.no_model) as (address, process):
             crowd(address, 1, 2, questions)  # the models are loaded by the first question
             print("| people | questions | evidence p50 | p95 | end p50 | p95 | refused |")  # noqa: T201
             print("|---|---|---|---|---|---|---|")  # noqa: T201
