@@ -35,10 +35,10 @@ from index.integrity.check import check_library
 from index.integrity.repair import repair as repair_library
 from index.languages import detection
 from index.languages.detection import LanguageGroup
-from index.languages.stemming import match_query
+from index.languages.stemming import match_forms
 from index.search import ranking, term_statistics, vectors
+from index.search.caches import SearchCaches
 from index.search.selection import Selections
-from index.search.vector_cache import VectorCache
 from index.storage.database import FILE
 from index.storage.folder import folder_size, make_library, write_lock
 from index.storage.records import DocumentLocation
@@ -48,7 +48,7 @@ from index.storage.transaction import Transaction
 from index.system import files, roots
 from index.system.cpu import one_core, usable_cores
 from index.system.ignoring import IgnoreRules
-from index.system.priority import QueryPriority
+from index.system.priority import QueryPriority, Turns
 from index.tokenization import sound
 from index.types import (
     EVERYWHERE,
@@ -98,6 +98,7 @@ class Library:
         self._given_encoder = encoder
         self._made_with: tuple[EncoderIdentity | None, Encoder] | None = None
         self._priority = QueryPriority()
+        self._turns = Turns(self._threads)
         self._encoder_lock = threading.Lock()
         self._questions: dict[tuple[EncoderIdentity, str], QuestionVectors] = {}
         self._vocabulary: tuple[int, Mapping[str, int]] | None = None
@@ -107,7 +108,7 @@ class Library:
         # contents are numbered for good: what one is in never changes
         self._languages: dict[tuple[str, int], LanguageGroup] = {}
         self._store = Store(path / FILE)
-        self._vector_cache = VectorCache(self._store, path, self._threads, exact_up_to)
+        self._caches = SearchCaches(self._store, path, self._threads, exact_up_to)
 
     @classmethod
     def open(
@@ -220,7 +221,7 @@ class Library:
             work = IngestRun(self._store, self.encoder, progress, self._yield_to_queries(cancelled))
             report = work.run(wanted, dry_run=dry_run, folder=within, exclude=globs)
             if not dry_run:
-                self._vector_cache.refresh(progress, cancelled)
+                self._caches.refresh(progress, cancelled)
         return report
 
     def rebuild(
@@ -256,7 +257,7 @@ class Library:
             if not dry_run:
                 if encoder is not None and not report.cancelled:
                     self.use_encoder(encoder)
-                self._vector_cache.refresh(progress, cancelled)
+                self._caches.refresh(progress, cancelled)
         return report
 
     def _note_of(
@@ -295,7 +296,7 @@ class Library:
                 changed = discovery.changed_of(reader, wanted)
             work = IngestRun(self._store, self.encoder, None, self._yield_to_queries(cancelled))
             report = work.run(changed, implied=True)
-            self._vector_cache.refresh(None, cancelled)
+            self._caches.refresh(None, cancelled)
         return report
 
     def remove(self, document_ids: Iterable[str]) -> Receipt:
@@ -411,7 +412,7 @@ class Library:
     def _receipt(self, writer: Transaction, locations: Sequence[DocumentLocation]) -> Receipt:
         """What a removal took out, once it is written, and what is left of it."""
         gone = dict(writer.dropped)
-        self._vector_cache.refresh(clean=True)
+        self._caches.refresh(clean=True)
         with suppress(LibraryBusy, LibraryUnwritable):  # then it goes from the log a bit later
             self._store.checkpoint()
         with self._store.reading() as reader:
@@ -465,7 +466,7 @@ class Library:
             if receipt.tags:
                 with self._store.writing() as writer:
                     writer.set_tags(writer.tags() | dict(receipt.tags))
-            self._vector_cache.refresh()
+            self._caches.refresh()
         return report
 
     # --- asking ---------------------------------------------------------------------------
@@ -511,7 +512,7 @@ class Library:
                     continue  # it was made anew with another one just now
                 require_match(reader, encoder)
                 # a state older than one seen before: somebody put an older file in its place
-                index = self._vector_cache.at(reader, anew=reader.generation < newest)
+                index = self._caches.vectors.at(reader, anew=reader.generation < newest)
                 if index.generation == reader.generation:
                     return self._search(reader, index, query, question, k, wanted)
                 newest = index.generation  # it came between the two: ask again
@@ -519,6 +520,17 @@ class Library:
     def query_priority(self) -> AbstractContextManager[None]:
         """While this lasts, changes to the library made in this process leave the cores free."""
         return self._priority.question()
+
+    def turn(
+        self, rank: int = 0, stop: Callable[[], bool] = lambda: False
+    ) -> AbstractContextManager[None]:
+        """While this lasts, few others compute: as many at a time as there are cores.
+
+        Args:
+            rank: the smallest goes first, else who came first.
+            stop: asked while waiting; when it says True nobody waits any longer.
+        """
+        return self._turns.turn(rank, stop)
 
     def encode_query(self, text: str) -> QuestionVectors:
         """A question's vectors; the last few are remembered."""
@@ -551,7 +563,8 @@ class Library:
         """
         check_scope(scope.documents, scope.dates, scope)
         with self._store.reading() as reader:
-            return term_statistics.idf(reader, terms, self._selections.of(reader, scope))
+            among = self._selections.of(reader, scope)
+            return term_statistics.idf(reader, self._caches.words, terms, among)
 
     def headings(self) -> Counter[str]:
         """The headings of the documents, each with how many have it."""
@@ -693,10 +706,10 @@ class Library:
         """How big the library is and how it searches."""
         with self._store.reading() as reader:
             counts, change, encoder = reader.counts(), reader.generation, reader.encoder
-            header = self._vector_cache.header(reader)
+            header = self._caches.vectors.header(reader)
         size = folder_size(self.path)
         name = f"{encoder.name}@{encoder.revision}" if encoder else ""
-        kind = self._vector_cache.kind or (header.kind if header else "flat")
+        kind = self._caches.vectors.kind or (header.kind if header else "flat")
         return LibraryStats(change=change, vectors=kind, encoder=name, bytes=size, **counts)
 
     def check(self, repair: bool = False) -> CheckReport:
@@ -706,15 +719,15 @@ class Library:
             repair: whether to make anew what is damaged and can be derived: the text index and the
                 vector cache from what is stored, vectors from their texts, texts from their files.
         """
-        report = check_library(self._store, self._vector_cache.path)
+        report = check_library(self._store, self._caches)
         if not repair or report.ok:
             return report
         with self._writing():
             mended: dict[str, str] = {}
             for _ in range(2):  # what can be seen only when the file itself is whole again
                 bad = {line.name for line in report.lines if not line.ok}
-                mended |= repair_library(self._store, self._vector_cache, bad, lambda: self.encoder)
-                report = check_library(self._store, self._vector_cache.path)
+                mended |= repair_library(self._store, self._caches, bad, lambda: self.encoder)
+                report = check_library(self._store, self._caches)
                 if report.ok:
                     break
         return CheckReport(
@@ -784,9 +797,8 @@ class Library:
         among = self._selections.of(reader, scope)
         depth = max(_CANDIDATES, 2 * k)
         near, _ = index.search(question.vector, depth, None if among is None else among.ids)
-        matched = reader.matches(
-            match_query(query, reader.languages()), depth, None if among is None else among.members
-        )
+        forms = match_forms(query, reader.languages())
+        matched = self._caches.words.matches(reader, forms, depth, among)
         documents = None if among is None else among.documents
         candidates = reader.passages(sorted({*map(int, near), *matched}))
         with one_core():

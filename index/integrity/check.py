@@ -10,7 +10,8 @@ import numpy as np
 
 from index.embedding.encoder import Vector
 from index.errors import LibraryBusy, LibraryDamaged, LibraryUnwritable
-from index.search import vectors
+from index.search import postings, vectors
+from index.search.caches import SearchCaches
 from index.storage.snapshot import Snapshot
 from index.storage.store import Store
 from index.types import CheckLine, CheckReport
@@ -21,7 +22,7 @@ _FIND_THEMSELVES = 0.9
 _REPAIR = "mend with: pilcrow check --repair"
 
 
-def check_library(store: Store, cache: Path) -> CheckReport:
+def check_library(store: Store, caches: SearchCaches) -> CheckReport:
     """Every check there is, each as one line; what cannot be mended ends the list."""
     lines = [_line(store, "database", lambda reader: reader.integrity())]
     if not lines[0].ok:
@@ -39,7 +40,10 @@ def check_library(store: Store, cache: Path) -> CheckReport:
         lines.append(_line(store, "vectors", _bad_vectors))
         lines.append(_line(store, "offsets", lambda reader: next(_bad_offsets(reader), "")))
         lines.append(_line(store, "counts", _bad_counts))
-        lines.append(_line(store, "vector cache", lambda reader: _bad_cache(reader, cache)))
+        vector_cache, word_cache = caches.vectors.path, caches.words.path
+        lines.append(_line(store, "vector cache", lambda reader: _bad_cache(reader, vector_cache)))
+        if word_cache.exists():
+            lines.append(_line(store, "word cache", lambda reader: _bad_words(reader, word_cache)))
     return CheckReport(tuple(lines))
 
 
@@ -143,6 +147,15 @@ def _bad_cache(reader: Snapshot, cache: Path) -> str:
     enough = 1.0 if index.kind == "flat" else _FIND_THEMSELVES
     if len(missing) > (1 - enough) * len(sample):
         return f"{len(missing)} of {len(sample)} passages do not find themselves; {_REPAIR}"
+    return ""
+
+
+def _bad_words(reader: Snapshot, cache: Path) -> str:
+    """What is wrong with the posting lists."""
+    try:
+        postings.load(cache, reader.library).check()
+    except vectors.CacheUnusable as error:
+        return f"{error}; {_REPAIR}"
     return ""
 
 

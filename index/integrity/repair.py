@@ -12,19 +12,19 @@ from index.formats.registry import Unreadable, read_bytes
 from index.ingest.discovery import content_hash
 from index.ingest.run import IngestRun
 from index.integrity.check import damage
-from index.search.vector_cache import VectorCache
+from index.search.caches import SearchCaches
 from index.storage.store import Store
 from index.storage.transaction import Transaction
 
 
 def repair(
-    store: Store, cache: VectorCache, bad: Collection[str], encoder: Callable[[], Encoder]
+    store: Store, caches: SearchCaches, bad: Collection[str], encoder: Callable[[], Encoder]
 ) -> dict[str, str]:
     """What was made anew, in words, by the name of its check. The caller holds the right to write.
 
     Args:
         store: what was checked.
-        cache: the vector cache beside it; it is made anew in any case.
+        caches: those beside it, of vectors and of words.
         bad: names of the checks that failed.
         encoder: gives what embeds; it is asked for only when vectors are to be made.
     """
@@ -48,10 +48,10 @@ def repair(
         writer.recount()  # whatever was mended
     if "counts" in bad:
         done["counts"] = "counted again"
-    if "vector cache" in bad:
-        done["vector cache"] = "made anew"
-    cache.drop()
-    cache.refresh(anew="vector cache" in bad)
+    hurt_caches = {"vector cache", "word cache"} & set(bad)
+    done |= dict.fromkeys(hurt_caches, "made anew")
+    caches.drop()
+    caches.refresh(anew=bool(hurt_caches))
     return done
 
 

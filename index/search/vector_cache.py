@@ -14,7 +14,6 @@ from index.formats.sandbox import Cancelled
 from index.search import vectors
 from index.storage.snapshot import Snapshot
 from index.storage.store import Store
-from index.types import Progress
 
 FILE = "vectors.cache"
 
@@ -111,32 +110,24 @@ class VectorCache:
 
     def refresh(
         self,
-        progress: Callable[[Progress], None] | None = None,
-        cancelled: Callable[[], bool] | None = None,
+        tick: Callable[[int], None] = lambda done: None,
         *,
         clean: bool = False,
         anew: bool = False,
-    ) -> None:
-        """Make the cache file anew when it is missing, unfit or far behind: the writer's duty.
+    ) -> bool:
+        """Make the cache file anew when it is missing, unfit or far behind; whether it was made.
 
         Args:
-            progress: told how many vectors are in.
-            cancelled: when it says True the old cache stays; the next writer will see to it.
+            tick: told how many vectors are in; what it raises ends the work, and the old file
+                stays.
             clean: whether nothing of what was removed may be left in it, as far as can be.
             anew: whether the old one is no good.
         """
-
-        def tick(done: int) -> None:
-            if progress:
-                progress(Progress("saving", done, total))
-            if cancelled and cancelled():
-                raise Cancelled
-
         with self._store.reading() as reader:
             header = None if anew else self.header(reader)
             total = reader.counts()["passages"]
             if reader.encoder is None or (header and self._is_fresh(header, reader, clean)):
-                return
+                return False
             make = self._plan_refresh(reader, header, vectors.kind_for(total, self._exact_up_to))
             library = reader.library
         # without room for it the library works as well, only slower
@@ -144,8 +135,8 @@ class VectorCache:
             index = make(tick, threads=self._threads)
             vectors.save(index, self.path, library)
             self._index = index
-            with self._store.writing(counted=False) as writer:
-                writer.forget_changes_before(index.generation)
+            return True
+        return False
 
     def _is_fresh(self, header: vectors.Header, reader: Snapshot, clean: bool) -> bool:
         """Whether the cache is good enough as it is."""
@@ -158,7 +149,7 @@ class VectorCache:
         """How to make a new cache: add to the old one where that is better, else from the start."""
         if header and header.can_grow(wanted):
             with suppress(vectors.CacheUnusable):
-                index = vectors.load(self.path, reader.library, header.dimension)
+                index = vectors.load(self.path, reader.library, header.dimension, to_grow=True)
                 return self._updated(index, reader).merged
         assert reader.encoder is not None
         dimension = reader.encoder.dimension

@@ -165,7 +165,7 @@ def prepare(folder: Path, size: int, small: bool) -> dict[str, float]:
     fill_s = timed(lambda: fill(folder, size, encoder, small))
     (folder / "vectors.cache").unlink(missing_ok=True)
     with Library.open(folder, encoder=encoder) as library:
-        return {"fill_s": fill_s, "index_s": timed(library._vector_cache.refresh)}
+        return {"fill_s": fill_s, "index_s": timed(library._caches.refresh)}
 
 
 def measure(folder: Path, size: int) -> dict[str, object]:
@@ -197,7 +197,7 @@ def measure(folder: Path, size: int) -> dict[str, object]:
         ),
         strict=True,
     )
-    index = library._vector_cache._index
+    index = library._caches.vectors._index
     assert index is not None
     asked = synthetic(_QUERIES, _SEED - 1)
     near = [timed(partial(index.search, vector, 10)) for vector in asked]

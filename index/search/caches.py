@@ -1,0 +1,72 @@
+"""What makes a library's search fast and can be made again from what SQLite holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from index.errors import LibraryUnwritable
+from index.formats.sandbox import Cancelled
+from index.search.vector_cache import VectorCache
+from index.search.word_cache import WordCache
+from index.storage.store import Store
+from index.types import Progress
+
+
+class SearchCaches:
+    """One library's vector index and posting lists. Readers ask them, the writer refreshes them."""
+
+    def __init__(self, store: Store, folder: Path, threads: int, exact_up_to: int) -> None:
+        """Nothing is read yet.
+
+        Args:
+            store: what they are made from.
+            folder: the library's folder.
+            threads: cores to use.
+            exact_up_to: passages up to which every vector and every passage with a word is
+                looked at.
+        """
+        self._store = store
+        self.vectors = VectorCache(store, folder, threads, exact_up_to)
+        self.words = WordCache(store, folder, exact_up_to)
+
+    def drop(self) -> None:
+        """Forget both in memory: what they were made from has been repaired."""
+        self.vectors.drop()
+        self.words.drop()
+
+    def refresh(
+        self,
+        progress: Callable[[Progress], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        *,
+        clean: bool = False,
+        anew: bool = False,
+    ) -> None:
+        """Make each file anew when it is missing, unfit or far behind: the writer's duty.
+
+        Args:
+            progress: told how many vectors are in.
+            cancelled: when it says True the old files stay; the next writer will see to it.
+            clean: whether nothing of what was removed may be left in them, as far as can be.
+            anew: whether the old ones are no good.
+        """
+        with self._store.reading() as reader:
+            total = reader.counts()["passages"]
+
+        def tick(done: int) -> None:
+            if progress:
+                progress(Progress("saving", done, total))
+            if cancelled and cancelled():
+                raise Cancelled
+
+        made = self.words.refresh(lambda places: tick(0), anew=anew)
+        made = self.vectors.refresh(tick, clean=clean, anew=anew) or made
+        if not made:
+            return
+        with self._store.reading() as reader:
+            headers = self.vectors.header(reader), self.words.header(reader)
+        if needed := [header.change for header in headers if header]:
+            with suppress(OSError, LibraryUnwritable), self._store.writing(counted=False) as writer:
+                writer.forget_changes_before(min(needed))
