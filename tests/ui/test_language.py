@@ -42,6 +42,7 @@ from ui.language.catalogue import (
 )
 from ui.page import app
 from ui.page.views import html
+from ui.page.views.replies import SENTENCES, retold
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -290,6 +291,25 @@ def test_arabic_counts_in_six_forms() -> None:
 
 
 # --- the page -------------------------------------------------------------------------------------
+
+
+def test_what_an_answer_lacks_is_told_in_the_language_too() -> None:
+    sentence = "Your documents do not mention “Quentin <b>{n}</b>”."
+    assert retold(sentence) == sentence
+    with speaking("de"):
+        assert retold(sentence) == "Ihre Dokumente erwähnen „Quentin <b>{n}</b>“ nicht."
+        unread = "The question is in French and the closest documents are in English, and this "
+        unread += "library is read with English alone. To ask across languages: pilcrow get x"
+        assert retold(unread).startswith("Sprache der Frage: Französisch;")
+        assert retold("Nobody knows this sentence.") == "Nobody knows this sentence."
+
+
+@given(st.text(max_size=300), st.sampled_from(SENTENCES))
+def test_no_name_in_a_known_sentence_is_lost(name: str, english: str) -> None:
+    sentence = re.sub(r"\{\w+\}", lambda _: name, english)
+    with speaking("ja"):
+        told = retold(sentence)
+    assert "{" in name or "\n" in name or not name or name in told or "{" not in english
 
 
 @pytest.fixture(scope="module")

@@ -143,6 +143,11 @@ def plural(count: int, noun: str) -> str:
     return forms.get(form, forms["other"]).format(count=number(count))
 
 
+def language_name(code: str) -> str:
+    """What another language is called in the one that is spoken: `Deutsch`, `allemand`."""
+    return str(_locale(spoken()).languages.get(code, code))
+
+
 # --- its numbers and dates ------------------------------------------------------------------------
 
 

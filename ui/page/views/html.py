@@ -28,6 +28,7 @@ from ui.language.catalogue import (
     plural,
     short_date,
 )
+from ui.page.views.replies import retold
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -106,6 +107,7 @@ def environment() -> Environment:
         "pieces": pieces,
         "plural": plural,
         "recognition": recognition,
+        "retold": retold,
         "short_date": short_date,
         "shorten": shorten,
     }
