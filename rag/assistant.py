@@ -241,7 +241,7 @@ class Assistant:
                 return asked, []
         known = self.library.vocabulary()
         named, changes = self._by_other_name(spelled_out(question), known)
-        read = correct(named, known, asked.request.topic, self._is_word)
+        read = correct(named, known, asked.request.topic, self._is_word, asked.language)
         if read.text != question:
             asked = self._understood(read.text, history)
         if not (changes := [*changes, *read.changes]):

@@ -4,7 +4,7 @@
     report = evaluate(library, Assistant(library), questions, limit=200, far=50)
     print(report.headline, report.answers["right"], report.citations["validity"])
 
-`ui.report_table.report_lines` draws a report for a terminal.
+`ui.commands.report_table.report_lines` draws a report for a terminal.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""Which sentence answers a question in another language, and does any? By vectors more than words.
+"""Which sentence answers a question in another language, and does any?
 
 For encoders that know many languages. What `ranker.py` and `gate.py` weigh was fitted on English
 and its encoder: a question in German shares no word with an English sentence, names aside, and its
-words have other endings. The numbers here (`across.json`) are fitted
-by `python -m rag.training.train_across`.
+words have other endings. Where the encoder knows English alone, words say more than vectors, and
+only whether any sentence answers is decided here. The numbers (`across.json`) are fitted by
+`python -m rag.training.train_across`.
 """
 
 from __future__ import annotations
@@ -37,6 +38,17 @@ _OF_BEST = ("cosine", "late", "late_content", "overlap", "passage")
 _HIGHEST = ("late", "late_content", "passage", "dense", "overlap_passage")
 GATE_NAMES = (*_OF_BEST, *(f"{name}_highest" for name in _HIGHEST),
               *(f"{name}_above" for name in _ABOVE), "belief", "ahead")  # fmt: skip
+
+
+Script = Literal["latin", "cjk"]
+"""What an encoder for English makes something of, and what it makes next to nothing of."""
+_WORDS = ("overlap", "overlap_near", "overlap_passage", "bm25")
+WORDS_GATE_NAMES = (
+    *_WORDS, "names", "numbers_passage", *(f"{name}_highest" for name in _WORDS),
+    "names_passage_highest", "late_highest", "late_content_highest",
+    *(f"{name}_above" for name in (*_WORDS, "late", "late_content", "dense")), "belief", "ahead",
+)  # fmt: skip
+"""What the gate sees where the encoder does not know the documents' language."""
 
 
 _LOOKED_AT = 3
@@ -98,22 +110,43 @@ def score_across(matrix: Matrix, kind: Pairing) -> tuple[NDArray[np.float64], fl
     return scores, float(gate.score(gate_row(matrix, scores)))
 
 
+def believe_words(matrix: Matrix, scores: NDArray[np.float64], script: Script) -> float:
+    """The logit that a sentence answers, where the encoder knows English and they are in another.
+
+    Args:
+        matrix: features of at least one sentence, shape (n, len(NAMES)).
+        scores: of these sentences, as logits, shape (n,).
+        script: what they are written in.
+    """
+    return float(fitted_words(script).score(gate_row(matrix, scores, WORDS_GATE_NAMES)))
+
+
 def ranking_rows(matrix: Matrix) -> NDArray[np.float64]:
     """What the ranking sees of sentences, shape (n, len(RANKED_BY))."""
     return matrix[:, [NAMES.index(name) for name in RANKED_BY]].astype(np.float64)
 
 
-def gate_row(matrix: Matrix, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What the gate sees of sentences with these scores, shape (len(GATE_NAMES),)."""
+def gate_row(
+    matrix: Matrix, scores: NDArray[np.float64], names: Sequence[str] = GATE_NAMES
+) -> NDArray[np.float64]:
+    """What the gate sees of sentences with these scores, shape (len(names),)."""
     best = int(np.argmax(scores))
-    grown = np.exp(scores - scores.max())
-    of_best = [matrix[best, NAMES.index(name)] for name in _OF_BEST]
-    highest = [matrix[:, NAMES.index(name)].max() for name in _HIGHEST]
-    above = [matrix[:, NAMES.index(name)] for name in _ABOVE]
-    stands_out = [values.max() - np.median(values) for values in above]
-    passages = np.unique(matrix[:, NAMES.index("passage")])
-    ahead = passages[-1] - passages[-2] if len(passages) > 1 else 0.0
-    return np.array([*of_best, *highest, *stands_out, grown.max() / grown.sum(), ahead], np.float64)
+    return np.array([_seen(matrix, scores, best, name) for name in names], np.float64)
+
+
+def _seen(matrix: Matrix, scores: NDArray[np.float64], best: int, name: str) -> float:
+    """A feature of the best sentence, the highest of any, or how far that is above the middle."""
+    if name == "belief":
+        grown = np.exp(scores - scores.max())
+        return float(grown.max() / grown.sum())
+    if name == "ahead":
+        passages = np.unique(matrix[:, NAMES.index("passage")])
+        return float(passages[-1] - passages[-2]) if len(passages) > 1 else 0.0
+    if name in NAMES:
+        return float(matrix[best, NAMES.index(name)])
+    feature, _, how = name.rpartition("_")
+    values = matrix[:, NAMES.index(feature)]
+    return float(values.max() - (np.median(values) if how == "above" else 0.0))
 
 
 @cache
@@ -123,6 +156,15 @@ def fitted(kind: Pairing) -> tuple[Fitted, Fitted]:
     if tuple(data["ranked by"]) != RANKED_BY or tuple(data["gate"]) != GATE_NAMES:
         raise ValueError("across.json is for other features: python -m rag.training.train_across")
     return _of(data[kind]["ranking"]), _of(data[kind]["gating"])
+
+
+@cache
+def fitted_words(script: Script) -> Fitted:
+    """The gate's numbers for an encoder of English; ValueError when they are for other features."""
+    data = json.loads(files("rag.reader").joinpath("across.json").read_text("utf-8"))["words"]
+    if tuple(data["gate"]) != WORDS_GATE_NAMES:
+        raise ValueError("across.json is for other features: python -m rag.training.train_across")
+    return _of(data[script]["gating"])
 
 
 def _of(row: dict[str, Any]) -> Fitted:

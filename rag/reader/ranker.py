@@ -16,7 +16,7 @@ from index.tokenization import has_cjk
 from index.types import EVERYWHERE, Hit, SearchScope
 from rag.query.question import QueryVariant
 from rag.query.text_features import in_english
-from rag.reader.across import pairing_of, score_across
+from rag.reader.across import believe_words, pairing_of, score_across
 from rag.reader.features import (
     NAMES,
     Candidate,
@@ -32,7 +32,7 @@ from rag.types import RankedSentence, Ranking
 
 @dataclass(frozen=True, slots=True)
 class RankingLimits:
-    """How much is read, and what is known of languages the coefficients were not fitted on."""
+    """How much is read."""
 
     passages: int = 6
     """Hits whose sentences are candidates, unless every hit is read."""
@@ -40,16 +40,6 @@ class RankingLimits:
     """Candidates at most."""
     sentences_per_passage: int = 3
     """Candidates at most, times the hits, where that is more."""
-    other_language_logit: float = 1.4
-    """Added to the gate's logit in other languages than English: question words, names by capitals
-    and endings are English, so it believes too little there."""
-    lexical_threshold: float = 0.2
-    """Share of a question's weight that the best sentence holds where only words are looked at
-    (CJK) and an answer is as likely as not."""
-    lexical_slope: float = 25.0
-    """Logits for each unit of that share."""
-    lexical_bias: float = 0.2
-    """The logit at that share."""
 
 
 LIMITS = RankingLimits()
@@ -103,11 +93,13 @@ class Ranker:
         if kind := pairing_of(question.text, hits, self._library.encoder):
             scores, logit = score_across(candidates.matrix, kind)
         elif has_cjk(question.text):
-            _, scores, logit = score_lexical(candidates)
+            scores = score_lexical(candidates)
+            logit = believe_words(candidates.matrix, scores, "cjk")
         else:
             _, scores, logit = score_linear(question, candidates)
             if not in_english(" ".join(hit.text for hit in hits[: LIMITS.passages])):
-                logit += LIMITS.other_language_logit
+                logit = believe_words(candidates.matrix, scores, "latin")
+                logit = _at_least(logit, question, candidates, scores)
         order = np.argsort(-scores, kind="stable")
         shares = softmax(scores)
         return Ranking(
@@ -148,10 +140,17 @@ def score_linear(
     standard = (candidates.matrix - fitted.mean) / fitted.scale
     scores = standard @ fitted.weights
     logit = gate_coefficients().logit(gate_row(question, candidates, scores))
+    return standard, scores, _at_least(logit, question, candidates, scores)
+
+
+def _at_least(
+    logit: float, question: QueryVariant, candidates: Candidates, scores: NDArray[np.float64]
+) -> float:
+    """The gate's logit, but no less than that of what stands whole in the best sentence."""
     best = int(np.argmax(scores))
     if certain(question, candidates.sentences[best], candidates.matrix[best]):
-        logit = max(logit, CERTAIN)
-    return standard, scores, logit
+        return max(logit, CERTAIN)
+    return logit
 
 
 def gate_row(
@@ -168,18 +167,15 @@ def gate_row(
     )
 
 
-def score_lexical(
-    candidates: Candidates,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """As `score_linear`, for scripts that the encoder hardly knows: only words are looked at.
+def score_lexical(candidates: Candidates) -> NDArray[np.float64]:
+    """Scores (logits) for scripts that the encoder hardly knows: only words are looked at.
 
     The fitted numbers come from English and weigh vectors that say nothing about Chinese.
     """
     matrix = candidates.matrix.astype(np.float64)
     overlap, near, bm25 = (matrix[:, NAMES.index(n)] for n in ("overlap", "overlap_near", "bm25"))
-    scores = 10 * overlap + 3 * near + 2 * bm25
-    held = overlap[np.argmax(scores)] - LIMITS.lexical_threshold
-    return matrix, scores, float(LIMITS.lexical_slope * held + LIMITS.lexical_bias)
+    scores: NDArray[np.float64] = 10 * overlap + 3 * near + 2 * bm25
+    return scores
 
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

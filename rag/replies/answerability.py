@@ -127,7 +127,8 @@ class Answerability:
         anchored = self._topics.anchored(wording, first.ranking, scope)
         # in a talk too, a question that needs none of it is held to what it names
         as_typed = not question.previous or first.variant == question.as_typed
-        alone = as_typed and not question.is_follow_up
+        # capitals tell names and words ask in English ways in English: German nouns all have one
+        alone = as_typed and not question.is_follow_up and asked_in == "en"
         if alone and request.task in _ASK_ABOUT and (name := self._unknown_name(wording, scope)):
             return Decision("not_found", f"Your documents do not mention “{name}”.")
         if alone and (missing := self.missing(request, anchored, scope)):
@@ -143,7 +144,7 @@ class Answerability:
             return Decision("partial")  # no passage has to speak of everything
         if state == "not_found" and not has_cjk(wording):
             # what a follow-up is searched by has words that nobody typed
-            asked = wording if alone else question.text
+            asked = wording if as_typed and not question.is_follow_up else question.text
             told = self.reason(asked, anchored, scope)
             return Decision(state, told.text, may_answer=not told.certain)
         return Decision(state)

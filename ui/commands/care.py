@@ -97,7 +97,7 @@ def evaluate(
     """
     from rag import evaluation
     from ui.commands import plots
-    from ui.report_table import report_lines
+    from ui.commands.report_table import report_lines
 
     session = session_of(ctx, store, as_json)
     questions = evaluation.load_questions(file)

@@ -36,6 +36,7 @@ from rag.reader import gate
 from rag.replies.library_map import LIMITS as MAP_LIMITS
 from rag.replies.library_map import MapTopic, topics_of
 from rag.types import Answer
+from ui.language.catalogue import gettext, number, plural
 from ui.page import chat, export, feedback, upload_copies
 from ui.page.chat import Chat
 from ui.page.conversations import Conversations, Turn, Verdict
@@ -44,7 +45,7 @@ from ui.page.jobs import JobRunner
 from ui.page.middleware.uploads import bare
 from ui.page.suggester import Suggester
 from ui.page.views import answers, facets, overview, panes
-from ui.page.views.html import name_of, plural
+from ui.page.views.html import name_of
 
 log = logging.getLogger(__name__)
 
@@ -129,16 +130,17 @@ class PageApi:
         """Answers `{"name": …, …}`; never raises: what goes wrong is said in `problem`."""
         try:
             if not isinstance(request, dict):
-                raise InputError("the page asked for nothing")
+                raise InputError(gettext("the page asked for nothing"))
             wanted = self._requests.get(str(request.get("name")))
             if wanted is None:
-                raise InputError("the page asked for something unknown; reload it")
+                raise InputError(gettext("the page asked for something unknown; reload it"))
             return wanted(request)
         except PilcrowError as error:
             return {"problem": str(error)}
         except Exception:
             log.exception("a request of the page failed")
-            return {"problem": "Something went wrong inside Pilcrow; the terminal says more."}
+            problem = gettext("Something went wrong inside Pilcrow; the terminal says more.")
+            return {"problem": problem}
 
     # --- the left pane ------------------------------------------------------------------------
 
@@ -189,7 +191,9 @@ class PageApi:
 
     def _may_name_paths(self) -> FolderWatches:
         if self._watches is None:
-            raise InputError("this page may name no folders; there is: pilcrow watch FOLDER")
+            raise InputError(
+                gettext("this page may name no folders; there is: pilcrow watch FOLDER")
+            )
         return self._watches
 
     def _folder(self, given: Given) -> Path:
@@ -197,7 +201,7 @@ class PageApi:
         for folder in (*self.folders(), *watched):
             if str(folder) == given.get("place"):
                 return folder
-        raise InputError("this folder is not in the library any more")
+        raise InputError(gettext("this folder is not in the library any more"))
 
     def _more_documents(self, given: Given) -> Reply:
         """More rows of the library's list or of a folder, from a number on."""
@@ -261,12 +265,12 @@ class PageApi:
         if not wanted:
             return []
         return [
-            [name, value, f"{facets.FACETS[name]} {value}"]
+            [name, value, f"{facets.facet_word(name)} {value}"]
             for name, counted in self._facet_values(records).items()
             for value, _ in [
                 item
                 for item in counted.most_common()
-                if all(word in f"{facets.FACETS[name]} {item[0]}".casefold() for word in wanted)
+                if all(word in f"{facets.facet_word(name)} {item[0]}".casefold() for word in wanted)
             ][:_FACET_CHOICES]
         ]
 
@@ -291,7 +295,7 @@ class PageApi:
         """The documents of one of its topics, each with its id and name."""
         topics, number = self._topics(), _number(given.get("topic"))
         if number is None or not 0 <= number < len(topics):
-            raise InputError("the library has changed; open the overview again")
+            raise InputError(gettext("the library has changed; open the overview again"))
         names = overview.names_by_id(self._library.documents())
         return {"names": [[id_, names[id_]] for id_ in topics[number].documents if id_ in names]}
 
@@ -326,11 +330,11 @@ class PageApi:
 
     def _delete(self, given: Given) -> Reply:
         self._conversations.delete(str(given.get("id")))
-        return self._listed(given) | {"toast": {"text": "Conversation deleted."}}
+        return self._listed(given) | {"toast": {"text": gettext("Conversation deleted.")}}
 
     def _undelete(self, given: Given) -> Reply:
         if not self._conversations.restore(str(given.get("id"))):
-            raise InputError("it is too late: the conversation has been overwritten")
+            raise InputError(gettext("it is too late: the conversation has been overwritten"))
         return self._listed(given)
 
     def _remove(self, given: Given) -> Reply:
@@ -339,20 +343,15 @@ class PageApi:
         there = {record.id: look(Path(record.path)).kind for record in records}
         lost = [record for record in records if there[record.id] != "file"]
         if lost and not given.get("sure"):
-            lacks = "cannot be read now" if there[lost[0].id] == "closed" else "is gone"
-            of, more = f"“{name_of(lost[0])}”", len(lost) - 1
-            if more:
-                of, lacks = f"{of} and {more:,} more", "are gone or cannot be read now"
-            return {
-                "confirm": f"The file{'s' * (more > 0)} of {of} {lacks}, so removing "
-                f"{'them' if more else 'it'} cannot be undone. Remove all the same?"
-            }
+            return {"confirm": _confirmation(lost, closed=there[lost[0].id] == "closed")}
         self._removed = self._jobs.remove([record.id for record in records])
         undo = None if lost else {"name": "restore", "ids": given["ids"]}
         gone = plural(sum(record.paragraphs for record in records), "paragraph")
         one = len(records) == 1
-        what = f"“{name_of(records[0])}”" if one else plural(len(records), "document")
-        return {"toast": {"text": f"{what} removed: −{gone}.", "undo": undo}}
+        name = gettext("“{name}”", name=name_of(records[0]))
+        what = name if one else plural(len(records), "document")
+        words = gettext("{documents} removed: −{paragraphs}.", documents=what, paragraphs=gone)
+        return {"toast": {"text": words, "undo": undo}}
 
     def _tag(self, given: Given) -> Reply:
         """Gives documents a tag; takes it off where all of them have it, or where it is undone."""
@@ -362,8 +361,9 @@ class PageApi:
         if not (changed or off):
             off, changed = True, self._jobs.tag(ids, tag, remove=True)
         again = {"ids": json.dumps(changed), "tag": tag, "off": not off}
-        done = "no longer tagged" if off else "tagged"
-        text = f"{plural(len(changed), 'document')} {done} “{tag.strip()}”."
+        untagged = gettext("{documents} no longer tagged “{tag}”.")
+        words = untagged if off else gettext("{documents} tagged “{tag}”.")
+        text = words.format(documents=plural(len(changed), "document"), tag=tag.strip())
         return {"toast": {"text": text, "undo": {"name": "tag", **again}}}
 
     def _collect(self, given: Given) -> Reply:
@@ -381,13 +381,14 @@ class PageApi:
         """Takes the last removed documents back, and no others."""
         receipt = self._removed
         if receipt is None or sorted(receipt.documents) != sorted(_ids(given)):
-            raise InputError("only what was removed last can be brought back")
+            raise InputError(gettext("only what was removed last can be brought back"))
         report = self._jobs.restore(receipt)
         if report.failed:
-            raise InputError(f"it cannot be added again: {report.failed[0].reason}")
+            why = report.failed[0].reason
+            raise InputError(gettext("it cannot be added again: {reason}", reason=why))
         back = len(receipt.documents)
-        text = "It is back in the library."
-        return {"toast": {"text": text if back == 1 else f"{back:,} documents are back."}}
+        text = gettext("{documents} are back.", documents=plural(back, "document"))
+        return {"toast": {"text": gettext("It is back in the library.") if back == 1 else text}}
 
     def _taken(self, given: Given) -> Reply:
         """Which of some file names, a line each, are uploaded documents already, with its title."""
@@ -401,8 +402,10 @@ class PageApi:
         """The files that were replaced last, as they were."""
         report = self._jobs.put_back()
         if report.failed:
-            raise InputError(f"it cannot be read again: {report.failed[0].reason}")
-        return {"toast": {"text": f"{plural(len(report.updated), 'document')} as before."}}
+            why = report.failed[0].reason
+            raise InputError(gettext("it cannot be read again: {reason}", reason=why))
+        back = plural(len(report.updated), "document")
+        return {"toast": {"text": gettext("{documents} as before.", documents=back)}}
 
     # --- the conversation ---------------------------------------------------------------------
 
@@ -411,7 +414,7 @@ class PageApi:
         id_ = str(given.get("id"))
         turns = self._conversations.turns(id_)
         if not turns:
-            raise InputError("this conversation is no longer there")
+            raise InputError(gettext("this conversation is no longer there"))
         beside = self._drawn_sources(turns[-1], len(turns))
         return {"slots": {"past": self._drawn_before(len(turns), id_), "past-sources": beside}}
 
@@ -535,7 +538,7 @@ class PageApi:
             verdict = ""
         feedback.record(self._library.path, turn.key, self._answer(given), verdict)
         self._conversations.rate(turn.key, verdict)
-        text = "Noted, on this computer only." if verdict else "Taken back."
+        text = gettext("Noted, on this computer only.") if verdict else gettext("Taken back.")
         return {"verdict": verdict, "toast": {"text": text}}
 
     def _copy(self, given: Given) -> Reply:
@@ -557,7 +560,7 @@ class PageApi:
         return {"ready": self._suggester.ready, "slots": {"suggestions": self._suggested()}}
 
     def _suggested(self) -> str:
-        return panes.suggestions(self._suggester.opening(), "For example")
+        return panes.suggestions(self._suggester.opening(), gettext("For example"))
 
     def _follow(self, given: Given) -> Reply:
         """What to ask next: to begin with after a reply that quotes nothing, else going on."""
@@ -567,25 +570,25 @@ class PageApi:
             return {"html": ""}
         if not answer.citations and not answer.options:
             questions = self._suggester.opening()[:_TO_BEGIN_WITH]
-            return {"html": panes.suggestions(questions, "Things to ask")}
+            return {"html": panes.suggestions(questions, gettext("Things to ask"))}
         if not answer.citations:
             return {"html": ""}
         asked = {t.question for t in self._conversations.turns(str(given.get("conversation")))}
         questions = self._suggester.following(answer, asked | {turn.question})
-        return {"html": panes.suggestions(questions, "Ask next")}
+        return {"html": panes.suggestions(questions, gettext("Ask next"))}
 
     # --- small things -------------------------------------------------------------------------
 
     def _turn(self, given: Given) -> Turn:
         turn = self._conversations.turn(str(given.get("key")))
         if turn is None:
-            raise InputError("this answer is no longer kept")
+            raise InputError(gettext("this answer is no longer kept"))
         return turn
 
     def _answer(self, given: Given) -> Answer:
         answer = self._turn(given).answer
         if answer is None:
-            raise InputError("there is no answer here")
+            raise InputError(gettext("there is no answer here"))
         return answer
 
     def _chosen(self, given: Given) -> list[DocumentRecord]:
@@ -593,8 +596,30 @@ class PageApi:
         wanted = set(_ids(given))
         records = [record for record in self._library.documents() if record.id in wanted]
         if not records or len(records) < len(wanted):
-            raise InputError("this document is no longer in the library")
+            raise InputError(gettext("this document is no longer in the library"))
         return records
+
+
+def _confirmation(lost: Sequence[DocumentRecord], *, closed: bool) -> str:
+    """What is asked before documents are removed whose files are gone; `closed`: away, perhaps."""
+    name = gettext("“{name}”", name=name_of(lost[0]))
+    if len(lost) > 1:
+        return gettext(
+            "The files of {name} and {n} more are gone or cannot be read now, so removing them "
+            "cannot be undone. Remove all the same?",
+            name=name,
+            n=number(len(lost) - 1),
+        )
+    if closed:
+        words = gettext(
+            "The file of {name} cannot be read now, so removing it cannot be undone. Remove all "
+            "the same?"
+        )
+    else:
+        words = gettext(
+            "The file of {name} is gone, so removing it cannot be undone. Remove all the same?"
+        )
+    return words.format(name=name)
 
 
 def _as_file(answer: Answer, bundle: dict[str, Any], kind: str) -> list[str]:

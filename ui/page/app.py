@@ -28,18 +28,18 @@ from index.system.files import make_folder
 from index.system.offline import stay_offline
 from rag import Assistant
 from rag.types import Answer
-from ui.http.attempts import ATTEMPTS, PAUSE
 from ui.http.body_limit import BodyLimit
 from ui.page.api import PageApi
 from ui.page.chat import GRACE, Chat
 from ui.page.conversations import Conversations
 from ui.page.jobs import JobRunner
-from ui.page.layout import Services, calls_of, make_page
+from ui.page.layout import Services, calls_of, frame_texts, make_page, wrong_passwords
 from ui.page.middleware import uploads
 from ui.page.middleware.body_limit import most_bytes
 from ui.page.middleware.call_gate import CallGate
 from ui.page.middleware.file_data import FileDataGate
 from ui.page.middleware.login_throttle import LoginThrottle
+from ui.page.middleware.page_language import PageLanguage
 from ui.page.middleware.page_policy import PagePolicy
 from ui.page.middleware.security import SecurityHeaders
 from ui.page.models import ModelOptions, Models
@@ -136,7 +136,7 @@ def build_app(
         page,
         path="/",
         auth=("pilcrow", password) if password else None,
-        auth_message=f"After {ATTEMPTS} wrong passwords, wait {PAUSE:.0f} seconds.",
+        auth_message=wrong_passwords(),
         allowed_paths=[],
         max_file_size="20mb",
         show_error=False,
@@ -153,6 +153,7 @@ def build_app(
     guarded.add_middleware(CallGate, calls=calls_of(gr, page))
     guarded.add_middleware(LoginThrottle, clock=clock)
     guarded.add_middleware(BodyLimit, most=most_bytes)
+    guarded.add_middleware(PageLanguage, texts=lambda: frame_texts(services))
     policy = PagePolicy(_template(gr), panes.first_script(f"{files}/reload.js"))
     guarded.add_middleware(SecurityHeaders, any_host=bool(password), files=files, policy=policy)
     return guarded

@@ -11,7 +11,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,6 +21,7 @@ from index.errors import PilcrowError
 from index.tokenization import sound
 from rag import Assistant
 from rag.types import Answer, Citation
+from ui.language.catalogue import gettext, gettext_noop, short_date, speaking, spoken, steps_in
 from ui.page.conversations import FILTERS, Conversations, Phase, Scope, Turn, new_key
 from ui.page.views import answers, facets
 from ui.page.views.html import name_of
@@ -32,7 +33,7 @@ GRACE = 10.0
 """Seconds that an answer goes on while no page looks at it: as long as a reload may take."""
 TURNS_REMEMBERED = 3
 """Earlier questions handed to the assistant with a new one."""
-_FULL = f"{AT_ONCE} questions are being answered already. Try again in a moment."
+_FULL = gettext_noop("{n} questions are being answered already. Try again in a moment.")
 _KEY = re.compile(r"[0-9a-f]{32}")
 _DATE = re.compile(r"\d{4}(?:-\d\d(?:-\d\d)?)?")
 
@@ -104,6 +105,8 @@ class Run:
     """Set when its conversation was left: what it still says is not drawn."""
     note: str = ""
     """What the person should know besides the answer: that it is not kept."""
+    language: str = field(default_factory=spoken)
+    """That its turn is drawn in."""
     evidence_seen: list[float] = field(default_factory=list)
     """After how many seconds the first evidence went to the screen; empty before."""
 
@@ -232,7 +235,8 @@ class Chat:
         if self._conversations.problem and conversation not in self._said_unkept:
             self._said_unkept.add(conversation)
             log.warning(self._conversations.problem)
-            run = replace(run, note=f"This conversation is not kept: {self._conversations.problem}")
+            run = replace(run, note=gettext("This conversation is not kept: {problem}",
+                                        problem=self._conversations.problem))  # fmt: skip
         drawn = answers.waiting(run.question, run.number, run.meta)
         return drawn, answers.no_sources(), run
 
@@ -250,16 +254,18 @@ class Chat:
             return turn.question, replace(turn.scope, documents=ids)
         return f"{turn.question} ({meant})", turn.scope
 
-    def answer(self, run: Run | None) -> Iterator[tuple[str, str | None]]:
+    def answer(self, run: Run | None) -> Generator[tuple[str, str | None], None, None]:
         """Streams the turn: its HTML, and its sources' HTML or None where they have not changed.
 
         More than `AT_ONCE` at the same time are turned away in words.
         """
-        if run is None or run.over.is_set():
-            return
+        if run is not None and not run.over.is_set():
+            yield from steps_in(run.language, self._seated(run))
+
+    def _seated(self, run: Run) -> Generator[tuple[str, str | None], None, None]:
         if not self._seats.acquire(blocking=False):
             run.over.set()
-            turn = self._keep(run, None, "failed", _FULL)
+            turn = self._keep(run, None, "failed", gettext(_FULL, n=AT_ONCE))
             yield drawn(turn, run.number, run.meta, self._library), None
             return
         try:
@@ -284,7 +290,7 @@ class Chat:
 
     def _go_on_alone(self, live: _Live, snapshots: Iterator[tuple[Answer, str | None]]) -> None:
         """Answers to the end for a page that has been reloaded, unless none comes and looks."""
-        with self._seats:
+        with self._seats, speaking(live.run.language):
             for _ in self._drawings(live, snapshots):
                 pass
 
@@ -304,7 +310,9 @@ class Chat:
         except Exception:
             log.exception("the question could not be answered")
             phase = "failed"
-            problem = "Something went wrong inside Pilcrow. The terminal it runs in says more."
+            problem = gettext(
+                "Something went wrong inside Pilcrow. The terminal it runs in says more."
+            )
         turn = self._end(live, phase, problem)
         yield drawn(turn, run.number, run.meta, self._library), None
 
@@ -361,7 +369,8 @@ class Chat:
 def drawn(turn: Turn, number: int, meta: answers.TurnMeta, library: Library) -> str:
     """A finished turn as HTML."""
     if turn.phase == "failed" or turn.answer is None:
-        problem = turn.problem or "It was stopped before there was anything to show."
+        stopped = gettext("It was stopped before there was anything to show.")
+        problem = gettext(turn.problem) if turn.problem else stopped
         return answers.failure(turn.question, number, problem, meta)
     documents = {}
     if not turn.answer.statements:  # a reply about the library may list some of its documents
@@ -446,12 +455,19 @@ def scope_in_words(scope: Scope, library: Library) -> str:
     if scope.documents:
         names = {r.id: name_of(r) for r in library.documents()}
         parts += [names.get(id_, id_) for id_ in scope.documents]
-    kept = [(facets.FACETS[name], value) for name in FILTERS for value in getattr(scope, name)]
+    kept = [(facets.facet_word(name), value) for name in FILTERS for value in getattr(scope, name)]
     if kept:
         limits = " · ".join(f"{word} {value}" for word, value in kept)
-        parts.append(f"with {limits}" if parts else f"documents with {limits}")
-    if scope.since or scope.until:
-        dated = (f"from {scope.since}", f"until {scope.until}")
-        dates = " ".join(words for words in dated if not words.endswith(" "))
-        parts.append(f"dated {dates}" if parts else f"what is dated {dates}")
+        words = gettext("with {limits}") if parts else gettext("documents with {limits}")
+        parts.append(words.format(limits=limits))
+    since, until = short_date(scope.since), short_date(scope.until)
+    if since and until:
+        dates = gettext("from {since} until {until}", since=since, until=until)
+    else:
+        dates = (
+            gettext("from {since}", since=since) if since else gettext("until {until}", until=until)
+        )
+    if since or until:
+        words = gettext("dated {dates}") if parts else gettext("what is dated {dates}")
+        parts.append(words.format(dates=dates))
     return " · ".join(parts)

@@ -24,11 +24,12 @@ from index.system.files import open_private
 from index.tokenization import sound, strip_invisible
 from index.types import SearchScope
 from rag.types import Answer
+from ui.language.catalogue import gettext, gettext_noop
 
 FILE = "conversations.sqlite"
 LONGEST_TITLE = 120
 """Characters."""
-DAMAGED = "What was kept of this answer is damaged. Ask again."
+DAMAGED = gettext_noop("What was kept of this answer is damaged. Ask again.")
 # Conversations, and turns of each, that are remembered while they cannot be kept.
 _MOST_UNKEPT, _MOST_TURNS = 50, 200
 _OLDEST = datetime.fromtimestamp(0, UTC)
@@ -325,13 +326,14 @@ class Conversations:
         except FAILURES as error:
             damaged = isinstance(error, UnicodeDecodeError)
             damaged |= getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
-            way = (
-                "Mend them with: pilcrow check --repair"
-                if damaged
-                else "Free some space, or make the folder writable for you"
+            mend = gettext("Mend them with: pilcrow check --repair")
+            free = gettext("Free some space, or make the folder writable for you")
+            self.problem = gettext(
+                "conversations cannot be kept in {path} ({reason}). {way}",
+                path=repr(str(self._path)),
+                reason=getattr(error, "strerror", None) or error,
+                way=mend if damaged else free,
             )
-            reason = getattr(error, "strerror", None) or error
-            self.problem = f"conversations cannot be kept in {str(self._path)!r} ({reason}). {way}"
             raise ConversationsUnusable(self.problem) from error
 
 

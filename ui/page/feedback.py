@@ -16,6 +16,7 @@ from typing import Any
 from index.errors import LibraryUnwritable
 from index.system.files import replacing
 from rag.types import Answer
+from ui.language.catalogue import gettext
 from ui.page.conversations import Verdict
 
 GOOD, WRONG = "feedback.jsonl", "feedback-wrong.jsonl"
@@ -40,7 +41,8 @@ def record(folder: Path, key: str, answer: Answer, verdict: Verdict) -> None:
                 entry = _entry(key, answer, verdict) if verdict == wanted else None
                 _write(folder / name, key, entry)
     except OSError as error:
-        raise LibraryUnwritable(f"this could not be noted ({error.strerror}); try again") from error
+        words = gettext("this could not be noted ({reason}); try again", reason=error.strerror)
+        raise LibraryUnwritable(words) from error
 
 
 def _entry(key: str, answer: Answer, verdict: Verdict) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,11 @@ from index.sources import again, web, zotero
 from index.sources.fetching import Fetcher
 from index.system.roots import look
 from index.types import FailedFile, Progress, Receipt, UpdateReport
+from ui.language.catalogue import gettext, plural
 from ui.page import upload_copies
 from ui.page.middleware.file_data import is_upload
 from ui.page.views import jobs
-from ui.page.views.html import name_of, plural
+from ui.page.views.html import name_of
 
 _FIRST_TURN, _LARGEST_TURN = 32_000, 512_000
 """Bytes of files that are taken in together: few at first, so that there soon is something to ask
@@ -83,11 +85,11 @@ class JobRunner:
         expected = [record.id for record in self._library.documents()]
         rows = {name: jobs.JobRow(name, "waiting") for name in expected}
         return self._run(
-            "Rebuilding the library",
+            gettext("Rebuilding the library"),
             lambda: again.rebuild(
                 self._library, self._fetcher, progress=self._report, cancelled=self._cancel.is_set
             ),
-            _Task("Library rebuilt", None, rows=rows),
+            _Task(gettext("Library rebuilt"), None, rows=rows),
         )
 
     def embed_anew(self, name: str, find: Callable[[Callable[[Progress], None]], Encoder]) -> int:
@@ -105,7 +107,7 @@ class JobRunner:
 
         def fetching(step: Progress) -> None:
             if self._cancel.is_set():
-                raise InputError("stopped; what came is kept")
+                raise InputError(gettext("stopped; what came is kept"))
             self._report(step)
 
         def work() -> UpdateReport:
@@ -116,8 +118,8 @@ class JobRunner:
         rows = {r.id: jobs.JobRow(r.id, "waiting") for r in self._library.documents()}
         with self._alone():
             pass
-        task = _Task(f"Your articles are read with {name} now", None, rows=rows)
-        next(self._run(f"Embedding anew with {name}", work, task), None)
+        task = _Task(gettext("Your articles are read with {name} now", name=name), None, rows=rows)
+        next(self._run(gettext("Embedding anew with {name}", name=name), work, task), None)
         return self._jobs
 
     @property
@@ -147,7 +149,10 @@ class JobRunner:
         incoming = self._library.path / "incoming"
         own = [file for file in dict.fromkeys(files) if is_upload(file, incoming)]
         strangers = [Path(file).name for file in files if file not in own]
-        left_out = [*left_out, *(FailedFile(name, "was not uploaded here") for name in strangers)]
+        left_out = [
+            *left_out,
+            *(FailedFile(name, gettext("was not uploaded here")) for name in strangers),
+        ]
         folder = upload_copies.folder_of(self._library)
         with self._taking_in:
             held = {record.content_hash: record.id for record in self._library.documents()}
@@ -179,11 +184,11 @@ class JobRunner:
         count = plural(len(only), "file")
         details, notes = _remarks_on(parcel)
         task = _Task(
-            f"Finished with {count}", only, details, notes, adding=True,
+            gettext("Finished with {files}", files=count), only, details, notes, adding=True,
             final=frozenset(file.path for file in left_out),
             rows={name: jobs.JobRow(name, "waiting") for name in parcel.names},
         )  # fmt: skip
-        return self._run(f"Adding {count}", work, task)
+        return self._run(gettext("Adding {files}", files=count), work, task)
 
     def put_back(self) -> UpdateReport:
         """Reads the files that were replaced last as they were before.
@@ -196,7 +201,7 @@ class JobRunner:
             paths = upload_copies.put_back(folder, self._replaced)
             self._replaced = ()
             if not paths:
-                raise InputError("what was replaced can no longer be brought back")
+                raise InputError(gettext("what was replaced can no longer be brought back"))
             return self._library.update(paths, folder=folder)
 
     @property
@@ -218,8 +223,10 @@ class JobRunner:
 
     def add_folder(self, folder: Path) -> Iterator[jobs.JobView]:
         """Indexes a folder of this computer where it is; yields progress."""
-        task = _Task("Articles added", None, adding=True)
-        return self._run(f"Adding {folder.name}", lambda: self._update([folder]), task)
+        task = _Task(gettext("Articles added"), None, adding=True)
+        return self._run(
+            gettext("Adding {files}", files=folder.name), lambda: self._update([folder]), task
+        )
 
     def add_place(self, folder: Path, collection: str = "") -> Iterator[jobs.JobView]:
         """Indexes a folder that was named by its path, where it is; yields progress."""
@@ -227,13 +234,17 @@ class JobRunner:
         def work() -> UpdateReport:
             if not folder.is_absolute() or look(folder).kind != "folder":
                 raise InputError(
-                    f"{str(folder)!r:.200} is no folder of this computer that can be read: "
-                    "name it from the root on, like /home/me/articles"
+                    gettext(
+                        "{folder} is no folder of this computer that can be read: name it from the "
+                        "root on, like /home/me/articles",
+                        folder=f"{str(folder)!r:.200}",
+                    )
                 )
             return self._update([folder], collection=collection)
 
         name = folder.name or str(folder)
-        return self._run(f"Adding {name:.80}", work, _Task("Folder added", None, adding=True))
+        task = _Task(gettext("Folder added"), None, adding=True)
+        return self._run(gettext("Adding {files}", files=f"{name:.80}"), work, task)
 
     def add_address(self, typed: str, collection: str = "") -> Iterator[jobs.JobView]:
         """Fetches a page, a PDF or a feed by the address that somebody typed; yields progress."""
@@ -244,7 +255,8 @@ class JobRunner:
                 progress=self._report, cancelled=self._cancel.is_set,
             )  # fmt: skip
 
-        return self._run(f"Adding {typed:.80}", work, _Task("Page added", None, adding=True))
+        task = _Task(gettext("Page added"), None, adding=True)
+        return self._run(gettext("Adding {files}", files=f"{typed:.80}"), work, task)
 
     def add_zotero(self, typed: str, collection: str = "") -> Iterator[jobs.JobView]:
         """Indexes the PDFs of a Zotero library of this computer; yields progress."""
@@ -255,7 +267,8 @@ class JobRunner:
                 cancelled=self._cancel.is_set,
             )  # fmt: skip
 
-        return self._run("Adding from Zotero", work, _Task("Added", None, adding=True))
+        task = _Task(gettext("Added"), None, adding=True)
+        return self._run(gettext("Adding from Zotero"), work, task)
 
     def _update_in_turns(
         self, paths: Sequence[Path], folder: Path, collection: str
@@ -345,7 +358,7 @@ class JobRunner:
     def _alone(self) -> threading.Lock:
         """The right to change something quickly, when nothing is under way."""
         if self.busy:
-            raise LibraryBusy("the library is being changed; try again when that is done")
+            raise LibraryBusy(gettext("the library is being changed; try again when that is done"))
         return self._lock
 
     def _run(
@@ -360,7 +373,9 @@ class JobRunner:
         """
         while not self._begin(title, task):
             yield from self.watch()
-        threading.Thread(target=self._work, args=(work,), daemon=True).start()
+        # its words are in the language of whoever began it
+        speak = copy_context().run
+        threading.Thread(target=speak, args=(self._work, work), daemon=True).start()
         yield from self.watch()
 
     def _begin(self, title: str, task: _Task) -> bool:
@@ -385,14 +400,17 @@ class JobRunner:
             names = {record.id: name_of(record) for record in self._library.documents()}
             summary = jobs.summary(report, gained, only=task.only, names=names)
             line = "; ".join([summary, *task.notes])
-            title = "Cancelled" if self._cancel.is_set() else task.done_title
+            cancelled = self._cancel.is_set()
+            title = gettext("Cancelled") if cancelled else task.done_title
             self._finish_rows(report)
-            outcome = {"title": title, "summary": line, "replaced": task.replaced}
+            outcome = {"title": title, "summary": line, "replaced": task.replaced,
+                       "cancelled": cancelled}  # fmt: skip
         except PilcrowError as error:
             outcome = {"problem": str(error)}
         except Exception:
             log.exception("the library could not be changed")
-            outcome = {"problem": "Something went wrong inside Pilcrow; the terminal says more."}
+            problem = gettext("Something went wrong inside Pilcrow; the terminal says more.")
+            outcome = {"problem": problem}
         self._view = replace(self._view, running=False, rate=None, eta=None, **outcome)
         self._over.set()
 
@@ -497,21 +515,25 @@ def _joined(first: UpdateReport, then: UpdateReport) -> UpdateReport:
 
 def _remarks_on(parcel: upload_copies.Parcel) -> tuple[dict[str, str], list[str]]:
     """What to say of files whose name or text was there already: of each, and of all."""
-    details = {name: f"another file is called “{asked}”" for name, asked in parcel.renamed}
-    details |= {name: f"already in the library as “{id_}”" for name, id_ in parcel.held}
+    other = gettext("another file is called “{name}”")
+    held = gettext("already in the library as “{name}”")
+    details = {name: other.format(name=asked) for name, asked in parcel.renamed}
+    details |= {name: held.format(name=id_) for name, id_ in parcel.held}
     notes = []
     if parcel.renamed:
         name, asked = parcel.renamed[0]
         more = _more(parcel.renamed)
-        notes.append(f"“{asked}” is kept as “{name}”, beside another of that name{more}")
+        kept = gettext("“{asked}” is kept as “{name}”, beside another of that name")
+        notes.append(kept.format(asked=asked, name=name) + more)
     if parcel.held:
         name, id_ = parcel.held[0]
-        notes.append(f"“{name}” is already in the library as “{id_}”{_more(parcel.held)}")
+        there = gettext("“{name}” is already in the library as “{id}”")
+        notes.append(there.format(name=name, id=id_) + _more(parcel.held))
     return details, notes
 
 
 def _more(pairs: Sequence[object]) -> str:
-    return f" (and {len(pairs) - 1} more)" if len(pairs) > 1 else ""
+    return " " + gettext("(and {n} more)", n=len(pairs) - 1) if len(pairs) > 1 else ""
 
 
 def _paragraphs(library: Library) -> int:

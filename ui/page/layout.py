@@ -6,8 +6,9 @@ services behind the page. Gradio itself is handed in, for `ui.page.app` alone im
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from index.sources.watching import FolderWatches
 from index.sources.zotero import is_zotero
 from index.system.roots import settled
 from index.tokenization import sound
+from ui.http.attempts import ATTEMPTS, PAUSE
+from ui.language.catalogue import gettext, language_of, steps_in
 from ui.page.api import PageApi
 from ui.page.chat import AT_ONCE, AskRequest, Chat, Run
 from ui.page.jobs import JobRunner
@@ -83,12 +86,52 @@ class Services:
     """Another computer whose model reads questions and passages; empty for none."""
 
 
+def frame_texts(services: Services) -> dict[str, dict[str, str]]:
+    """What stands in the page before anything is asked, in the language that is spoken.
+
+    Properties of components by the component's id: HTML of our places, words of Gradio's controls.
+    """
+    drawn = {
+        "masthead": panes.masthead(services.sends_to),
+        "tabs": panes.tabs(),
+        "chats": panes.search("chat-words", gettext("Search conversations"), "conversations"),
+        "library": panes.search(
+            "library-words", gettext("Find in the library"), "library", is_sorted=True
+        ),
+        "folder": panes.folder(KINDS, by_path=services.by_path),
+        "scope": panes.scope(),
+        "current-sources": answers.no_sources(),
+        "new-chat": gettext("New chat"),
+        "cancel": gettext("Cancel"),
+        "add-place": gettext("Add it"),
+        "rebuild": gettext("Rebuild the index"),
+        "samples": gettext("Sample articles"),
+        "leave": gettext("Leave"),
+        "ask": gettext("Ask"),
+        "stop": gettext("Stop"),
+    }
+    return {
+        **{id_: {"value": value} for id_, value in drawn.items()},
+        "login": {"auth_message": wrong_passwords()},
+        "upload": {"label": gettext("Add documents")},
+        "question": {"label": gettext("Question"), "placeholder": gettext("Ask your articles")},
+    }
+
+
+def wrong_passwords() -> str:
+    """What the login form says of them."""
+    return gettext(
+        "After {n} wrong passwords, wait {seconds} seconds.", n=ATTEMPTS, seconds=f"{PAUSE:.0f}"
+    )
+
+
 def make_page(gr: Any, services: Services) -> Any:
     """The page, an unmounted `gradio.Blocks`: three panes and their wiring."""
 
     def ask(request: object) -> dict[str, Any]:  # Gradio takes functions, not methods
         return services.api.ask(request)
 
+    texts = frame_texts(services)
     with gr.Blocks(title="Pilcrow", fill_width=True, analytics_enabled=False) as page:
         run = gr.State(None)
         gr.HTML(  # through this the page's script reaches the API
@@ -99,15 +142,15 @@ def make_page(gr: Any, services: Services) -> Any:
             js_on_load="window.pilcrowApi = server; element.dataset.ready = '';",
         )
         request_box = gr.Textbox("", elem_id="ask-request", container=False, show_label=False)
-        _html(gr, "masthead", panes.masthead(services.sends_to))
+        _html(gr, "masthead", **texts["masthead"])
         with gr.Row(elem_id="panes"):
-            left = _left(gr, by_path=services.by_path)
-            centre = _centre(gr)
+            left = _left(gr, texts)
+            centre = _centre(gr, texts)
             with gr.Column(elem_id="sources"):
                 _html(gr, "reader", panes.slot("reader"))
                 _html(gr, "beside", panes.slot("beside"))
                 _html(gr, "past-sources", panes.slot("past-sources"))
-                sources = _html(gr, "current-sources", answers.no_sources())
+                sources = _html(gr, "current-sources", **texts["current-sources"])
         _wire_chat(gr, services.chat, run, request_box, sources, left, centre)
         _wire_jobs(gr, page, services, request_box, left)
     # whoever is one too many is told so by `Chat`, in words, so Gradio's own queue refuses nobody
@@ -140,33 +183,30 @@ def calls_of(gr: Any, page: Any) -> Calls:
     )
 
 
-def _left(gr: Any, *, by_path: bool) -> dict[str, Any]:
+def _left(gr: Any, texts: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
     """New chat, conversations, library, and the work on it."""
     made = {}
     with gr.Column(elem_id="left"):
-        made["new"] = gr.Button("New chat", elem_id="new-chat")
-        _html(gr, "tabs", panes.tabs())
-        _html(gr, "chats", panes.search("chat-words", "Search conversations", "conversations"))
-        library = "library-words", "Find in the library", "library"
-        _html(gr, "library", panes.search(*library, is_sorted=True))
+        made["new"] = gr.Button(elem_id="new-chat", **texts["new-chat"])
+        for name in ("tabs", "chats", "library"):
+            _html(gr, name, **texts[name])
         made["job"] = _html(gr, "job")
-        made["cancel"] = gr.Button("Cancel", elem_id="cancel")
+        made["cancel"] = gr.Button(elem_id="cancel", **texts["cancel"])
         made["files"] = gr.File(
-            label="Add documents",
+            **texts["upload"],
             show_label=False,
             file_count="multiple",
             file_types=list(suffixes()),
             elem_id="upload",
         )
-        _html(gr, "folder", panes.folder(KINDS, by_path=by_path))
-        made["place"] = gr.Button("Add it", elem_id="add-place")
-        made["rebuild"] = gr.Button("Rebuild the index", elem_id="rebuild")
-        made["samples"] = gr.Button("Sample articles", elem_id="samples")
-        made["leave"] = gr.Button("Leave", elem_id="leave")
+        _html(gr, "folder", **texts["folder"])
+        for key, name in (("place", "add-place"), ("rebuild", "rebuild"),
+                          ("samples", "samples"), ("leave", "leave")):  # fmt: skip
+            made[key] = gr.Button(elem_id=name, **texts[name])
     return made
 
 
-def _centre(gr: Any) -> dict[str, Any]:
+def _centre(gr: Any, texts: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
     """The conversation and the box."""
     made = {}
     with gr.Column(elem_id="centre"):
@@ -174,19 +214,18 @@ def _centre(gr: Any) -> dict[str, Any]:
             _html(gr, "welcome", panes.slot("welcome"))
             _html(gr, "past", panes.slot("past"))
             made["current"] = _html(gr, "current")
-        _html(gr, "scope", panes.scope())
+        _html(gr, "scope", **texts["scope"])
         with gr.Row(elem_id="composer"):
             made["question"] = gr.Textbox(
-                label="Question",
+                **texts["question"],
                 show_label=False,
                 container=False,
-                placeholder="Ask your articles",
                 lines=1,
                 max_lines=8,
                 elem_id="question",
             )
-            made["ask"] = gr.Button("Ask", elem_id="ask")
-            made["stop"] = gr.Button("Stop", elem_id="stop")
+            made["ask"] = gr.Button(elem_id="ask", **texts["ask"])
+            made["stop"] = gr.Button(elem_id="stop", **texts["stop"])
     return made
 
 
@@ -276,35 +315,39 @@ def _wire_jobs(
             yield jobs.draw(view)
 
     # generator functions, not lambdas: Gradio streams only what it can see is one
-    def open_page() -> Iterator[str]:
+    def open_page() -> Generator[str, None, None]:
         yield ""
         if runner.busy:
             yield from draw(runner.watch())
 
-    def add(uploaded: list[str], left_out: str) -> Iterator[tuple[Any, str]]:
+    def add(uploaded: list[str], left_out: str) -> Generator[tuple[Any, str], None, None]:
         left, replacing = uploads.left_behind(left_out), uploads.to_replace(left_out)
         into = uploads.collection_of(left_out)
         for drawn in draw(runner.add(uploaded, left, replacing, into)):
             yield None, drawn
 
-    def add_samples() -> Iterator[str]:
+    def add_samples() -> Generator[str, None, None]:
         if services.samples:
             yield from draw(runner.add_folder(services.samples))
 
-    def add_place(sent: str) -> Iterator[str]:
+    def add_place(sent: str) -> Generator[str, None, None]:
         yield from draw(added_place(services, sent))
 
-    def renew() -> Iterator[str]:
+
+    def renew() -> Generator[str, None, None]:
         yield from draw(runner.rebuild())
 
+    def spoken(steps: Callable[..., Generator[Any, None, None]]) -> Any:
+        return _in_its_language(gr, steps)
+
     job, shown = left["job"], {"concurrency_limit": None, **_QUIET}
-    page.load(open_page, None, job, **shown)
+    page.load(spoken(open_page), None, job, **shown)
     left["files"].upload(
-        add, [left["files"], request_box], [left["files"], job], js=_WITH_LEFT_OUT, **shown
+        spoken(add), [left["files"], request_box], [left["files"], job], js=_WITH_LEFT_OUT, **shown
     )
-    left["samples"].click(add_samples, None, job, **shown)
-    left["place"].click(add_place, request_box, job, js=_WITH_PLACE, **shown)
-    left["rebuild"].click(renew, None, job, **shown)
+    left["samples"].click(spoken(add_samples), None, job, **shown)
+    left["place"].click(spoken(add_place), request_box, job, js=_WITH_PLACE, **shown)
+    left["rebuild"].click(spoken(renew), None, job, **shown)
     left["cancel"].click(runner.cancel, None, None, queue=False, **_QUIET)
 
 
@@ -322,6 +365,26 @@ def added_place(services: Services, sent: str) -> Iterator[jobs.JobView]:
     yield from services.jobs.add_place(place.folder, place.collection)
     if place.keep and place.folder in services.api.folders():
         services.watches.begin(place.folder)
+
+
+def _in_its_language(gr: Any, steps: Callable[..., Generator[Any, None, None]]) -> Any:
+    """A function of Gradio's queue whose steps speak the language of whoever asks.
+
+    What waits in the queue runs apart from the request that put it there; Gradio hands that in.
+    """
+    count = len(inspect.signature(steps).parameters)
+
+    def in_language(*given: Any) -> Generator[Any, None, None]:
+        *inputs, request = given
+        yield from steps_in(language_of(request.headers), steps(*inputs))
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    names = [*(f"input_{number}" for number in range(count)), "request"]
+    vars(in_language)["__signature__"] = inspect.Signature(
+        [inspect.Parameter(name, kind) for name in names]
+    )
+    in_language.__annotations__ = {"request": gr.Request}
+    return in_language
 
 
 def _html(gr: Any, elem_id: str, value: str = "") -> Any:

@@ -35,6 +35,7 @@ from rag.llm.catalogue.entries import BUNDLED, CatalogueEntry, entries, entry_na
 from rag.llm.catalogue.folder import ModelFolder, Speed
 from rag.llm.catalogue.mirrors import Mirror
 from rag.llm.catalogue.speed import PROMPT_TOKENS, FirstWord, first_word
+from ui.language.catalogue import decimal, gettext, gettext_noop
 from ui.page.jobs import JobRunner
 from ui.page.views import machine
 from ui.page.views.jobs import JobView
@@ -42,20 +43,22 @@ from ui.page.views.jobs import JobView
 Reply = dict[str, Any]
 Given = dict[str, Any]
 
-_QUOTES = (
+_QUOTES = gettext_noop(
     "Answers are your articles’ own sentences, complete at once; no language model is waited for."
 )
-_WORDED = (
+_WORDED = gettext_noop(
     "Your articles’ own sentences come first. {name} then puts some answers in its own words; each "
     "of its statements is checked, and where one does not stand your articles’ sentences stay."
 )
-_NAMED = "The language model was chosen as Pilcrow was started, and is changed there (--model)."
-_ENCODER_NAMED = (
+_NAMED = gettext_noop(
+    "The language model was chosen as Pilcrow was started, and is changed there (--model)."
+)
+_ENCODER_NAMED = gettext_noop(
     "The encoder was chosen as Pilcrow was started, and is changed there (PILCROW_ENCODER)."
 )
 _PASSAGES_A_SECOND = 10
 """That another encoder embeds, about, on two cores."""
-_ELSEWHERE = "Another language model is chosen at the computer that Pilcrow runs on."
+_ELSEWHERE = gettext_noop("Another language model is chosen at the computer that Pilcrow runs on.")
 
 
 def _silent(_: str) -> None:
@@ -89,6 +92,18 @@ class ModelOptions:
     """Whether an encoder was named as Pilcrow was started: then it stays."""
     find_encoder: Callable[[str, ModelFolder, Report], Encoder] = fetched_encoder
     """The encoder of a name, fetched where it is not here."""
+
+
+def _speed(wait: FirstWord) -> str:
+    """How fast a model is here."""
+    seconds = f"{wait.seconds:.0f}"
+    if not wait.measured:
+        return gettext("first word after about {n} s (estimated)", n=seconds)
+    return gettext(
+        "first word after about {n} s; reads {tokens} tokens a second",
+        n=seconds,
+        tokens=decimal(PROMPT_TOKENS / wait.seconds),
+    )
 
 
 class Models:
@@ -171,7 +186,9 @@ class Models:
         """Answer with a model that is here, from the next question on."""
         self._changeable()
         self._switch(entry := self._entry(given))
-        return self._panel(given) | {"toast": {"text": f"{entry.title} words some answers now."}}
+        return self._panel(given) | {
+            "toast": {"text": gettext("{title} words some answers now.", title=entry.title)}
+        }
 
     def _own_words(self, given: Given) -> Reply:
         """Answer with the articles' own sentences again."""
@@ -180,7 +197,8 @@ class Models:
         options.folder.set_default(None)
         self._assistant.use_model(None)
         self._used = ""
-        return self._panel(given) | {"toast": {"text": "Answers are your articles’ sentences now."}}
+        said = gettext("Answers are your articles’ sentences now.")
+        return self._panel(given) | {"toast": {"text": said}}
 
     def _use_encoder(self, given: Given) -> Reply:
         """Embed every article with another encoder, which is fetched where it is not here."""
@@ -189,7 +207,9 @@ class Models:
         name = str(given.get("model"))
         offered = {encoder.name: encoder for encoder in self._encoders()}
         if name not in offered:
-            raise InputError("the page named an encoder that it was not offered; reload it")
+            raise InputError(
+                gettext("the page named an encoder that it was not offered; reload it")
+            )
         assert self._options and self._jobs
         find, folder = self._options.find_encoder, self._options.folder
         self._embedding = self._jobs.embed_anew(
@@ -214,16 +234,16 @@ class Models:
     def _fixed(self) -> str:
         """Why nothing can be changed here; empty when it can."""
         if self._options is None or self._options.named:
-            return _NAMED
+            return gettext(_NAMED)
         if not self._here:
-            return _ELSEWHERE
+            return gettext(_ELSEWHERE)
         return "" if can_run() else self._assistant.missing or "llama-cpp-python is not installed"
 
     def _encoder_fixed(self) -> str:
         """Why the encoder cannot be changed here; empty when it can."""
         if self._options is None or self._options.encoder_named or self._jobs is None:
-            return _ENCODER_NAMED
-        return "" if self._here else _ELSEWHERE
+            return gettext(_ENCODER_NAMED)
+        return "" if self._here else gettext(_ELSEWHERE)
 
     def _encoders(self) -> list[machine.OtherEncoder]:
         """The encoders that can take the place of the one that is used."""
@@ -250,7 +270,7 @@ class Models:
         """The larger model that the page names: one of those it was shown."""
         name = str(given.get("model"))
         if entry_named(name) not in self._offered():
-            raise InputError("the page named a model that it was not offered; reload it")
+            raise InputError(gettext("the page named a model that it was not offered; reload it"))
         return known_entry(name)
 
     def _arrived(self, entry: CatalogueEntry) -> None:
@@ -290,7 +310,7 @@ class Models:
 
     def _view(self) -> machine.MachineView:
         writer, fixed = self._assistant.writer, self._fixed()
-        words = _WORDED.format(name=self._title()) if writer else _QUOTES
+        words = gettext(_WORDED, name=self._title()) if writer else gettext(_QUOTES)
         return machine.MachineView(
             words=words,
             facts=self._facts(),
@@ -313,31 +333,37 @@ class Models:
     def _facts(self) -> dict[str, str]:
         """What is worth knowing, under short names; what is not known is left out."""
         entry, here = self._current(), memory()
-        facts = {"Language model": self._title() or self._assistant.missing or "none is used"}
+        model = self._title() or self._assistant.missing or gettext("none is used")
+        facts = {gettext("Language model"): model}
         if wait := self._wait(entry) if entry else None:
-            known = f"first word after about {wait.seconds:.0f} s"
-            reads = f"reads {PROMPT_TOKENS / wait.seconds:,.0f} tokens a second"
-            facts["Speed here"] = f"{known}; {reads}" if wait.measured else f"{known} (estimated)"
+            facts[gettext("Speed here")] = _speed(wait)
         if here:
-            free = f"{here.free / 1e9:.1f} of {here.total / 1e9:.1f} GB free"
-            takes = f"{entry.memory / 1e9:.1f} GB for the model while it answers; " if entry else ""
-            facts["Memory"] = takes + free
-        facts["Searches with"] = self._library.encoder.identity.name
-        facts["Network"] = self._network()
+            free = gettext(
+                "{free} of {total} GB free",
+                free=decimal(here.free / 1e9, 1),
+                total=decimal(here.total / 1e9, 1),
+            )
+            if entry:
+                takes = gettext_noop("{n} GB for the model while it answers")
+                free = f"{gettext(takes, n=decimal(entry.memory / 1e9, 1))}; {free}"
+            facts[gettext("Memory")] = free
+        facts[gettext("Searches with")] = self._library.encoder.identity.name
+        facts[gettext("Network")] = self._network()
         return facts
 
     def _network(self) -> str:
         """What leaves this computer."""
         if self._assistant.sends_to:
-            return f"questions and passages are sent to {self._assistant.sends_to}"
+            place = self._assistant.sends_to
+            return gettext("questions and passages are sent to {place}", place=place)
         state = self._fetch.state if self._fetch else None
         if state and state.running:
-            return "the model comes from the package index; nothing of yours is sent"
+            return gettext("the model comes from the package index; nothing of yours is sent")
         if (view := self._embedded_anew()) and view.running and view.stage == "fetching":
-            return (
+            return gettext(
                 "the encoder comes from its makers or the package index; nothing of yours is sent"
             )
-        return "not used: works offline, nothing is sent or fetched"
+        return gettext("not used: works offline, nothing is sent or fetched")
 
     def _offered(self) -> list[CatalogueEntry]:
         """The larger models that are here, and the one to begin with."""

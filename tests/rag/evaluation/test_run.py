@@ -32,7 +32,7 @@ from rag.evaluation import (
 from rag.evaluation.metrics import Place
 from rag.query.follow_ups import History
 from rag.types import Answer, CheckedDraft, Citation, Explanation, ShownSentence, Statement
-from ui.report_table import report_lines
+from ui.commands.report_table import report_lines
 
 RIVER = (
     "The Sel is a river in the north. It is 310 kilometres long.\n\n"

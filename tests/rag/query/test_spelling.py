@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,3 +60,19 @@ def test_short_names_of_countries_are_written_out() -> None:
         "why didn't the United States and the Britain sign?"
     )
     assert spelled_out("tell us more about USB") == "tell us more about USB"
+
+
+@pytest.mark.parametrize(
+    ("typed", "language", "read"),
+    [
+        ("wann wurde die brükce eröffnet", "de", "wann wurde die brücke eröffnet"),
+        ("wann wurden die Brücken eröffnet", "de", "wann wurden die Brücken eröffnet"),  # a form
+        ("когда постоили мост", "ru", "когда построили мост"),
+        ("cuándo se contruyó el puente", "es", "cuándo se construyó el puente"),
+        ("ningún puente", "es", "ningún puente"),  # a word of the language
+    ],
+)
+def test_slips_are_put_right_in_other_languages_too(typed: str, language: str, read: str) -> None:
+    known = {"brücke": 3, "eröffnet": 1, "построили": 1, "мост": 2, "construyó": 1, "puente": 2,
+             "nines": 1}  # fmt: skip
+    assert correct(typed, known, typed, nothing, language).text == read

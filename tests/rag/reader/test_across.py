@@ -16,8 +16,12 @@ from rag.query.question import QueryVariant
 from rag.reader.across import (
     GATE_NAMES,
     RANKED_BY,
+    WORDS_GATE_NAMES,
     Pairing,
+    Script,
+    believe_words,
     fitted,
+    fitted_words,
     gate_row,
     language_of,
     pairing_of,
@@ -34,6 +38,12 @@ ENGLISH = {
     "bridge.txt": "The bridge\n\nThe new bridge over the river was opened by the town in May. It "
     "is made of steel.\n",
     "bread.txt": "The bread\n\nThe dough rests for two hours before it is baked. Salt is last.\n",
+}
+ARTIKEL = {
+    "bruecke.txt": "Die Br\u00fccke\n\nDie neue Br\u00fccke \u00fcber den Fluss wurde von der "
+    "Stadt im Mai er\u00f6ffnet. Sie ist aus Stahl und nicht sehr breit.\n",
+    "brot.txt": "Das Brot\n\nDer Teig ruht zwei Stunden, bevor er gebacken wird. Das Salz kommt "
+    "zuletzt, und er darf nicht zu warm stehen.\n",
 }
 GERMAN = "Wann wurde die neue Br\u00fccke er\u00f6ffnet?"
 _SAME = {
@@ -154,6 +164,32 @@ def test_nothing_that_speaks_for_an_answer_counts_against_it(kind: Pairing) -> N
     assert logit > score_across(far, kind)[1]
     assert ranking_rows(close).shape == (2, len(RANKED_BY))
     assert gate_row(close, scores).shape == (len(GATE_NAMES),)
+
+
+@pytest.mark.parametrize("script", ["latin", "cjk"])
+def test_what_an_encoder_for_english_cannot_read_is_believed_by_its_words(script: Script) -> None:
+    gate = fitted_words(script)
+    assert len(gate.weights) == len(WORDS_GATE_NAMES)
+    assert (gate.weights >= 0).all()
+    held = {"overlap": 0.8, "overlap_near": 0.9, "overlap_passage": 0.9, "bm25": 0.7}
+    close = np.concatenate([matrix(**held), matrix(overlap=0.1)])
+    far = np.concatenate([matrix(overlap=0.1), matrix(overlap=0.1)])
+    scores = np.array([2.0, 0.0])
+    believed = believe_words(far, scores, script)
+    assert believed < 0
+    assert believe_words(close, scores, script) > believed + 1
+
+
+def test_a_capital_tells_no_name_where_every_noun_has_one(tmp_path: Path) -> None:
+    folder = tmp_path / "artikel"
+    folder.mkdir()
+    for name, text in ARTIKEL.items():
+        (folder / name).write_text(text)
+    with library(folder, BagOfWordsEncoder(name="one")) as made:
+        asked = "Wann wurde die neue Br\u00fccke \u00fcber den Fluss als Bauwerk er\u00f6ffnet?"
+        answer = Assistant(made, None).answer(asked)
+    assert answer.state != "not_found"
+    assert "im Mai" in answer.text
 
 
 def test_what_is_english_is_read_closely_with_an_encoder_for_many_languages_too() -> None:

@@ -169,7 +169,7 @@ def begun(room: Room, talk: Chat) -> str:
     stream = talk.answer(run)
     while "headline" not in next(stream)[0]:
         pass
-    stream.close()  # type: ignore[attr-defined]
+    stream.close()
     return run.meta.key
 
 

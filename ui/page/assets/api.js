@@ -1,6 +1,8 @@
 // Asking the server for small things, putting its HTML in place, and saying what happened.
 // The HTML comes from our own server, where every text in it has been escaped.
 
+import { gettext } from "./texts.js";
+
 /** @param {string} id */
 export const byId = (id) => document.getElementById(id);
 /**
@@ -44,7 +46,7 @@ export async function ask(name, more = {}) {
   const request = { ...more, name };
   const reply = (await call(request)) ?? (READ_ONLY.has(name) ? await call(request) : null);
   if (!reply) {
-    if (await isThere()) toast("Pilcrow does not answer. Is it still running?");
+    if (await isThere()) toast(gettext("Pilcrow does not answer. Is it still running?"));
     else lose();
     return null;
   }
@@ -77,8 +79,8 @@ function lose() {
   document.body.classList.add("lost");
   document.dispatchEvent(new Event("pilcrow-lost"));
   const line = document.createElement("p");
-  Object.assign(line, { id: "lost", textContent: "Pilcrow has stopped or cannot be reached. What "
-    + "you are writing is kept, and the page comes back by itself." });
+  line.id = "lost";
+  line.textContent = gettext("Pilcrow has stopped or cannot be reached. What you are writing is kept, and the page comes back by itself.");
   line.setAttribute("role", "alert");
   byId("composer").before(line);
   const timer = window.setInterval(async () => {

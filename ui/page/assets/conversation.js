@@ -3,6 +3,7 @@
 
 import { ask, byId, debounce, field, slot, toast } from "./api.js";
 import { closeReader, followLatest, printAll, pullSheet, showTurn } from "./sources.js";
+import { gettext, plural } from "./texts.js";
 
 export const box = () =>
   /** @type {HTMLTextAreaElement | null} */ (document.querySelector("#question textarea"));
@@ -323,7 +324,7 @@ async function copy(button) {
   const reply = await ask("copy", { key: turnOf(button).dataset.key });
   if (!reply) return;
   const done = await toClipboard(reply.text, reply.html);
-  toast(done ? "Copied with its citations." : "This browser does not let the page copy.");
+  toast(done ? gettext("Copied with its citations.") : gettext("This browser does not let the page copy."));
 }
 
 /**
@@ -364,7 +365,9 @@ async function save(button) {
   link.click();
   window.setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   const checked = ["html", "word", "markdown", "json"].includes(kind);
-  toast(`${name} saved.${checked ? ` Check it any time: pilcrow verify ${name}` : ""}`);
+  const command = `pilcrow verify ${name}`;
+  const check = checked ? gettext("Check it any time: {command}", { command }) : "";
+  toast([gettext("{name} saved.", { name }), check].join(" ").trim());
 }
 
 /** @param {HTMLElement} button */
@@ -498,15 +501,15 @@ function anyDate() {
 export function drawChips() {
   const row = document.querySelector("#scope .chips");
   const chips = chosen.size > MANY
-    ? [chip(`${chosen.size.toLocaleString("en")} documents`, () => chosen.clear())]
+    ? [chip(plural(chosen.size, "document"), () => chosen.clear())]
     : [...chosen].map(([id, name]) => chip(name, () => chosen.delete(id)));
   for (const [key, [, , words]] of filters) chips.push(chip(words, () => filters.delete(key)));
   const [since, until] = [field("since").value, field("until").value];
   if (since || until) chips.push(chip(`${since || "…"} – ${until || "…"}`, anyDate));
   queue.forEach((question, index) => {
-    chips.push(chip(`Next: ${question}`, () => takeBack(index)));
+    chips.push(chip(gettext("Next: {question}", { question }), () => takeBack(index)));
   });
-  if (editing) chips.push(chip("Editing: the new answer takes the old one’s place", () => edit(null)));
+  if (editing) chips.push(chip(gettext("Editing: the new answer takes the old one’s place"), () => edit(null)));
   row.replaceChildren(...chips);
 }
 
@@ -521,7 +524,7 @@ function chip(words, remove) {
   name.textContent = words;
   name.dir = "auto";
   Object.assign(button, { type: "button", textContent: "×" });
-  button.setAttribute("aria-label", `Remove: ${words}`);
+  button.setAttribute("aria-label", gettext("Remove: {words}", { words }));
   button.addEventListener("click", () => {
     remove();
     drawChips();
@@ -571,7 +574,7 @@ export const offer = debounce(async () => {
     const rest = document.createElement("li");
     rest.className = "rest";
     rest.setAttribute("role", "presentation");
-    rest.textContent = `and ${reply.more} more: write on to narrow them down`;
+    rest.textContent = gettext("and {n} more: write on to narrow them down", { n: reply.more });
     choices().append(rest);
   }
   choices().hidden = offered === 0;
@@ -616,7 +619,7 @@ function take(item) {
 function unfold(button) {
   const open = button.getAttribute("aria-expanded") !== "true";
   button.setAttribute("aria-expanded", String(open));
-  button.textContent = open ? "Less of the question" : "The whole question";
+  button.textContent = open ? gettext("Less of the question") : gettext("The whole question");
 }
 
 /** @param {HTMLElement} button */

@@ -6,6 +6,7 @@ import {
   running,
 } from "./conversation.js";
 import { begin as beginSteps, show as showSteps } from "./steps.js";
+import { gettext, isRightToLeft, number, plural } from "./texts.js";
 
 // --- tabs ----------------------------------------------------------------------------------------
 
@@ -55,7 +56,7 @@ function rename(button) {
   const input = document.createElement("input");
   input.value = name.textContent;
   input.maxLength = 120;
-  input.setAttribute("aria-label", "Title");
+  input.setAttribute("aria-label", gettext("Title"));
   name.replaceWith(input);
   input.select();
   let done = false;
@@ -88,7 +89,7 @@ async function drop(button) {
     enter("");
   }
   markChat();
-  toast(reply.toast.text, "Undo", async () => {
+  toast(reply.toast.text, gettext("Undo"), async () => {
     if ((await ask("undelete", { id, words: chatWords() })) && here) await openConversation(id);
     markChat();
   });
@@ -226,9 +227,9 @@ async function showOverview() {
   if (!reply) return;
   const dialog = document.createElement("dialog");
   dialog.className = "overview";
-  dialog.setAttribute("aria-label", "The library at a glance");
+  dialog.setAttribute("aria-label", gettext("The library at a glance"));
   const form = Object.assign(document.createElement("form"), { method: "dialog" });
-  form.append(Object.assign(document.createElement("button"), { className: "quiet-button", textContent: "Close" }));
+  form.append(Object.assign(document.createElement("button"), { className: "quiet-button", textContent: gettext("Close") }));
   const body = document.createElement("div");
   body.innerHTML = reply.html;
   dialog.append(form, body);
@@ -236,7 +237,7 @@ async function showOverview() {
   document.querySelector(".gradio-container").append(dialog);
   dialog.showModal();
   const bars = dialog.querySelector(".bars");
-  if (bars) bars.scrollLeft = bars.scrollWidth; // where it is narrow: the newest
+  if (bars) bars.scrollLeft = isRightToLeft ? -bars.scrollWidth : bars.scrollWidth; // where it is narrow: the newest
 }
 
 /** @param {HTMLElement} button */
@@ -281,7 +282,7 @@ function drawn() {
 
 function countPicked() {
   const bar = document.querySelector(".picked");
-  bar.querySelector("span").textContent = `${picked.size.toLocaleString("en")} chosen`;
+  bar.querySelector("span").textContent = gettext("{n} chosen", { n: number(picked.size) });
   for (const button of bar.querySelectorAll(".quiet-button")) {
     button.toggleAttribute("disabled", !picked.size);
   }
@@ -300,7 +301,7 @@ function select() {
   const on = byId("library").classList.toggle("picking");
   const button = document.querySelector("[data-action=select]");
   button.setAttribute("aria-pressed", String(on));
-  button.textContent = on ? "Done" : "Select";
+  button.textContent = on ? gettext("Done") : gettext("Select");
   document.querySelector(".picked").hidden = !on;
   picked.clear();
   drawn();
@@ -328,7 +329,7 @@ export async function tagPicked() {
   field("tag").value = "";
   await listLibrary();
   const { text, undo } = reply.toast;
-  toast(text, "Undo", async () => {
+  toast(text, gettext("Undo"), async () => {
     const back = await ask("tag", undo);
     if (back) toast(back.toast.text);
     await listLibrary();
@@ -381,14 +382,14 @@ async function remove(ids, sure = false) {
   const reply = await ask("remove", { ids: JSON.stringify(ids), sure });
   if (!reply) return;
   if (reply.confirm) {
-    toast(reply.confirm, "Remove", () => remove(ids, true));
+    toast(reply.confirm, gettext("Remove"), () => remove(ids, true));
     return;
   }
   for (const id of ids) picked.delete(id);
   await listLibrary();
   const { text, undo } = reply.toast;
-  toast(text, "Undo", undo && (async () => {
-    toast("Bringing it back …");
+  toast(text, gettext("Undo"), undo && (async () => {
+    toast(gettext("Bringing it back …"));
     const back = await ask("restore", undo);
     if (back) toast(back.toast.text);
     await listLibrary();
@@ -467,7 +468,7 @@ async function upload(files) {
     else named.set(name, file);
   }
   if (!named.size) {
-    toast(`Nothing to add: articles are ${accepted().join(", ")}, up to 20 MB.`);
+    toast(gettext("Nothing to add: articles are {kinds}, up to 20 MB.", { kinds: accepted().join(", ") }));
     return;
   }
   showTab("library");
@@ -480,7 +481,8 @@ async function upload(files) {
       if (choice === "skip") named.delete(name);
     }
     if (!named.size) {
-      toast(taken.length === 1 ? `“${taken[0][1]}” stays as it is.` : "They stay as they are.");
+      toast(taken.length === 1
+        ? gettext("“{name}” stays as it is.", { name: taken[0][1] }) : gettext("They stay as they are."));
       return;
     }
   }
@@ -507,16 +509,16 @@ function askWhatToDo(taken) {
   const line = document.createElement("p");
   line.id = "same-name";
   line.dir = "auto";
-  const titles = taken.slice(0, 3).map(([, title]) => `“${title}”`).join(", ");
-  const more = taken.length > 3 ? ` and ${taken.length - 3} more` : "";
+  const titles = taken.slice(0, 3).map(([, name]) => gettext("“{name}”", { name })).join(gettext(", "));
+  const more = taken.length > 3 ? " " + gettext("and {n} more", { n: number(taken.length - 3) }) : "";
   line.textContent = taken.length === 1
-    ? `A file called ${taken[0][0]} is in the library already, as ${titles}.`
-    : `${taken.length} files have names that are in the library already: ${titles}${more}.`;
+    ? gettext("A file called {name} is in the library already, as {titles}.", { name: taken[0][0], titles })
+    : gettext("{files} have names that are in the library already: {titles}.", { files: plural(taken.length, "file"), titles: `${titles}${more}` });
   dialog.setAttribute("aria-labelledby", line.id);
   const row = document.createElement("form");
   row.method = "dialog";
   for (const [value, words] of [
-    ["replace", "Replace"], ["both", "Keep both"], ["skip", "Skip"],
+    ["replace", gettext("Replace")], ["both", gettext("Keep both")], ["skip", gettext("Skip")],
   ]) {
     const button = document.createElement("button");
     Object.assign(button, { value, textContent: words, className: "quiet-button" });
@@ -625,14 +627,14 @@ export function watchWork() {
   const said = job.querySelector(".summary, .problem")?.textContent ?? "";
   const waiting = [...document.querySelectorAll("#conversation .turn")].at(-1)
     ?.querySelector("[data-unread] [data-action=again]");
-  if (job.dataset.replaced !== undefined) toast(said, "Undo", putBack);
-  else if (waiting) toast(said, "Ask again", () => waiting.click());
+  if (job.dataset.replaced !== undefined) toast(said, gettext("Undo"), putBack);
+  else if (waiting) toast(said, gettext("Ask again"), () => waiting.click());
   else toast(said);
   void listLibrary();
 }
 
 async function putBack() {
-  toast("Bringing it back …");
+  toast(gettext("Bringing it back …"));
   const reply = await ask("put-back");
   if (reply) toast(reply.toast.text);
   await listLibrary();
@@ -653,7 +655,7 @@ export const actions = {
   "tag-picked": tagPicked, "collect-picked": collectPicked,
   "remove-picked": () => remove([...picked.keys()]),
   /** @param {HTMLElement} button */
-  "only-folder": ({ dataset: { folder } }) => limit("folders", folder, `folder ${folder}`),
+  "only-folder": ({ dataset: { folder } }) => limit("folders", folder, gettext("folder {name}", { name: folder })),
   "more-documents": moreDocuments, delete: drop, add: addDocuments,
   keep, "let-be": keep, "add-place": addPlace,
   /** @param {HTMLElement} button */

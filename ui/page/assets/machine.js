@@ -1,6 +1,7 @@
 // The small panel about the models and the machine: drawn when it is opened, and while one comes.
 
-import { ask, toast } from "./api.js";
+import { ask, field, toast } from "./api.js";
+import { chosenLanguage } from "./texts.js";
 
 const OPEN = 1000; // milliseconds between two looks while the panel is open, and while it is not
 const CLOSED = 4000;
@@ -26,6 +27,7 @@ async function tell(name, given = {}) {
     if (fetching) timer = window.setTimeout(follow, CLOSED);
     return;
   }
+  if (field("language")) field("language").value = chosenLanguage();
   const before = fetching;
   fetching = reply.fetching;
   if (reply.toast) toast(reply.toast.text);

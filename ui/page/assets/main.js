@@ -6,6 +6,7 @@ import * as library from "./library.js";
 import * as machine from "./machine.js";
 import * as sources from "./sources.js";
 import * as steps from "./steps.js";
+import { chooseLanguage, gettext, isRightToLeft, language, number } from "./texts.js";
 
 const { box, running } = conversation;
 
@@ -102,6 +103,7 @@ document.addEventListener("input", (event) => {
   const target = /** @type {HTMLSelectElement} */ (placeOf(event));
   if (placeOf(event) === box()) conversation.offer();
   else if (target.matches("#since, #until")) conversation.drawChips();
+  else if (target.id === "language") chooseLanguage(target.value);
   else if (target.matches("[data-facet]")) conversation.chooseFacet(target);
   else if (placeOf(event).matches(".pick")) {
     library.pick(/** @type {HTMLInputElement} */ (placeOf(event)));
@@ -191,7 +193,9 @@ function follow() {
 function labelUpload() {
   const words = document.querySelector('#upload [data-testid="upload-text"]');
   if (!words) return;
-  words.closest("button")?.setAttribute("aria-label", "Drop articles or choose files");
+  words.closest("button")?.setAttribute("aria-label", gettext("Drop articles or choose files"));
+  const input = byId("upload").querySelector('[aria-label="File upload"]');
+  input?.setAttribute("aria-label", gettext("File upload"));
   for (const node of words.childNodes) {
     if (node instanceof Text && node.data) node.data = "";
   }
@@ -209,7 +213,7 @@ function tick() {
   }
   const seconds = Number(drawn.seconds) + (now - drawn.since) / 1000;
   // characters only, so that the observer below does not take it for new content
-  clock.firstChild.nodeValue = `${seconds.toFixed(1)} s`;
+  clock.firstChild.nodeValue = gettext("{n} s", { n: number(seconds, 1) });
 }
 
 // --- once Gradio has built the page ----------------------------------------------------------------
@@ -262,40 +266,41 @@ function divider() {
   }
   const line = Object.assign(document.createElement("div"), { id: "divider", tabIndex: 0 });
   for (const [name, value] of Object.entries({
-    role: "separator", "aria-orientation": "vertical", "aria-label": "Width of the sources",
+    role: "separator", "aria-orientation": "vertical", "aria-label": gettext("Width of the sources"),
     "aria-controls": "sources", "aria-valuemin": "10", "aria-valuemax": "60", "aria-valuenow": "30",
   })) line.setAttribute(name, value);
   line.addEventListener("pointerdown", (event) => line.setPointerCapture(event.pointerId));
   line.addEventListener("pointermove", (event) => {
-    if (line.hasPointerCapture(event.pointerId)) setWidth(window.innerWidth - event.clientX);
+    if (line.hasPointerCapture(event.pointerId)) setWidth(isRightToLeft ? event.clientX : window.innerWidth - event.clientX);
   });
   line.addEventListener("dblclick", () => setWidth(null));
   line.addEventListener("focus", tellWidth);
   line.addEventListener("keydown", ({ key }) => {
-    if (key === "ArrowLeft") setWidth(width() + 32);
-    else if (key === "ArrowRight") setWidth(width() - 32);
+    const wider = isRightToLeft ? "ArrowRight" : "ArrowLeft";
+    if (/^Arrow(Left|Right)$/.test(key)) setWidth(width() + (key === wider ? 32 : -32));
   });
   return line;
 }
 
 function prepareFrame() {
-  describe("left", "navigation", "Conversations and library");
-  describe("centre", "region", "Conversation");
-  describe("sources", "complementary", "Sources");
-  describe("conversation", "region", "Messages", { tabindex: "0" });
-  describe("current", "region", "Answer", { "aria-live": "polite" });
-  describe("job", "status", "Library changes");
-  describe("chats", "tabpanel", "Chats");
-  describe("library", "tabpanel", "Library");
+  document.documentElement.lang = language; // Gradio knows others, and sets the one of the browser
+  describe("left", "navigation", gettext("Conversations and library"));
+  describe("centre", "region", gettext("Conversation"));
+  describe("sources", "complementary", gettext("Sources"));
+  describe("conversation", "region", gettext("Messages"), { tabindex: "0" });
+  describe("current", "region", gettext("Answer"), { "aria-live": "polite" });
+  describe("job", "status", gettext("Library changes"));
+  describe("chats", "tabpanel", gettext("Chats"));
+  describe("library", "tabpanel", gettext("Library"));
   const popover = Object.assign(document.createElement("div"), { id: "popover", hidden: true });
   const toast = Object.assign(document.createElement("div"), { id: "toast", hidden: true });
   toast.setAttribute("role", "status");
   const bar = document.createElement("button");
-  Object.assign(bar, { id: "sheet-bar", type: "button", textContent: "Sources" });
+  Object.assign(bar, { id: "sheet-bar", type: "button", textContent: gettext("Sources") });
   bar.setAttribute("aria-expanded", "false");
   const articles = Object.assign(document.createElement("div"), { id: "articles" });
   articles.setAttribute("role", "group");
-  articles.setAttribute("aria-label", "Which article is shown");
+  articles.setAttribute("aria-label", gettext("Which article is shown"));
   for (const which of ["read", "beside"]) {
     const tab = Object.assign(document.createElement("button"), { type: "button", dir: "auto" });
     Object.assign(tab.dataset, { action: "article", which });

@@ -1,6 +1,7 @@
 // The right pane: the sources of a turn, the card a number shows, and the article itself.
 
 import { ask, byId, debounce, field, slot } from "./api.js";
+import { gettext } from "./texts.js";
 
 const narrow = window.matchMedia("(max-width: 899px)");
 let shownTurn = ""; // "" follows the latest question
@@ -24,7 +25,7 @@ export function showTurn() {
   }
   const count = Number(wanted?.dataset.count ?? 0);
   const bar = byId("sheet-bar");
-  const label = count ? `Sources · ${count}` : "Sources";
+  const label = count ? `${gettext("Sources")} · ${count}` : gettext("Sources");
   if (bar.textContent !== label) bar.textContent = label;
 }
 
@@ -134,7 +135,7 @@ export async function read(button) {
   const below = place?.getBoundingClientRect().bottom > pane.getBoundingClientRect().bottom - 32;
   if (below) place.scrollIntoView({ block: "center" });
   place?.classList.add("here");
-  showStep(Number(byId("reader").querySelector(".place").textContent.split(" ").at(-1)));
+  showStep(Number(byId("reader").querySelector(".place").dataset.count));
   byId("reader").querySelector("button")?.focus({ preventScroll: true });
   showBeside(false);
   watchEnds();
@@ -179,8 +180,10 @@ let lookedFor = ""; // the words that are marked in it
 function showStep(count) {
   for (const button of byId("reader").querySelectorAll("[data-action=step]")) {
     button.toggleAttribute("disabled", !(count > (lookedFor ? 0 : 1)));
-    const what = lookedFor ? "place" : "mark";
-    const label = button.dataset.way === "back" ? `Previous ${what}` : `Next ${what}`;
+    const back = button.dataset.way === "back";
+    const label = lookedFor
+      ? back ? gettext("Previous place") : gettext("Next place")
+      : back ? gettext("Previous mark") : gettext("Next mark");
     button.setAttribute("aria-label", label);
     button.title = label;
   }
@@ -202,10 +205,10 @@ export async function go(way, anew = false) {
   const from = here && !anew ? Number(here.dataset.at) : null;
   const reply = await ask("find", { ...opened, words, from, way });
   if (!reply || words !== field("find").value.trim()) return;
-  const none = words ? "Not in this article" : "";
-  const what = words ? "" : "Mark ";
-  const place = byId("reader").querySelector(".place");
-  place.textContent = reply.count ? `${what}${reply.number} of ${reply.count}` : none;
+  const none = words ? gettext("Not in this article") : "";
+  const { number, count } = reply;
+  const at = words ? gettext("{number} of {count}", { number, count }) : gettext("Mark {number} of {count}", { number, count });
+  byId("reader").querySelector(".place").textContent = count ? at : none;
   here?.classList.remove("here");
   const there = () => text.querySelector(`mark[data-at="${reply.at}"]`);
   if (words !== lookedFor || !there()) {
@@ -239,8 +242,8 @@ export function keepBeside() {
   article.querySelector("[data-action=keep-beside]").remove();
   const close = article.querySelector("[data-action=close-reader]");
   close.setAttribute("data-action", "close-beside");
-  close.lastChild.nodeValue = " Close this article";
-  article.setAttribute("aria-label", "Article kept beside");
+  close.lastChild.nodeValue = " " + gettext("Close this article");
+  article.setAttribute("aria-label", gettext("Article kept beside"));
   byId("beside").dataset.key = byId("reader").dataset.key;
   slot("beside").replaceChildren(article);
   byId("beside").tabIndex = 0;
@@ -263,7 +266,7 @@ export function closeBeside() {
 export function showBeside(kept) {
   document.body.classList.toggle("show-beside", kept);
   const name = byId("beside").querySelector("h2")?.textContent ?? "";
-  const read = byId("reader").querySelector("h2")?.textContent ?? "Sources";
+  const read = byId("reader").querySelector("h2")?.textContent ?? gettext("Sources");
   const tabs = document.querySelectorAll("#articles button");
   tabs.forEach((tab, index) => {
     tab.textContent = index ? name : read;

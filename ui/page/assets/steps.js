@@ -2,12 +2,13 @@
 // put away, and never again.
 
 import { byId } from "./api.js";
+import { gettext } from "./texts.js";
 
 const KEPT = "pilcrow-steps"; // the step that is shown, from 0; "done" for ever after
 const STEPS = [
-  "Add documents, or try it with the sample articles.",
-  "Ask one of the questions above, or one of your own.",
-  "Click a number: the sentence that it stands for is shown in its paragraph.",
+  gettext("Add documents, or try it with the sample articles."),
+  gettext("Ask one of the questions above, or one of your own."),
+  gettext("Click a number: the sentence that it stands for is shown in its paragraph."),
 ];
 
 /** Called where the library turns out to be empty: whoever has never seen the steps sees them. */
@@ -33,7 +34,7 @@ export function show(empty) {
   localStorage.setItem(KEPT, String(step));
   const line = byId("steps") ?? drawn();
   const words = line.querySelector("span");
-  const text = `${step + 1} of ${STEPS.length}: ${STEPS[step]}`;
+  const text = gettext("{n} of {all}: {words}", { n: step + 1, all: STEPS.length, words: STEPS[step] });
   if (words.textContent !== text) words.textContent = text;
 }
 
@@ -42,7 +43,7 @@ function drawn() {
   const words = document.createElement("span");
   words.setAttribute("role", "status");
   const away = Object.assign(document.createElement("button"), {
-    type: "button", className: "inline", textContent: "Do not show this again",
+    type: "button", className: "inline", textContent: gettext("Do not show this again"),
   });
   away.dataset.action = "end-steps";
   line.append(words, away);

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ui.http.attempts import Attempts, network_of
+from ui.language.catalogue import gettext
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,7 +34,10 @@ class LoginThrottle:
         if wait := self._attempts.count(who):
             from starlette.responses import PlainTextResponse
 
-            text = f"Too many wrong passwords from this address: try again in {wait:.0f} seconds."
+            text = gettext(
+                "Too many wrong passwords from this address: try again in {seconds} seconds.",
+                seconds=f"{wait:.0f}",
+            )
             headers = {"Retry-After": f"{wait:.0f}"}
             await PlainTextResponse(text, 429, headers)(scope, receive, send)
             return

@@ -12,6 +12,7 @@ from index.formats.registry import SUFFIXES_IN_WORDS
 from index.library import LONGEST_TAG
 from index.tokenization import sound
 from index.types import FailedFile
+from ui.language.catalogue import gettext, gettext_noop
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,16 +24,16 @@ _STALE = 3600.0
 """Seconds after which a file is nobody's: its tab was closed, or we were killed."""
 _SILENT = 60.0
 """The same for one that was still on its way: Gradio writes those beside the others' folders."""
-_FULL = (
+_FULL = gettext_noop(
     "Too much is being uploaded at once: add fewer or smaller files, or the folder they are in "
     "with `pilcrow add`."
 )
 
 _LEFT_OUT = {
-    "kind": f"not an article: {SUFFIXES_IN_WORDS}",
-    "size": "larger than 20 MB",
-    "unreadable": "the browser cannot read it",
-    "skip": "skipped: a document of this name is kept",
+    "kind": gettext_noop("not an article: {kinds}"),
+    "size": gettext_noop("larger than 20 MB"),
+    "unreadable": gettext_noop("the browser cannot read it"),
+    "skip": gettext_noop("skipped: a document of this name is kept"),
 }
 _REPLACE, _INTO = "replace", "into"
 _MOST_LEFT_OUT = 1_000
@@ -65,7 +66,7 @@ class UploadLimit:
         length = dict(scope["headers"]).get(b"content-length", b"0")
         announced = int(length) if length.isdigit() else 0
         if files >= MOST_FILES or held + self._coming + announced > self._most:
-            await PlainTextResponse(_FULL, 413)(scope, receive, send)
+            await PlainTextResponse(gettext(_FULL), 413)(scope, receive, send)
             return
         came = 0
 
@@ -75,7 +76,7 @@ class UploadLimit:
             came += len(message.get("body", b""))
             self._coming += len(message.get("body", b""))
             if held + self._coming > self._most:
-                raise HTTPException(413, _FULL)
+                raise HTTPException(413, gettext(_FULL))
             return message
 
         try:
@@ -99,11 +100,13 @@ def clear(folder: Path, now: float | None = None) -> None:
 
 def left_behind(sent: str) -> tuple[FailedFile, ...]:
     """Files that a page did not send, from its JSON; comes from a browser: read, never trusted."""
-    return tuple(
-        FailedFile(name, _LEFT_OUT.get(why, "not added"))
-        for name, why in _remarks(sent)
-        if why != _REPLACE
-    )
+    return tuple(FailedFile(name, _why(why)) for name, why in _remarks(sent) if why != _REPLACE)
+
+
+def _why(short: str) -> str:
+    """Why a file was not sent, in words."""
+    words = _LEFT_OUT.get(short, gettext_noop("not added"))
+    return gettext(words, kinds=SUFFIXES_IN_WORDS)
 
 
 def to_replace(sent: str) -> frozenset[str]:

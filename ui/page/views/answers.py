@@ -18,7 +18,8 @@ from typing import Literal
 
 from rag.snapshots import DISAGREE
 from rag.types import Answer, Citation, PassageRead, Statement
-from ui.page.views.html import milliseconds, plural, render, render_macro
+from ui.language.catalogue import decimal, gettext, gettext_noop, milliseconds, plural
+from ui.page.views.html import render, render_macro
 from ui.sections import Line, asked_back, parts_of_reply, sections_of
 
 Phase = Literal["running", "done", "stopped"]
@@ -40,15 +41,15 @@ HEADLINE = 0
 """The number under which the best sentence is known until it is cited."""
 
 _STAGES = {
-    "waiting": "Waiting",
-    "searching": "Searching your articles",
-    "reading": "Reading the evidence",
-    "writing": "Writing",
+    "waiting": gettext_noop("Waiting"),
+    "searching": gettext_noop("Searching your articles"),
+    "reading": gettext_noop("Reading the evidence"),
+    "writing": gettext_noop("Writing"),
 }
 _OUTCOMES = {
-    "answered": "Answered",
-    "partial": "Partly answered",
-    "not_found": "Searched everything",
+    "answered": gettext_noop("Answered in {time}"),
+    "partial": gettext_noop("Partly answered in {time}"),
+    "not_found": gettext_noop("Searched everything in {time}"),
 }
 
 
@@ -143,6 +144,7 @@ def answer(
         **_status(snapshot.stage, seconds.total, snapshot.ahead),
         outcome=_outcome(snapshot, phase, seconds, meta),
         missing=_is_missing(snapshot),
+        unread=_unread(meta.unread),
         closest=_passages(snapshot)[:CLOSEST],
         headline=headline,
         short=_short_answer(snapshot),
@@ -181,31 +183,42 @@ def _quoted_document(line: Line) -> str:
 
 def _status(stage: str, seconds: float, ahead: int = 0) -> dict[str, str]:
     """What is being done for a question, and for how long."""
-    words = _STAGES.get(stage, stage.capitalize() or "Working")
+    words = gettext(_STAGES.get(stage, stage.capitalize() or gettext_noop("Working")))
     if ahead:
-        words = f"{plural(ahead, 'answer')} to be written before this one"
-    return {"stage": stage, "status": words, "seconds": f"{seconds:.1f}"}
+        words = plural(ahead, "answer")
+        words = gettext("{answers} to be written before this one", answers=words)
+    shown = decimal(seconds, 1)
+    return {"stage": stage, "status": words, "seconds": f"{seconds:.1f}", "shown_seconds": shown}
 
 
 def _outcome(snapshot: Answer, phase: Phase, seconds: Seconds, meta: TurnMeta) -> str:
     """`Answered in 1.4 s · evidence after 38 ms · SmolLM2`: as it was seen, drawing included."""
-    word = "Stopped" if phase == "stopped" else _OUTCOMES[snapshot.state]
+    words = _OUTCOMES[snapshot.state]
     if snapshot.options:
-        word = "Asked back"
+        words = gettext_noop("Asked back in {time}")
     if meta.where and _is_missing(snapshot):
-        word = "Searched there"
-    parts = [
-        f"{word} {'after' if phase == 'stopped' else 'in'} {milliseconds(seconds.total * 1000)}"
-    ]
+        words = gettext_noop("Searched there in {time}")
+    if phase == "stopped":
+        words = gettext_noop("Stopped after {time}")
+    parts = [gettext(words, time=milliseconds(seconds.total * 1000))]
     if seconds.evidence is not None and not _is_missing(snapshot):
-        parts.append(f"evidence after {milliseconds(seconds.evidence * 1000)}")
+        time = milliseconds(seconds.evidence * 1000)
+        parts.append(gettext("evidence after {time}", time=time))
     if _is_missing(snapshot) or not (snapshot.citations or snapshot.headline):
         pass  # no model was asked, and nothing is quoted
     elif snapshot.model == "none":
-        parts.append("in the sources’ own words")
+        parts.append(gettext("in the sources’ own words"))
     elif snapshot.model:
         parts.append(snapshot.model)
     return " · ".join(parts)
+
+
+def _unread(files: int) -> str:
+    """That so many files could not be found yet; empty for none."""
+    if files == 1:
+        return gettext("{files} was still being read when this was asked.", files=plural(1, "file"))
+    words = gettext_noop("{files} were still being read when this was asked.")
+    return gettext(words, files=plural(files, "file")) if files else ""
 
 
 def _passages(snapshot: Answer) -> list[tuple[PassageRead, Context | None]]:

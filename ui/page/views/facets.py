@@ -6,11 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from index.types import DocumentRecord, upwards
+from ui.language.catalogue import gettext, gettext_noop
 from ui.page.views.html import render_macro
 
 FACETS = {
-    "collections": "collection", "tags": "tag", "authors": "author", "sources": "source",
-    "folders": "folder", "kinds": "type", "sections": "section",
+    "collections": gettext_noop("collection"),
+    "tags": gettext_noop("tag"), "authors": gettext_noop("author"),
+    "sources": gettext_noop("source"), "folders": gettext_noop("folder"),
+    "kinds": gettext_noop("type"), "sections": gettext_noop("section"),
 }  # fmt: skip
 """What documents are chosen by, and what one of it is called."""
 FACET_VALUES = 100
@@ -33,6 +36,11 @@ def facet_values(
     return values
 
 
+def facet_word(name: str) -> str:
+    """What one value of a facet is called."""
+    return gettext(FACETS[name])
+
+
 def facets(values: Mapping[str, Counter[str]]) -> str:
     """What a question may be limited to; a facet of which there is nothing to choose is left out.
 
@@ -40,7 +48,7 @@ def facets(values: Mapping[str, Counter[str]]) -> str:
         values: as `facet_values` gives them.
     """
     shown = [
-        (name, FACETS[name].capitalize(), FACETS[name], _most_frequent(counted))
+        (name, facet_word(name).capitalize(), facet_word(name), _most_frequent(counted))
         for name, counted in values.items()
         if len(counted) > (name == "kinds")  # of one kind of file there is nothing to choose
     ]

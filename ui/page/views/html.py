@@ -17,8 +17,18 @@ from jinja2.ext import Extension
 from jinja2.lexer import TOKEN_DATA, Token, TokenStream
 from markupsafe import Markup
 
-from index.types import DocumentRecord, title_from_id
+from index.types import DocumentRecord, Location, title_from_id
 from rag.types import Citation, PassageRead
+from ui.language.catalogue import (
+    date_in_words,
+    decimal,
+    gettext,
+    gettext_noop,
+    number,
+    plural,
+    short_date,
+)
+from ui.page.views.replies import retold
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -85,16 +95,23 @@ def environment() -> Environment:
     )
     # instead of Jinja's own, among which are `safe` and some that escape less than we do
     made.filters = {
+        "date_in_words": date_in_words,
         "day": day,
+        "decimal": decimal,
         "is_long": is_long,
         "kind": kind,
         "length": len,
         "name": name_of,
         "number": number,
+        "page_name": page_name,
         "pieces": pieces,
         "plural": plural,
+        "recognition": recognition,
+        "retold": retold,
+        "short_date": short_date,
         "shorten": shorten,
     }
+    made.globals["_"] = gettext
     return made
 
 
@@ -107,14 +124,26 @@ def name_of(document: DocumentRecord | Citation | PassageRead) -> str:
     return document.title or title_from_id(id_)
 
 
-def number(count: int) -> str:
-    """`12`, `1,200`."""
-    return f"{count:,}"
+_PAGES = {
+    "page": gettext_noop("page {n}"),
+    "slide": gettext_noop("slide {n}"),
+    "sheet": gettext_noop("sheet {n}"),
+}
 
 
-def plural(count: int, noun: str) -> str:
-    """`1 document`, `12 documents`, `1,200 documents`."""
-    return f"{number(count)} {noun}{'' if count == 1 else 's'}"
+def page_name(at: Location | Citation | PassageRead) -> str:
+    """How to say the page: `page xii`, `slide 3`, `sheet Costs`; empty without one."""
+    where = at if isinstance(at, Location) else at.location
+    words = _PAGES.get(where.page_kind or "page")
+    if not where.page or words is None:
+        return where.page_name
+    return gettext(words, n=where.page_label or where.page)
+
+
+def recognition(at: Citation | PassageRead) -> str:
+    """How to say that text was recognised: `recognised text, 97 % sure`; else empty."""
+    share = at.location.recognised
+    return gettext("recognised text, {n} % sure", n=f"{100 * share:.0f}") if share else ""
 
 
 def shorten(text: str, limit: int) -> str:
@@ -143,7 +172,7 @@ def pieces(text: str) -> list[str | list[list[str]]]:
 
 def day(added_at: str) -> str:
     """The day of an ISO 8601 time, `2026-11-29`."""
-    return added_at[:10]
+    return short_date(added_at[:10])
 
 
 def kind(document_id: str) -> str:
@@ -154,15 +183,3 @@ def kind(document_id: str) -> str:
 def is_long(text: str) -> bool:
     """Whether a text of this length is folded where it heads something."""
     return len(text) > _LONG or text.count("\n") >= _LONG_LINES
-
-
-def milliseconds(value: float) -> str:
-    """`38 ms`, `1.4 s`."""
-    return f"{value:.0f} ms" if value < 1000 else f"{value / 1000:.1f} s"
-
-
-def duration(seconds: float) -> str:
-    """`12 s`, `3 min`."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min"

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from index.types import UpdateReport
-from ui.page.views.html import duration, plural, render
+from ui.language.catalogue import decimal, duration, gettext, gettext_noop, number, plural
+from ui.page.views.html import render
 
 NAMED = 2
 """Documents named in a line; the rest are counted."""
@@ -52,6 +53,8 @@ class JobView:
     """Why it could not be done."""
     replaced: bool = False
     """Whether files took the place of others, which can be undone."""
+    cancelled: bool = False
+    """Whether it was ended early."""
 
 
 def draw(view: JobView | None) -> str:
@@ -75,20 +78,42 @@ _URGENCY = {"failed": 0, "not done": 0, "embedding": 1, "reading": 1, "embedded"
             "waiting": 3}  # fmt: skip
 
 
+_STATES = (
+    gettext_noop("failed"), gettext_noop("not done"), gettext_noop("embedding"),
+    gettext_noop("reading"), gettext_noop("embedded"), gettext_noop("read"),
+    gettext_noop("waiting"), gettext_noop("done"), gettext_noop("unchanged"),
+    gettext_noop("removed"), gettext_noop("fetching"), gettext_noop("checking"),
+    gettext_noop("writing"), gettext_noop("starting"),
+)  # fmt: skip
+"""What a file or a stage is said to be: the library's own words."""
+
+
+def stage_word(stage: str) -> str:
+    """What is being done, in a word."""
+    return gettext(stage or "starting")
+
+
+def time_left(seconds: float) -> str:
+    """`3 min left`."""
+    return gettext("{time} left", time=duration(seconds))
+
+
 def _state(row: JobRow) -> str:
     between = " " if row.state == "embedding" else ": "
-    return f"{row.state}{between}{row.detail}" if row.detail else row.state
+    state = gettext(row.state)
+    return f"{state}{between}{row.detail}" if row.detail else state
 
 
 def pace(view: JobView) -> str:
     """`embedding 12/48 · 30/s · 3 s left`."""
-    parts = [f"{view.stage or 'starting'}"]
+    parts = [stage_word(view.stage)]
     if view.total:
         parts[0] += f" {view.done}/{view.total}"
     if view.rate is not None:
-        parts.append(f"{view.rate:.0f}/s" if view.rate >= 1 else f"{view.rate:.1f}/s")
+        rate = f"{view.rate:.0f}" if view.rate >= 1 else decimal(view.rate, 1)
+        parts.append(gettext("{n}/s", n=rate))
     if view.eta is not None:
-        parts.append(f"{duration(view.eta)} left")
+        parts.append(time_left(view.eta))
     return " · ".join(parts)
 
 
@@ -113,33 +138,49 @@ def summary(
         for f in report.failed
         if wanted is None or f.path.replace("\\", "/").split("/")[-1] in wanted
     ]
-    changes = ((report.added, "added"), (report.updated, "read again"), (report.removed, "removed"))
-    parts = [f"{_named(ids, names)} {word}" for ids, word in changes if ids]
+    changes = (
+        (report.added, gettext("{documents} added")),
+        (report.updated, gettext("{documents} read again")),
+        (report.removed, gettext("{documents} removed")),
+    )
+    parts = [words.format(documents=_named(ids, names)) for ids, words in changes if ids]
     if parts:
-        parts[-1] += f": {paragraphs:+d} {'paragraph' if abs(paragraphs) == 1 else 'paragraphs'}"
+        sign = "-" if paragraphs < 0 else "+"
+        parts[-1] += f": {sign}{plural(abs(paragraphs), 'paragraph')}"
     else:
-        parts = ["Nothing new"]
+        parts = [gettext("Nothing new")]
     if report.unchanged:
-        parts.append(f"{plural(len(report.unchanged), 'document')} unchanged")
+        same = plural(len(report.unchanged), "document")
+        parts.append(gettext("{documents} unchanged", documents=same))
     if report.unreachable:
         count = sum(len(place.documents) for place in report.unreachable)
         first = report.unreachable[0]
-        parts.append(f"{plural(count, 'document')} kept unseen: {first.path}: {first.reason}")
+        unseen = gettext_noop("{documents} kept unseen: {path}: {reason}")
+        parts.append(gettext(unseen, documents=plural(count, "document"), path=first.path,
+                             reason=first.reason))  # fmt: skip
     if report.left_out:
-        parts.append(f"{plural(len(report.left_out), 'removed document')} left out")
+        gone = plural(len(report.left_out), "removed document")
+        parts.append(gettext("{documents} left out", documents=gone))
     if report.skipped and only is None:
-        parts.append(f"{plural(len(report.skipped), 'file')} skipped")
+        parts.append(gettext("{files} skipped", files=plural(len(report.skipped), "file")))
     if failed:
         # of several the rows say which and why
         path = failed[0].path if "://" in failed[0].path else failed[0].path.split("/")[-1]
         named = f": {path}: {failed[0].reason}" if len(failed) == 1 else ""
-        parts.append(f"{len(failed)} failed{named}")
+        parts.append(gettext("{n} failed", n=number(len(failed))) + named)
     return "; ".join(parts)
 
 
 def _named(ids: Sequence[str], names: Mapping[str, str]) -> str:
     """`“Moon”`, `“Moon” and “Mars”`, `12 documents (“Moon”, “Mars” and 10 more)`."""
-    shown = [f"“{names.get(id_, id_)}”" for id_ in ids[:NAMED]]
+    shown = [gettext("“{name}”", name=names.get(id_, id_)) for id_ in ids[:NAMED]]
     if len(ids) <= NAMED:
-        return " and ".join(shown)
-    return f"{plural(len(ids), 'document')} ({', '.join(shown)} and {len(ids) - NAMED} more)"
+        return (
+            gettext("{first} and {last}", first=shown[0], last=shown[1]) if shown[1:] else shown[0]
+        )
+    return gettext(
+        "{documents} ({names} and {n} more)",
+        documents=plural(len(ids), "document"),
+        names=gettext(", ").join(shown),
+        n=number(len(ids) - NAMED),
+    )

@@ -12,8 +12,15 @@ from typing import Literal
 from rag.llm.catalogue.background import FetchState
 from rag.llm.catalogue.encoders import ENGLISH, EncoderEntry
 from rag.llm.catalogue.entries import CatalogueEntry
-from ui.page.views.html import duration, plural, render_macro
-from ui.page.views.jobs import JobView
+from ui.language.catalogue import LANGUAGES, decimal, duration, gettext, gettext_noop, plural
+from ui.page.views.html import render_macro
+from ui.page.views.jobs import JobView, stage_word, time_left
+
+_DEEDS = {
+    "here": gettext_noop("Use it"),
+    "part": gettext_noop("Go on fetching it"),
+    "away": gettext_noop("Fetch and use it"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +38,8 @@ class LargerModel:
     @property
     def label(self) -> str:
         """What its button does, for those who hear it alone; it begins with what is written."""
-        deeds = {"here": "Use it", "part": "Go on fetching it", "away": "Fetch and use it"}
-        return f"{deeds.get(self.state, '')}: {self.entry.title}"
+        deed = gettext(_DEEDS[self.state]) if self.state in _DEEDS else ""
+        return f"{deed}: {self.entry.title}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +67,25 @@ class OtherEncoder:
     def of(cls, entry: EncoderEntry, is_here: bool, cost: EmbeddingCost) -> OtherEncoder:
         """One of the catalogue."""
         whole, packed = sum(file.bytes for file in entry.official), entry.packed.bytes
-        size = f"{whole / 1e6:,.0f} MB to fetch, or {packed / 1e6:,.0f} MB of four-bit weights"
-        facts = [*([] if is_here else [size]), f"{entry.memory / 1e9:.1f} GB of memory",
-                 entry.licence]  # fmt: skip
-        good = f"It reads {entry.languages} languages: ask in one, read in another."
-        deed = "Embed anew with it" if is_here else "Fetch it and embed anew"
+        size = gettext(
+            "{whole} MB to fetch, or {packed} MB of four-bit weights",
+            whole=decimal(whole / 1e6),
+            packed=decimal(packed / 1e6),
+        )
+        memory = gettext("{n} GB of memory", n=decimal(entry.memory / 1e9, 1))
+        facts = [*([] if is_here else [size]), memory, entry.licence]
+        good = gettext("It reads {n} languages: ask in one, read in another.", n=entry.languages)
+        deed = gettext("Embed anew with it") if is_here else gettext("Fetch it and embed anew")
         return cls(entry.name, entry.title, deed, " · ".join(facts), f"{good} {_cost(cost)}")
 
     @classmethod
     def english(cls, cost: EmbeddingCost) -> OtherEncoder:
         """The one that Pilcrow is installed with."""
-        good = f"It is quicker, and made for English alone. {_cost(cost)}"
-        return cls(ENGLISH, "all-MiniLM-L6-v2", "Go back to it", "installed", good)
+        good = gettext("It is quicker, and made for English alone.")
+        return cls(
+            ENGLISH, "all-MiniLM-L6-v2", gettext("Go back to it"), gettext("installed"),
+            f"{good} {_cost(cost)}",
+        )  # fmt: skip
 
     @property
     def label(self) -> str:
@@ -81,11 +95,13 @@ class OtherEncoder:
 
 def _cost(cost: EmbeddingCost) -> str:
     if not cost.passages:
-        return "Nothing is to be embedded yet."
-    return (
-        f"{plural(cost.passages, 'passage')} of {plural(cost.documents, 'document')} are embedded "
-        f"anew, in about {duration(cost.seconds)}; until that is done questions are answered as "
-        "before."
+        return gettext("Nothing is to be embedded yet.")
+    return gettext(
+        "{passages} of {documents} are embedded anew, in about {time}; until that is done "
+        "questions are answered as before.",
+        passages=plural(cost.passages, "passage"),
+        documents=plural(cost.documents, "document"),
+        time=duration(cost.seconds),
     )
 
 
@@ -110,10 +126,15 @@ class MachineView:
 
 def draw(view: MachineView) -> str:
     """The panel."""
-    waits = {m.entry.name: f"about {duration(m.seconds)}" for m in view.models if m.seconds}
+    waits = {
+        m.entry.name: gettext("about {time}", time=duration(m.seconds))
+        for m in view.models
+        if m.seconds
+    }
     doing = embedding_progress(view.embedding)
+    known, why = list(LANGUAGES.items()), reason(view.fetching)
     return render_macro(
-        "machine.html", "panel", view, pace(view.fetching), waits, reason(view.fetching), doing
+        "machine.html", "panel", view, pace(view.fetching), waits, why, doing, known
     )
 
 
@@ -134,7 +155,7 @@ def embedding_progress(view: JobView | None) -> str:
 
 def embedding_news(view: JobView) -> str:
     """The same for the top of the page, in words."""
-    return f"embedding anew: {_share(view):.0%}" if view.running else ""
+    return gettext("embedding anew: {share}", share=f"{_share(view):.0%}") if view.running else ""
 
 
 def embedding_ended(view: JobView) -> str:
@@ -142,9 +163,10 @@ def embedding_ended(view: JobView) -> str:
     if view.running:
         return ""
     if view.problem:
-        return f"The articles are read as before: {view.problem}"
-    stopped = "It was stopped; the articles are read as before."
-    return stopped if view.title == "Cancelled" else f"{view.title}."
+        return gettext("The articles are read as before: {problem}", problem=view.problem)
+    if view.cancelled:
+        return gettext("It was stopped; the articles are read as before.")
+    return gettext("{title}.", title=view.title)
 
 
 def _share(view: JobView) -> float:
@@ -152,31 +174,37 @@ def _share(view: JobView) -> float:
 
 
 def _embedding_pace(view: JobView) -> str:
-    left = f" · {duration(view.eta)} left" if view.eta is not None else ""
+    left = f" · {time_left(view.eta)}" if view.eta is not None else ""
     if view.stage in ("fetching", "checking"):
-        return f"{view.done / 1e6:,.0f} of {view.total / 1e6:,.0f} MB{left}"
-    return f"{view.stage or 'starting'} {view.done:,} of {view.total:,}{left}"
+        return f"{_megabytes(view.done, view.total)}{left}"
+    words = gettext("{stage} {done} of {total}", stage=stage_word(view.stage),
+                    done=decimal(view.done), total=decimal(view.total))  # fmt: skip
+    return f"{words}{left}"
+
+
+def _megabytes(done: int, total: int) -> str:
+    return gettext("{done} of {total} MB", done=decimal(done / 1e6), total=decimal(total / 1e6))
 
 
 def pace(state: FetchState | None) -> str:
     """`340 of 1,117 MB · 3 min left`; empty when nothing is being fetched."""
     if state is None or not state.running:
         return ""
-    come = f"{state.done / 1e6:,.0f} of {state.entry.bytes / 1e6:,.0f} MB"
+    come = _megabytes(state.done, state.entry.bytes)
     if state.stage == "waiting":
-        return f"{come} · waiting for an answer"
+        return f"{come} · {gettext('waiting for an answer')}"
     if state.stage == "checking":
-        return f"{come} · checking it"
+        return f"{come} · {gettext('checking it')}"
     if state.seconds_left is None:
         return come
-    return f"{come} · {duration(state.seconds_left)} left"
+    return f"{come} · {time_left(state.seconds_left)}"
 
 
 def news(state: FetchState | None) -> str:
     """The same for the top of the page, in words."""
     if state is None or not state.running:
         return ""
-    return f"fetching a model: {state.share:.0%}"
+    return gettext("fetching a model: {share}", share=f"{state.share:.0%}")
 
 
 def ended(state: FetchState | None) -> str:
@@ -185,10 +213,11 @@ def ended(state: FetchState | None) -> str:
         return ""
     title = state.entry.title
     if state.stage == "here":
-        return f"{title} is here and words some answers from the next question on."
+        words = gettext_noop("{title} is here and words some answers from the next question on.")
+        return gettext(words, title=title)
     if state.stage == "stopped":
-        return f"Fetching {title} was stopped; what came is kept."
-    return f"{title} could not be fetched: {reason(state)}."
+        return gettext("Fetching {title} was stopped; what came is kept.", title=title)
+    return gettext("{title} could not be fetched: {reason}.", title=title, reason=reason(state))
 
 
 def reason(state: FetchState | None) -> str:

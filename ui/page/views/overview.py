@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from index.types import DocumentRecord
 from rag.replies.library_map import MapTopic
+from ui.language.catalogue import gettext
 from ui.page.views.html import name_of, render
 
 MONTHS = 36
@@ -89,7 +90,7 @@ class _Topic:
 def _drawn(number: int, topic: MapTopic, names: Mapping[str, str]) -> _Topic:
     titles = [names[id_] for id_ in topic.documents if id_ in names][:TITLES]
     place = f"{100 * topic.across:.0f}", f"{100 * topic.down:.0f}"
-    said = ", ".join(topic.words)
+    said = gettext(", ").join(topic.words)
     return _Topic(number, said, len(topic.documents), "; ".join(titles), *place)
 
 

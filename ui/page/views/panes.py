@@ -18,8 +18,18 @@ from typing import Any, Literal
 
 from index.types import Document, DocumentRecord, Hit, PagePicture
 from rag.types import Explanation, HitScores, Timings
+from ui.language.catalogue import (
+    decimal,
+    gettext,
+    long_date,
+    milliseconds,
+    number,
+    plural,
+    short_date,
+    weekday,
+)
 from ui.page.conversations import Listed
-from ui.page.views.html import milliseconds, name_of, plural, render, render_macro
+from ui.page.views.html import name_of, render, render_macro
 
 READ_AT_ONCE = 60
 """Paragraphs of an article drawn at a time; scrolling brings the others."""
@@ -73,7 +83,7 @@ def count(documents: int, paragraphs: int) -> str:
     """How big the library is."""
     if not documents:
         return ""
-    return f"{plural(documents, 'document')}, {plural(paragraphs, 'paragraph')} · "
+    return f"{plural(documents, 'document')}{gettext(', ')}{plural(paragraphs, 'paragraph')} · "
 
 
 def welcome(documents: int, paragraphs: int, notice: str = "", *, samples: bool = False) -> str:
@@ -117,7 +127,11 @@ def folder(suffixes: Sequence[str], *, by_path: bool) -> str:
         by_path: whether folders may be named by their paths.
     """
     known = [suffix.removeprefix(".") for suffix in suffixes]
-    shown = f"{', '.join(known[:KINDS])} and {len(known) - KINDS} more kinds, to 20 MB"
+    shown = gettext(
+        "{kinds} and {n} more kinds, to 20 MB",
+        kinds=gettext(", ").join(known[:KINDS]),
+        n=len(known) - KINDS,
+    )
     return render_macro("frame.html", "folder", by_path, shown, ", ".join(known))
 
 
@@ -130,8 +144,9 @@ def places(folders: Mapping[Path, str | None]) -> str:
     """
     shown = []
     for folder, state in folders.items():
-        keeping = "Stop keeping" if state == "" else "Keep"
-        shown.append((str(folder), folder.name, state, f"{keeping} {folder.name} up to date"))
+        stop, keep = gettext("Stop keeping {name} up to date"), gettext("Keep {name} up to date")
+        label = (stop if state == "" else keep).format(name=folder.name)
+        shown.append((str(folder), folder.name, state, label))
     return render("library/places.html", folders=shown)
 
 
@@ -159,10 +174,10 @@ def day(when: date, today: date) -> str:
     """`Today`, `Yesterday`, `Thursday`, `12 October 2026`."""
     age = (today - when).days
     if age <= 0:
-        return "Today"
+        return gettext("Today")
     if age == 1:
-        return "Yesterday"
-    return f"{when:%A}" if age < 7 else f"{when.day} {when:%B %Y}"
+        return gettext("Yesterday")
+    return weekday(when) if age < 7 else long_date(when)
 
 
 # --- the library ----------------------------------------------------------------------------------
@@ -310,7 +325,10 @@ def reader(document: Document, marks: Sequence[tuple[int, int, int]], at: int | 
         start=place,
         end=end,
         byline=" · ".join(
-            filter(None, (document.source, document.author, document.place, document.date))
+            filter(
+                None,
+                (document.source, document.author, document.place, short_date(document.date)),
+            )
         ),
         marked=len(marks),
         number=sum(start <= place for start, _, _ in marks),
@@ -502,18 +520,31 @@ def why(
     """
     if explanation is None:
         return render("why.html", facts={}, variants=[], columns=[], candidates=[])
-    answerable = f"{explanation.answerable:.2f} (nothing is answered below {threshold:.2f})"
+    answerable = gettext(
+        "{score} (nothing is answered below {threshold})",
+        score=decimal(explanation.answerable, 2),
+        threshold=decimal(threshold, 2),
+    )
     return render(
         "why.html",
         variants=explanation.forms or [explanation.form],
         facts={
-            "Answerable": answerable,
-            "Sentences read": plural(len(explanation.evidence), "sentence"),
-            "Prompt": _prompt(explanation),
-            "Model’s drafts": ", ".join(draft.outcome for draft in explanation.drafts),
-            "Time": _times(timings),
+            gettext("Answerable"): answerable,
+            gettext("Sentences read"): plural(len(explanation.evidence), "sentence"),
+            gettext("Prompt"): _prompt(explanation),
+            gettext("Model’s drafts"): gettext(", ").join(
+                gettext(draft.outcome) for draft in explanation.drafts
+            ),
+            gettext("Time"): _times(timings),
         },
-        columns=["Passage", "Paragraph", "Meaning", "Sentence", "Words", "Together"],
+        columns=[
+            gettext("Passage"),
+            gettext("Paragraph"),
+            gettext("Meaning"),
+            gettext("Sentence"),
+            gettext("Words"),
+            gettext("Together"),
+        ],
         candidates=[_candidate(hit, names) for hit in explanation.hits],
     )
 
@@ -524,7 +555,7 @@ def _candidate(hit: HitScores, names: Mapping[str, str]) -> dict[str, Any]:
     return {
         "name": names.get(hit.document_id, hit.document_id),
         "paragraph": hit.paragraph,
-        "scores": [f"{score:.2f}" for score in scores],
+        "scores": [decimal(score, 2) for score in scores],
     }
 
 
@@ -533,7 +564,9 @@ def _prompt(explanation: Explanation) -> str:
     if explanation.prompt_tokens is None:
         return ""
     length, reused = plural(explanation.prompt_tokens, "token"), explanation.prefix_reused
-    return length if reused is None else f"prefix reused: {reused:,} of {length}"
+    if reused is None:
+        return length
+    return gettext("prefix reused: {n} of {length}", n=number(reused), length=length)
 
 
 def _times(timings: Timings) -> str:
@@ -541,10 +574,11 @@ def _times(timings: Timings) -> str:
     evidence, first, total = timings.evidence_ms, timings.first_token_ms, timings.total_ms
     parts = []
     if evidence is not None:
-        parts.append(f"searching and reading {milliseconds(evidence)}")
+        parts.append(gettext("searching and reading {time}", time=milliseconds(evidence)))
     if first is not None and evidence is not None:
-        parts.append(f"prompt {milliseconds(first - evidence)}")
+        parts.append(gettext("prompt {time}", time=milliseconds(first - evidence)))
     if total is not None and (before := first if first is not None else evidence) is not None:
-        word = "writing and checking" if first is not None else "checking"
-        parts.append(f"{word} {milliseconds(total - before)}")
-    return ", ".join(parts)
+        written, checked = gettext("writing and checking {time}"), gettext("checking {time}")
+        words = written if first is not None else checked
+        parts.append(words.format(time=milliseconds(total - before)))
+    return gettext(", ").join(parts)

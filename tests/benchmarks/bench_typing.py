@@ -1,0 +1,94 @@
+"""What typing mistakes cost: how often the passage with the answer is among the first five found.
+
+    python -m tests.benchmarks.bench_typing FOLDER WORK [LANGUAGE…] [--every N]
+
+FOLDER holds a set in the evaluation shape for each language (`xquad`), WORK is where their
+libraries are kept. One word in five of each question has a letter too many, too few, another one,
+or two in the wrong order; the same in every run. One row a language: without mistakes, with them,
+and with them as the question is then read; and how many questions without any are changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+
+from index import Library
+from rag import Assistant
+from rag.evaluation import load_questions
+from rag.evaluation.questions import Question
+
+_FIRST = 5
+_IN_EVERY = 5
+_WORD = re.compile(r"[^\W\d_]+")
+_SHORTEST = 3
+"""Letters of a word that is mistyped."""
+
+
+def mistyped(text: str, seed: str) -> str:
+    """The text with one mistake in every fifth word, at least one."""
+    random = Random(seed)
+    words = list(_WORD.finditer(text))
+    alphabet = sorted({letter for word in words for letter in word[0].lower()})
+    long = [word for word in words if len(word[0]) >= _SHORTEST]
+    wanted = max(1, len(words) // _IN_EVERY)
+    for word in sorted(random.sample(long, min(wanted, len(long))), key=lambda w: -w.start()):
+        text = text[: word.start()] + _slip(word[0], alphabet, random) + text[word.end() :]
+    return text
+
+
+def _slip(word: str, alphabet: Sequence[str], random: Random) -> str:
+    at = random.randrange(1, len(word))
+    before, after, other = word[:at], word[at:], random.choice(alphabet)
+    swapped = before[:-1] + after[0] + before[-1] + after[1:]
+    return random.choice([before + after[1:], before + other + after, before + other + after[1:],
+                          swapped if at > 1 else before + after[0] + after])  # fmt: skip
+
+
+def row(language: str, folder: Path, work: Path, every: int) -> str:
+    """The figures of a language as a row of a table."""
+    with Library.open(work / f"{language}.library") as library:
+        library.update([folder / language / "docs"])
+        assistant = Assistant(library)
+        questions = load_questions(folder / language / "questions.jsonl")[::every]
+        typed = [mistyped(question.question, question.id) for question in questions]
+        read = [assistant.analyze(text)[0].text for text in typed]
+        untouched = [question.question for question in questions]
+        meddled = sum(bool(assistant.analyze(text)[1]) for text in untouched)
+        shares = [_recall(library, questions, texts) for texts in (untouched, typed, read)]
+    cells = " | ".join(f"{share:.3f}" for share in shares)
+    return f"| {language} | {len(questions)} | {cells} | {meddled / len(questions):.3f} |"
+
+
+def _recall(library: Library, questions: Sequence[Question], texts: Sequence[str]) -> float:
+    found = 0
+    for question, text in zip(questions, texts, strict=True):
+        hits = library.search(text, _FIRST)
+        found += any(
+            hit.document_id == gold.document and hit.start <= gold.start < hit.end
+            for hit in hits
+            for gold in question.gold
+        )
+    return found / len(questions)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("languages", nargs="*")
+    parser.add_argument("--every", type=int, default=1)
+    given = parser.parse_args(arguments)
+    known = sorted(path.name for path in given.folder.iterdir() if path.is_dir())
+    print("| language | questions | recall@5 | mistyped | as read | changed without need |")  # noqa: T201
+    print(f"{'|---' * 6}|")  # noqa: T201
+    for language in given.languages or known:
+        print(row(language, given.folder, given.work, given.every), flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The page in its reader's language: its texts, and how it writes numbers and dates."""
