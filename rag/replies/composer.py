@@ -35,6 +35,12 @@ class ComposerLimits:
     """Sentences whose scores tell which document has most on a topic."""
     paragraph: int = 140
     """Words of an open question's answer, which is filled up from around its best run."""
+    unsaid: float = 0.3
+    """Share of a question, weighed by rarity, that its answer may leave unsaid."""
+    supplied: float = 0.25
+    """Share of that which another sentence of the document says to be told too."""
+    completed: int = 80
+    """Words of an answer with such a sentence."""
 
 
 LIMITS = ComposerLimits()
@@ -81,14 +87,16 @@ class Composer:
                 if len(events) > 1:
                     return events
             case "list":
-                return self._listing(request.question, scope)
+                return self._listing(request.question, self._topics.within(request.question, scope))
             case "order":
                 return self._briefing(request, scope)
         if len(request.parts) > 1 and not _in_one_place(request.parts, ranking.sentences):
             return self._several(request.parts, scope)
         made = _runs(request, ranking.sentences)
         sentences = ranking.sentences
-        return self._stretched(made, sentences, scope) if _is_open(request, sentences) else made
+        if _is_open(request, sentences):
+            return self._stretched(made, sentences, scope)
+        return self._completed(made, wording, sentences, scope)
 
     def _summary(
         self, record: DocumentRecord, most: int | None, scope: SearchScope
@@ -140,7 +148,7 @@ class Composer:
     def _comparison(self, request: Request, scope: SearchScope) -> list[Quotation]:
         """A run or two for each of the things compared, under its name.
 
-        A passage belongs to the side that it is more about: no side is told what another one was.
+        A sentence belongs to the side that it is more about: no side is told what another one was.
         """
         subjects = request.subjects
         fit = {
@@ -149,17 +157,26 @@ class Composer:
             )
             for subject in subjects
         }
-        best: dict[tuple[str, int, int], tuple[float, str]] = {}
+        best: dict[tuple[str, int], tuple[float, str]] = {}
         for subject, ranked in fit.items():
             for sentence in ranked:
-                best[sentence.hit.key] = max(
-                    best.get(sentence.hit.key, (0.0, "")), (sentence.score, subject)
+                best[sentence.key] = max(
+                    best.get(sentence.key, (0.0, "")), (sentence.score, subject)
                 )
         made: list[Quotation] = []
         for subject, ranked in fit.items():
-            own = [sentence for sentence in ranked if best[sentence.hit.key][1] == subject]
+            own = [sentence for sentence in ranked if best[sentence.key][1] == subject]
+            others = [
+                composition.quotation(sentence.hit, sentence.position, sentence.position, 0.0)
+                for sentence in ranked
+                if best[sentence.key][1] != subject
+            ]
             runs = composition.runs(
-                own, composition.LIMITS.compare // len(subjects), share=0.6, most=2
+                own,
+                composition.LIMITS.compare // len(subjects),
+                share=0.6,
+                most=2,
+                told=[*made, *others],
             )
             # as its article tells it, the best article first
             order = list(dict.fromkeys(run.document_id for run in runs))
@@ -247,6 +264,39 @@ class Composer:
         rest = [sentence for sentence in sentences if not any(run.holds(sentence) for run in told)]
         return told + composition.runs(rest, room, most=1, told=told)
 
+    def _completed(
+        self,
+        made: Sequence[Quotation],
+        wording: str,
+        sentences: Sequence[RankedSentence],
+        scope: SearchScope,
+    ) -> list[Quotation]:
+        """An answer, with what its document says elsewhere of the question's words it lacks.
+
+        One sentence names the subject and another, that calls it "it" or nothing, what is asked.
+        """
+        if not made:
+            return []
+        first = made[0]
+        names = f"{first.title} {title_from_id(first.document_id)} {sentences[0].hit.written_in}"
+        said = frozenset(content_stems(names)).union(*(content_stems(run.text) for run in made))
+        weights = self._topics.weights(wording, scope, unknown=False)
+        unsaid = {word: weight for word, weight in weights.items() if word not in said}
+        if sum(unsaid.values()) < LIMITS.unsaid * sum(weights.values()):
+            return list(made)
+        supplying = []
+        for sentence in sentences:
+            supplied = composition.weighted_coverage(unsaid, sentence.features.stems)
+            told = any(run.holds(sentence) for run in made)
+            elsewhere = sentence.hit.document_id != first.document_id
+            if supplied >= LIMITS.supplied and not told and not elsewhere:
+                weight = supplied * _seen(sentence)
+                supplying.append(replace(sentence, score=weight))
+        supplying.sort(key=lambda sentence: -sentence.score)
+        room = LIMITS.completed - sum(run.length for run in made)
+        added = composition.runs(supplying, room, most=1, told=made) if room > 0 else []
+        return [*made, *(run for run in added if run.length <= room)]
+
     def _several(self, parts: Sequence[str], scope: SearchScope) -> list[Quotation]:
         """A run for each part of a question that asks several things."""
         made: list[Quotation] = []
@@ -326,18 +376,22 @@ def _with_beside(
 ) -> list[Quotation]:
     """The run around the best sentence, and the one around the best of the others.
 
-    Which one that is, is told by the answer's probability and by the search's relevance together:
-    what the ranking has overlooked, the search may have seen.
+    What the ranking has overlooked, the search may have seen.
     """
     made = composition.runs(sentences, budget, most=1)
     rest = [
-        replace(sentence, score=sentence.score**0.5 * sentence.relevance)
+        replace(sentence, score=_seen(sentence))
         for sentence in sentences
         if sentence.score >= share * sentences[0].score
         and not any(run.holds(sentence) for run in made)
     ]
     rest.sort(key=lambda sentence: -sentence.score)
     return made + composition.runs(rest, beside, most=1, told=made)
+
+
+def _seen(sentence: RankedSentence) -> float:
+    """How well a sentence answers, to the ranking and to the search together."""
+    return float(sentence.score**0.5) * sentence.relevance
 
 
 def _fitting(

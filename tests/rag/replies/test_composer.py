@@ -12,8 +12,9 @@ from index.types import EVERYWHERE
 from rag import Answer, Assistant
 from rag.query.question import QueryVariant
 from rag.query.task import understand
+from rag.query.text_features import with_capitals
 from rag.reader.ranker import Ranker
-from rag.replies.answerability import Answerability, _with_capitals
+from rag.replies.answerability import Answerability
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.page_fakes import make_library
 
@@ -123,7 +124,8 @@ def test_what_is_told_of_another_place_may_not_answer(library: Library) -> None:
 
 def test_a_name_typed_small_is_a_name_where_the_documents_write_it_large(library: Library) -> None:
     hits = library.search("the breakwater of Vintrop")
-    assert _with_capitals("how long is it in vintrop harbour?", hits) == (
+    texts = [hit.text for hit in hits]
+    assert with_capitals("how long is it in vintrop harbour?", texts) == (
         "how long is it in Vintrop harbour?"
     )
 
