@@ -169,8 +169,8 @@ class Answerability:
         if request.task == "summarise" and self._topics.document_named(request.topic, first.scope):
             return True
         by_topic = request.task in BY_TOPIC and request.confidence >= LIMITS.task
-        refused = gate.decide(first.ranking.answerable) == "not_found"
-        return by_topic and refused and self.has_topic(request, first.hits, first.scope)
+        doubtful = gate.decide(first.ranking.answerable) != "answered"
+        return by_topic and doubtful and self.has_topic(request, first.hits, first.scope)
 
     def _covers(self, wording: str, anchored: Ranking, scope: SearchScope) -> bool:
         """Whether the closest passage has nearly all that a question names."""

@@ -17,6 +17,7 @@ from rag.query.event_dates import dated_sentences
 from rag.query.question import QueryVariant
 from rag.query.task import Request, leans_on_other_part
 from rag.query.text_features import TextFeatures, content_stems, is_capitalised, stem
+from rag.replies.sides import Side, together
 from rag.replies.stretch import stretched
 from rag.replies.topics import LIMITS as TOPIC_LIMITS
 from rag.replies.topics import TopicSearch, stems_around
@@ -146,44 +147,32 @@ class Composer:
         return composition.in_sentences(made, sentences)[:count]
 
     def _comparison(self, request: Request, scope: SearchScope) -> list[Quotation]:
-        """A run or two for each of the things compared, under its name.
+        """What tells of all the things compared, then a run or two for each, under its name.
 
-        A sentence belongs to the side that it is more about: no side is told what another one was.
+        A passage belongs to the side that it is more about, and of its sentences those do not that
+        name another one: no side is told what another one was.
         """
         subjects = request.subjects
-        fit = {
-            subject: _fitting(
-                subject, subjects, self._topics.by_relevance(subject, scope, TOPIC_LIMITS.hits)
+        sides = [Side(subject, self._own_weights(subject, subjects, scope)) for subject in subjects]
+        for side in sides:
+            query = f"{side.subject} {request.aspect}".strip()
+            side.fit(
+                self._topics.by_relevance(query, scope, TOPIC_LIMITS.hits), sides, request.aspect
             )
-            for subject in subjects
-        }
-        best: dict[tuple[str, int], tuple[float, str]] = {}
-        for subject, ranked in fit.items():
-            for sentence in ranked:
-                best[sentence.key] = max(
-                    best.get(sentence.key, (0.0, "")), (sentence.score, subject)
-                )
-        made: list[Quotation] = []
-        for subject, ranked in fit.items():
-            own = [sentence for sentence in ranked if best[sentence.key][1] == subject]
-            others = [
-                composition.quotation(sentence.hit, sentence.position, sentence.position, 0.0)
-                for sentence in ranked
-                if best[sentence.key][1] != subject
-            ]
-            runs = composition.runs(
-                own,
-                composition.LIMITS.compare // len(subjects),
-                share=0.6,
-                most=2,
-                told=[*made, *others],
-            )
-            # as its article tells it, the best article first
-            order = list(dict.fromkeys(run.document_id for run in runs))
-            runs.sort(key=lambda run: run.start)
-            runs.sort(key=lambda run: order.index(run.document_id))
-            made += [replace(run, label=subject) for run in runs]
+        made = together(sides)
+        room = composition.LIMITS.compare // (len(sides) + bool(made))
+        for side in sides:
+            made += side.runs(sides, room, made)
         return made
+
+    def _own_weights(
+        self, subject: str, subjects: Sequence[str], scope: SearchScope
+    ) -> dict[str, float]:
+        """The stems by which one of the things compared differs from the others, with weights."""
+        weights = self._topics.weights(subject, scope, unknown=False)
+        others = " ".join(other for other in subjects if other != subject)
+        shared = frozenset(content_stems(others))
+        return {stem: w for stem, w in weights.items() if stem not in shared} or weights
 
     def _timeline(self, topic: str, scope: SearchScope) -> list[Quotation]:
         """Dated sentences of the document that a topic is about, oldest first.
@@ -392,32 +381,6 @@ def _with_beside(
 def _seen(sentence: RankedSentence) -> float:
     """How well a sentence answers, to the ranking and to the search together."""
     return float(sentence.score**0.5) * sentence.relevance
-
-
-def _fitting(
-    subject: str, subjects: Sequence[str], ranked: Sequence[RankedSentence]
-) -> list[RankedSentence]:
-    """Sentences by how much they are about one of the things compared: relevance, and its name."""
-    name = subject.casefold()
-    others = [other.casefold() for other in subjects if other != subject]
-    longer = [other for other in others if name in other]
-    stems = frozenset(content_stems(subject))
-    own = stems - frozenset(content_stems(" ".join(others))) or stems
-
-    def fit(sentence: RankedSentence) -> float:
-        text = sentence.text.casefold()
-        title = frozenset(content_stems(sentence.hit.title))
-        named = name in text and not any(other in text for other in longer)
-        said, around = (
-            _share_of(own, sentence.features.stems),
-            _share_of(own, sentence.features.stems | title),
-        )
-        return sentence.score + 0.3 * said + 0.2 * around + 0.2 * named
-
-    return sorted(
-        (replace(sentence, score=fit(sentence)) for sentence in ranked),
-        key=lambda sentence: -sentence.score,
-    )
 
 
 def _cites(quotations: Sequence[Quotation], document_id: str) -> bool:
