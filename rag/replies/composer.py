@@ -17,10 +17,11 @@ from rag.query.event_dates import dated_sentences
 from rag.query.question import QueryVariant
 from rag.query.task import Request, leans_on_other_part
 from rag.query.text_features import TextFeatures, content_stems, is_capitalised, stem
+from rag.replies.mentions import mentions, sort_of
 from rag.replies.sides import Side, together
 from rag.replies.stretch import stretched
 from rag.replies.topics import LIMITS as TOPIC_LIMITS
-from rag.replies.topics import TopicSearch, stems_around
+from rag.replies.topics import TopicSearch, stems_around, topic_words
 from rag.types import Quotation, RankedSentence, Ranking
 
 
@@ -88,7 +89,7 @@ class Composer:
                 if len(events) > 1:
                     return events
             case "list":
-                return self._listing(request.question, self._topics.within(request.question, scope))
+                return self._listing(request, scope)
             case "order":
                 return self._briefing(request, scope)
         if len(request.parts) > 1 and not _in_one_place(request.parts, ranking.sentences):
@@ -218,8 +219,13 @@ class Composer:
             belief[id_] = belief.get(id_, 0.0) + best.score
         return self._library.document(max(belief, key=lambda id_: belief[id_]))
 
-    def _listing(self, topic: str, scope: SearchScope) -> list[Quotation]:
+    def _listing(self, request: Request, scope: SearchScope) -> list[Quotation]:
         """The passage that lists, and every other sentence that belongs to the list."""
+        topic, document = request.question, self._topics.document_asked(request.question, scope)
+        if document:
+            scope = replace(scope, documents=frozenset({document.id}))
+        if made := self._mentions(request, document, scope):
+            return made
         ranking = self._topics.anchored(
             topic, self._topics.rank(topic, scope, TOPIC_LIMITS.list_hits), scope
         )
@@ -231,6 +237,22 @@ class Composer:
                     composition.quotation(item.hit, item.position, item.position, item.score)
                 )
         return composition.distinct(made, composition.LIMITS.listing)
+
+    def _mentions(
+        self, request: Request, document: DocumentRecord | None, scope: SearchScope
+    ) -> list[Quotation]:
+        """The sentences that mention what is of a sort, as each document has them."""
+        about = self._topics.name_of(document) if document else frozenset()
+        topic = [word for word in topic_words(request.topic) if word not in about]
+        if not (sort := sort_of(request.question, topic)):
+            return []
+        sentences = self._topics.by_relevance(" ".join(topic), scope, TOPIC_LIMITS.list_hits)
+        found = mentions(sort, sentences, self._library.encoder.is_word)
+        made = composition.distinct(
+            [composition.quotation(s.hit, s.position, s.position, s.score) for s in found],
+            composition.LIMITS.listing,
+        )
+        return sorted(made, key=lambda quotation: (quotation.document_id, quotation.start))
 
     def _stretched(
         self,

@@ -151,13 +151,18 @@ class TopicSearch:
         """Whether what a question names are words, two or more, of one document's title."""
         wanted = set(topic_words(question))
         records = self.records(scope) if len(wanted) > 1 else []
-        return sum(wanted <= _words_of_names(record) for record in records) == 1
+        return sum(wanted <= self.name_of(record) for record in records) == 1
 
-    def within(self, question: str, scope: SearchScope) -> SearchScope:
-        """Where to look: in the document that the question says it is about, if it names one."""
+    def document_asked(self, question: str, scope: SearchScope) -> DocumentRecord | None:
+        """The document that a question says it is about: "in the Hiroshima article"."""
         found = _IN_DOCUMENT.search(question)
-        record = self.titled(found["name"] or found["subject"], scope) if found else None
-        return replace(scope, documents=frozenset({record.id})) if record else scope
+        name = found["name"] or found["subject"] if found else ""
+        wanted = [w for w in words(name) if w not in STOP_WORDS and w not in _FRAME]
+        return self.titled(" ".join(wanted), scope) if wanted else None
+
+    def name_of(self, record: DocumentRecord) -> frozenset[str]:
+        """The words of a document's title and file's name."""
+        return frozenset(words(f"{record.title} {title_from_id(record.id)}"))
 
     def document_named(self, topic: str, scope: SearchScope) -> DocumentRecord | None:
         """The document that words name by its title, its file's name or its subject."""
@@ -191,10 +196,6 @@ def topic_words(topic: str) -> list[str]:
     """The words of a topic that name something; all but the stop words where none does."""
     content = [word for word in words(topic) if word not in STOP_WORDS]
     return [word for word in content if word not in _FRAME] or content
-
-
-def _words_of_names(record: DocumentRecord) -> frozenset[str]:
-    return frozenset(words(f"{record.title} {title_from_id(record.id)}"))
 
 
 def stems_around(hit: Hit) -> frozenset[str]:
