@@ -15,6 +15,7 @@ from rag.query.task import understand
 from rag.query.text_features import with_capitals
 from rag.reader.ranker import Ranker
 from rag.replies.answerability import Answerability
+from rag.replies.topics import TopicSearch
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.page_fakes import make_library
 
@@ -114,6 +115,33 @@ def test_a_timeline_of_what_a_document_tells_by_the_way_has_nothing_else(tmp_pat
         answer = ask(made, "timeline of the Fremdal treaty")
     assert answer.task == "timeline"
     assert [group.label for group in answer.groups] == ["2011-06", "2013"]
+
+
+def test_what_another_sentence_of_the_document_says_of_the_question_is_told_too(
+    tmp_path: Path,
+) -> None:
+    society = (
+        "The Vintrop Rowers are the oldest on the coast. Two widows founded them.\n\n"
+        "Boats are kept in a barn. Members pay nothing.\n\n"
+        "The headquarters are in a mill on the sound, which has no heating at all.\n"
+    )
+    (tmp_path / "rowers.txt").write_text(f"Oars\n\n{society}", encoding="utf-8")
+    (tmp_path / "bridge.txt").write_text(BRIDGE, encoding="utf-8")
+    with Library.open(tmp_path / "library", encoder=BagOfWordsEncoder()) as made:
+        made.update([tmp_path / "rowers.txt", tmp_path / "bridge.txt"])
+        answer = ask(made, "Where do the Vintrop Rowers have their headquarters?")
+    assert answer.state != "not_found"
+    assert "oldest on the coast" in answer.text
+    assert "in a mill on the sound" in answer.text
+
+
+def test_a_question_with_the_words_of_one_title_is_not_asked_back(library: Library) -> None:
+    topics = TopicSearch(library)
+    assert (
+        topics.is_title("how many harbour breakwaters? the harbour breakwater", EVERYWHERE) is False
+    )
+    assert topics.is_title("which harbour gets a breakwater?", EVERYWHERE)
+    assert not topics.is_title("what about the harbour?", EVERYWHERE)  # one word may be anyone's
 
 
 def test_what_is_told_of_another_place_may_not_answer(library: Library) -> None:
