@@ -11,7 +11,6 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -36,6 +35,8 @@ CERTAIN, CERTAIN_ALONE = 0.35, 0.25
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+|[?!:,]")
 _PLURAL = re.compile(r"[^su]s$")
 """Of "which ships" and "which ship" one asks for a list."""
+_NOUN = 4
+"""Words after "which" within which its noun stands, and one."""
 _LONGEST = 3
 """Words in a row that count as a feature."""
 
@@ -134,9 +135,9 @@ def features(question: str, *, follow_up: bool, common: Container[str]) -> list[
         f"{'_'.join(tokens[-n:])}$" for n in (1, 2)
     ]
     numbers = [
-        f"{asking} {'several' if _PLURAL.search(noun) else 'one'}"
-        for asking, noun in pairwise(tokens)
-        if asking in ("which", "what")
+        f"{asking} {'several' if any(map(_PLURAL.search, tokens[at + 1 : at + _NOUN])) else 'one'}"
+        for at, asking in enumerate(tokens)
+        if asking == "which"
     ]
     capitals = len(re.findall(r"(?<!^)\b[A-Z]", question))
     rare = sum(token[0].isalpha() and token not in common for token in tokens)

@@ -284,7 +284,7 @@ class Answerability:
         return reason(wording, idf, self._everyday(wording), title, held)
 
     def lacks_asked(self, wording: str, ranking: Ranking, scope: SearchScope) -> bool:
-        """Whether a name that is asked about is nowhere, or a number not in the closest passage.
+        """Whether a name that is asked about is nowhere, or a number in no passage close to it.
 
         Names are told by their capitals. This decides what is in doubt.
 
@@ -293,8 +293,12 @@ class Answerability:
             ranking: anchored, of at least one sentence.
             scope: where to look.
         """
-        best = ranking.sentences[0].hit
-        held = TextFeatures(f"{best.text}\n{best.title}").numbers | {best.date[:4]}
+        near = {sentence.hit.key: sentence.hit for sentence in ranking.sentences[: LIMITS.closest]}
+        held = frozenset(
+            number
+            for hit in near.values()
+            for number in (*TextFeatures(f"{hit.text}\n{hit.title}").numbers, hit.date[:4])
+        )
         idf = self._library.idf(words(wording), scope=scope)
         name = not_mentioned(wording, idf, self._everyday(wording))
         return any(c.isupper() for c in name) or not TextFeatures(wording).numbers <= held

@@ -41,6 +41,8 @@ class ComposerLimits:
     """Share of a question, weighed by rarity, that its answer may leave unsaid."""
     supplied: float = 0.25
     """Share of that which another sentence of the document says to be told too."""
+    reach: int = 5
+    """Paragraphs from the answer within which it stands."""
     completed: int = 80
     """Words of an answer with such a sentence."""
 
@@ -98,7 +100,7 @@ class Composer:
         sentences = ranking.sentences
         if _is_open(request, sentences):
             return self._stretched(made, sentences, scope)
-        return self._completed(made, wording, sentences, scope)
+        return self._completed(made, wording, sentences, scope, LIMITS.completed)
 
     def _summary(
         self, record: DocumentRecord, most: int | None, scope: SearchScope
@@ -236,7 +238,8 @@ class Composer:
                 made.append(
                     composition.quotation(item.hit, item.position, item.position, item.score)
                 )
-        return composition.distinct(made, composition.LIMITS.listing)
+        made = composition.distinct(made, composition.LIMITS.listing)
+        return self._completed(made, topic, ranking.sentences, scope, composition.LIMITS.listing)
 
     def _mentions(
         self, request: Request, document: DocumentRecord | None, scope: SearchScope
@@ -281,10 +284,18 @@ class Composer:
         wording: str,
         sentences: Sequence[RankedSentence],
         scope: SearchScope,
+        most: int,
     ) -> list[Quotation]:
-        """An answer, with what its document says elsewhere of the question's words it lacks.
+        """An answer, with what its document says near it of the question's words that it lacks.
 
         One sentence names the subject and another, that calls it "it" or nothing, what is asked.
+
+        Args:
+            made: the answer.
+            wording: in which the question was searched for.
+            sentences: that this found, best first.
+            scope: where it was looked for.
+            most: words of the whole answer.
         """
         if not made:
             return []
@@ -295,16 +306,16 @@ class Composer:
         unsaid = {word: weight for word, weight in weights.items() if word not in said}
         if sum(unsaid.values()) < LIMITS.unsaid * sum(weights.values()):
             return list(made)
-        supplying = []
-        for sentence in sentences:
-            supplied = composition.weighted_coverage(unsaid, sentence.features.stems)
-            told = any(run.holds(sentence) for run in made)
-            elsewhere = sentence.hit.document_id != first.document_id
-            if supplied >= LIMITS.supplied and not told and not elsewhere:
-                weight = supplied * _seen(sentence)
-                supplying.append(replace(sentence, score=weight))
+        supplying = [
+            replace(sentence, score=supplied * _seen(sentence))
+            for sentence in sentences
+            if _is_near(sentence, first)
+            and not any(run.holds(sentence) for run in made)
+            and (supplied := composition.weighted_coverage(unsaid, sentence.features.stems))
+            >= LIMITS.supplied
+        ]
         supplying.sort(key=lambda sentence: -sentence.score)
-        room = LIMITS.completed - sum(run.length for run in made)
+        room = min(most - sum(run.length for run in made), composition.LIMITS.beside)
         added = composition.runs(supplying, room, most=1, told=made) if room > 0 else []
         return [*made, *(run for run in added if run.length <= room)]
 
@@ -398,6 +409,12 @@ def _with_beside(
     ]
     rest.sort(key=lambda sentence: -sentence.score)
     return made + composition.runs(rest, beside, most=1, told=made)
+
+
+def _is_near(sentence: RankedSentence, run: Quotation) -> bool:
+    """Whether a sentence stands in the same document, a few paragraphs away at most."""
+    same = sentence.hit.document_id == run.document_id
+    return same and abs(sentence.hit.paragraph - run.paragraph) <= LIMITS.reach
 
 
 def _seen(sentence: RankedSentence) -> float:
