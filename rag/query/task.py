@@ -55,6 +55,8 @@ class Request:
     """Of small talk and of questions about the library: which sort."""
     subjects: tuple[str, ...] = ()
     """The things to be compared."""
+    aspect: str = ""
+    """In what they are to be compared; empty where all of it."""
     parts: tuple[str, ...] = ()
     """The questions that it asks, where it asks several things."""
     follow_up: bool = False
@@ -136,6 +138,7 @@ def understand(
     named = topics(plain, task, vectors) if task in _NAMED else ()
     if task == "compare" and len(named) < 2:
         task, named = "explain", ()
+    named, aspect = _aspect(plain, named) if task == "compare" else (named, "")
     form = _form_of(plain, task)
     if task == "rephrase" and form == "prose" and _SHORTER.search(plain):
         count = 1
@@ -148,6 +151,7 @@ def understand(
         form=form,
         count=1 if task in ("order", "summarise") and _HEADLINE.search(plain) else count,
         subjects=_sides(named) if task == "compare" else (),
+        aspect=aspect,
         parts=parts(plain) if task in PLAIN else (),
         follow_up=follow_up,
     )
@@ -158,6 +162,23 @@ def _form_of(question: str, task: Task) -> Form:
     if _TABLE.search(question) and task in ("order", "rephrase", "timeline", "list", "compare"):
         return "table"
     return "bullets" if _BULLETS.search(question) else "prose"
+
+
+def _aspect(question: str, named: Sequence[str]) -> tuple[tuple[str, ...], str]:
+    """The things compared, and in what: the last thing that a question names, after "in" or "on".
+
+    An aspect that was named in one with the last thing, "A and B on C", is parted from it.
+    """
+    *others, last = named
+    if len(others) > 1 and re.search(rf"{_IN} (?:the |their )?{re.escape(last)}", question, re.I):
+        return tuple(others), last
+    found = re.fullmatch(rf"(?P<thing>.+?) {_IN} (?P<aspect>.+)", last, re.IGNORECASE)
+    if found and not re.search(rf" {_IN} ", " ".join(others), re.IGNORECASE):
+        return (*others, found["thing"]), found["aspect"]
+    return tuple(named), ""
+
+
+_IN = r"\b(?:in|on|about|regarding|towards?)\b"
 
 
 def _sides(named: Sequence[str]) -> tuple[str, ...]:

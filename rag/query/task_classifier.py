@@ -33,6 +33,10 @@ CERTAIN, CERTAIN_ALONE = 0.35, 0.25
 """Probability from which on a task is another one than a plain question's; by words alone."""
 
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+|[?!:,]")
+_PLURAL = re.compile(r"[^su]s$")
+"""Of "which ships" and "which ship" one asks for a list."""
+_NOUN = 4
+"""Words after "which" within which its noun stands, and one."""
 _LONGEST = 3
 """Words in a row that count as a feature."""
 
@@ -130,6 +134,11 @@ def features(question: str, *, follow_up: bool, common: Container[str]) -> list[
     ends = [f"^{'_'.join(tokens[:n])}" for n in (1, 2)] + [
         f"{'_'.join(tokens[-n:])}$" for n in (1, 2)
     ]
+    numbers = [
+        f"{asking} {'several' if any(map(_PLURAL.search, tokens[at + 1 : at + _NOUN])) else 'one'}"
+        for at, asking in enumerate(tokens)
+        if asking == "which"
+    ]
     capitals = len(re.findall(r"(?<!^)\b[A-Z]", question))
     rare = sum(token[0].isalpha() and token not in common for token in tokens)
     shape = [
@@ -138,7 +147,9 @@ def features(question: str, *, follow_up: bool, common: Container[str]) -> list[
         f"capitals {min(capitals, 3)}",
         "asked" if question.rstrip().endswith("?") else "told",
     ]
-    return list(dict.fromkeys([*runs, *ends, *shape, *(["follow-up"] if follow_up else [])]))
+    return list(
+        dict.fromkeys([*runs, *ends, *numbers, *shape, *(["follow-up"] if follow_up else [])])
+    )
 
 
 def _is_foreign(question: str, fitted: TaskModel) -> bool:

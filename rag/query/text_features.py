@@ -120,6 +120,20 @@ def is_capitalised(word: str, held: Container[str]) -> bool:
     return word not in held and (word.capitalize() in held or word.upper() in held)
 
 
+def with_capitals(question: str, texts: Iterable[str]) -> str:
+    """A question with the names in capitals that these texts write with capitals, always."""
+    held = frozenset(word for text in texts for word in _WORD.findall(text))
+
+    def written(match: re.Match[str]) -> str:
+        return match[0].capitalize() if is_capitalised(match[0], held) else match[0]
+
+    return _LOWER.sub(written, question)
+
+
+_WORD = re.compile(r"[^\W\d_]+")
+_LOWER = re.compile(r"\b[a-z]{5,}\b")
+
+
 def content_stems(text: str) -> tuple[str, ...]:
     """Stems of the words that name something, in order, repeated as often as they occur."""
     return _stems(words(text))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from index import Hit, Library
 from index.languages import detection
-from index.tokenization import STOP_WORDS, has_cjk, words
+from index.tokenization import has_cjk, words
 from index.types import Document, SearchScope, title_from_id
 from rag.grounding.coverage import (
     Reason,
@@ -26,13 +26,13 @@ from rag.grounding.coverage import (
 )
 from rag.query.question import Question
 from rag.query.task import ASKED_BACK, Request, only_points
-from rag.query.text_features import TextFeatures, is_capitalised, stem
+from rag.query.text_features import TextFeatures, stem, with_capitals
 from rag.reader import gate
 from rag.reader.across import language_of
 from rag.replies import clarity
 from rag.replies.composer import BY_TOPIC, WHOLE, part_queries
 from rag.replies.topics import LIMITS as TOPIC_LIMITS
-from rag.replies.topics import TopicSearch, stems_around
+from rag.replies.topics import TopicSearch, stems_around, topic_words
 from rag.retrieval import FirstPass
 from rag.types import NEAR_BEST_SHARE, Ranking, State
 
@@ -58,16 +58,11 @@ class AnswerabilityLimits:
 
 
 LIMITS = AnswerabilityLimits()
-_WORD = re.compile(r"[^\W\d_]+")
-_LOWER = re.compile(r"\b[a-z]{5,}\b")
 _NAME = re.compile(r"\b[A-Z][a-z]{4,}\b")
 _ASK_ABOUT = ("fact", "explain", "yes_no", "quote")
 """Tasks of questions that a name which is nowhere leaves without an answer."""
 _ENDING = 3
 """Letters of a name that may be another ending of a word that is known."""
-_FRAME = frozenset(
-    "article articles document documents file files text texts everything know say mention".split()
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +83,6 @@ class Clarification:
     text: str
     options: tuple[str, ...]
     """The titles of the documents that may be meant."""
-
-
-def _with_capitals(wording: str, hits: Sequence[Hit]) -> str:
-    """A question with the names in capitals that the passages found for it have so, always."""
-    held = frozenset(word for hit in hits for word in _WORD.findall(hit.text))
-
-    def written(match: re.Match[str]) -> str:
-        return match[0].capitalize() if is_capitalised(match[0], held) else match[0]
-
-    return _LOWER.sub(written, wording)
 
 
 class Answerability:
@@ -173,7 +158,7 @@ class Answerability:
         if not unclear:
             return None
         titles = tuple(dict.fromkeys(hit.title or hit.document_id for hit in first.hits))
-        if len(titles) < 2:
+        if len(titles) < 2 or self._topics.is_title(question.text, first.scope):
             return None
         *others, last = [f"“{title}”" for title in titles[: LIMITS.options]]
         pointer = clarity.pointer_of(question.text)
@@ -185,8 +170,8 @@ class Answerability:
         if request.task == "summarise" and self._topics.document_named(request.topic, first.scope):
             return True
         by_topic = request.task in BY_TOPIC and request.confidence >= LIMITS.task
-        refused = gate.decide(first.ranking.answerable) == "not_found"
-        return by_topic and refused and self.has_topic(request, first.hits, first.scope)
+        doubtful = gate.decide(first.ranking.answerable) != "answered"
+        return by_topic and doubtful and self.has_topic(request, first.hits, first.scope)
 
     def _covers(self, wording: str, anchored: Ranking, scope: SearchScope) -> bool:
         """Whether the closest passage has nearly all that a question names."""
@@ -202,7 +187,7 @@ class Answerability:
         if doubtful and self.lacks_asked(wording, anchored, first.scope):
             return "not_found"
         if doubtful and self.lacks_name(
-            _with_capitals(wording, first.hits), first.ranking.sentences[0].hit
+            with_capitals(wording, (hit.text for hit in first.hits)), first.ranking.sentences[0].hit
         ):
             return "not_found"
         plain = question.request.wants_one_thing and not question.time
@@ -242,7 +227,7 @@ class Answerability:
             scope: where it was looked for.
         """
         topic = request.topic
-        content = [w for w in words(topic) if w not in STOP_WORDS and w not in _FRAME]
+        content = topic_words(topic)
         idf = self._library.idf(content, scope=scope)
         if request.task in ("overview", "keyword") and content and min(idf.values()) >= 1.0:
             name = not_mentioned(topic, idf, frozenset()) or topic
@@ -300,7 +285,7 @@ class Answerability:
         return reason(wording, idf, self._everyday(wording), title, held)
 
     def lacks_asked(self, wording: str, ranking: Ranking, scope: SearchScope) -> bool:
-        """Whether a name that is asked about is nowhere, or a number not in the closest passage.
+        """Whether a name that is asked about is nowhere, or a number in no passage close to it.
 
         Names are told by their capitals. This decides what is in doubt.
 
@@ -309,8 +294,12 @@ class Answerability:
             ranking: anchored, of at least one sentence.
             scope: where to look.
         """
-        best = ranking.sentences[0].hit
-        held = TextFeatures(f"{best.text}\n{best.title}").numbers | {best.date[:4]}
+        near = {sentence.hit.key: sentence.hit for sentence in ranking.sentences[: LIMITS.closest]}
+        held = frozenset(
+            number
+            for hit in near.values()
+            for number in (*TextFeatures(f"{hit.text}\n{hit.title}").numbers, hit.date[:4])
+        )
         idf = self._library.idf(words(wording), scope=scope)
         name = not_mentioned(wording, idf, self._everyday(wording))
         return any(c.isupper() for c in name) or not TextFeatures(wording).numbers <= held

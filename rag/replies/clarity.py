@@ -22,6 +22,7 @@ from index.library import Library
 from index.tokenization import STOP_WORDS
 from index.types import EVERYWHERE, Hit, SearchScope
 from rag.query.question import QueryVariant, Question
+from rag.query.text_features import with_capitals
 from rag.types import Ranking
 
 NAMES = ("numbers", "rarest", "definite", "pronouns", "this", "previous", "gap", "spread", "dense",
@@ -92,7 +93,7 @@ def clarity_features(
         ranking: of their sentences.
         scope: where it was looked for.
     """
-    text = question.text
+    text = with_capitals(question.text, (hit.text for hit in hits))
     content = max(len(question.as_typed.features.stems), 1)
     votes: dict[str, float] = {}
     for hit in hits:

@@ -17,9 +17,11 @@ from rag.query.event_dates import dated_sentences
 from rag.query.question import QueryVariant
 from rag.query.task import Request, leans_on_other_part
 from rag.query.text_features import TextFeatures, content_stems, is_capitalised, stem
+from rag.replies.mentions import mentions, sort_of
+from rag.replies.sides import Side, together
 from rag.replies.stretch import stretched
 from rag.replies.topics import LIMITS as TOPIC_LIMITS
-from rag.replies.topics import TopicSearch, stems_around
+from rag.replies.topics import TopicSearch, stems_around, topic_words
 from rag.types import Quotation, RankedSentence, Ranking
 
 
@@ -35,6 +37,14 @@ class ComposerLimits:
     """Sentences whose scores tell which document has most on a topic."""
     paragraph: int = 140
     """Words of an open question's answer, which is filled up from around its best run."""
+    unsaid: float = 0.3
+    """Share of a question, weighed by rarity, that its answer may leave unsaid."""
+    supplied: float = 0.25
+    """Share of that which another sentence of the document says to be told too."""
+    reach: int = 5
+    """Paragraphs from the answer within which it stands."""
+    completed: int = 80
+    """Words of an answer with such a sentence."""
 
 
 LIMITS = ComposerLimits()
@@ -81,14 +91,16 @@ class Composer:
                 if len(events) > 1:
                     return events
             case "list":
-                return self._listing(request.question, scope)
+                return self._listing(request, scope)
             case "order":
                 return self._briefing(request, scope)
         if len(request.parts) > 1 and not _in_one_place(request.parts, ranking.sentences):
             return self._several(request.parts, scope)
         made = _runs(request, ranking.sentences)
         sentences = ranking.sentences
-        return self._stretched(made, sentences, scope) if _is_open(request, sentences) else made
+        if _is_open(request, sentences):
+            return self._stretched(made, sentences, scope)
+        return self._completed(made, wording, sentences, scope, LIMITS.completed)
 
     def _summary(
         self, record: DocumentRecord, most: int | None, scope: SearchScope
@@ -138,35 +150,32 @@ class Composer:
         return composition.in_sentences(made, sentences)[:count]
 
     def _comparison(self, request: Request, scope: SearchScope) -> list[Quotation]:
-        """A run or two for each of the things compared, under its name.
+        """What tells of all the things compared, then a run or two for each, under its name.
 
-        A passage belongs to the side that it is more about: no side is told what another one was.
+        A passage belongs to the side that it is more about, and of its sentences those do not that
+        name another one: no side is told what another one was.
         """
         subjects = request.subjects
-        fit = {
-            subject: _fitting(
-                subject, subjects, self._topics.by_relevance(subject, scope, TOPIC_LIMITS.hits)
+        sides = [Side(subject, self._own_weights(subject, subjects, scope)) for subject in subjects]
+        for side in sides:
+            query = f"{side.subject} {request.aspect}".strip()
+            side.fit(
+                self._topics.by_relevance(query, scope, TOPIC_LIMITS.hits), sides, request.aspect
             )
-            for subject in subjects
-        }
-        best: dict[tuple[str, int, int], tuple[float, str]] = {}
-        for subject, ranked in fit.items():
-            for sentence in ranked:
-                best[sentence.hit.key] = max(
-                    best.get(sentence.hit.key, (0.0, "")), (sentence.score, subject)
-                )
-        made: list[Quotation] = []
-        for subject, ranked in fit.items():
-            own = [sentence for sentence in ranked if best[sentence.hit.key][1] == subject]
-            runs = composition.runs(
-                own, composition.LIMITS.compare // len(subjects), share=0.6, most=2
-            )
-            # as its article tells it, the best article first
-            order = list(dict.fromkeys(run.document_id for run in runs))
-            runs.sort(key=lambda run: run.start)
-            runs.sort(key=lambda run: order.index(run.document_id))
-            made += [replace(run, label=subject) for run in runs]
+        made = together(sides)
+        room = composition.LIMITS.compare // (len(sides) + bool(made))
+        for side in sides:
+            made += side.runs(sides, room, made)
         return made
+
+    def _own_weights(
+        self, subject: str, subjects: Sequence[str], scope: SearchScope
+    ) -> dict[str, float]:
+        """The stems by which one of the things compared differs from the others, with weights."""
+        weights = self._topics.weights(subject, scope, unknown=False)
+        others = " ".join(other for other in subjects if other != subject)
+        shared = frozenset(content_stems(others))
+        return {stem: w for stem, w in weights.items() if stem not in shared} or weights
 
     def _timeline(self, topic: str, scope: SearchScope) -> list[Quotation]:
         """Dated sentences of the document that a topic is about, oldest first.
@@ -212,8 +221,13 @@ class Composer:
             belief[id_] = belief.get(id_, 0.0) + best.score
         return self._library.document(max(belief, key=lambda id_: belief[id_]))
 
-    def _listing(self, topic: str, scope: SearchScope) -> list[Quotation]:
+    def _listing(self, request: Request, scope: SearchScope) -> list[Quotation]:
         """The passage that lists, and every other sentence that belongs to the list."""
+        topic, document = request.question, self._topics.document_asked(request.question, scope)
+        if document:
+            scope = replace(scope, documents=frozenset({document.id}))
+        if made := self._mentions(request, document, scope):
+            return made
         ranking = self._topics.anchored(
             topic, self._topics.rank(topic, scope, TOPIC_LIMITS.list_hits), scope
         )
@@ -224,7 +238,24 @@ class Composer:
                 made.append(
                     composition.quotation(item.hit, item.position, item.position, item.score)
                 )
-        return composition.distinct(made, composition.LIMITS.listing)
+        made = composition.distinct(made, composition.LIMITS.listing)
+        return self._completed(made, topic, ranking.sentences, scope, composition.LIMITS.listing)
+
+    def _mentions(
+        self, request: Request, document: DocumentRecord | None, scope: SearchScope
+    ) -> list[Quotation]:
+        """The sentences that mention what is of a sort, as each document has them."""
+        about = self._topics.name_of(document) if document else frozenset()
+        topic = [word for word in topic_words(request.topic) if word not in about]
+        if not (sort := sort_of(request.question, topic)):
+            return []
+        sentences = self._topics.by_relevance(" ".join(topic), scope, TOPIC_LIMITS.list_hits)
+        found = mentions(sort, sentences, self._library.encoder.is_word)
+        made = composition.distinct(
+            [composition.quotation(s.hit, s.position, s.position, s.score) for s in found],
+            composition.LIMITS.listing,
+        )
+        return sorted(made, key=lambda quotation: (quotation.document_id, quotation.start))
 
     def _stretched(
         self,
@@ -246,6 +277,47 @@ class Composer:
             return told
         rest = [sentence for sentence in sentences if not any(run.holds(sentence) for run in told)]
         return told + composition.runs(rest, room, most=1, told=told)
+
+    def _completed(
+        self,
+        made: Sequence[Quotation],
+        wording: str,
+        sentences: Sequence[RankedSentence],
+        scope: SearchScope,
+        most: int,
+    ) -> list[Quotation]:
+        """An answer, with what its document says near it of the question's words that it lacks.
+
+        One sentence names the subject and another, that calls it "it" or nothing, what is asked.
+
+        Args:
+            made: the answer.
+            wording: in which the question was searched for.
+            sentences: that this found, best first.
+            scope: where it was looked for.
+            most: words of the whole answer.
+        """
+        if not made:
+            return []
+        first = made[0]
+        names = f"{first.title} {title_from_id(first.document_id)} {sentences[0].hit.written_in}"
+        said = frozenset(content_stems(names)).union(*(content_stems(run.text) for run in made))
+        weights = self._topics.weights(wording, scope, unknown=False)
+        unsaid = {word: weight for word, weight in weights.items() if word not in said}
+        if sum(unsaid.values()) < LIMITS.unsaid * sum(weights.values()):
+            return list(made)
+        supplying = [
+            replace(sentence, score=supplied * _seen(sentence))
+            for sentence in sentences
+            if _is_near(sentence, first)
+            and not any(run.holds(sentence) for run in made)
+            and (supplied := composition.weighted_coverage(unsaid, sentence.features.stems))
+            >= LIMITS.supplied
+        ]
+        supplying.sort(key=lambda sentence: -sentence.score)
+        room = min(most - sum(run.length for run in made), composition.LIMITS.beside)
+        added = composition.runs(supplying, room, most=1, told=made) if room > 0 else []
+        return [*made, *(run for run in added if run.length <= room)]
 
     def _several(self, parts: Sequence[str], scope: SearchScope) -> list[Quotation]:
         """A run for each part of a question that asks several things."""
@@ -326,12 +398,11 @@ def _with_beside(
 ) -> list[Quotation]:
     """The run around the best sentence, and the one around the best of the others.
 
-    Which one that is, is told by the answer's probability and by the search's relevance together:
-    what the ranking has overlooked, the search may have seen.
+    What the ranking has overlooked, the search may have seen.
     """
     made = composition.runs(sentences, budget, most=1)
     rest = [
-        replace(sentence, score=sentence.score**0.5 * sentence.relevance)
+        replace(sentence, score=_seen(sentence))
         for sentence in sentences
         if sentence.score >= share * sentences[0].score
         and not any(run.holds(sentence) for run in made)
@@ -340,30 +411,15 @@ def _with_beside(
     return made + composition.runs(rest, beside, most=1, told=made)
 
 
-def _fitting(
-    subject: str, subjects: Sequence[str], ranked: Sequence[RankedSentence]
-) -> list[RankedSentence]:
-    """Sentences by how much they are about one of the things compared: relevance, and its name."""
-    name = subject.casefold()
-    others = [other.casefold() for other in subjects if other != subject]
-    longer = [other for other in others if name in other]
-    stems = frozenset(content_stems(subject))
-    own = stems - frozenset(content_stems(" ".join(others))) or stems
+def _is_near(sentence: RankedSentence, run: Quotation) -> bool:
+    """Whether a sentence stands in the same document, a few paragraphs away at most."""
+    same = sentence.hit.document_id == run.document_id
+    return same and abs(sentence.hit.paragraph - run.paragraph) <= LIMITS.reach
 
-    def fit(sentence: RankedSentence) -> float:
-        text = sentence.text.casefold()
-        title = frozenset(content_stems(sentence.hit.title))
-        named = name in text and not any(other in text for other in longer)
-        said, around = (
-            _share_of(own, sentence.features.stems),
-            _share_of(own, sentence.features.stems | title),
-        )
-        return sentence.score + 0.3 * said + 0.2 * around + 0.2 * named
 
-    return sorted(
-        (replace(sentence, score=fit(sentence)) for sentence in ranked),
-        key=lambda sentence: -sentence.score,
-    )
+def _seen(sentence: RankedSentence) -> float:
+    """How well a sentence answers, to the ranking and to the search together."""
+    return float(sentence.score**0.5) * sentence.relevance
 
 
 def _cites(quotations: Sequence[Quotation], document_id: str) -> bool:

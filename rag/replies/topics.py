@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -38,6 +39,18 @@ class TopicLimits:
 
 
 LIMITS = TopicLimits()
+_FRAME = frozenset(
+    "article articles document documents file files text texts everything know say mention"
+    " mentions mentioned names named described covered discussed".split()
+)
+"""Words by which one asks what documents hold; they name no topic."""
+_KIND = r"(?:article|report|text|document|paper|piece|story|file|note)"
+_IN_DOCUMENT = re.compile(
+    rf"\b(?:in|of|from|by) (?:the |my )?(?P<name>[^,;?]{{3,60}}?) {_KIND}s?\b"
+    rf"|\b{_KIND} (?:on|about) (?:the )?(?P<subject>[^,;?]{{3,60}})",
+    re.IGNORECASE,
+)
+"""A document that a question says it is about: "in the Hiroshima article"."""
 
 
 class TopicSearch:
@@ -107,7 +120,7 @@ class TopicSearch:
 
     def weights(self, topic: str, scope: SearchScope, *, unknown: bool) -> dict[str, float]:
         """A topic's stems with their rarity, squared; those that are nowhere only if asked for."""
-        content = [word for word in words(topic) if word not in STOP_WORDS]
+        content = topic_words(topic)
         idf = self._library.idf(content, scope=scope)
         weights: dict[str, float] = {}
         for word in content:
@@ -133,6 +146,23 @@ class TopicSearch:
         wanted = " ".join(words(topic))
         best = max(self.records(scope), key=partial(likeness, wanted), default=None)
         return best if best and likeness(wanted, best) >= LIMITS.named else None
+
+    def is_title(self, question: str, scope: SearchScope) -> bool:
+        """Whether what a question names are words, two or more, of one document's title."""
+        wanted = set(topic_words(question))
+        records = self.records(scope) if len(wanted) > 1 else []
+        return sum(wanted <= self.name_of(record) for record in records) == 1
+
+    def document_asked(self, question: str, scope: SearchScope) -> DocumentRecord | None:
+        """The document that a question says it is about: "in the Hiroshima article"."""
+        found = _IN_DOCUMENT.search(question)
+        name = found["name"] or found["subject"] if found else ""
+        wanted = [w for w in words(name) if w not in STOP_WORDS and w not in _FRAME]
+        return self.titled(" ".join(wanted), scope) if wanted else None
+
+    def name_of(self, record: DocumentRecord) -> frozenset[str]:
+        """The words of a document's title and file's name."""
+        return frozenset(words(f"{record.title} {title_from_id(record.id)}"))
 
     def document_named(self, topic: str, scope: SearchScope) -> DocumentRecord | None:
         """The document that words name by its title, its file's name or its subject."""
@@ -160,6 +190,12 @@ def likeness(wanted: str, record: DocumentRecord) -> float:
     """How far words name a document by its title or its file's name, 0 to 100."""
     names = (" ".join(words(record.title)), " ".join(words(title_from_id(record.id))))
     return max(fuzz.token_set_ratio(wanted, name) for name in names)
+
+
+def topic_words(topic: str) -> list[str]:
+    """The words of a topic that name something; all but the stop words where none does."""
+    content = [word for word in words(topic) if word not in STOP_WORDS]
+    return [word for word in content if word not in _FRAME] or content
 
 
 def stems_around(hit: Hit) -> frozenset[str]:

@@ -12,8 +12,10 @@ from index.types import EVERYWHERE
 from rag import Answer, Assistant
 from rag.query.question import QueryVariant
 from rag.query.task import understand
+from rag.query.text_features import with_capitals
 from rag.reader.ranker import Ranker
-from rag.replies.answerability import Answerability, _with_capitals
+from rag.replies.answerability import Answerability
+from rag.replies.topics import TopicSearch
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.page_fakes import make_library
 
@@ -115,6 +117,33 @@ def test_a_timeline_of_what_a_document_tells_by_the_way_has_nothing_else(tmp_pat
     assert [group.label for group in answer.groups] == ["2011-06", "2013"]
 
 
+def test_what_another_sentence_of_the_document_says_of_the_question_is_told_too(
+    tmp_path: Path,
+) -> None:
+    society = (
+        "The Vintrop Rowers are the oldest on the coast. Two widows founded them.\n\n"
+        "Boats are kept in a barn. Members pay nothing.\n\n"
+        "The headquarters are in a mill on the sound, which has no heating at all.\n"
+    )
+    (tmp_path / "rowers.txt").write_text(f"Oars\n\n{society}", encoding="utf-8")
+    (tmp_path / "bridge.txt").write_text(BRIDGE, encoding="utf-8")
+    with Library.open(tmp_path / "library", encoder=BagOfWordsEncoder()) as made:
+        made.update([tmp_path / "rowers.txt", tmp_path / "bridge.txt"])
+        answer = ask(made, "Where do the Vintrop Rowers have their headquarters?")
+    assert answer.state != "not_found"
+    assert "oldest on the coast" in answer.text
+    assert "in a mill on the sound" in answer.text
+
+
+def test_a_question_with_the_words_of_one_title_is_not_asked_back(library: Library) -> None:
+    topics = TopicSearch(library)
+    assert (
+        topics.is_title("how many harbour breakwaters? the harbour breakwater", EVERYWHERE) is False
+    )
+    assert topics.is_title("which harbour gets a breakwater?", EVERYWHERE)
+    assert not topics.is_title("what about the harbour?", EVERYWHERE)  # one word may be anyone's
+
+
 def test_what_is_told_of_another_place_may_not_answer(library: Library) -> None:
     assert ask(library, "How long will the breakwater of Vintrop be?").state == "answered"
     answer = ask(library, "How long will the breakwater be that Solnes gets?")
@@ -123,7 +152,8 @@ def test_what_is_told_of_another_place_may_not_answer(library: Library) -> None:
 
 def test_a_name_typed_small_is_a_name_where_the_documents_write_it_large(library: Library) -> None:
     hits = library.search("the breakwater of Vintrop")
-    assert _with_capitals("how long is it in vintrop harbour?", hits) == (
+    texts = [hit.text for hit in hits]
+    assert with_capitals("how long is it in vintrop harbour?", texts) == (
         "how long is it in Vintrop harbour?"
     )
 

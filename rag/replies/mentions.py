@@ -1,0 +1,79 @@
+"""What documents mention of a sort: "all the treaties mentioned in my articles". Pure, English.
+
+A question for what is mentioned names a sort and nothing that is said of it, so that a sentence
+belongs which has the sort's word, and of people one that has somebody's name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from index.tokenization import words
+from rag.query.text_features import stem
+from rag.types import RankedSentence
+
+
+@dataclass(frozen=True, slots=True)
+class MentionLimits:
+    """What makes a sentence one of a list of mentions; chosen on questions about the samples."""
+
+    names: int = 4
+    """Names in a sentence that count: the one that tells which ambassadors comes first."""
+    name: float = 0.1
+    """Added to its relevance for each of them."""
+    words: int = 3
+    """Words of a sort at most: what is longer says something of it."""
+
+
+LIMITS = MentionLimits()
+_MENTIONED = re.compile(
+    r"\b(?:mention(?:s|ed)?|named?|names|quoted|cited|appear(?:s|ing)?|occur(?:s|ring)?|come up)\b",
+    re.IGNORECASE,
+)
+_PEOPLE = frozenset(stem(word) for word in ("people", "persons", "names", "everybody", "speakers"))
+_NAMES = re.compile(r"\b[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)+")
+_NAME = re.compile(r"(?<!^)(?<![.!?] )\b[A-Z][\w'’-]+")
+
+
+def sort_of(question: str, topic: Sequence[str]) -> frozenset[str]:
+    """The stems of the sort whose mentions are asked for; empty where something else is.
+
+    Args:
+        question: as typed.
+        topic: its words that name something, without the document's.
+    """
+    if not topic or len(topic) > LIMITS.words or not _MENTIONED.search(question):
+        return frozenset()
+    return frozenset(map(stem, topic))
+
+
+def mentions(
+    sort: frozenset[str], sentences: Sequence[RankedSentence], is_word: Callable[[str], bool]
+) -> list[RankedSentence]:
+    """The sentences that mention what is of a sort, those with most names first.
+
+    Args:
+        sort: its stems.
+        sentences: scored by their relevance.
+        is_word: whether a word in lower case is one of the language, and so hardly a name.
+    """
+
+    def belongs(sentence: RankedSentence) -> bool:
+        if sort & _PEOPLE:
+            return any(_is_person(name, is_word) for name in _NAMES.findall(sentence.text))
+        return sort <= sentence.features.stems
+
+    def score(sentence: RankedSentence) -> float:
+        names = min(len(_NAME.findall(sentence.text)), LIMITS.names)
+        return sentence.relevance + LIMITS.name * names
+
+    found = [replace(one, score=score(one)) for one in sentences if belongs(one)]
+    return sorted(found, key=lambda sentence: -sentence.score)
+
+
+def _is_person(name: str, is_word: Callable[[str], bool]) -> bool:
+    """Whether the last part of a name is no word of the language: "Vint Cerf", not "Red Sea"."""
+    parts = words(name)
+    return len(parts) > 1 and not is_word(parts[-1])

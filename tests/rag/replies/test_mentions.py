@@ -1,0 +1,81 @@
+"""Lists of what documents mention: every sentence with the sort, and of people every name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from index import Library
+from index.types import EVERYWHERE
+from rag.query.task import Request
+from rag.replies.composer import Composer
+from rag.replies.mentions import sort_of
+from rag.types import Ranking
+from tests.support.fakes import BagOfWordsEncoder
+
+TALKS = """Salt Talks End
+Published: 2024-05-02
+
+Two guides led the salt talks, Ada Quillfeather of Norway and Bo Tamsin of Chile. They met often.
+
+The salt price fell. The guide of Peru, Cleo Marrowick, stayed away. Nobody asked why.
+"""
+FERRY = """A Ferry Sinks
+Published: 2023-01-10
+
+The ferry sank off Solnes. A guide of the owners came. Its captain, Dov Harrowgate, was saved.
+"""
+
+
+@pytest.fixture
+def composer(tmp_path: Path) -> Iterator[Composer]:
+    for name, text in (("salt.txt", TALKS), ("ferry.txt", FERRY)):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    with Library.open(tmp_path / "library", encoder=BagOfWordsEncoder()) as library:
+        library.update([tmp_path / "salt.txt", tmp_path / "ferry.txt"])
+        yield Composer(library)
+
+
+def listed(composer: Composer, question: str, topic: str) -> str:
+    request = Request("list", topic, question=question)
+    made = composer.compose(request, question, Ranking((), 0.0), EVERYWHERE)
+    return "\n".join(quotation.text for quotation in made)
+
+
+def test_every_sentence_with_the_sort_is_one_of_the_list(composer: Composer) -> None:
+    told = listed(composer, "list all the guides mentioned in my articles", "guides")
+    for said in ("Ada Quillfeather", "Cleo Marrowick", "A guide of the owners"):
+        assert said in told
+    assert "salt price" not in told
+
+
+def test_a_document_that_is_named_is_the_only_one_looked_in(composer: Composer) -> None:
+    told = listed(composer, "list all the guides named in the ferry article", "guides ferry")
+    assert told == "A guide of the owners came."
+
+
+def test_people_are_told_by_their_names(composer: Composer) -> None:
+    told = listed(composer, "name all the people mentioned in the salt article", "people salt")
+    assert "Quillfeather" in told
+    assert "Marrowick" in told
+    assert "Harrowgate" not in told
+    assert "salt price" not in told
+
+
+@pytest.mark.parametrize(
+    ("question", "topic"),
+    [
+        ("list all fines in the code", ["fines", "code"]),  # nothing is said of mentions
+        (
+            "which towns named the bridge after a saint in 1998",
+            ["towns", "bridge", "saint", "1998"],
+        ),
+        ("which are mentioned?", []),
+    ],
+)
+def test_what_asks_for_more_than_mentions_is_an_ordinary_list(
+    question: str, topic: list[str]
+) -> None:
+    assert sort_of(question, topic) == frozenset()
