@@ -36,7 +36,7 @@ from rag.reader import gate
 from rag.replies.library_map import LIMITS as MAP_LIMITS
 from rag.replies.library_map import MapTopic, topics_of
 from rag.types import Answer
-from ui.language.catalogue import gettext, number, plural
+from ui.language.catalogue import gettext, gettext_noop, number, plural
 from ui.page import chat, export, feedback, upload_copies
 from ui.page.chat import Chat
 from ui.page.conversations import Conversations, Turn, Verdict
@@ -370,8 +370,14 @@ class PageApi:
         """Puts documents into a collection; undone where all were in the same one before."""
         records, name = self._chosen(given), str(given.get("collection", "")).strip()
         self._jobs.collect([record.id for record in records], name)
-        done = f"in the collection “{name}” now" if name else "in no collection now"
-        toast: dict[str, Any] = {"text": f"{plural(len(records), 'document')} {done}."}
+        taken, let_go = (
+            gettext_noop("{documents} in the collection “{collection}” now."),
+            gettext_noop("{documents} in no collection now."),
+        )
+        done = gettext(
+            taken if name else let_go, documents=plural(len(records), "document"), collection=name
+        )
+        toast: dict[str, Any] = {"text": done}
         if len(before := {record.collection for record in records}) == 1:
             ids = json.dumps([record.id for record in records])
             toast["undo"] = {"name": "collect", "ids": ids, "collection": before.pop()}

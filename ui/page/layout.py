@@ -333,7 +333,6 @@ def _wire_jobs(
     def add_place(sent: str) -> Generator[str, None, None]:
         yield from draw(added_place(services, sent))
 
-
     def renew() -> Generator[str, None, None]:
         yield from draw(runner.rebuild())
 

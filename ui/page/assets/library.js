@@ -167,7 +167,7 @@ const listed = () => ({
 
 /** Lists another collection, and asks and adds to it from now on. */
 function switchCollection() {
-  limitOnly("collections", collection(), `collection ${collection()}`);
+  limitOnly("collections", collection(), gettext("collection {name}", { name: collection() }));
   return listLibrary();
 }
 
