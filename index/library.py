@@ -1,7 +1,7 @@
 """The memory, joined: files in, passages out, and nothing ever half-changed.
 
-SQLite holds the truth (`store.py`); the vector index is a cache of it (`vectors.py`). One process
-writes at a time; readers never wait and see whole changes only.
+A store holds the truth (`storage/`); what searches its vectors is derived from it (`search/`).
+Readers never wait for a writer and see whole changes only.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from index.errors import (
     InputError,
     LibraryBusy,
     LibraryDamaged,
-    LibraryMissing,
     LibraryUnwritable,
     ModelMissing,
 )
@@ -36,16 +35,12 @@ from index.integrity.repair import repair as repair_library
 from index.languages import detection
 from index.languages.detection import LanguageGroup
 from index.languages.stemming import match_query
-from index.search import ranking, term_statistics, vectors
+from index.search import opening, ranking, term_statistics, vectors
 from index.search.selection import Selections
-from index.search.vector_cache import VectorCache
-from index.storage.database import FILE
-from index.storage.folder import folder_size, make_library, write_lock
+from index.search.vector_search import Neighbours, VectorSearch
 from index.storage.records import DocumentLocation
-from index.storage.snapshot import Snapshot, require_match
-from index.storage.store import Store
-from index.storage.transaction import Transaction
-from index.system import files, roots
+from index.storage.store import Snapshot, Store, Transaction, require_match
+from index.system import roots
 from index.system.cpu import one_core, usable_cores
 from index.system.ignoring import IgnoreRules
 from index.system.priority import QueryPriority
@@ -88,11 +83,11 @@ class Library:
     """
 
     def __init__(
-        self, path: Path, encoder: Encoder | None, threads: int | None, exact_up_to: int
+        self, store: Store, search: VectorSearch, encoder: Encoder | None, threads: int
     ) -> None:
         """Use `Library.open`."""
-        self.path = path
-        self._threads = threads or usable_cores()
+        self.path = store.folder
+        self._threads = threads
         self._given_encoder = encoder
         self._made_with: tuple[EncoderIdentity | None, Encoder] | None = None
         self._priority = QueryPriority()
@@ -104,8 +99,8 @@ class Library:
         self._selections = Selections()
         # contents are numbered for good: what one is in never changes
         self._languages: dict[tuple[str, int], LanguageGroup] = {}
-        self._store = Store(path / FILE)
-        self._vector_cache = VectorCache(self._store, path, self._threads, exact_up_to)
+        self._store = store
+        self._vector_search = search
 
     @classmethod
     def open(
@@ -134,24 +129,9 @@ class Library:
             LibraryMismatch: when another version of Pilcrow made it.
             LibraryUnwritable: when the disk or its permissions refuse.
         """
-        roots.settled(path)  # refuses what is no path
-        folder = Path(path).absolute()
-        file = roots.look(folder / FILE)
-        if file.kind == "closed":
-            raise LibraryUnwritable(
-                f"no library can be looked for in {str(path)!r} ({file.reason}). Make the folder "
-                "readable for you, or choose another with --store"
-            )
-        if file.kind == "missing":
-            if not create:
-                raise LibraryMissing(
-                    f"no library at {str(path)!r}. Make one: pilcrow --store {path} add ARTICLES"
-                )
-            if roots.look(folder).kind == "file":
-                raise InputError(f"{str(path)!r} is a file; a library is a folder")
-            make_library(folder)
-        files.make_private(folder)
-        return cls(folder, encoder, threads, exact_up_to)
+        cores = threads or usable_cores()
+        store, search = opening.open_store(path, create, cores, exact_up_to)
+        return cls(store, search, encoder, cores)
 
     def close(self) -> None:
         """Let go of the files."""
@@ -209,7 +189,7 @@ class Library:
             work = IngestRun(self._store, self.encoder, progress, self._yield_to_queries(cancelled))
             report = work.run(wanted, dry_run=dry_run, folder=within, exclude=globs)
             if not dry_run:
-                self._vector_cache.refresh(progress, cancelled)
+                self._vector_search.refresh(progress, cancelled)
         return report
 
     def rebuild(
@@ -235,7 +215,7 @@ class Library:
             cancelled: as in `update`.
             dry_run: only say what would happen.
         """
-        with self._writing(dry_run):
+        with self._writing(dry_run, alone=full or encoder is not None):
             with self._store.reading() as reader:
                 known = [Path(place) for place in reader.roots()]
             chosen = encoder or self.encoder
@@ -245,7 +225,7 @@ class Library:
             if not dry_run:
                 if encoder is not None and not report.cancelled:
                     self.use_encoder(encoder)
-                self._vector_cache.refresh(progress, cancelled)
+                self._vector_search.refresh(progress, cancelled)
         return report
 
     def places(self) -> list[Path]:
@@ -272,7 +252,7 @@ class Library:
                 changed = discovery.changed_of(reader, wanted)
             work = IngestRun(self._store, self.encoder, None, self._yield_to_queries(cancelled))
             report = work.run(changed, implied=True)
-            self._vector_cache.refresh(None, cancelled)
+            self._vector_search.refresh(None, cancelled)
         return report
 
     def remove(self, document_ids: Iterable[str]) -> Receipt:
@@ -367,7 +347,7 @@ class Library:
     def _receipt(self, writer: Transaction, locations: Sequence[DocumentLocation]) -> Receipt:
         """What a removal took out, once it is written, and what is left of it."""
         gone = dict(writer.dropped)
-        self._vector_cache.refresh(clean=True)
+        self._vector_search.refresh(clean=True)
         with suppress(LibraryBusy, LibraryUnwritable):  # then it goes from the log a bit later
             self._store.checkpoint()
         with self._store.reading() as reader:
@@ -416,7 +396,7 @@ class Library:
             if receipt.tags:
                 with self._store.writing() as writer:
                     writer.set_tags(writer.tags() | dict(receipt.tags))
-            self._vector_cache.refresh()
+            self._vector_search.refresh()
         return report
 
     # --- asking ---------------------------------------------------------------------------
@@ -462,7 +442,7 @@ class Library:
                     continue  # it was made anew with another one just now
                 require_match(reader, encoder)
                 # a state older than one seen before: somebody put an older file in its place
-                index = self._vector_cache.at(reader, anew=reader.generation < newest)
+                index = self._vector_search.at(reader, anew=reader.generation < newest)
                 if index.generation == reader.generation:
                     return self._search(reader, index, query, question, k, wanted)
                 newest = index.generation  # it came between the two: ask again
@@ -634,10 +614,9 @@ class Library:
         """How big the library is and how it searches."""
         with self._store.reading() as reader:
             counts, change, encoder = reader.counts(), reader.generation, reader.encoder
-            header = self._vector_cache.header(reader)
-        size = folder_size(self.path)
+            kind = self._vector_search.kind(reader)
+        size = self._store.size()
         name = f"{encoder.name}@{encoder.revision}" if encoder else ""
-        kind = self._vector_cache.kind or (header.kind if header else "flat")
         return LibraryStats(change=change, vectors=kind, encoder=name, bytes=size, **counts)
 
     def check(self, repair: bool = False) -> CheckReport:
@@ -647,15 +626,17 @@ class Library:
             repair: whether to make anew what is damaged and can be derived: the text index and the
                 vector cache from what is stored, vectors from their texts, texts from their files.
         """
-        report = check_library(self._store, self._vector_cache.path)
+        report = check_library(self._store, self._vector_search)
         if not repair or report.ok:
             return report
-        with self._writing():
+        with self._writing(alone=True):
             mended: dict[str, str] = {}
             for _ in range(2):  # what can be seen only when the file itself is whole again
                 bad = {line.name for line in report.lines if not line.ok}
-                mended |= repair_library(self._store, self._vector_cache, bad, lambda: self.encoder)
-                report = check_library(self._store, self._vector_cache.path)
+                mended |= repair_library(
+                    self._store, self._vector_search, bad, lambda: self.encoder
+                )
+                report = check_library(self._store, self._vector_search)
                 if report.ok:
                     break
         return CheckReport(
@@ -716,7 +697,7 @@ class Library:
     def _search(
         self,
         reader: Snapshot,
-        index: vectors.VectorIndex,
+        index: Neighbours,
         query: str,
         question: QuestionVectors,
         k: int,
@@ -755,13 +736,12 @@ class Library:
         return ask
 
     @contextmanager
-    def _writing(self, dry_run: bool = False) -> Iterator[None]:
-        """Hold the one right to write; it ends with the process, however that ends."""
+    def _writing(self, dry_run: bool = False, *, alone: bool = False) -> Iterator[None]:
+        """Hold the right to write, if anything is to be written."""
         if dry_run:
             yield
             return
-        with write_lock(self.path):
-            files.sweep(self.path)
+        with self._store.changing(alone=alone):
             yield
 
 

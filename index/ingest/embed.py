@@ -8,8 +8,7 @@ from index.embedding.encoder import Embeddable, Encoder, PassageVectors
 from index.ingest.parse import FileParser, ParsedFile
 from index.ingest.progress import EmbeddingProgress, RunProgress
 from index.storage.records import NewContent
-from index.storage.snapshot import Snapshot
-from index.storage.store import Store
+from index.storage.store import Snapshot, Store
 from index.types import Passage, Span
 
 # Passages embedded between two saves of drafts: what a kill can cost, about a second's work.

@@ -12,19 +12,18 @@ from index.formats.registry import Unreadable, read_bytes
 from index.ingest.discovery import content_hash
 from index.ingest.run import IngestRun
 from index.integrity.check import damage
-from index.search.vector_cache import VectorCache
-from index.storage.store import Store
-from index.storage.transaction import Transaction
+from index.search.vector_search import VectorSearch
+from index.storage.store import Store, Transaction
 
 
 def repair(
-    store: Store, cache: VectorCache, bad: Collection[str], encoder: Callable[[], Encoder]
+    store: Store, search: VectorSearch, bad: Collection[str], encoder: Callable[[], Encoder]
 ) -> dict[str, str]:
     """What was made anew, in words, by the name of its check. The caller holds the right to write.
 
     Args:
         store: what was checked.
-        cache: the vector cache beside it; it is made anew in any case.
+        search: its search by vectors; it is made anew in any case.
         bad: names of the checks that failed.
         encoder: gives what embeds; it is asked for only when vectors are to be made.
     """
@@ -50,8 +49,8 @@ def repair(
         done["counts"] = "counted again"
     if "vector cache" in bad:
         done["vector cache"] = "made anew"
-    cache.drop()
-    cache.refresh(anew="vector cache" in bad)
+    search.drop()
+    search.refresh(anew="vector cache" in bad)
     return done
 
 
@@ -84,4 +83,4 @@ def _confirm(writer: Transaction) -> None:
         path = Path(location.path)
         with suppress(Unreadable):
             if content_hash(read_bytes(path), path.suffix) == location.hash:
-                writer.seal_documents("WHERE d.id = ?", location.id)
+                writer.seal_document(location.id)

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from math import ceil, log
 
 from index.search.selection import Selection
-from index.storage.snapshot import Snapshot
-from index.storage.store import Store
+from index.storage.store import Snapshot, Store
 from index.tokenization import words, words_once
 
 COUNTED_PASSAGES = 20_000

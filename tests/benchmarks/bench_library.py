@@ -34,8 +34,10 @@ from index.embedding.encoder import (
     SentenceTransformerEncoder,
 )
 from index.embedding.projection import WIDTH
+from index.search.vector_cache import VectorCache
 from index.splitting import CHUNKER
 from index.storage.records import NewContent
+from index.storage.sqlite.snapshot import SQLiteSnapshot
 from index.types import Document, Passage, SearchScope, Sentence
 
 _SEED = 20261122
@@ -158,7 +160,7 @@ def prepare(folder: Path, size: int, small: bool) -> dict[str, float]:
     fill_s = timed(lambda: fill(folder, size, encoder, small))
     (folder / "vectors.cache").unlink(missing_ok=True)
     with Library.open(folder, encoder=encoder) as library:
-        return {"fill_s": fill_s, "index_s": timed(library._vector_cache.refresh)}
+        return {"fill_s": fill_s, "index_s": timed(library._vector_search.refresh)}
 
 
 def measure(folder: Path, size: int) -> dict[str, object]:
@@ -182,11 +184,13 @@ def measure(folder: Path, size: int) -> dict[str, object]:
         [timed(partial(library.search, question, scope=scope)) for question in questions]
         for scope in (SearchScope(tags=["half"]), SearchScope(tags=["rare"]))
     )
-    index = library._vector_cache._index
-    assert index is not None
+    cache = library._vector_search
+    assert isinstance(cache, VectorCache) and cache._index is not None
+    index = cache._index
     asked = synthetic(_QUERIES, _SEED - 1)
     near = [timed(partial(index.search, vector, 10)) for vector in asked]
     with library._store.reading() as reader:
+        assert isinstance(reader, SQLiteSnapshot)
         ids, stored = reader.vectors_after(-1, _DIMENSION)
     right = sum(
         len({*ids[np.argsort(stored @ vector)[-10:]]} & {*index.search(vector, 10)[0]})

@@ -1,4 +1,4 @@
-"""One consistent view of the stored library."""
+"""One consistent view of a library in SQLite."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ import os
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from functools import cache, cached_property
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from index.embedding.encoder import Encoder, EncoderIdentity, PassageVectors, Vector
-from index.errors import LibraryMismatch
+from index.embedding.encoder import EncoderIdentity, PassageVectors, Vector
 from index.languages.stemming import term_query
-from index.splitting import CHUNKER
 from index.storage.codec import (
     CONTENT_COLUMNS,
     FIRST_VECTOR,
@@ -41,9 +38,10 @@ from index.storage.codec import (
     stored_path,
     unplaced,
 )
-from index.storage.database import UNEXCLUDED, UNLABELLED, UNPLACED, UNSEALED
 from index.storage.document_seals import DOCUMENT_COLUMNS, DOCUMENT_TABLES, SEAL_JOIN, TYPE_CHECK
 from index.storage.records import DocumentLocation, StoredPassage
+from index.storage.sqlite.database import UNEXCLUDED, UNLABELLED, UNPLACED, UNSEALED
+from index.storage.store import Snapshot
 from index.types import (
     Document,
     DocumentFacts,
@@ -62,7 +60,7 @@ _TITLE_WEIGHT = 0.5
 _ROUNDING = 1e-3
 
 
-class Snapshot:
+class SQLiteSnapshot(Snapshot):
     """Questions to one state of the library."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -614,34 +612,3 @@ def _record(row: Sequence[Any], own: Mapping[str, tuple[str, ...]]) -> DocumentR
     if id_ in own:
         labels = labels._replace(tags=tuple(dict.fromkeys((*labels.tags, *own[id_]))))
     return DocumentRecord(*(id_, name, *more, os.fsdecode(path), added, *labels))
-
-
-def require_match(reader: Snapshot, encoder: Encoder) -> None:
-    """Refuse to mix what this Pilcrow makes with what another one made.
-
-    Raises:
-        LibraryMismatch: naming each difference, and the command that ends it.
-    """
-    stored, ours = reader.encoder, encoder.identity
-    if stored is None:
-        return
-    mine = asdict(ours)
-    differences = [
-        f"encoder {key} {value!r}, this Pilcrow uses {mine[key]!r}"
-        for key, value in asdict(stored).items()
-        if value != mine[key]
-    ]
-    if reader.chunker != CHUNKER:
-        differences.append(f"splitting rules {reader.chunker!r}, this Pilcrow uses {CHUNKER!r}")
-    if differences:
-        raise LibraryMismatch(
-            f"this library was made with {'; '.join(differences)}. "
-            f"Make it anew with: pilcrow rebuild --full{_or_keep(stored, ours)}"
-        )
-
-
-def _or_keep(stored: EncoderIdentity, ours: EncoderIdentity) -> str:
-    """The other way out, where somebody chose another encoder."""
-    if stored.name == ours.name:
-        return ""
-    return f"; or go on with {stored.name}: without --encoder and PILCROW_ENCODER"

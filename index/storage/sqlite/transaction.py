@@ -1,11 +1,11 @@
-"""One change of the stored library, whole or not at all."""
+"""One change of a library in SQLite, whole or not at all."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -26,7 +26,6 @@ from index.storage.codec import (
     indexed_title,
     stored_path,
 )
-from index.storage.database import WORDS, lay_out_documents
 from index.storage.document_seals import (
     ARTICLE_COLUMNS,
     DOCUMENT_COLUMNS,
@@ -35,11 +34,13 @@ from index.storage.document_seals import (
     text_or_bytes,
 )
 from index.storage.records import NewContent
-from index.storage.snapshot import Snapshot
+from index.storage.sqlite.database import WORDS, lay_out_documents
+from index.storage.sqlite.snapshot import SQLiteSnapshot
+from index.storage.store import Transaction
 from index.types import Document, Passage, title_from_id
 
 
-class Transaction(Snapshot):
+class SQLiteTransaction(SQLiteSnapshot, Transaction):
     """One change in the making."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -47,8 +48,15 @@ class Transaction(Snapshot):
         super().__init__(connection)
         self._rows_before = connection.total_changes
         self._moved: set[int] = set()  # contents that gained or lost a document
-        self.dropped: list[tuple[int, int]] = []
+        self._dropped: list[tuple[int, int]] = []
+
+    @property
+    def dropped(self) -> list[tuple[int, int]]:
         """Passages taken out so far, each with its number of sentences."""
+        return self._dropped
+
+    def claim(self, document_ids: Iterable[str], paths: Iterable[str]) -> None:
+        """Nothing more: a change of this library keeps everything to itself."""
 
     def finish(self) -> None:
         """Settle what documents were moved from and to; number and name the change, if any."""
@@ -172,6 +180,10 @@ class Transaction(Snapshot):
             (document_id, content, stored_path(root), stored_path(path), now),
         )
         self._moved |= {content} if row is None else {content, int(row[0])}
+        self.seal_document(document_id)
+
+    def seal_document(self, document_id: str) -> None:
+        """Seal a document as it is now."""
         self.seal_documents("WHERE d.id = ?", document_id)
 
     def seal_documents(self, which: str = "", *values: object) -> None:
@@ -227,8 +239,8 @@ class Transaction(Snapshot):
             ((digest, *encode_vectors(vectors)) for digest, vectors in drafts),
         )
 
-    def clear_drafts(self) -> None:
-        """Forget all drafts."""
+    def clear_drafts(self, digests: Collection[bytes]) -> None:
+        """Forget all drafts: nobody else is making any."""
         self._db.execute("DELETE FROM drafts")
 
     def words_fault(self) -> str:
@@ -314,7 +326,7 @@ class Transaction(Snapshot):
         gone = self._db.execute(
             f"SELECT id, {SENTENCE_COUNT} FROM passages WHERE content = ?", (content,)
         ).fetchall()
-        self.dropped += gone
+        self._dropped += gone
         ids = [(row[0],) for row in gone]
         generation = self.generation + 1
         self._db.executemany(
