@@ -38,6 +38,7 @@ from index.languages.stemming import match_query
 from index.search import opening, ranking, term_statistics, vectors
 from index.search.selection import Selections
 from index.search.vector_search import Neighbours, VectorSearch
+from index.storage.postgres.address import Address
 from index.storage.records import DocumentLocation
 from index.storage.store import Snapshot, Store, Transaction, require_match
 from index.system import roots
@@ -105,17 +106,17 @@ class Library:
     @classmethod
     def open(
         cls,
-        path: str | Path,
+        path: str | Path | Address,
         *,
         encoder: Encoder | None = None,
         create: bool = True,
         threads: int | None = None,
         exact_up_to: int = vectors.FLAT_UP_TO,
     ) -> Library:
-        """The library in a folder, made when it is missing.
+        """The library in a folder or on a server, made when it is missing.
 
         Args:
-            path: the library's folder.
+            path: the library's folder, or `postgresql://USER@HOST/DATABASE` (extra `postgres`).
             encoder: what embeds, loaded on first use; when None what the library was made with,
                 the packaged all-MiniLM-L6-v2 where it is new.
             create: whether to make a library where there is none.
@@ -128,6 +129,7 @@ class Library:
             LibraryDamaged: when its file cannot be read.
             LibraryMismatch: when another version of Pilcrow made it.
             LibraryUnwritable: when the disk or its permissions refuse.
+            LibraryUnreachable: when the server does not answer, or lets nobody in.
         """
         cores = threads or usable_cores()
         store, search = opening.open_store(path, create, cores, exact_up_to)

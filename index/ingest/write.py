@@ -34,9 +34,8 @@ class DocumentWriter:
         self._embedder.embed(batch)
         with self._store.writing() as writer:
             files = [parsed.file for parsed in batch]
-            writer.claim(
-                (*(file.id for file in files), *survey.vanished), (str(f.path) for f in files)
-            )
+            touched = [(parsed.file.id, str(parsed.file.path), parsed.hash) for parsed in batch]
+            writer.claim([*survey.vanished, *(name for names in touched for name in names)])
             if batch and writer.encoder is None:
                 writer.set_encoder(self._encoder, CHUNKER)
             news = [self._put(writer, parsed) for parsed in batch]

@@ -4,22 +4,41 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from index.errors import InputError
 from index.search.vector_cache import VectorCache
 from index.search.vector_search import VectorSearch
+from index.storage.postgres.address import Address, is_address, parse_address
 from index.storage.sqlite.store import open_folder
 from index.storage.store import Store
 
 
 def open_store(
-    place: str | Path, create: bool, threads: int, exact_up_to: int
+    place: str | Path | Address, create: bool, threads: int, exact_up_to: int
 ) -> tuple[Store, VectorSearch]:
     """The store at a place, made when it is missing, and its search by vectors.
 
     Args:
-        place: a library's folder.
+        place: a library's folder, or `postgresql://…`.
         create: whether to make a library where there is none.
         threads: cores to use.
         exact_up_to: passages up to which every vector is compared.
     """
-    store = open_folder(place, create=create)
-    return store, VectorCache(store, threads, exact_up_to)
+    if isinstance(place, str) and is_address(place):
+        place = parse_address(place)
+    if isinstance(place, Address):
+        return _open_server(place, create, exact_up_to)
+    folder = open_folder(place, create=create)
+    return folder, VectorCache(folder, threads, exact_up_to)
+
+
+def _open_server(place: Address, create: bool, exact_up_to: int) -> tuple[Store, VectorSearch]:
+    try:
+        from index.search.server_vectors import ServerVectors
+        from index.storage.postgres.store import PostgresStore
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"a library on a server needs {error.name}, which is not installed: "
+            "pip install 'pilcrow-rag[postgres]'"
+        ) from None
+    store = PostgresStore(place, create=create)
+    return store, ServerVectors(store, exact_up_to)

@@ -1,11 +1,11 @@
-"""Rows of SQLite to values and back, each with its checksum."""
+"""Rows of a database to values and back, each with its checksum."""
 
 from __future__ import annotations
 
 import json
 import os
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple
 from typing import Any
 
@@ -17,7 +17,17 @@ from index.errors import LibraryDamaged
 from index.languages.stemming import index_form
 from index.storage.records import Labels, StoredPassage
 from index.tokenization import sound
-from index.types import NOWHERE, Document, Heading, Location, Page, Passage, Span
+from index.types import (
+    NOWHERE,
+    Document,
+    DocumentRecord,
+    Heading,
+    Location,
+    Page,
+    Passage,
+    Span,
+    title_from_id,
+)
 
 # The sentences of a passage; a damaged one has none.
 SENTENCE_COUNT = "CASE WHEN json_valid(spans) THEN json_array_length(spans) ELSE 0 END"
@@ -237,3 +247,17 @@ def stack_vectors(blobs: Iterable[bytes], dimension: int) -> Vector:
     """Stored vectors as one array, shape (n, d), float32."""
     joined = b"".join(blobs)
     return np.frombuffer(joined, "<f4").reshape(-1, dimension).astype(np.float32, copy=False)
+
+
+def document_record(row: Sequence[Any], own: Mapping[str, tuple[str, ...]]) -> DocumentRecord:
+    """A document as a library lists it, from a row with its path, date and labels last.
+
+    Args:
+        row: as a snapshot's `records` asks for it.
+        own: tags that were given here, which follow those of its front matter.
+    """
+    id_, title, *more, path, added, stored = row
+    name, labels = title or title_from_id(id_), decode_labels(stored)
+    if id_ in own:
+        labels = labels._replace(tags=tuple(dict.fromkeys((*labels.tags, *own[id_]))))
+    return DocumentRecord(*(id_, name, *more, os.fsdecode(path), added, *labels))

@@ -200,8 +200,11 @@ class Transaction(Snapshot, Protocol):
     def finish(self) -> None:
         """Settle what documents were moved from and to; number and name the change, if any."""
 
-    def claim(self, document_ids: Iterable[str], paths: Iterable[str]) -> None:
-        """Keep these documents to this change until it ends; all that it will touch, at once.
+    def claim(self, names: Iterable[str]) -> None:
+        """Keep what has these names to this change until it ends; all that it touches, at once.
+
+        Args:
+            names: ids, paths and hashes of documents.
 
         Raises:
             LibraryBusy: when another change has one of them and does not end soon.

@@ -177,7 +177,7 @@ def table() -> str:
         "",
         "Written by `make faults` from the marks in the tests; do not edit. C are documents, D",
         "questions and answers, E the model and the page, G the border; storage (A, B) is held by",
-        "`index/test_write_faults.py`, `index/test_library_damage.py` and",
+        "`index/storage/test_write_faults.py`, `index/test_library_damage.py` and",
         "`index/test_library_machine.py`.",
         "",
         "| | fault | outcome | held by |",

@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cache, cached_property
 from itertools import islice
 from typing import Any
@@ -31,6 +31,7 @@ from index.storage.codec import (
     decode_outline,
     decode_passage,
     decode_vectors,
+    document_record,
     first_section,
     require_checksum,
     stack_vectors,
@@ -49,7 +50,6 @@ from index.types import (
     Ids,
     SearchScope,
     Span,
-    title_from_id,
 )
 
 # A title names the subject once; matching it says less than matching the passage itself.
@@ -318,7 +318,7 @@ class SQLiteSnapshot(Snapshot):
             "LEFT JOIN passages p ON p.content = c.id WHERE d.id >= '' GROUP BY d.id ORDER BY d.id"
         )
         own = self.tags()
-        return [_record(row, own) for row in rows]
+        return [document_record(row, own) for row in rows]
 
     def tags(self) -> dict[str, tuple[str, ...]]:
         """The tags that a person has given documents here, by document id."""
@@ -598,17 +598,3 @@ class SQLiteSnapshot(Snapshot):
         )
         sound = (row[1:] for row in rows if checksum(row[1:]) == row[0])
         return next((row[FIRST_VECTOR : FIRST_VECTOR + 4] for row in sound), None)
-
-
-def _record(row: Sequence[Any], own: Mapping[str, tuple[str, ...]]) -> DocumentRecord:
-    """A document as a library lists it, from a row with its path, date and labels last.
-
-    Args:
-        row: as `Snapshot.records` asks for it.
-        own: tags that were given here, which follow those of its front matter.
-    """
-    id_, title, *more, path, added, stored = row
-    name, labels = title or title_from_id(id_), decode_labels(stored)
-    if id_ in own:
-        labels = labels._replace(tags=tuple(dict.fromkeys((*labels.tags, *own[id_]))))
-    return DocumentRecord(*(id_, name, *more, os.fsdecode(path), added, *labels))

@@ -55,7 +55,7 @@ class SQLiteTransaction(SQLiteSnapshot, Transaction):
         """Passages taken out so far, each with its number of sentences."""
         return self._dropped
 
-    def claim(self, document_ids: Iterable[str], paths: Iterable[str]) -> None:
+    def claim(self, names: Iterable[str]) -> None:
         """Nothing more: a change of this library keeps everything to itself."""
 
     def finish(self) -> None:

@@ -1,0 +1,121 @@
+"""Nearest neighbours on a PostgreSQL server: pgvector keeps and searches the vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from index.embedding.encoder import Vector
+from index.formats.sandbox import Cancelled
+from index.search.vector_search import Kind, Neighbours, VectorSearch, lost_to_themselves
+from index.storage.postgres.snapshot import PostgresSnapshot
+from index.storage.postgres.store import PostgresStore
+from index.storage.store import Snapshot
+from index.types import Ids, Progress
+
+EXACT_UP_TO = 10_000
+"""Passages up to which every vector is compared, and among which those of a filter are."""
+_BEAM = 200
+_GREW = 1.3
+"""Passages since the server last counted its rows, from which it is told to."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerNeighbours(Neighbours):
+    """The passage vectors of one state of a library on a server."""
+
+    reader: PostgresSnapshot
+    state: int
+    way: Kind
+
+    @property
+    def generation(self) -> int:
+        """The number of the change that they belong to."""
+        return self.state
+
+    @property
+    def kind(self) -> Kind:
+        """`flat` (exact) or `hnsw` (approximate)."""
+        return self.way
+
+    def search(self, query: Vector, k: int, allowed: Ids | None = None) -> tuple[Ids, Vector]:
+        """The `k` passages nearest to a unit vector, best first, with their cosines.
+
+        Among allowed ones each is compared: a walk along links gets lost there.
+        """
+        walked = self.way == "hnsw" and allowed is None
+        return self.reader.nearest(query, k, allowed, beam=max(_BEAM, 2 * k) if walked else 0)
+
+
+class ServerVectors(VectorSearch):
+    """The search of one library on a server; the vectors are the server's, nothing is kept here."""
+
+    def __init__(self, store: PostgresStore, exact_up_to: int) -> None:
+        """Search a store.
+
+        Args:
+            store: where the vectors are.
+            exact_up_to: passages up to which every vector is compared.
+        """
+        self._store = store
+        self._exact_up_to = min(exact_up_to, EXACT_UP_TO)
+
+    def at(self, reader: Snapshot, *, anew: bool = False) -> ServerNeighbours:
+        """The vectors at the reader's generation."""
+        state = _of_postgres(reader)
+        return ServerNeighbours(state, state.generation, self.kind(state))
+
+    def kind(self, reader: Snapshot) -> Kind:
+        """How a state is searched: `flat` (exact) or `hnsw` (approximate)."""
+        state = _of_postgres(reader)
+        made = state.encoder
+        large = state.counts()["passages"] > self._exact_up_to
+        return "hnsw" if made and large and state.has_graph(made.dimension) else "flat"
+
+    def refresh(
+        self,
+        progress: Callable[[Progress], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        *,
+        clean: bool = False,
+        anew: bool = False,
+    ) -> None:
+        """Make a graph over the vectors where there are many and none has been made."""
+
+        def tick() -> None:
+            if progress:
+                progress(Progress("saving", 0, total))
+            if cancelled and cancelled():
+                raise Cancelled
+
+        with self._store.reading() as reader:
+            made, total = reader.encoder, reader.counts()["passages"]
+            wanted = bool(made) and total > self._exact_up_to
+            there = made is not None and reader.has_graph(made.dimension)
+        if total > _GREW * self._store.rows_last_counted():
+            self._store.tidy()
+        if made is None or not wanted or (there and not anew):
+            return
+        try:
+            self._store.make_graph(made.dimension, tick)
+        except Cancelled:
+            return
+
+    def fault(self, reader: Snapshot) -> str:
+        """What is wrong with the vectors that are searched; empty when nothing."""
+        state = _of_postgres(reader)
+        missing = state.unsearchable()
+        if missing:
+            return f"{missing} passages cannot be found by their vectors"
+        return lost_to_themselves(self.at(state), state, np.array(state.some_passages(), np.int64))
+
+    def drop(self) -> None:
+        """Nothing is kept in memory."""
+
+
+def _of_postgres(reader: Snapshot) -> PostgresSnapshot:
+    """The state of a store that this was made for."""
+    assert isinstance(reader, PostgresSnapshot)
+    return reader
