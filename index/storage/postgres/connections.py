@@ -29,7 +29,7 @@ from index.storage.postgres.address import Address
 Connection = psycopg.Connection[tuple[Any, ...]]
 MOST = 16
 """Connections of one process at once; who comes later waits for one."""
-_WAIT = 10.0
+WAIT = 10.0
 """Seconds to wait for a connection, or for a lock that another change holds."""
 _MOST_IDLE = 4
 # A server that is gone without a word is noticed in half a minute, not in two hours.
@@ -51,7 +51,7 @@ def lock_key(*names: str) -> int:
 class Connections:
     """The connections of one process to one library. May be shared between threads."""
 
-    def __init__(self, address: Address, most: int = MOST, wait: float = _WAIT) -> None:
+    def __init__(self, address: Address, most: int = MOST, wait: float = WAIT) -> None:
         """Nothing is connected yet.
 
         Args:
@@ -205,7 +205,8 @@ def _meant(error: psycopg.Error, address: Address) -> PilcrowError | None:
             f"the server's disk or memory is full ({why}); {at} is as it was. Free some space "
             "there, then try again"
         )
-    if isinstance(error, errors.TooManyConnections):
+    # whom the server does not even let in it tells without a code
+    if isinstance(error, errors.TooManyConnections) or "too many" in why or "slots are" in why:
         return LibraryBusy(f"the server has no connection left for {at}. Try again in a moment")
     if isinstance(error, _CONCURRENT):
         return LibraryBusy(

@@ -11,14 +11,14 @@ from psycopg import errors, sql
 
 from index.errors import LibraryBusy
 from index.storage.postgres.address import Address
-from index.storage.postgres.connections import MOST, Connections, lock_key
+from index.storage.postgres.connections import MOST, WAIT, Connections, lock_key
 from index.storage.postgres.schema import NEAREST, open_schema
 from index.storage.postgres.snapshot import PostgresSnapshot
 from index.storage.postgres.transaction import CHANNEL, PostgresTransaction
 from index.storage.store import Store
 from index.system import files
 
-_WAIT = 0.2
+_RIGHT_WAIT = 0.2
 """Seconds to wait for the right to change the library."""
 _TABLES = ("passages", "neighbours", "postings", "terms", "contents", "documents")
 
@@ -27,7 +27,7 @@ class PostgresStore(Store):
     """One library's schema, as states to read and changes to write. Shared between threads."""
 
     def __init__(
-        self, address: Address, *, create: bool, most: int = MOST, wait: float | None = None
+        self, address: Address, *, create: bool, most: int = MOST, wait: float = WAIT
     ) -> None:
         """Open a library, made when it is missing.
 
@@ -35,7 +35,7 @@ class PostgresStore(Store):
             address: where.
             create: whether to make a library where there is none.
             most: connections at once.
-            wait: seconds to wait for one of them.
+            wait: seconds to wait for one of them, and for a change of the same documents.
 
         Raises:
             LibraryMissing: when there is none and `create` is False.
@@ -44,8 +44,8 @@ class PostgresStore(Store):
             LibraryUnwritable: when it has no pgvector, or lets nobody make tables.
         """
         self.address = address
-        waiting = {} if wait is None else {"wait": wait}
-        self._connections = Connections(self.address, most, **waiting)
+        self._wait = wait
+        self._connections = Connections(self.address, most, wait)
         try:
             open_schema(self._connections, create=create)
         except BaseException:
@@ -77,7 +77,7 @@ class PostgresStore(Store):
             counted: whether readers need to know; drafts are nobody's business.
         """
         with self._connections.writing() as connection:
-            writer = PostgresTransaction(connection, self.address.schema)
+            writer = PostgresTransaction(connection, self.address.schema, self._wait)
             yield writer
             if counted:
                 writer.finish()
@@ -92,7 +92,7 @@ class PostgresStore(Store):
         way = "" if alone else "_shared"
         key = lock_key(self.address.schema, "library")
         with self._connections.outside() as connection:
-            until = time.monotonic() + _WAIT
+            until = time.monotonic() + _RIGHT_WAIT
             asked = sql.SQL(f"SELECT pg_try_advisory_lock{way}(%s)")
             while not (connection.execute(asked, (key,)).fetchone() or (False,))[0]:
                 if time.monotonic() > until:
@@ -162,14 +162,16 @@ class PostgresStore(Store):
 
     # --- news -----------------------------------------------------------------------------
 
-    def changes(self, timeout: float) -> Iterator[int]:
+    def changes(self, timeout: float, begun: Callable[[], None] = lambda: None) -> Iterator[int]:
         """The numbers of changes as they are made, by anybody, until none came for a while.
 
         Args:
             timeout: seconds without a change after which it ends.
+            begun: called when it is listening.
         """
         with self._connections.outside() as connection:
             connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
+            begun()
             try:
                 while True:
                     heard = False

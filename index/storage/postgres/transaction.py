@@ -38,8 +38,6 @@ from index.types import Passage, title_from_id
 
 CHANNEL = "pilcrow_changes"
 """What listeners listen to; each note is `SCHEMA NUMBER`."""
-_WAIT_MS = 10_000
-"""How long a change waits for another one that has the same documents."""
 _ABANDONED = "7 days"
 """Drafts of this age belong to no run any more."""
 _BATCH = 256
@@ -58,10 +56,16 @@ class PostgresTransaction(PostgresSnapshot, Transaction):
     end, under a lock that is held until the change is kept: so they queue there and nowhere else.
     """
 
-    def __init__(self, connection: Connection, schema: str) -> None:
-        """Write through a connection that is inside a transaction."""
+    def __init__(self, connection: Connection, schema: str, wait: float) -> None:
+        """Write through a connection that is inside a transaction.
+
+        Args:
+            connection: to the server.
+            schema: the library's.
+            wait: seconds to wait for another change that has the same documents.
+        """
         super().__init__(connection)
-        self._schema = schema
+        self._schema, self._wait = schema, wait
         self._written = 0
         self._moved: set[int] = set()  # contents that gained or lost a document
         self._dropped: list[tuple[int, int]] = []
@@ -101,7 +105,7 @@ class PostgresTransaction(PostgresSnapshot, Transaction):
         """
         keys = sorted({lock_key(self._schema, "document", name) for name in names})
         if keys:
-            self._db.execute(f"SET LOCAL lock_timeout = {_WAIT_MS}".encode())
+            self._db.execute(f"SET LOCAL lock_timeout = {int(1000 * self._wait)}".encode())
             self._db.execute("SELECT pg_advisory_xact_lock(k) FROM unnest(%s::bigint[]) k", (keys,))
 
     def finish(self) -> None:

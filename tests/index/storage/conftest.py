@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def own_server() -> Iterator[Server]:
     """A real server that tests stop, kill and fill; each leaves it running."""
     if reason := postgres_server.missing(own=True):
         pytest.skip(f"PostgreSQL: {reason}")
-    with postgres_server.running() as server:
+    with postgres_server.running(can_fill=shutil.which("cc") is not None) as server:
         yield server
 
 

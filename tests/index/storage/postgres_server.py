@@ -11,6 +11,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -72,10 +74,14 @@ class Given:
 class Server:
     """A running server of ours, on which anything may be done."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, *, can_fill: bool = False) -> None:
         """Lay out an empty cluster in a folder and start it."""
         self.folder, self.port = folder, port
         self._as_nobody = {"user": _NOBODY} if os.getuid() == 0 else {}
+        self._environment = dict(os.environ)
+        self._killing, self._runs = threading.Lock(), False
+        self.full = folder / "full"
+        """While this file is there, and the server was made with `can_fill`, its disk is full."""
         self._programs = _programs(self._as_nobody)
         secret = folder / "secret"
         secret.write_text(PASSWORD)
@@ -89,29 +95,46 @@ class Server:
         )  # fmt: skip
         with (folder / "data" / "postgresql.conf").open("a") as config:
             config.write(_CONFIG.format(port=port, folder=folder))
+        if can_fill:
+            built = folder / "full_disk.so"
+            source = Path(__file__).with_name("full_disk.c")
+            subprocess.run(["cc", "-shared", "-fPIC", "-o", built, source, "-ldl"], check=True)
+            self._environment |= {"LD_PRELOAD": str(built), "PILCROW_DISK_FULL": str(self.full)}
         self.start()
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start it unless it runs, and wait until it answers."""
+        with self._killing:  # who strikes it in another thread has to be done
+            if self._runs:
+                return
         self._run(
             "pg_ctl", "start", "-w", "-t", str(PATIENCE), "-D", self.folder / "data",
             "-l", self.folder / "log",
         )  # fmt: skip
+        self._runs = True
 
     def stop(self) -> None:
         """Stop it, throwing out who is connected."""
+        self._runs = False
         self._run("pg_ctl", "stop", "-m", "fast", "-w", "-D", self.folder / "data")
 
     def kill(self) -> None:
         """Kill it with all its processes at once, as a power cut would."""
-        postmaster = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
-        os.kill(postmaster, signal.SIGSTOP)  # so that it makes no new ones meanwhile
-        listed = subprocess.run(
-            ["ps", "-o", "pid=", "--ppid", str(postmaster)], capture_output=True, text=True
-        )
-        for process in (*map(int, listed.stdout.split()), postmaster):
-            with suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
+        with self._killing:
+            self._runs = False
+            postmaster = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+            os.kill(postmaster, signal.SIGSTOP)  # so that it makes no new ones meanwhile
+            listed = subprocess.run(
+                ["ps", "-o", "pid=", "--ppid", str(postmaster)], capture_output=True, text=True
+            )
+            for process in (*map(int, listed.stdout.split()), postmaster):
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+            while Path(f"/proc/{postmaster}").exists() and not _is_dead(postmaster):
+                time.sleep(0.01)
+            # as after a power cut; where nobody buries the dead, its number seems to live on
+            for lock in (self.folder / "data" / "postmaster.pid", *self.folder.glob(".s.*.lock")):
+                lock.unlink()
 
     def address(self, *, schema: str = "", password: str = PASSWORD) -> str:
         """Where a new library may be; in a schema of its own."""
@@ -127,7 +150,7 @@ class Server:
         done = subprocess.run(
             [self._programs / program, *map(str, arguments)],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-            cwd=self.folder, timeout=PATIENCE, **self._as_nobody,  # type: ignore[call-overload]
+            cwd=self.folder, timeout=PATIENCE, env=self._environment, **self._as_nobody,  # type: ignore[call-overload]
         )  # fmt: skip
         if done.returncode:
             log = self.log() if (self.folder / "log").exists() else ""
@@ -149,11 +172,15 @@ def anyones() -> Iterator[Given | Server]:
 
 
 @contextmanager
-def running() -> Iterator[Server]:
-    """A server of ours, gone afterwards."""
+def running(*, can_fill: bool = False) -> Iterator[Server]:
+    """A server of ours, gone afterwards.
+
+    Args:
+        can_fill: whether its disk can be full (needs a C compiler).
+    """
     folder = Path(tempfile.mkdtemp(prefix="pilcrow-pg-"))
     try:
-        server = Server(folder, _free_port())
+        server = Server(folder, _free_port(), can_fill=can_fill)
         yield server
         with suppress(RuntimeError):  # a test has left it killed
             server.stop()
@@ -179,6 +206,14 @@ def _programs(user: dict[str, str]) -> Path:
             Path(folder).chmod(0o755)
         return copy / "bin"
     return installed
+
+
+def _is_dead(process: int) -> bool:
+    """Whether a process is gone but for its name."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
 
 
 def _free_port() -> int:
