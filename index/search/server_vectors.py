@@ -15,9 +15,8 @@ from index.storage.postgres.store import PostgresStore
 from index.storage.store import Snapshot
 from index.types import Ids, Progress
 
-EXACT_UP_TO = 10_000
+EXACT_UP_TO = 5_000
 """Passages up to which every vector is compared, and among which those of a filter are."""
-_BEAM = 200
 _GREW = 1.3
 """Passages since the server last counted its rows, from which it is told to."""
 
@@ -46,7 +45,7 @@ class ServerNeighbours(Neighbours):
         Among allowed ones each is compared: a walk along links gets lost there.
         """
         walked = self.way == "hnsw" and allowed is None
-        return self.reader.nearest(query, k, allowed, beam=max(_BEAM, 2 * k) if walked else 0)
+        return self.reader.nearest(query, k, allowed, walk=walked)
 
 
 class ServerVectors(VectorSearch):
@@ -71,7 +70,7 @@ class ServerVectors(VectorSearch):
         """How a state is searched: `flat` (exact) or `hnsw` (approximate)."""
         state = _of_postgres(reader)
         made = state.encoder
-        large = state.counts()["passages"] > self._exact_up_to
+        large = state.passages_held > self._exact_up_to
         return "hnsw" if made and large and state.has_graph(made.dimension) else "flat"
 
     def refresh(
@@ -91,7 +90,7 @@ class ServerVectors(VectorSearch):
                 raise Cancelled
 
         with self._store.reading() as reader:
-            made, total = reader.encoder, reader.counts()["passages"]
+            made, total = reader.encoder, reader.passages_held
             wanted = bool(made) and total > self._exact_up_to
             there = made is not None and reader.has_graph(made.dimension)
         if total > _GREW * self._store.rows_last_counted():

@@ -112,7 +112,7 @@ def contents(size: int, small: bool) -> Iterator[NewContent]:
         yield NewContent(f"hash{number}", document, tuple(parts), tuple(digests), tuple(stored))
 
 
-def fill(folder: Path, size: int, encoder: Encoder, small: bool) -> None:
+def fill(folder: Path | str, size: int, encoder: Encoder, small: bool) -> None:
     """A library of so many passages, without reading files or embedding."""
     with Library.open(folder) as library:
         batch: list[NewContent] = []

@@ -32,6 +32,8 @@ MOST = 16
 WAIT = 10.0
 """Seconds to wait for a connection, or for a lock that another change holds."""
 _MOST_IDLE = 4
+BEAM = 200
+"""How many vectors a search along the graph looks at."""
 # A server that is gone without a word is noticed in half a minute, not in two hours.
 _OPTIONS = {
     "connect_timeout": "10", "keepalives_idle": "10", "keepalives_interval": "5",
@@ -172,6 +174,7 @@ def connect(address: Address) -> Connection:
         schema = sql.Identifier(address.schema)
         connection.execute(sql.SQL("SET search_path TO {}, public").format(schema))
         connection.execute("SET client_min_messages TO warning")
+        connection.execute(f"SET hnsw.ef_search TO {BEAM}".encode())
         with suppress(psycopg.ProgrammingError):  # a database that is empty yet
             register_vector(connection)
     except BaseException:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cache
-from math import log
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from pgvector import HalfVector
@@ -35,7 +34,7 @@ from index.storage.codec import (
 )
 from index.storage.document_seals import DOCUMENT_COLUMNS, DOCUMENT_TABLES
 from index.storage.postgres import fulltext
-from index.storage.postgres.connections import Connection
+from index.storage.postgres.connections import BEAM, Connection
 from index.storage.postgres.schema import NEAREST, layout_fault
 from index.storage.records import DocumentLocation, StoredPassage
 from index.storage.store import Snapshot
@@ -53,12 +52,39 @@ _K1, _B, _TITLE_WEIGHT, _LEAST_IDF = 1.2, 0.75, 0.5, 1e-6
 # How many more candidates half precision hands on than are wanted: they are compared exactly.
 _MORE = 2
 _MATCHES = """
-SELECT p.passage, sum(w.weight * f.count * {k1_1} / (f.count + p.length * %(by_length)s + {low}))
-FROM unnest(%(terms)s::text[], %(weights)s::float8[]) AS w (term, weight)
-JOIN postings p ON p.term = w.term
-CROSS JOIN LATERAL (SELECT {title} * p.title + p.body AS count) f
+SELECT p.passage, sum(
+    w.times * greatest(
+        {least}, ln((greatest(0, %(total)s - t.passages) + 0.5) / (t.passages + 0.5))
+    )
+    * f.count * {k1_1} / (f.count + p.length * %(by_length)s + {low})
+)
+FROM unnest(%(terms)s::text[], %(times)s::float8[]) AS w (term, times)
+JOIN terms t ON t.term = w.term JOIN postings p ON p.term = w.term
+CROSS JOIN LATERAL (SELECT ({title} * p.title + p.body)::float8 AS count) f
 {where} GROUP BY p.passage ORDER BY 2 DESC, 1 LIMIT %(k)s
 """
+_STATE = f"""
+SELECT (SELECT coalesce(json_object_agg(key, value), '{{}}') FROM meta),
+    ARRAY(SELECT code FROM languages ORDER BY code),
+    ARRAY(SELECT c.relname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+        WHERE i.indrelid = 'neighbours'::regclass AND i.indisvalid
+        AND starts_with(c.relname, '{NEAREST}')),
+    c.number, c.token, c.passages, c.sentences, c.words
+FROM (SELECT 1) one LEFT JOIN (SELECT * FROM changes ORDER BY number DESC LIMIT 1) c ON true
+"""
+
+
+class _State(NamedTuple):
+    """What is noted of one state of a library."""
+
+    meta: dict[str, str]
+    languages: tuple[str, ...]
+    graphs: frozenset[str]
+    """Names of the graphs over vectors that can be searched."""
+    generation: int
+    token: str
+    totals: tuple[int, int, int]
+    """Passages, sentences, words."""
 
 
 class PostgresSnapshot(Snapshot):
@@ -67,6 +93,7 @@ class PostgresSnapshot(Snapshot):
     def __init__(self, connection: Connection) -> None:
         """Read through a connection that is inside a transaction."""
         self._db = connection
+        self._noted: _State | None = None
 
     def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         return self._db.execute(query.encode(), values or None).fetchall()
@@ -83,13 +110,12 @@ class PostgresSnapshot(Snapshot):
     @property
     def generation(self) -> int:
         """The number of the last change; it grows by one with each."""
-        return self._number("SELECT max(number) FROM changes")
+        return self._state().generation
 
     @property
     def generation_id(self) -> str:
         """The last change's own random name; empty before the first."""
-        row = self._row("SELECT token FROM changes ORDER BY number DESC LIMIT 1")
-        return str(row[0]) if row else ""
+        return self._state().token
 
     @property
     def library(self) -> str:
@@ -117,26 +143,39 @@ class PostgresSnapshot(Snapshot):
 
     def languages(self) -> tuple[str, ...]:
         """The codes of the languages that documents are indexed in by stems."""
-        return tuple(sorted(code for (code,) in self._rows("SELECT code FROM languages")))
+        return self._state().languages
 
-    def _meta(self, key: str) -> str:
-        row = self._row("SELECT value FROM meta WHERE key = %s", key)
-        if row is None:
-            raise damaged_meta(key)
-        return str(row[0])
+    @property
+    def passages_held(self) -> int:
+        """How many passages there are."""
+        return self._state().totals[0]
 
     def counts(self) -> dict[str, int]:
         """How many documents, passages and sentences there are; kept with every change."""
-        passages, sentences, _ = self._totals()
+        passages, sentences, _ = self._state().totals
         documents = self._number("SELECT count(*) FROM documents")
         return {"documents": documents, "passages": passages, "sentences": sentences}
 
-    def _totals(self) -> tuple[int, int, int]:
-        """Passages, sentences and words of the last change."""
-        row = self._row(
-            "SELECT passages, sentences, words FROM changes ORDER BY number DESC LIMIT 1"
-        )
-        return (int(row[0]), int(row[1]), int(row[2])) if row else (0, 0, 0)
+    def _meta(self, key: str) -> str:
+        try:
+            return self._state().meta[key]
+        except KeyError:
+            raise damaged_meta(key) from None
+
+    def _state(self) -> _State:
+        """What is noted of this state: asked for once, since it never changes."""
+        if self._noted is None:
+            self._noted = self._ask_state()
+        return self._noted
+
+    def _ask_state(self) -> _State:
+        row = self._row(_STATE)
+        assert row is not None
+        meta, languages, graphs, number, token, *totals = row
+        return _State(
+            meta, tuple(languages), frozenset(graphs), number or 0, token or "",
+            (totals[0] or 0, totals[1] or 0, totals[2] or 0),
+        )  # fmt: skip
 
     # --- where it came from ---------------------------------------------------------------
 
@@ -336,32 +375,25 @@ class PostgresSnapshot(Snapshot):
             among: only passages with these ids; all when None.
         """
         wanted = Counter(term for phrase in fulltext.phrases(query) for term in phrase)
-        weights = self._weights(wanted)
-        total, _, words = self._totals()
-        if not weights or not words:
+        total, _, words = self._state().totals
+        if not wanted or not words:
             return {}
-        query = _MATCHES.format(
-            k1_1=_K1 + 1, low=_K1 * (1 - _B), title=_TITLE_WEIGHT,
+        asked = _MATCHES.format(
+            k1_1=_K1 + 1, low=_K1 * (1 - _B), title=_TITLE_WEIGHT, least=_LEAST_IDF,
             where="" if among is None else "WHERE p.passage = ANY(%(among)s)",
         )  # fmt: skip
         rows = self._db.execute(
-            query.encode(),
+            asked.encode(),
             {
-                "terms": list(weights),
-                "weights": list(weights.values()),
+                "terms": list(wanted),
+                "times": [float(times) for times in wanted.values()],
+                "total": float(total),
                 "by_length": _K1 * _B * total / words,
                 "k": k,
-                "among": list(among or ()),
+                "among": None if among is None else list(among),
             },
         )
         return {int(id_): float(score) for id_, score in rows}
-
-    def _weights(self, wanted: Mapping[str, int]) -> dict[str, float]:
-        """The inverse document frequency of terms, as often as each is asked for."""
-        total, _, _ = self._totals()
-        rows = self._rows("SELECT term, passages FROM terms WHERE term = ANY(%s)", list(wanted))
-        idf = {term: log((total - n + 0.5) / (n + 0.5)) if total >= n else 0 for term, n in rows}
-        return {term: wanted[term] * max(value, _LEAST_IDF) for term, value in idf.items()}
 
     def passages_with(self, word: str, among: Collection[int] | None = None) -> int:
         """How many passages hold a word (or another form of it).
@@ -416,12 +448,7 @@ class PostgresSnapshot(Snapshot):
 
     def has_graph(self, dimension: int) -> bool:
         """Whether there is a graph over vectors of this length that can be searched."""
-        return bool(
-            self._number(
-                "SELECT count(*) FROM pg_index WHERE indisvalid AND indexrelid = to_regclass(%s)",
-                f"{NEAREST}{dimension}",
-            )
-        )
+        return f"{NEAREST}{dimension}" in self._state().graphs
 
     def unsearchable(self) -> int:
         """How many passages have no vector to be found by, or none that is theirs."""
@@ -439,7 +466,7 @@ class PostgresSnapshot(Snapshot):
         return [int(id_) for (id_,) in rows]
 
     def nearest(
-        self, query: Vector, k: int, among: Ids | None = None, *, beam: int = 0
+        self, query: Vector, k: int, among: Ids | None = None, *, walk: bool = False
     ) -> tuple[Ids, Vector]:
         """The `k` passages nearest to a unit vector, best first, with their cosines.
 
@@ -449,18 +476,17 @@ class PostgresSnapshot(Snapshot):
             query: shape (d,).
             k: how many at most.
             among: only passages with these ids; all when None.
-            beam: how many the graph looks at; 0 to compare every vector.
+            walk: whether to walk along the graph, rather than to compare every vector.
         """
         dimension = len(query)
         depth = _MORE * k
         exact = sql.SQL("embedding")
         walked = sql.SQL("(embedding::halfvec({}))").format(sql.Literal(dimension))
-        if beam:
-            self._db.execute(
-                sql.SQL("SET LOCAL hnsw.ef_search = {}").format(min(1000, max(beam, depth)))
-            )
+        if walk and depth > BEAM:  # else it is as every connection has it
+            wider = sql.SQL("SET LOCAL hnsw.ef_search = {}").format(min(1000, depth))
+            self._db.execute(wider)
         condition = sql.SQL("WHERE passage = ANY(%(among)s)" if among is not None else "").format()
-        if beam:  # as the graph has it
+        if walk:  # as the graph has it
             condition = sql.SQL("WHERE vector_dims(embedding) = {}").format(sql.Literal(dimension))
         rows = self._db.execute(
             sql.SQL(
@@ -468,7 +494,7 @@ class PostgresSnapshot(Snapshot):
                 "{}::halfvec({}) LIMIT {}) n JOIN passages p ON p.id = n.passage"
             ).format(
                 condition,
-                walked if beam else exact,
+                walked if walk else exact,
                 sql.SQL("%(query)s"),
                 sql.Literal(dimension),
                 sql.Literal(depth),

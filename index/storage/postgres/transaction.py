@@ -74,6 +74,10 @@ class PostgresTransaction(PostgresSnapshot, Transaction):
         self._new_languages: set[str] = set()
         self._emptied = False
 
+    def _state(self) -> Any:
+        """What is noted just now: this change may have changed it."""
+        return self._ask_state()
+
     @property
     def dropped(self) -> list[tuple[int, int]]:
         """Passages taken out so far, each with its number of sentences."""
@@ -121,7 +125,7 @@ class PostgresTransaction(PostgresSnapshot, Transaction):
         for code in sorted(self._new_languages):
             self._write("INSERT INTO languages VALUES (%s) ON CONFLICT DO NOTHING", code)
         self._count_terms()
-        before = (0, 0, 0) if self._emptied else self._totals()
+        before = (0, 0, 0) if self._emptied else self._state().totals
         totals = [at + more for at, more in zip(before, self._added, strict=True)]
         number = self.generation + 1
         self._db.execute(
@@ -472,7 +476,7 @@ class PostgresTransaction(PostgresSnapshot, Transaction):
             "SELECT sum(length) FROM (SELECT DISTINCT passage, length FROM postings) p"
         )
         found = [counted["passages"], counted["sentences"], words]
-        self._added = [n - kept for n, kept in zip(found, self._totals(), strict=True)]
+        self._added = [n - kept for n, kept in zip(found, self._state().totals, strict=True)]
         self._written += any(self._added)
 
     def words_fault(self) -> str:
@@ -503,7 +507,7 @@ class PostgresTransaction(PostgresSnapshot, Transaction):
         """Make the text index anew from the stored texts."""
         for table in ("postings", "terms"):
             self._write(f"DELETE FROM {table}")
-        self._added[2] = -self._totals()[2]
+        self._added[2] = -self._state().totals[2]
         self._terms.clear()
         for (content,) in self._rows("SELECT id FROM contents ORDER BY id"):
             self._index_content(int(content))

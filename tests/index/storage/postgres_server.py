@@ -74,7 +74,7 @@ class Given:
 class Server:
     """A running server of ours, on which anything may be done."""
 
-    def __init__(self, folder: Path, port: int, *, can_fill: bool = False) -> None:
+    def __init__(self, folder: Path, port: int, *, can_fill: bool = False, more: str = "") -> None:
         """Lay out an empty cluster in a folder and start it."""
         self.folder, self.port = folder, port
         self._as_nobody = {"user": _NOBODY} if os.getuid() == 0 else {}
@@ -94,7 +94,7 @@ class Server:
             "-D", folder / "data",
         )  # fmt: skip
         with (folder / "data" / "postgresql.conf").open("a") as config:
-            config.write(_CONFIG.format(port=port, folder=folder))
+            config.write(_CONFIG.format(port=port, folder=folder) + more)
         if can_fill:
             built = folder / "full_disk.so"
             source = Path(__file__).with_name("full_disk.c")
@@ -172,15 +172,16 @@ def anyones() -> Iterator[Given | Server]:
 
 
 @contextmanager
-def running(*, can_fill: bool = False) -> Iterator[Server]:
+def running(*, can_fill: bool = False, config: str = "") -> Iterator[Server]:
     """A server of ours, gone afterwards.
 
     Args:
         can_fill: whether its disk can be full (needs a C compiler).
+        config: more lines for `postgresql.conf`.
     """
     folder = Path(tempfile.mkdtemp(prefix="pilcrow-pg-"))
     try:
-        server = Server(folder, _free_port(), can_fill=can_fill)
+        server = Server(folder, _free_port(), can_fill=can_fill, more=config)
         yield server
         with suppress(RuntimeError):  # a test has left it killed
             server.stop()
