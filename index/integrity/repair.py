@@ -56,8 +56,7 @@ def repair(
 
 def _repair_database(store: Store) -> dict[str, str]:
     with suppress(LibraryDamaged), store.writing() as writer:
-        writer.mend_documents(all_or_none=True)
-        return {"database": "the list of documents was written anew"}
+        return {"database": writer.mend_database()}
     return {}
 
 

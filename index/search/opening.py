@@ -35,9 +35,9 @@ def _open_server(place: Address, create: bool, exact_up_to: int) -> tuple[Store,
     try:
         from index.search.server_vectors import ServerVectors
         from index.storage.postgres.store import PostgresStore
-    except ModuleNotFoundError as error:
+    except ModuleNotFoundError:
         raise InputError(
-            f"a library on a server needs {error.name}, which is not installed: "
+            "a library on a server needs psycopg and pgvector, which are not installed: "
             "pip install 'pilcrow-rag[postgres]'"
         ) from None
     store = PostgresStore(place, create=create)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
 from index.embedding.encoder import Vector
+from index.errors import LibraryUnwritable
 from index.formats.sandbox import Cancelled
 from index.search.vector_search import Kind, Neighbours, VectorSearch, lost_to_themselves
 from index.storage.postgres.snapshot import PostgresSnapshot
@@ -97,10 +99,9 @@ class ServerVectors(VectorSearch):
             self._store.tidy()
         if made is None or not wanted or (there and not anew):
             return
-        try:
+        # without room for it the library works as well, only slower
+        with suppress(Cancelled, LibraryUnwritable):
             self._store.make_graph(made.dimension, tick)
-        except Cancelled:
-            return
 
     def fault(self, reader: Snapshot) -> str:
         """What is wrong with the vectors that are searched; empty when nothing."""

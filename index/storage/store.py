@@ -265,17 +265,15 @@ class Transaction(Snapshot, Protocol):
     def seal_document(self, document_id: str) -> None:
         """Seal a document as it is now."""
 
-    def mend_documents(self, *, all_or_none: bool = False) -> None:
-        """Write what is noted of documents anew, each as its seal says that it was.
-
-        What one wrong bit or value has done is found by trying; else a row stays as it is.
-
-        Args:
-            all_or_none: whether to leave them alone when fewer can be read than there are seals.
+    def mend_database(self) -> str:
+        """What was done about what `integrity` found, in words.
 
         Raises:
-            LibraryDamaged: when they are left alone.
+            LibraryDamaged: when nothing can be done.
         """
+
+    def mend_documents(self) -> None:
+        """Write what is noted of documents anew, each as its seal says that it was, if it can."""
 
     def drop_orphans(self) -> None:
         """Take out documents, contents and passages that have lost each other."""

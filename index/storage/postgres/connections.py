@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 from pgvector.psycopg import register_vector
-from psycopg import errors, sql
+from psycopg import errors
 
 from index.errors import (
     LibraryBusy,
@@ -39,6 +39,12 @@ _OPTIONS = {
     "connect_timeout": "10", "keepalives_idle": "10", "keepalives_interval": "5",
     "keepalives_count": "3", "tcp_user_timeout": "30000", "application_name": "pilcrow",
 }  # fmt: skip
+# The library's schema, and the one that pgvector is in, wherever that was installed.
+_SEARCH_PATH = """
+SELECT set_config('search_path', quote_ident(%s) || ', ' || coalesce((
+    SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+    WHERE e.extname = 'vector'), 'public'), false)
+"""
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
@@ -171,8 +177,7 @@ def connect(address: Address) -> Connection:
     missing = {k: v for k, v in _OPTIONS.items() if k not in address.url.partition("?")[2]}
     connection = psycopg.connect(address.url, autocommit=True, **missing)  # type: ignore[arg-type]
     try:
-        schema = sql.Identifier(address.schema)
-        connection.execute(sql.SQL("SET search_path TO {}, public").format(schema))
+        connection.execute(_SEARCH_PATH, (address.schema,))
         connection.execute("SET client_min_messages TO warning")
         connection.execute(f"SET hnsw.ef_search TO {BEAM}".encode())
         with suppress(psycopg.ProgrammingError):  # a database that is empty yet

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from psycopg import errors, sql
 
-from index.errors import LibraryMismatch, LibraryMissing, LibraryUnwritable
+from index.errors import LibraryDamaged, LibraryMismatch, LibraryMissing, LibraryUnwritable
 from index.storage.postgres.connections import Connection, Connections, lock_key
 
 _TRUTH = """
@@ -102,7 +102,7 @@ def open_schema(
         schema = sql.Identifier(address.schema)
         if _version(connection, address.schema) is None:
             connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(schema))
-            _require_vectors(connection, address.shown)
+            _require_server(connection, address.shown)
         for version in range(_version(connection, address.schema) or 0, len(migrations)):
             for statement in migrations[version].split(";"):
                 if statement.strip():
@@ -121,25 +121,45 @@ def open_schema(
 
 def layout_fault(connection: Connection) -> str:
     """What is wrong with tables and indexes of a library; empty when nothing."""
+    missing, invalid = _faulty(connection)
+    if missing:
+        return f"{', '.join(sorted(missing))} missing"
+    return f"{', '.join(sorted(invalid))} not valid" if invalid else ""
+
+
+def mend_indexes(connection: Connection) -> None:
+    """Make indexes anew that are missing or not valid.
+
+    Raises:
+        LibraryDamaged: when a table is missing.
+    """
+    missing, invalid = _faulty(connection)
+    if tables := sorted(name for name, made in missing.items() if "TABLE" in made):
+        raise LibraryDamaged(
+            f"{', '.join(tables)} missing. Restore it from a backup of the server, or drop its "
+            "schema and add your articles again"
+        )
+    for statement in missing.values():
+        connection.execute(statement.encode())
+    for name in invalid:
+        connection.execute(sql.SQL("REINDEX INDEX {}").format(sql.Identifier(name)))
+
+
+def _faulty(connection: Connection) -> tuple[dict[str, str], list[str]]:
+    """What is missing, by name with the statement that makes it, and indexes that are not valid."""
     rows = connection.execute(
         "SELECT c.relname, i.indisvalid AND i.indisready FROM pg_class c "
         "LEFT JOIN pg_index i ON i.indexrelid = c.oid "
         "WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'i')"
     ).fetchall()
     there = {name for name, _ in rows}
-    missing = {
-        line.split()[2]
-        for statements in MIGRATIONS
-        for line in statements.split(";")
-        for line in [line.strip()]
-        if line.startswith(("CREATE TABLE", "CREATE INDEX"))
-    } - there
+    statements = (line.strip() for part in MIGRATIONS for line in part.split(";"))
+    made = {line.split()[2]: line for line in statements if line.startswith("CREATE")}
     invalid = [name for name, valid in rows if valid is False and not name.startswith(NEAREST)]
-    if missing:
-        return f"{', '.join(sorted(missing))} missing"
-    return f"{', '.join(sorted(invalid))} not valid" if invalid else ""
+    return {name: line for name, line in made.items() if name not in there}, invalid
 
 
+_OLDEST_SERVER, _OLDEST_VECTORS = 150_000, (0, 7)
 NEAREST = "neighbours_hnsw_"
 """What the graphs over vectors are called, with the number of dimensions behind it."""
 
@@ -153,16 +173,29 @@ def _version(connection: Connection, schema: str) -> int | None:
     return int(row[0]) if row else 0
 
 
-def _require_vectors(connection: Connection, shown: str) -> None:
-    there = "SELECT 1 FROM pg_extension WHERE extname = 'vector'"
-    if connection.execute(there).fetchone():
-        return
-    known = "SELECT 1 FROM pg_available_extensions WHERE name = 'vector'"
-    if not connection.execute(known).fetchone():
+def _require_server(connection: Connection, shown: str) -> None:
+    """Refuse a server that cannot keep a library, with the way out."""
+    row = connection.execute(
+        "SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), "
+        "(SELECT extversion FROM pg_extension WHERE extname = 'vector'), "
+        "(SELECT default_version FROM pg_available_extensions WHERE name = 'vector')"
+    ).fetchone()
+    assert row is not None
+    server, encoding, here, known = row
+    if server < _OLDEST_SERVER or encoding != "UTF8":
         raise LibraryUnwritable(
-            f"the server of {shown} has no pgvector. Install it there (0.7 or newer), "
-            "for example: apt install postgresql-17-pgvector"
+            f"{shown} is PostgreSQL {server // 10_000} with {encoding}; a library needs 15 or "
+            "newer and a database in UTF8: createdb --encoding UTF8 --template template0 NAME"
         )
+    version = here or known
+    if version is None or tuple(map(int, version.split(".")[:2])) < _OLDEST_VECTORS:
+        raise LibraryUnwritable(
+            f"the server of {shown} has {f'pgvector {version}' if version else 'no pgvector'}. "
+            f"Install 0.7 or newer there, for example: apt install postgresql-{server // 10_000}"
+            "-pgvector"
+        )
+    if here:
+        return
     try:
         connection.execute("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public")
     except errors.InsufficientPrivilege:

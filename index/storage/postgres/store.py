@@ -11,7 +11,7 @@ from psycopg import errors, sql
 
 from index.errors import LibraryBusy
 from index.storage.postgres.address import Address
-from index.storage.postgres.connections import MOST, WAIT, Connections, lock_key
+from index.storage.postgres.connections import MOST, WAIT, Connection, Connections, lock_key
 from index.storage.postgres.schema import NEAREST, open_schema
 from index.storage.postgres.snapshot import PostgresSnapshot
 from index.storage.postgres.transaction import CHANNEL, PostgresTransaction
@@ -130,7 +130,9 @@ class PostgresStore(Store):
             tick: called before each step; what it raises ends the work.
         """
         name = sql.Identifier(f"{NEAREST}{dimension}")
-        with self._connections.outside() as connection:
+        with self._connections.outside() as connection, self._one_at_a_time(connection) as first:
+            if not first:  # somebody else is making it
+                return
             tick()
             connection.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(name))
             connection.execute("SET maintenance_work_mem = '512MB'")
@@ -145,6 +147,19 @@ class PostgresStore(Store):
                 )
             finally:
                 connection.execute("RESET maintenance_work_mem")
+
+    @contextmanager
+    def _one_at_a_time(self, connection: Connection) -> Iterator[bool]:
+        """Whether nobody else makes a graph just now, nor will until the block ends."""
+        key = (lock_key(self.address.schema, "graph"),)
+        row = connection.execute("SELECT pg_try_advisory_lock(%s)", key).fetchone()
+        first = bool(row and row[0])
+        try:
+            yield first
+        finally:
+            if first:
+                with suppress(errors.Error):  # the server may be gone, and the lock with it
+                    connection.execute("SELECT pg_advisory_unlock(%s)", key)
 
     def tidy(self) -> None:
         """Let the server count its rows and mark the pages that everybody sees, after much came."""

@@ -31,6 +31,7 @@ from index.storage.codec import (
 from index.storage.document_seals import DOCUMENT_COLUMNS, DOCUMENT_TABLES
 from index.storage.postgres import fulltext
 from index.storage.postgres.connections import Connection, lock_key
+from index.storage.postgres.schema import mend_indexes
 from index.storage.postgres.snapshot import PostgresSnapshot
 from index.storage.records import NewContent
 from index.storage.store import Transaction
@@ -114,13 +115,14 @@ class PostgresTransaction(PostgresSnapshot, Transaction):
 
     def finish(self) -> None:
         """Settle what documents were moved from and to; number and name the change, if any."""
+        if self._moved:
+            self._write("DELETE FROM tags WHERE document NOT IN (SELECT id FROM documents)")
         while self._moved:
             content = self._moved.pop()
             self._drop_unused(content)
             self._refresh_title(content)
         if not self._written:
             return
-        self._write("DELETE FROM tags WHERE document NOT IN (SELECT id FROM documents)")
         self._db.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key(self._schema, "change"),))
         for code in sorted(self._new_languages):
             self._write("INSERT INTO languages VALUES (%s) ON CONFLICT DO NOTHING", code)
@@ -457,7 +459,16 @@ class PostgresTransaction(PostgresSnapshot, Transaction):
         if row is not None:
             self._write("UPDATE documents SET seal = %s WHERE id = %s", checksum(row), document_id)
 
-    def mend_documents(self, *, all_or_none: bool = False) -> None:
+    def mend_database(self) -> str:
+        """What was done: indexes are made again; a table that is gone is not.
+
+        Raises:
+            LibraryDamaged: when a table is gone.
+        """
+        mend_indexes(self._db)
+        return "indexes were made anew"
+
+    def mend_documents(self) -> None:
         """Nothing: the server's own checksums find a wrong bit, and files confirm what is noted."""
 
     def drop_orphans(self) -> None:

@@ -192,6 +192,15 @@ class SQLiteTransaction(SQLiteSnapshot, Transaction):
         seals = [(str(row[0], "utf-8", "replace"), checksum(row)) for row in rows]
         self._db.executemany("INSERT OR REPLACE INTO seals VALUES (?, ?)", seals)
 
+    def mend_database(self) -> str:
+        """What was done: the list of documents is what can be written without the rest.
+
+        Raises:
+            LibraryDamaged: when fewer of them can be read than there are seals.
+        """
+        self.mend_documents(all_or_none=True)
+        return "the list of documents was written anew"
+
     def mend_documents(self, *, all_or_none: bool = False) -> None:
         """Write what is noted of documents anew, each as its seal says that it was.
 

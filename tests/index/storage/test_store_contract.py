@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -12,11 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index import Library, LibraryMismatch, LibraryMissing, SearchScope
+from index import Library, LibraryDamaged, LibraryMismatch, LibraryMissing, SearchScope
 from index.embedding.encoder import Embeddable, PassageVectors
 from index.storage.postgres.address import is_address, parse_address
+from tests.index.storage.postgres_server import Given, Server
 from tests.support.fakes import BagOfWordsEncoder
 
+ROOT = Path(__file__).resolve().parents[3]
 TEXTS = {
     "kyoto.txt": "Forum Meets in Kyoto\n\nThe forum opened on Sunday. More than 8,000 people "
     "came.\n\nDelegates spoke about cables under the sea.\n",
@@ -301,3 +305,38 @@ def test_words_are_counted_alike_everywhere(new_place: Callable[[], str], shelf:
         names, vectors = library.document_vectors()
         assert names == plain.document_vectors()[0]
         assert np.allclose(vectors, plain.document_vectors()[1])
+
+
+@pytest.mark.adapters
+def test_an_index_that_is_gone_is_made_again_and_a_table_is_not(
+    server: Given | Server, shelf: Path
+) -> None:
+    address = server.address()
+    with Library.open(address, encoder=BagOfWordsEncoder()) as library:
+        library.update([shelf])
+        change_behind(address, "DROP INDEX passages_digest")
+        (line, *_) = library.check().lines
+        assert (line.ok, line.detail) == (False, "passages_digest missing")
+        assert library.check(repair=True).ok
+        change_behind(address, "DROP TABLE neighbours")
+        (line, *_) = library.check(repair=True).lines
+        assert (line.ok, line.detail) == (False, "neighbours missing")
+        with pytest.raises(LibraryDamaged, match="backup of the server"):
+            library.search("forum")
+
+
+def test_nothing_of_a_server_is_loaded_before_it_is_asked_for(tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.modules['psycopg'] = None; sys.modules['pgvector'] = None\n"
+        "import ui.cli, rag, ui.doctor; from index import Library\n"
+        f"Library.open({str(tmp_path / 'library')!r}).close()\n"
+        "try: Library.open('postgresql://somewhere/there')\n"
+        "except Exception as error: print(type(error).__name__, error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert done.stdout == (
+        "InputError a library on a server needs psycopg and pgvector, which are not installed: "
+        "pip install 'pilcrow-rag[postgres]'\n"
+    )
