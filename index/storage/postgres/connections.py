@@ -11,11 +11,12 @@ import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 import psycopg
 from pgvector.psycopg import register_vector
 from psycopg import errors
+from psycopg.conninfo import make_conninfo
 
 from index.errors import (
     LibraryBusy,
@@ -26,7 +27,7 @@ from index.errors import (
 )
 from index.storage.postgres.address import Address
 
-Connection = psycopg.Connection[tuple[Any, ...]]
+Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 MOST = 16
 """Connections of one process at once; who comes later waits for one."""
 WAIT = 10.0
@@ -174,8 +175,8 @@ class Connections:
 
 def connect(address: Address) -> Connection:
     """A new connection to a server, its search path set to the library's schema."""
-    missing = {k: v for k, v in _OPTIONS.items() if k not in address.url.partition("?")[2]}
-    connection = psycopg.connect(address.url, autocommit=True, **missing)  # type: ignore[arg-type]
+    ours = {k: v for k, v in _OPTIONS.items() if k not in address.url.partition("?")[2]}
+    connection: Connection = psycopg.connect(make_conninfo(address.url, **ours), autocommit=True)
     try:
         connection.execute(_SEARCH_PATH, (address.schema,))
         connection.execute("SET client_min_messages TO warning")

@@ -96,10 +96,12 @@ class PostgresSnapshot(Snapshot):
         self._noted: _State | None = None
 
     def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        return self._db.execute(query.encode(), values or None).fetchall()
+        rows: list[tuple[Any, ...]] = self._db.execute(query.encode(), values or None).fetchall()
+        return rows
 
     def _row(self, query: str, *values: object) -> tuple[Any, ...] | None:
-        return self._db.execute(query.encode(), values or None).fetchone()
+        row: tuple[Any, ...] | None = self._db.execute(query.encode(), values or None).fetchone()
+        return row
 
     def _number(self, query: str, *values: object) -> int:
         row = self._row(query, *values)

@@ -86,7 +86,7 @@ class PostgresTransaction(PostgresSnapshot, Transaction):
 
     def _write(self, query: str, *values: object) -> int:
         """How many rows a statement has changed."""
-        count = self._db.execute(query.encode(), values or None).rowcount
+        count: int = self._db.execute(query.encode(), values or None).rowcount
         self._written += max(count, 0)
         return count
 
