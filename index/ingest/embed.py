@@ -15,6 +15,10 @@ from index.types import Passage, Span
 _STRIDE = 32
 
 
+class VectorsGone(Exception):
+    """Vectors that were to serve again went with another writer's change. Never shown."""
+
+
 class BatchEmbedder:
     """Makes the vectors that the library does not have yet."""
 
@@ -68,6 +72,8 @@ class BatchEmbedder:
         dimension = self._encoder.identity.dimension
         for at in range(0, len(digests), _STRIDE):
             ready = reader.known_vectors(set(digests[at : at + _STRIDE]), dimension)
+            if not ready.keys() >= set(digests[at : at + _STRIDE]):
+                raise VectorsGone
             yield from (ready[digest] for digest in digests[at : at + _STRIDE])
 
 

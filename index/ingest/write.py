@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from index.embedding.encoder import Encoder
+from index.errors import LibraryBusy
 from index.ingest.discovery import SourceFile, Survey
-from index.ingest.embed import BatchEmbedder
+from index.ingest.embed import BatchEmbedder, VectorsGone
 from index.ingest.parse import ParsedFile
 from index.ingest.progress import RunProgress
 from index.splitting import CHUNKER
 from index.storage.store import Store, Transaction
+
+# How often a batch is embedded when another writer takes vectors away that were to serve again.
+_TRIES = 5
 
 
 class DocumentWriter:
@@ -31,7 +36,14 @@ class DocumentWriter:
             batch: documents.
             survey: with the last batch, everything that was found; before, where it was looked for.
         """
-        self._embedder.embed(batch)
+        for _ in range(_TRIES):
+            self._embedder.embed(batch)
+            with suppress(VectorsGone):
+                return self._write(batch, survey)
+        raise LibraryBusy("others change the same documents all the time. Try again in a moment")
+
+    def _write(self, batch: Sequence[ParsedFile], survey: Survey) -> None:
+        """Write a batch of documents that vectors were made for."""
         with self._store.writing() as writer:
             files = [parsed.file for parsed in batch]
             touched = [(parsed.file.id, str(parsed.file.path), parsed.hash) for parsed in batch]

@@ -310,10 +310,13 @@ class PostgresTransaction(PostgresSnapshot, Transaction):
         """
         now = datetime.now(UTC).isoformat(timespec="seconds")
         row = self._row("SELECT content FROM documents WHERE id = %s", document_id)
-        # a file has one document, as in SQLite's INSERT OR REPLACE
-        self._write(
-            "DELETE FROM documents WHERE path = %s AND id != %s", os.fsencode(path), document_id
+        # a file has one document: who took it in meanwhile by another name gives way
+        others = self._rows(
+            "DELETE FROM documents WHERE path = %s AND id != %s RETURNING content",
+            os.fsencode(path),
+            document_id,
         )
+        self._moved |= {int(other) for (other,) in others}
         self._write(
             "INSERT INTO documents (id, content, place, path, added_at) "
             "VALUES (%s, %s, %s, %s, %s) ON CONFLICT (id) DO UPDATE SET content = excluded.content,"

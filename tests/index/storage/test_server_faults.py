@@ -25,6 +25,7 @@ from index import (
     PilcrowError,
 )
 from index.storage.postgres.address import parse_address
+from index.types import Receipt
 from rag.settings import Settings
 from tests.index.storage.postgres_server import PASSWORD, Given, Server
 from tests.index.storage.proxy import Proxy
@@ -460,6 +461,63 @@ def test_many_writers_of_different_documents(server: Given | Server, tmp_path: P
         assert library.check().ok
         twins = library.search("moon", 1)[0]
         assert len({twins.document_id, *twins.also}) == 4
+
+
+@pytest.mark.fault("S8")
+def test_many_writers_of_the_same_documents_in_any_order(
+    server: Given | Server, tmp_path: Path
+) -> None:
+    address, shelf = server.address(), tmp_path / "shelf"
+    for number in range(3):
+        (shelf / f"d{number}").mkdir(parents=True)
+    opened(address).close()
+    bugs: list[BaseException] = []
+
+    def work(seed: int) -> None:
+        chance = random.Random(seed)
+        receipts: list[Receipt] = []
+        with opened(address) as library:
+            for _ in range(12):
+                folder = shelf / f"d{chance.randrange(3)}"
+                words = " ".join(chance.choices("cable forum rice moon island".split(), k=6))
+                try:
+                    match chance.choice("write write update rebuild remove restore tag".split()):
+                        case "write":
+                            (folder / f"{chance.randrange(4)}.txt").write_text(f"{words}.\n")
+                            library.update([folder])
+                        case "update":
+                            library.update([shelf])
+                        case "rebuild":
+                            library.rebuild(full=chance.random() < 0.3)
+                        case "restore" if receipts:
+                            library.restore(receipts.pop())
+                        case kind if held := [record.id for record in library.documents()]:
+                            if kind == "remove":
+                                receipts.append(library.remove([chance.choice(held)]))
+                            else:
+                                library.tag([chance.choice(held)], "mine")
+                    library.search(words)
+                except (LibraryBusy, InputError):
+                    pass  # somebody else has it, or has removed it
+                except BaseException as error:
+                    bugs.append(error)
+                    raise
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert bugs == []
+    with opened(address) as library:
+        assert [line for line in library.check().lines if not line.ok] == []
+        library.update([shelf])
+        with opened(server.address()) as fresh:
+            fresh.update([shelf])
+            held = {r.path: r.content_hash for r in library.documents()}
+            wanted = {r.path: r.content_hash for r in fresh.documents()}
+        left_out = library.removed_files()
+        assert held == {path: hash_ for path, hash_ in wanted.items() if path not in left_out}
 
 
 @pytest.mark.fault("S8")
