@@ -34,17 +34,17 @@ from index.integrity.check import check_library
 from index.integrity.repair import repair as repair_library
 from index.languages import detection
 from index.languages.detection import LanguageGroup
-from index.languages.stemming import match_query
+from index.languages.stemming import match_forms
 from index.search import opening, ranking, term_statistics, vectors
+from index.search.search import Neighbours, Search
 from index.search.selection import Selections
-from index.search.vector_search import Neighbours, VectorSearch
 from index.storage.postgres.address import Address
 from index.storage.records import DocumentLocation
 from index.storage.store import Snapshot, Store, Transaction, require_match
 from index.system import roots
 from index.system.cpu import one_core, usable_cores
 from index.system.ignoring import IgnoreRules
-from index.system.priority import QueryPriority
+from index.system.priority import QueryPriority, Turns
 from index.tokenization import sound
 from index.types import (
     EVERYWHERE,
@@ -83,15 +83,14 @@ class Library:
             print(hit.rank, hit.title, hit.text)
     """
 
-    def __init__(
-        self, store: Store, search: VectorSearch, encoder: Encoder | None, threads: int
-    ) -> None:
+    def __init__(self, store: Store, search: Search, encoder: Encoder | None, threads: int) -> None:
         """Use `Library.open`."""
         self.path = store.folder
         self._threads = threads
         self._given_encoder = encoder
         self._made_with: tuple[EncoderIdentity | None, Encoder] | None = None
         self._priority = QueryPriority()
+        self._turns = Turns(self._threads)
         self._encoder_lock = threading.Lock()
         self._questions: dict[tuple[EncoderIdentity, str], QuestionVectors] = {}
         self._vocabulary: tuple[int, Mapping[str, int]] | None = None
@@ -101,7 +100,7 @@ class Library:
         # contents are numbered for good: what one is in never changes
         self._languages: dict[tuple[str, int], LanguageGroup] = {}
         self._store = store
-        self._vector_search = search
+        self._engine = search
 
     @classmethod
     def open(
@@ -191,7 +190,7 @@ class Library:
             work = IngestRun(self._store, self.encoder, progress, self._yield_to_queries(cancelled))
             report = work.run(wanted, dry_run=dry_run, folder=within, exclude=globs)
             if not dry_run:
-                self._vector_search.refresh(progress, cancelled)
+                self._engine.refresh(progress, cancelled)
         return report
 
     def rebuild(
@@ -227,7 +226,7 @@ class Library:
             if not dry_run:
                 if encoder is not None and not report.cancelled:
                     self.use_encoder(encoder)
-                self._vector_search.refresh(progress, cancelled)
+                self._engine.refresh(progress, cancelled)
         return report
 
     def places(self) -> list[Path]:
@@ -254,7 +253,7 @@ class Library:
                 changed = discovery.changed_of(reader, wanted)
             work = IngestRun(self._store, self.encoder, None, self._yield_to_queries(cancelled))
             report = work.run(changed, implied=True)
-            self._vector_search.refresh(None, cancelled)
+            self._engine.refresh(None, cancelled)
         return report
 
     def remove(self, document_ids: Iterable[str]) -> Receipt:
@@ -349,7 +348,7 @@ class Library:
     def _receipt(self, writer: Transaction, locations: Sequence[DocumentLocation]) -> Receipt:
         """What a removal took out, once it is written, and what is left of it."""
         gone = dict(writer.dropped)
-        self._vector_search.refresh(clean=True)
+        self._engine.refresh(clean=True)
         with suppress(LibraryBusy, LibraryUnwritable):  # then it goes from the log a bit later
             self._store.checkpoint()
         with self._store.reading() as reader:
@@ -398,7 +397,7 @@ class Library:
             if receipt.tags:
                 with self._store.writing() as writer:
                     writer.set_tags(writer.tags() | dict(receipt.tags))
-            self._vector_search.refresh()
+            self._engine.refresh()
         return report
 
     # --- asking ---------------------------------------------------------------------------
@@ -444,7 +443,7 @@ class Library:
                     continue  # it was made anew with another one just now
                 require_match(reader, encoder)
                 # a state older than one seen before: somebody put an older file in its place
-                index = self._vector_search.at(reader, anew=reader.generation < newest)
+                index = self._engine.vectors.at(reader, anew=reader.generation < newest)
                 if index.generation == reader.generation:
                     return self._search(reader, index, query, question, k, wanted)
                 newest = index.generation  # it came between the two: ask again
@@ -452,6 +451,17 @@ class Library:
     def query_priority(self) -> AbstractContextManager[None]:
         """While this lasts, changes to the library made in this process leave the cores free."""
         return self._priority.question()
+
+    def turn(
+        self, rank: int = 0, stop: Callable[[], bool] = lambda: False
+    ) -> AbstractContextManager[None]:
+        """While this lasts, few others compute: as many at a time as there are cores.
+
+        Args:
+            rank: the smallest goes first, else who came first.
+            stop: asked while waiting; when it says True nobody waits any longer.
+        """
+        return self._turns.turn(rank, stop)
 
     def encode_query(self, text: str) -> QuestionVectors:
         """A question's vectors; the last few are remembered."""
@@ -484,7 +494,8 @@ class Library:
         """
         check_scope(scope.documents, scope.dates, scope)
         with self._store.reading() as reader:
-            return term_statistics.idf(reader, terms, self._selections.of(reader, scope))
+            among = self._selections.of(reader, scope)
+            return term_statistics.idf(reader, self._engine.words, terms, among)
 
     def headings(self) -> Counter[str]:
         """The headings of the documents, each with how many have it."""
@@ -616,7 +627,7 @@ class Library:
         """How big the library is and how it searches."""
         with self._store.reading() as reader:
             counts, change, encoder = reader.counts(), reader.generation, reader.encoder
-            kind = self._vector_search.kind(reader)
+            kind = self._engine.vectors.kind(reader)
         size = self._store.size()
         name = f"{encoder.name}@{encoder.revision}" if encoder else ""
         return LibraryStats(change=change, vectors=kind, encoder=name, bytes=size, **counts)
@@ -628,17 +639,15 @@ class Library:
             repair: whether to make anew what is damaged and can be derived: the text index and the
                 vector cache from what is stored, vectors from their texts, texts from their files.
         """
-        report = check_library(self._store, self._vector_search)
+        report = check_library(self._store, self._engine)
         if not repair or report.ok:
             return report
         with self._writing(alone=True):
             mended: dict[str, str] = {}
             for _ in range(2):  # what can be seen only when the file itself is whole again
                 bad = {line.name for line in report.lines if not line.ok}
-                mended |= repair_library(
-                    self._store, self._vector_search, bad, lambda: self.encoder
-                )
-                report = check_library(self._store, self._vector_search)
+                mended |= repair_library(self._store, self._engine, bad, lambda: self.encoder)
+                report = check_library(self._store, self._engine)
                 if report.ok:
                     break
         return CheckReport(
@@ -708,9 +717,8 @@ class Library:
         among = self._selections.of(reader, scope)
         depth = max(_CANDIDATES, 2 * k)
         near, _ = index.search(question.vector, depth, None if among is None else among.ids)
-        matched = reader.matches(
-            match_query(query, reader.languages()), depth, None if among is None else among.members
-        )
+        forms = match_forms(query, reader.languages())
+        matched = self._engine.words.matches(reader, forms, depth, among)
         documents = None if among is None else among.documents
         candidates = reader.passages(sorted({*map(int, near), *matched}))
         with one_core():

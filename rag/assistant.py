@@ -52,6 +52,9 @@ LEFT_AS_QUOTED = frozenset({"timeline", "quote", "which_first", "list", "summari
 """Tasks whose answer is the sources' own words, whatever model there is: of what a 1.5 B model says
 of a whole article too little stands (tests/benchmarks/RESULTS.md, Models)."""
 
+_RETRIEVAL, _ANALYSIS, _REFINEMENT = range(3)
+"""Whose turn it is first where many ask: who is next to the first sentence on the screen."""
+
 
 class Assistant:
     """Answers questions from a library and ties every statement to the sentences it rests on."""
@@ -212,11 +215,14 @@ class Assistant:
             documents, dates = self.library.select(chosen), chosen.dates
         history = [(sound(asked), sound(said)) for asked, said in history]
         began = time.perf_counter()
-        asked, changes = self.analyze(question, history)
+        stop = stop or _never
+        self._vectors(question)  # before its turn: those who wait for the encoder go together
+        with self.library.turn(_ANALYSIS, stop):
+            asked, changes = self.analyze(question, history)
         state = AnswerState(asked, began, explain, question)
         state.notes += changes
         where = SearchScope(documents, dates, sections=scope.sections)
-        return traced(self._with_priority(state, where, stop or _never))
+        return traced(self._with_priority(state, where, stop))
 
     def analyze(self, question: str, history: History = ()) -> tuple[Question, list[str]]:
         """The question as it was meant, without typing mistakes, and what to say of those.
@@ -303,8 +309,10 @@ class Assistant:
 
         # 2. search for every variant of the question and rank the sentences of what is found; do
         # the documents answer at all, and what of it is missing?
-        first = self._retriever.retrieve(state.question, scope)
-        if reply := self._reply_without_answer(state, first):
+        with self.library.turn(_RETRIEVAL, stop):
+            first = self._retriever.retrieve(state.question, scope)
+            reply = self._reply_without_answer(state, first)
+        if reply:
             yield reply
             return
 
@@ -318,7 +326,8 @@ class Assistant:
         if self._retriever.reranker:
             state.show_headline(first.adjusted(first.ranking).sentences[0])
             yield state.snapshot("reading")
-        retrieved = self._retriever.refine(first)
+        with self.library.turn(_REFINEMENT, stop):
+            retrieved = self._retriever.refine(first)
         chosen = self._read(state, retrieved)
         yield state.snapshot("reading")
         self._shorten(state, retrieved, evidence.top(chosen))

@@ -25,6 +25,7 @@ from index.embedding.centring import Centre, unit
 from index.embedding.model_folder import ModelSettings, read_settings
 from index.embedding.onnx_backend import Network
 from index.embedding.projection import Packed, Projected, directions, pack, project
+from index.embedding.shared_passes import SharedPasses
 from index.embedding.torch_backend import TorchNetwork
 from index.errors import ModelMissing
 from index.system.checksums import sha256
@@ -267,7 +268,7 @@ class SentenceTransformerEncoder:
         centre = self._centre
         prompt = self._settings.prompts.query
         encoding = self._tokenizer.encode(prompt + sound(text))
-        tokens = self._network.forward([self._within_window(encoding.ids)])[0]
+        tokens = self._passes.forward(self._within_window(encoding.ids))
         offsets = self._offsets(encoding, prompt + text)
         own = self._own(encoding, offsets, len(tokens), len(prompt))
         with one_core():
@@ -390,6 +391,11 @@ class SentenceTransformerEncoder:
                     onnx_backend.export_to_onnx(network, folder, self._threads) or network
                 )
             return self._loaded
+
+    @cached_property
+    def _passes(self) -> SharedPasses:
+        """The same for questions: those asked at the same time go together."""
+        return SharedPasses(self._network.forward, self._network.passes)
 
     @cached_property
     def _tokenizer(self) -> Any:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from index.errors import LibraryBusy, LibraryDamaged, LibraryUnwritable
-from index.search.vector_search import VectorSearch
+from index.search.search import Search
 from index.storage.store import Snapshot, Store
 from index.types import CheckLine, CheckReport
 
 _REPAIR = "mend with: pilcrow check --repair"
 
 
-def check_library(store: Store, search: VectorSearch) -> CheckReport:
+def check_library(store: Store, search: Search) -> CheckReport:
     """Every check there is, each as one line; what cannot be mended ends the list."""
     lines = [_line(store, "database", lambda reader: reader.integrity())]
     if not lines[0].ok:
@@ -30,7 +30,7 @@ def check_library(store: Store, search: VectorSearch) -> CheckReport:
         lines.append(_line(store, "vectors", _bad_vectors))
         lines.append(_line(store, "offsets", lambda reader: next(_bad_offsets(reader), "")))
         lines.append(_line(store, "counts", _bad_counts))
-        lines.append(_line(store, "vector cache", lambda reader: _bad_search(reader, search)))
+        lines += _caches(store, search)
     return CheckReport(tuple(lines))
 
 
@@ -112,6 +112,15 @@ def _bad_counts(reader: Snapshot) -> str:
     return "" if kept == counted else f"noted {kept}, found {counted}; {_REPAIR}"
 
 
-def _bad_search(reader: Snapshot, search: VectorSearch) -> str:
-    fault = search.fault(reader)
-    return f"{fault}; {_REPAIR}" if fault else ""
+def _caches(store: Store, search: Search) -> Iterator[CheckLine]:
+    """What searches, each part of it."""
+    for name, fault in search.faults().items():
+        yield _line(store, name, _told(fault))
+
+
+def _told(fault: Callable[[Snapshot], str]) -> Callable[[Snapshot], str]:
+    def look(reader: Snapshot) -> str:
+        found = fault(reader)
+        return f"{found}; {_REPAIR}" if found else ""
+
+    return look

@@ -12,18 +12,18 @@ from index.formats.registry import Unreadable, read_bytes
 from index.ingest.discovery import content_hash
 from index.ingest.run import IngestRun
 from index.integrity.check import damage
-from index.search.vector_search import VectorSearch
+from index.search.search import Search
 from index.storage.store import Store, Transaction
 
 
 def repair(
-    store: Store, search: VectorSearch, bad: Collection[str], encoder: Callable[[], Encoder]
+    store: Store, search: Search, bad: Collection[str], encoder: Callable[[], Encoder]
 ) -> dict[str, str]:
     """What was made anew, in words, by the name of its check. The caller holds the right to write.
 
     Args:
         store: what was checked.
-        search: its search by vectors; it is made anew in any case.
+        search: what searches it; it is made anew in any case.
         bad: names of the checks that failed.
         encoder: gives what embeds; it is asked for only when vectors are to be made.
     """
@@ -47,10 +47,10 @@ def repair(
         writer.recount()  # whatever was mended
     if "counts" in bad:
         done["counts"] = "counted again"
-    if "vector cache" in bad:
-        done["vector cache"] = "made anew"
+    hurt_caches = {"vector cache", "word cache"} & set(bad)
+    done |= dict.fromkeys(hurt_caches, "made anew")
     search.drop()
-    search.refresh(anew="vector cache" in bad)
+    search.refresh(anew=bool(hurt_caches))
     return done
 
 

@@ -8,6 +8,8 @@ way, such as a table of numbers and names, counts as English: then everything st
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Mapping
 from functools import cache
 from typing import Literal
 
@@ -57,7 +59,8 @@ def language_group(text: str) -> LanguageGroup:
         return "other"
     every = words_once(text)
     english = sum(word in STOP_WORDS for word in every)
-    foreign = max(sum(word in small for word in every) for small in _small_words().values())
+    counts = Counter(code for word in every for code in _codes_of_small_words().get(word, ()))
+    foreign = max(counts.values(), default=0)
     return "latin" if foreign > english and foreign >= _LEAST * len(every) else "english"
 
 
@@ -66,18 +69,15 @@ def language(question: str) -> str:
 
     Of scripts that several languages share the one most written; empty for a script of others.
     """
-    letters = [letter for letter in _LETTER.findall(question) if not _LATIN.match(letter)]
+    letters = [] if question.isascii() else _LETTER.findall(question)
+    signs = [letter for letter in letters if not _LATIN.match(letter)]
     # a name in Latin letters has more of them than a Chinese question may have signs
-    if 3 * len(letters) > len(_LETTER.findall(question)):
-        written = "".join(letters)
+    if 3 * len(signs) > len(letters):
+        written = "".join(signs)
         return next((code for code, script in _SCRIPTS.items() if script.search(written)), "")
     every = words_once(question)
-    small = _small_words()
-    known = {
-        code: sum(word in asking or word in small[code] for word in every)
-        for code, asking in _question_words().items()
-    }
-    best = max(known, key=lambda code: known[code])
+    known = Counter(code for word in every for code in _codes_of_words().get(word, ()))
+    best = max(_question_words(), key=lambda code: known[code])
     english = sum(word in STOP_WORDS for word in every)
     words = question.split()
     asks = question.rstrip().endswith("?") and words[0].lower() in _question_words()[best]
@@ -105,6 +105,27 @@ def _question_words() -> dict[str, frozenset[str]]:
 def _small_words() -> dict[str, frozenset[str]]:
     """Words that only join others, by the code of their language; none that English has too."""
     return _by_language("small")
+
+
+@cache
+def _codes_of_small_words() -> dict[str, list[str]]:
+    """The languages of each word that only joins others."""
+    return _inverted(_small_words())
+
+
+@cache
+def _codes_of_words() -> dict[str, list[str]]:
+    """The same of words that ask or join, of languages that have words that ask."""
+    small = _small_words()
+    return _inverted({code: asking | small[code] for code, asking in _question_words().items()})
+
+
+def _inverted(lists: Mapping[str, frozenset[str]]) -> dict[str, list[str]]:
+    codes: dict[str, list[str]] = {}
+    for code, words in lists.items():
+        for word in words:
+            codes.setdefault(word, []).append(code)
+    return codes
 
 
 def _by_language(name: str) -> dict[str, frozenset[str]]:

@@ -39,10 +39,8 @@ def index_form(text: str, code: str = "en") -> str:
     return " ".join(stem(word, code) for word in tokenization.words_once(text))
 
 
-def match_query(question: str, codes: Iterable[str] = ()) -> str:
-    """An FTS5 query that matches any of the question's words; empty when it has none.
-
-    Every word is quoted, so that nothing a person types is ever read as an operator.
+def match_forms(question: str, codes: Iterable[str] = ()) -> tuple[str, ...]:
+    """The forms of a question's words that are looked for, each once.
 
     Args:
         question: as typed.
@@ -52,15 +50,16 @@ def match_query(question: str, codes: Iterable[str] = ()) -> str:
     if codes and (asked_in := language(question)) != "en":
         joining = word_list(asked_in, "small")
         terms = [word for word in terms if word not in joining] or terms
-    return _any_of(form for word in terms for form in _forms(word, codes))
+    return tuple(dict.fromkeys(form for word in terms for form in _forms(word, codes)))
 
 
-def term_query(word: str, codes: Iterable[str] = ()) -> str:
-    """An FTS5 query for a word in any form: what `match_query` makes of a single one."""
-    return _any_of(_forms(word, codes))
+def term_forms(word: str, codes: Iterable[str] = ()) -> tuple[str, ...]:
+    """The forms of a word that are looked for: what `match_forms` makes of a single one."""
+    return tuple(dict.fromkeys(_forms(word, codes)))
 
 
-def _any_of(forms: Iterable[str]) -> str:
+def any_of(forms: Iterable[str]) -> str:
+    """An FTS5 query for any of some forms; quoted, so that none is ever read as an operator."""
     return " OR ".join(f'"{form}"' for form in dict.fromkeys(forms))
 
 

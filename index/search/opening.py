@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from index.errors import InputError
-from index.search.vector_cache import VectorCache
-from index.search.vector_search import VectorSearch
+from index.search.caches import SearchCaches
+from index.search.search import Search
 from index.storage.postgres.address import Address, is_address, parse_address
 from index.storage.sqlite.store import open_folder
 from index.storage.store import Store
@@ -14,8 +14,8 @@ from index.storage.store import Store
 
 def open_store(
     place: str | Path | Address, create: bool, threads: int, exact_up_to: int
-) -> tuple[Store, VectorSearch]:
-    """The store at a place, made when it is missing, and its search by vectors.
+) -> tuple[Store, Search]:
+    """The store at a place, made when it is missing, and what searches it.
 
     Args:
         place: a library's folder, or `postgresql://…`.
@@ -28,12 +28,12 @@ def open_store(
     if isinstance(place, Address):
         return _open_server(place, create, exact_up_to)
     folder = open_folder(place, create=create)
-    return folder, VectorCache(folder, threads, exact_up_to)
+    return folder, SearchCaches(folder, threads, exact_up_to)
 
 
-def _open_server(place: Address, create: bool, exact_up_to: int) -> tuple[Store, VectorSearch]:
+def _open_server(place: Address, create: bool, exact_up_to: int) -> tuple[Store, Search]:
     try:
-        from index.search.server_vectors import ServerVectors
+        from index.search.server_search import ServerSearch
         from index.storage.postgres.store import PostgresStore
     except ModuleNotFoundError:
         raise InputError(
@@ -41,4 +41,4 @@ def _open_server(place: Address, create: bool, exact_up_to: int) -> tuple[Store,
             "pip install 'pilcrow-rag[postgres]'"
         ) from None
     store = PostgresStore(place, create=create)
-    return store, ServerVectors(store, exact_up_to)
+    return store, ServerSearch(store, exact_up_to)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from math import ceil, log
 
+from index.search.search import WordSearch
 from index.search.selection import Selection
 from index.storage.store import Snapshot, Store
 from index.tokenization import words, words_once
@@ -16,6 +17,7 @@ COUNTED_PASSAGES = 20_000
 
 def idf(
     reader: Snapshot,
+    cache: WordSearch,
     terms: Iterable[str],
     among: Selection | None = None,
 ) -> dict[str, float]:
@@ -25,13 +27,14 @@ def idf(
 
     Args:
         reader: a state of the library.
+        cache: what counts passages with a word.
         terms: words as `tokenization.words` makes them.
         among: count only in these documents, as if there were no others; in all when None.
     """
     total = reader.counts()["passages"] if among is None else len(among.ids)
     members = None if among is None else among.members
     unseen = log(1 + (total + 0.5) / 0.5)
-    counts = {term: reader.passages_with(term, members) for term in dict.fromkeys(terms)}
+    counts = {term: cache.passages_with(reader, term, members) for term in dict.fromkeys(terms)}
     return {term: log(1 + (total - n + 0.5) / (n + 0.5)) / unseen for term, n in counts.items()}
 
 

@@ -13,11 +13,10 @@ from index.embedding.encoder import EncoderIdentity
 from index.errors import LibraryUnwritable
 from index.formats.sandbox import Cancelled
 from index.search import vectors
-from index.search.vector_search import Kind, VectorSearch, lost_to_themselves
+from index.search.search import Kind, VectorSearch, lost_to_themselves, of_sqlite
 from index.storage.sqlite.snapshot import SQLiteSnapshot
 from index.storage.sqlite.store import SQLiteStore
 from index.storage.store import Snapshot
-from index.types import Progress
 
 FILE = "vectors.cache"
 
@@ -44,7 +43,7 @@ class VectorCache(VectorSearch):
         """How the index in memory searches, or else the one in the file."""
         if (index := self._index) is not None:
             return index.kind
-        header = self.header(_of_sqlite(reader))
+        header = self.header(of_sqlite(reader))
         return header.kind if header else "flat"
 
     def drop(self) -> None:
@@ -58,7 +57,7 @@ class VectorCache(VectorSearch):
             reader: a state that has vectors.
             anew: whether to trust only what this state itself holds.
         """
-        reader = _of_sqlite(reader)
+        reader = of_sqlite(reader)
         identity = reader.encoder
         assert identity is not None
         index = self._index
@@ -119,32 +118,24 @@ class VectorCache(VectorSearch):
 
     def refresh(
         self,
-        progress: Callable[[Progress], None] | None = None,
-        cancelled: Callable[[], bool] | None = None,
+        tick: Callable[[int], None] = lambda done: None,
         *,
         clean: bool = False,
         anew: bool = False,
-    ) -> None:
-        """Make the cache file anew when it is missing, unfit or far behind: the writer's duty.
+    ) -> bool:
+        """Make the cache file anew when it is missing, unfit or far behind; whether it was made.
 
         Args:
-            progress: told how many vectors are in.
-            cancelled: when it says True the old cache stays; the next writer will see to it.
+            tick: told how many vectors are in; what it raises ends the work, and the old file
+                stays.
             clean: whether nothing of what was removed may be left in it, as far as can be.
             anew: whether the old one is no good.
         """
-
-        def tick(done: int) -> None:
-            if progress:
-                progress(Progress("saving", done, total))
-            if cancelled and cancelled():
-                raise Cancelled
-
         with self._store.reading() as reader:
             header = None if anew else self.header(reader)
             total = reader.counts()["passages"]
             if reader.encoder is None or (header and self._is_fresh(header, reader, clean)):
-                return
+                return False
             make = self._plan_refresh(reader, header, vectors.kind_for(total, self._exact_up_to))
             library = reader.library
         # without room for it the library works as well, only slower
@@ -152,8 +143,8 @@ class VectorCache(VectorSearch):
             index = make(tick, threads=self._threads)
             vectors.save(index, self.path, library)
             self._index = index
-            with self._store.writing(counted=False) as writer:
-                writer.forget_changes_before(index.generation)
+            return True
+        return False
 
     def _is_fresh(self, header: vectors.Header, reader: SQLiteSnapshot, clean: bool) -> bool:
         """Whether the cache is good enough as it is."""
@@ -166,7 +157,7 @@ class VectorCache(VectorSearch):
         """How to make a new cache: add to the old one where that is better, else from the start."""
         if header and header.can_grow(wanted):
             with suppress(vectors.CacheUnusable):
-                index = vectors.load(self.path, reader.library, header.dimension)
+                index = vectors.load(self.path, reader.library, header.dimension, to_grow=True)
                 return self._updated(index, reader).merged
         assert reader.encoder is not None
         dimension = reader.encoder.dimension
@@ -177,7 +168,7 @@ class VectorCache(VectorSearch):
 
     def fault(self, reader: Snapshot) -> str:
         """What is wrong with the file; a missing one is not wrong, it is made on demand."""
-        reader = _of_sqlite(reader)
+        reader = of_sqlite(reader)
         identity = reader.encoder
         if not self.path.exists() or identity is None:
             return ""
@@ -192,9 +183,3 @@ class VectorCache(VectorSearch):
             np.delete(index.base_ids, index.gone), reader.removed_after(index.generation)
         )
         return lost_to_themselves(index, reader, known)
-
-
-def _of_sqlite(reader: Snapshot) -> SQLiteSnapshot:
-    """The state of a store that this was made for."""
-    assert isinstance(reader, SQLiteSnapshot)
-    return reader

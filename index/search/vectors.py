@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from index.embedding.encoder import Vector
-from index.search.vector_search import Kind
+from index.search.search import Kind
 from index.system import files
 from index.types import Ids
 
@@ -45,6 +45,11 @@ class CacheUnusable(Exception):
     """The cache file is missing, damaged or not about this library. Never shown to a person."""
 
 
+def is_fresh(changed: int, count: int) -> bool:
+    """Whether a cache of so many passages is worth keeping when so many came or went since."""
+    return changed <= max(_STALE_AT_LEAST, _STALE_SHARE * count)
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """What a cache file says about itself."""
@@ -63,7 +68,7 @@ class Header:
 
     def is_fresh(self, changed: int) -> bool:
         """Whether it is worth keeping when so many passages came or went since."""
-        return changed + self.gone <= max(_STALE_AT_LEAST, _STALE_SHARE * self.count)
+        return is_fresh(changed + self.gone, self.count)
 
     def can_grow(self, wanted: Kind) -> bool:
         """Whether vectors can be added to it, rather than building from the start."""
@@ -86,6 +91,8 @@ class VectorIndex:
     extra_ids: Ids
     extra: Vector
     """Vectors added since `base` was built, shape (n, d)."""
+    mapped: Any = None
+    """The bytes that `base` lies in, where those are a file's: kept as long as it is searched."""
 
     @property
     def kind(self) -> Kind:
@@ -284,8 +291,14 @@ def peek(path: Path) -> Header | None:
         return None
 
 
-def load(path: Path, library: str, dimension: int) -> VectorIndex:
-    """A snapshot, read back.
+def load(path: Path, library: str, dimension: int, *, to_grow: bool = False) -> VectorIndex:
+    """A snapshot, read back; a graph is mapped into memory, so that it is there at once.
+
+    Args:
+        path: where it is.
+        library: the library's own id.
+        dimension: d.
+        to_grow: whether vectors are to be added to it, which nothing mapped allows.
 
     Raises:
         CacheUnusable: when the file is missing, cut, altered, or another library's.
@@ -297,20 +310,28 @@ def load(path: Path, library: str, dimension: int) -> VectorIndex:
     if header.library != library or header.dimension != dimension:
         raise CacheUnusable("made for another library")
     try:
+        at, mapped = len(_MAGIC) + _DIGEST, None
+        with path.open("rb") as file:  # not by the map: what is read through it counts as ours
+            digest = file.read(at)[len(_MAGIC) :]
+            if hashlib.file_digest(file, "sha256").digest() != digest:
+                raise CacheUnusable("checksum differs")
         data: Any = np.memmap(path, np.uint8, mode="r")
-        at = len(_MAGIC) + _DIGEST
-        if hashlib.sha256(data[at:]).digest() != data[len(_MAGIC) : at].tobytes():
-            raise CacheUnusable("checksum differs")
         at += 4 + struct.unpack("<I", data[at : at + 4])[0]
         ids, at = np.frombuffer(data, "<i8", header.count, at).copy(), at + 8 * header.count
         gone, at = np.frombuffer(data, "<i8", header.gone, at).copy(), at + 8 * header.gone
-        base = faiss.deserialize_index(data[at:])
+        if header.kind == "hnsw" and not to_grow and files.can_replace_mapped():
+            mapped = graph = data[at:]
+            base = faiss.read_index(faiss.ZeroCopyIOReader(faiss.swig_ptr(graph), graph.size))
+        else:
+            base = faiss.deserialize_index(data[at:])
     except (OSError, ValueError, RuntimeError, struct.error) as error:
         raise CacheUnusable(str(error)) from error
     if base.ntotal != len(ids) or base.d != dimension:
         raise CacheUnusable("count differs")
     none = np.zeros((0, dimension), np.float32)
-    return VectorIndex(header.change, header.token, dimension, base, ids, gone, ids[:0], none)
+    return VectorIndex(
+        header.change, header.token, dimension, base, ids, gone, ids[:0], none, mapped
+    )
 
 
 def _faiss() -> Any:

@@ -128,7 +128,7 @@ class Snapshot(Protocol):
         """Passage ids with their BM25 (higher is better), the best `k` for a query of words.
 
         Args:
-            query: from `languages.stemming.match_query`.
+            query: from `languages.stemming.any_of`.
             k: how many at most.
             among: only passages with these ids; all when None.
         """

@@ -24,8 +24,8 @@ LIBRARY_FILE = "library.sqlite"
 LIBRARY_APPLICATION = 0x50494C43
 """'PILC', in SQLite's application_id."""
 # Everything that a library's folder holds, whoever wrote it; names that begin so are ours.
-_LIBRARYS = (LIBRARY_FILE, "conversations", "vectors.cache", "write.lock", "writer.json",
-             "feedback", "seal.key", "uploads", "incoming")  # fmt: skip
+_LIBRARYS = (LIBRARY_FILE, "conversations", "vectors.cache", "words.cache", "write.lock",
+             "writer.json", "feedback", "seal.key", "uploads", "incoming")  # fmt: skip
 _NEW = ".new"
 _MAKING = "making-"
 _STALE = 3600.0
@@ -183,6 +183,11 @@ def _begun(path: Path) -> tuple[Path, BinaryIO]:
 def _holds_files() -> bool:
     """Whether an open file can be held against others, and renamed and deleted all the same."""
     return util.find_spec("fcntl") is not None
+
+
+def can_replace_mapped() -> bool:
+    """Whether a file can be replaced while somebody has it mapped into memory."""
+    return _holds_files()
 
 
 def _hold(file: BinaryIO, *, wait: bool) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 
 from index.formats.dates import MONTHS
 from index.languages.detection import language
@@ -96,6 +96,7 @@ class TextFeatures:
         return negations(self.text)
 
 
+@lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
     """A word without its ending, so that `governs`, `governing` and `governed` are one.
 

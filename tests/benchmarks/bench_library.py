@@ -160,7 +160,7 @@ def prepare(folder: Path, size: int, small: bool) -> dict[str, float]:
     fill_s = timed(lambda: fill(folder, size, encoder, small))
     (folder / "vectors.cache").unlink(missing_ok=True)
     with Library.open(folder, encoder=encoder) as library:
-        return {"fill_s": fill_s, "index_s": timed(library._vector_search.refresh)}
+        return {"fill_s": fill_s, "index_s": timed(library._engine.refresh)}
 
 
 def measure(folder: Path, size: int) -> dict[str, object]:
@@ -184,7 +184,7 @@ def measure(folder: Path, size: int) -> dict[str, object]:
         [timed(partial(library.search, question, scope=scope)) for question in questions]
         for scope in (SearchScope(tags=["half"]), SearchScope(tags=["rare"]))
     )
-    cache = library._vector_search
+    cache = library._engine.vectors
     assert isinstance(cache, VectorCache) and cache._index is not None
     index = cache._index
     asked = synthetic(_QUERIES, _SEED - 1)

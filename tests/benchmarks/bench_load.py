@@ -1,6 +1,13 @@
 """How the page bears many people at once, with the default models on `seeds/`.
 
-    python -m tests.benchmarks.bench_load [--rounds 200]
+    python -m tests.benchmarks.bench_load [--rounds 200] [--no-model]
+    python -m tests.benchmarks.bench_load --evidence
+
+With `--evidence` only the way to the first sentence on the screen, in this process and without a
+language model: how long so many people wait who ask at the same moment, and how long their
+questions take when they are merely encoded and looked for, one after the other on each core. Both
+in turn, medians of so many rounds; a busy machine stretches what passes on the clock, so there is
+the processor's time as well.
 
 One row a number of people who all ask at the same time, each in a tab of their own: milliseconds
 from the question to the best sentence and to the end of the answer (median, 95th percentile), and
@@ -17,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,10 +35,13 @@ from threading import Barrier
 import numpy as np
 
 import seeds
+from index import Library
+from index.system.cpu import usable_cores
+from rag import Assistant
 from rag.evaluation import load_questions
 from tests.support.visitors import Visitor
 
-CROWDS = ((1, 10), (8, 3), (32, 2), (48, 1))
+CROWDS = ((1, 10), (2, 6), (4, 4), (8, 3), (16, 2), (32, 2), (48, 1))
 """People at once, and how often each of them asks."""
 PILCROW = (sys.executable, "-m", "ui.cli")
 
@@ -47,11 +57,11 @@ class Asked:
 
 
 @contextmanager
-def serving(store: Path) -> Iterator[tuple[str, int]]:
+def serving(store: Path, *options: str) -> Iterator[tuple[str, int]]:
     """The page as people start it; its address and process id."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [*PILCROW, "chat", "--store", str(store), "--port", str(port)]
+    command = [*PILCROW, "chat", "--store", str(store), "--port", str(port), *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.stdout
     try:
@@ -93,6 +103,57 @@ def crowd(address: str, people: int, rounds: int, questions: Sequence[str]) -> l
         return [asked for found in pool.map(one, range(people)) for asked in found]
 
 
+def evidence_curve(library: Library, questions: Sequence[str], rounds: int) -> Iterator[str]:
+    """Rows of a table, one a number of people."""
+    assistant = Assistant(library, None)
+    assistant.warm_up()
+
+    def evidence(question: str) -> None:
+        next(seen for seen in assistant.stream(question) if seen.headline or seen.complete)
+
+    for question in questions:
+        evidence(question)
+    for people in (1, 2, 4, 8, 16, 32):
+        asked = list(islice(cycle(questions), people))
+        times: list[float] = []
+        told = np.array(
+            [
+                [
+                    *_together(library, evidence, asked, people, times),
+                    *_together(library, library.search, asked, usable_cores(), []),
+                ]
+                for _ in range(rounds)
+            ]
+        )
+        whole, _, raw, _ = np.median(told, axis=0)
+        p50, p95 = np.percentile(times, (50, 95))
+        cells = f"{p50:,.0f} | {p95:,.0f} | {whole:,.0f} | {raw:,.0f} | {whole / raw:.2f}"
+        yield f"| {people} | {cells} | {np.median(told[:, 1] / told[:, 3]):.2f} |"
+
+
+def _together(
+    library: Library,
+    act: Callable[[str], object],
+    asked: Sequence[str],
+    threads: int,
+    times: list[float],
+) -> tuple[float, float]:
+    """Milliseconds on the clock and of the processor until all is done; each one's own in `times`.
+
+    A question counts as asked when all of them are.
+    """
+    library._questions.clear()  # nothing is remembered of the round before
+    began, spent = time.perf_counter(), time.process_time()
+
+    def one(question: str) -> None:
+        act(question)
+        times.append(1000 * (time.perf_counter() - began))
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(one, asked))
+    return 1000 * (time.perf_counter() - began), 1000 * (time.process_time() - spent)
+
+
 def memory(process: int) -> dict[str, float]:
     """Megabytes held by the server and by its children together."""
     held = {"server": _resident(process), "model": 0.0}
@@ -119,13 +180,23 @@ def main() -> None:
     """Index the articles, start the page, ask, print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=200)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--no-model", action="store_true", help="the sources' sentences alone")
+    parser.add_argument("--evidence", action="store_true", help="the first sentence alone")
+    chosen = parser.parse_args()
+    rounds = chosen.rounds
     questions = [q.question for q in load_questions(seeds.questions()) if q.answerable]
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "library"
         add = [*PILCROW, "add", "--store", str(store), str(seeds.articles())]
         subprocess.run(add, check=True, capture_output=True)
-        with serving(store) as (address, process):
+        if chosen.evidence:
+            heads = "people | p50 | p95 | all there | raw | ratio | of processor time |"
+            print(f"| {heads}\n|{'---|' * heads.count('|')}")  # noqa: T201
+            with Library.open(store) as library:
+                for row in evidence_curve(library, questions, min(rounds, 11)):
+                    print(row, flush=True)  # noqa: T201
+            return
+        with serving(store, *["--no-model"] * chosen.no_model) as (address, process):
             crowd(address, 1, 2, questions)  # the models are loaded by the first question
             print("| people | questions | evidence p50 | p95 | end p50 | p95 | refused |")  # noqa: T201
             print("|---|---|---|---|---|---|---|")  # noqa: T201

@@ -20,7 +20,7 @@ import numpy as np
 
 from index import Library
 from index.embedding.encoder import SentenceTransformerEncoder
-from index.search.vector_search import Neighbours
+from index.search.search import Neighbours
 from tests.benchmarks.bench_library import (
     _QUERIES,
     _SEED,
@@ -57,7 +57,7 @@ def measure(place: str, size: int, beside: Path) -> dict[str, object]:
     encoder = Asked(SentenceTransformerEncoder())
     fill_s = timed(lambda: fill(place, size, encoder, small=True))
     with Library.open(place, encoder=encoder) as library:
-        index_s = timed(library._vector_search.refresh)
+        index_s = timed(library._engine.refresh)
     before = memory_mb()
     opened: list[Library] = []
 
@@ -76,11 +76,12 @@ def measure(place: str, size: int, beside: Path) -> dict[str, object]:
         library.search(question)
     searches = [1000 * timed(partial(library.search, question)) for question in questions]
     with library._store.reading() as reader:
-        index = library._vector_search.at(reader)
+        index = library._engine.vectors.at(reader)
         asked = synthetic(_QUERIES, _SEED - 1)
         vectors = [1000 * timed(partial(index.search, vector, 50)) for vector in asked]
-        forms = [" OR ".join(f'"{word}"' for word in q.split()) for q in questions]
-        words = [1000 * timed(partial(reader.matches, form, 50)) for form in forms]
+        forms = [tuple(dict.fromkeys(question.split())) for question in questions]
+        ask = library._engine.words.matches
+        words = [1000 * timed(partial(ask, reader, form, 50)) for form in forms]
         every = reader.passage_ids({location.content for location in reader.locations()})
         recall = np.mean([_recall(index, vector, every) for vector in asked[:20]])
     embed_s, add_s = add_articles(library, encoder, beside)

@@ -493,14 +493,17 @@ def test_another_chunker_is_refused_and_a_full_rebuild_helps(
 @pytest.mark.parametrize(
     ("version", "way_out"), [(FORMAT + 1, "pip install -U pilcrow-rag"), (1, "pilcrow add")]
 )
+@pytest.mark.fault("S2")
 def test_another_format_is_refused_with_both_numbers(
     version: int, way_out: str, home: Path, encoder: BagOfWordsEncoder
 ) -> None:
     with sqlite3.connect(home / "library" / "library.sqlite") as connection:
         connection.execute(f"PRAGMA user_version = {version}")
     connection.close()
+    before = (home / "library" / "library.sqlite").read_bytes()
     with pytest.raises(LibraryMismatch, match=rf"{version}.*{FORMAT}.*{way_out}"):
         Library.open(home / "library", encoder=encoder)
+    assert (home / "library" / "library.sqlite").read_bytes() == before
 
 
 def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:

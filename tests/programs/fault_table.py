@@ -118,6 +118,10 @@ G10 | JSON nested 100,000 deep | refused, or as if it were not there
 G11 | calls of Gradio's that the page does not make | 400 before Gradio sees them
 G12 | anything at all, sent to any route there is | no 500, no header missing
 G48 | Central European, Turkish, DOS and Mac texts | read, or "encoding unclear"; no mojibake
+S1 | a clock that jumps, ahead or back, within a change's life | only the dates shown move
+S2 | a library of a later version | refused with both numbers and the way out, untouched
+S3 | a full disk, a power cut at any write of a change | one line; as before or after, goes on
+S4 | two processes change one library | the second is told who does; its next try goes on
 G49 | a wrong bit in a document's name, path, title, date | noticed on reading, mended by --repair
 S1 | the server of a library is down when it is opened | one line, 69; the next try succeeds
 S2 | a wrong password of a server | one line; no password is shown, logged or in a repr

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -202,3 +205,39 @@ def test_halves_of_characters_are_searched_for_as_text(
     history = [("What is a caf\udce9?", "A caf\ud800.")]
     answer = Assistant(library, None).answer(torn, history)
     assert answer.complete and answer.question == sound
+
+
+@pytest.mark.fault("E6", "E8")
+def test_thirty_two_who_ask_at_once_get_the_answers_they_get_alone(
+    library: Library, encoder: SentenceTransformerEncoder
+) -> None:
+    questions = [question.question for question in load_questions(seeds.questions())][:32]
+    alone = [told(Assistant(library, None, reader=None), question) for question in questions]
+    rows: list[int] = []
+    passes, forward = encoder._passes, encoder._passes._forward
+
+    def counted(batch: Sequence[Sequence[int]]) -> object:
+        rows.append(len(batch))
+        return forward(batch)
+
+    passes._forward = counted
+    library._questions.clear()
+    together = Assistant(library, None, reader=None)
+    began = Barrier(len(questions))
+
+    def ask(question: str) -> dict[str, object]:
+        began.wait()
+        return told(together, question)
+
+    try:
+        with ThreadPoolExecutor(len(questions)) as pool:
+            answers = list(pool.map(ask, questions))
+    finally:
+        passes._forward = forward
+    assert answers == alone
+    assert sum(rows) >= len(questions) > len(rows), "some were read together"
+
+
+def told(assistant: Assistant, question: str) -> dict[str, object]:
+    """An answer as programs get it, but for how long it took."""
+    return {**assistant.answer(question).to_dict(), "timings": None}

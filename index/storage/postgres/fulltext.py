@@ -38,7 +38,7 @@ def frequencies(texts: Sequence[tuple[str, str]]) -> list[dict[str, Frequency]]:
 
 
 def phrases(query: str) -> list[tuple[str, ...]]:
-    """The terms of each quoted form in a query of `languages.stemming.match_query`."""
+    """The terms of each quoted form in a query of `languages.stemming.any_of`."""
     forms = re.findall('"([^"]+)"', query)
     found: list[list[str]] = [[] for _ in forms]
     placed = "SELECT doc, term FROM terms ORDER BY doc, offset"

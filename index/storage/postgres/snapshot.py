@@ -14,7 +14,7 @@ from pgvector import HalfVector
 from psycopg import sql
 
 from index.embedding.encoder import EncoderIdentity, PassageVectors, Vector
-from index.languages.stemming import term_query
+from index.languages.stemming import any_of, term_forms
 from index.storage.codec import (
     CONTENT_COLUMNS,
     FIRST_VECTOR,
@@ -372,7 +372,7 @@ class PostgresSnapshot(Snapshot):
         A form that falls into several terms, which no word of our splitting does, counts for each.
 
         Args:
-            query: from `languages.stemming.match_query`.
+            query: from `languages.stemming.any_of`.
             k: how many at most.
             among: only passages with these ids; all when None.
         """
@@ -404,7 +404,7 @@ class PostgresSnapshot(Snapshot):
             word: from `tokenization.words`.
             among: only passages with these ids; all when None.
         """
-        phrases = fulltext.phrases(term_query(word, self.languages()))
+        phrases = fulltext.phrases(any_of(term_forms(word, self.languages())))
         terms = sorted({term for phrase in phrases for term in phrase})
         if among is not None:
             return self._number(

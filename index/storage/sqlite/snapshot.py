@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from index.embedding.encoder import EncoderIdentity, PassageVectors, Vector
-from index.languages.stemming import term_query
+from index.languages.stemming import any_of, term_forms
 from index.storage.codec import (
     CONTENT_COLUMNS,
     FIRST_VECTOR,
@@ -41,7 +41,8 @@ from index.storage.codec import (
 )
 from index.storage.document_seals import DOCUMENT_COLUMNS, DOCUMENT_TABLES, SEAL_JOIN, TYPE_CHECK
 from index.storage.records import DocumentLocation, StoredPassage
-from index.storage.sqlite.database import UNEXCLUDED, UNLABELLED, UNPLACED, UNSEALED
+from index.storage.sqlite.database import UNEXCLUDED, UNLABELLED, UNPLACED, UNSEALED, UNSTEMMED
+from index.storage.sqlite.word_index import WordPlaces, word_places
 from index.storage.store import Snapshot
 from index.types import (
     Document,
@@ -53,7 +54,7 @@ from index.types import (
 )
 
 # A title names the subject once; matching it says less than matching the passage itself.
-_TITLE_WEIGHT = 0.5
+TITLE_WEIGHT = 0.5
 
 
 # Squared lengths of unit vectors differ from 1 by less, unless they are damaged.
@@ -392,38 +393,64 @@ class SQLiteSnapshot(Snapshot):
             names[location.content].append(location.id)
         return [decode_passage(row, sorted(names[row[2]]), labels) for *row, labels in rows]
 
-    def matches(self, query: str, k: int, among: Collection[int] | None = None) -> dict[int, float]:
+    def matches(
+        self, query: str, k: int, among: Collection[int] | None = None, after: int = 0
+    ) -> dict[int, float]:
         """Passage ids with their BM25 (higher is better), the best `k` for an FTS5 query.
 
         Args:
-            query: from `languages.stemming.match_query`.
+            query: from `languages.stemming.any_of`.
             k: how many at most.
             among: only passages with these ids; all when None. Looked up here, for SQLite takes
                 seconds to compare many matches with many ids.
+            after: only passages with a greater id.
         """
         if not query:
             return {}
         rows = self._db.execute(
             "SELECT rowid, -bm25(words, ?, 1.0) AS score FROM words WHERE words MATCH ? "
-            "ORDER BY score DESC, rowid" + (f" LIMIT {int(k)}" if among is None else ""),
-            (_TITLE_WEIGHT, query),
+            "AND rowid > ? ORDER BY score DESC, rowid"
+            + (f" LIMIT {int(k)}" if among is None else ""),
+            (TITLE_WEIGHT, query, after),
         )
         wanted = (row for row in rows if among is None or row[0] in among)
         return {int(id_): float(score) for id_, score in islice(wanted, k)}
 
-    def passages_with(self, word: str, among: Collection[int] | None = None) -> int:
+    def passages_with(self, word: str, among: Collection[int] | None = None, after: int = 0) -> int:
         """How many passages hold a word (or another form of it).
 
         Args:
             word: from `tokenization.words`.
             among: only passages with these ids; all when None.
+            after: only passages with a greater id.
         """
         what = "count(*)" if among is None else "rowid"
-        query = term_query(word, self.languages())
-        rows = self._db.execute(f"SELECT {what} FROM words WHERE words MATCH ?", (query,))
+        rows = self._db.execute(
+            f"SELECT {what} FROM words WHERE words MATCH ? AND rowid > ?",
+            (any_of(self.forms_of(word)), after),
+        )
         if among is None:
             return int(rows.fetchone()[0])
         return sum(id_ in among for (id_,) in rows)
+
+    def forms_of(self, word: str) -> tuple[str, ...]:
+        """The forms that a word is looked for in, given the languages of the library."""
+        return term_forms(word, self.languages())
+
+    def words(self) -> Iterator[WordPlaces]:
+        """Every word of the text index with its places, some at a time."""
+        return word_places(self._db)
+
+    @property
+    def reworded(self) -> int:
+        """The generation in which words of stored passages last changed in place; 0 for never."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'reworded'").fetchone()
+        return int(row[0]) if row else 0
+
+    @property
+    def has_old_words(self) -> bool:
+        """Whether the text index is of an earlier layout, which cuts words in another way."""
+        return self._format <= UNSTEMMED
 
     def article_texts(self, every: int = 1) -> Iterator[str]:
         """The text of every so many-th article, none compared with its checksum: to be counted."""
@@ -464,6 +491,11 @@ class SQLiteSnapshot(Snapshot):
                 )
             )
         }  # fmt: skip
+
+    def every_passage_id(self) -> Ids:
+        """Ids of all passages, ascending."""
+        rows = self._db.execute("SELECT id FROM passages ORDER BY id")
+        return np.fromiter((row[0] for row in rows), np.int64)
 
     def passage_ids(self, contents: Collection[int]) -> Ids:
         """Ids of the passages of some contents, ascending."""

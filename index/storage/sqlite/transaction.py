@@ -269,6 +269,7 @@ class SQLiteTransaction(SQLiteSnapshot, Transaction):
 
     def rebuild_words(self) -> None:
         """Make the text index anew from the stored texts."""
+        self._note_rewording()
         self._db.execute("DROP TABLE words")  # rows of a damaged one could not be deleted
         self._db.execute(WORDS)
         rows = self._raw(
@@ -365,6 +366,11 @@ class SQLiteTransaction(SQLiteSnapshot, Transaction):
                 "(SELECT id FROM passages WHERE content = ?)",
                 (name, content),
             )
+            self._note_rewording()
+
+    def _note_rewording(self) -> None:
+        """Note that words of stored passages change in place: posting lists are to be made anew."""
+        self.set_meta("reworded", str(self.generation + 1))
 
     def _language_of(self, text: str) -> str:
         """The language of an article by its beginning, noted where words have stems in it."""

@@ -72,13 +72,13 @@ def test_every_question_has_the_same_hits(
 
 
 def test_words_weigh_the_same_to_the_last_bit_but_one(both: tuple[Library, Library]) -> None:
-    from index.languages.stemming import match_query
+    from index.languages.stemming import any_of, match_forms
 
     for question in ASKED:
         found = []
         for library in both:
             with library._store.reading() as reader:
-                query = match_query(question, reader.languages())
+                query = any_of(match_forms(question, reader.languages()))
                 matched = reader.matches(query, 1_000)
                 texts = {p.id: (p.document_ids, p.start) for p in reader.passages(list(matched))}
                 found.append({texts[id_]: score for id_, score in matched.items()})
@@ -98,7 +98,7 @@ def test_a_graph_finds_what_comparing_every_vector_finds(
         assert library.check().ok
         near = [0, 0]
         with library._store.reading() as reader:
-            walked = library._vector_search.at(reader)
+            walked = library._engine.vectors.at(reader)
             assert walked.kind == "hnsw"
             for _ in range(20):
                 question = library.encode_query(" ".join(chance.choices(WORDS, k=5))).vector

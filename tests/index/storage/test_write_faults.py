@@ -56,6 +56,7 @@ def run(faults: Path, *arguments: str | Path) -> str:
     return done.stdout
 
 
+@pytest.mark.fault("S3")
 @pytest.mark.parametrize("change", CHANGES)
 def test_before_or_after_whatever_happens_at_whichever_point(
     change: str, faults: Path, folder: Path

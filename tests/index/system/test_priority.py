@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from time import monotonic
 
 from index import Library
-from index.system.priority import QueryPriority
+from index.system.priority import QueryPriority, Turns
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.programs import PATIENCE
 
@@ -82,3 +83,69 @@ def test_changes_of_a_library_give_way_to_whoever_asks_it(tmp_path: Path) -> Non
     noting.seen.clear()
     assert library.search("When did the bank open?")
     assert noting.seen == []
+
+
+def test_turns_go_by_rank_and_then_as_they_came() -> None:
+    turns, order = Turns(1), list[tuple[int, str]]()
+    threads = []
+
+    def take(rank: int, name: str) -> None:
+        with turns.turn(rank, lambda: False):
+            order.append((rank, name))
+
+    with turns.turn(0, lambda: False):
+        for number, (rank, name) in enumerate([(2, "a"), (1, "b"), (1, "c"), (0, "d")], 1):
+            threads.append(threading.Thread(target=take, args=(rank, name)))
+            threads[-1].start()
+            wait_for_line(turns, number)
+        with turns.turn(5, lambda: False):  # inside another one nobody waits for oneself
+            assert not order
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert order == [(0, "d"), (1, "b"), (1, "c"), (2, "a")]
+    assert turns._free == 1 and not turns._line
+
+
+def test_who_leaves_the_line_lets_the_others_go_on() -> None:
+    turns, left, gone = Turns(1), threading.Event(), threading.Event()
+    came = threading.Event()
+
+    def leave() -> None:
+        with turns.turn(0, left.is_set):
+            gone.set()
+
+    def come() -> None:
+        with turns.turn(1, lambda: False):
+            came.set()
+
+    with turns.turn(0, lambda: False):
+        threads = [threading.Thread(target=leave), threading.Thread(target=come)]
+        for number, thread in enumerate(threads, 1):
+            thread.start()
+            wait_for_line(turns, number)
+        left.set()
+        assert gone.wait(PATIENCE), "who stops is not kept waiting"
+        assert not came.is_set()
+    assert came.wait(PATIENCE)
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert turns._free == 1
+
+
+def test_a_turn_that_fails_is_given_back() -> None:
+    turns = Turns(1)
+    for _ in range(3):
+        try:
+            with turns.turn(0, lambda: False):
+                raise ValueError
+        except ValueError:
+            pass
+    assert turns._free == 1 and not turns._line
+
+
+def wait_for_line(turns: Turns, count: int) -> None:
+    """Wait until so many stand in the line."""
+    began = monotonic()
+    while len(turns._line) < count:
+        threading.Event().wait(0.005)
+        assert monotonic() - began < PATIENCE

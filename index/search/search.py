@@ -1,12 +1,14 @@
-"""What finds the passages nearest to a question, whatever keeps their vectors."""
+"""What finds the passages that speak to a question, whatever keeps their vectors and words."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import Literal, Protocol
 
 from index.embedding.encoder import Vector
+from index.search.selection import Selection
+from index.storage.sqlite.snapshot import SQLiteSnapshot
 from index.storage.store import Snapshot
 from index.types import Ids, Progress
 
@@ -55,6 +57,45 @@ class VectorSearch(Protocol):
     def kind(self, reader: Snapshot) -> Kind:
         """How a state is searched: `flat` (exact) or `hnsw` (approximate)."""
 
+
+class WordSearch(Protocol):
+    """One library's search by words, the same for all threads."""
+
+    def matches(
+        self, reader: Snapshot, forms: Sequence[str], k: int, among: Selection | None = None
+    ) -> dict[int, float]:
+        """Passage ids with their BM25 (higher is better), the best `k` with any of the words.
+
+        Args:
+            reader: a state.
+            forms: from `languages.stemming.match_forms`.
+            k: how many at most.
+            among: only passages in these; all when None.
+        """
+
+    def passages_with(
+        self, reader: Snapshot, word: str, among: Collection[int] | None = None
+    ) -> int:
+        """How many passages hold a word (or another form of it).
+
+        Args:
+            reader: a state.
+            word: from `tokenization.words`.
+            among: only passages with these ids; all when None.
+        """
+
+
+class Search(Protocol):
+    """What finds a library's passages; derived from what is stored, and made again from it."""
+
+    @property
+    def vectors(self) -> VectorSearch:
+        """The search by vectors."""
+
+    @property
+    def words(self) -> WordSearch:
+        """The search by words."""
+
     def refresh(
         self,
         progress: Callable[[Progress], None] | None = None,
@@ -72,11 +113,17 @@ class VectorSearch(Protocol):
             anew: whether the old one is no good.
         """
 
-    def fault(self, reader: Snapshot) -> str:
-        """What is wrong with it; empty when nothing."""
+    def faults(self) -> dict[str, Callable[[Snapshot], str]]:
+        """What says what is wrong with each part in a state, empty when nothing, by its name."""
 
     def drop(self) -> None:
         """Forget what is kept in memory: what it was made from has been repaired."""
+
+
+def of_sqlite(reader: Snapshot) -> SQLiteSnapshot:
+    """The state of a file, for what searches files."""
+    assert isinstance(reader, SQLiteSnapshot)
+    return reader
 
 
 def lost_to_themselves(index: Neighbours, reader: Snapshot, known: Ids) -> str:

@@ -1,8 +1,8 @@
-"""Nearest neighbours on a PostgreSQL server: pgvector keeps and searches the vectors."""
+"""Search on a PostgreSQL server: pgvector keeps and searches the vectors, our tables the words."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -11,7 +11,16 @@ import numpy as np
 from index.embedding.encoder import Vector
 from index.errors import LibraryUnwritable
 from index.formats.sandbox import Cancelled
-from index.search.vector_search import Kind, Neighbours, VectorSearch, lost_to_themselves
+from index.languages.stemming import any_of
+from index.search.search import (
+    Kind,
+    Neighbours,
+    Search,
+    VectorSearch,
+    WordSearch,
+    lost_to_themselves,
+)
+from index.search.selection import Selection
 from index.storage.postgres.snapshot import PostgresSnapshot
 from index.storage.postgres.store import PostgresStore
 from index.storage.store import Snapshot
@@ -51,17 +60,11 @@ class ServerNeighbours(Neighbours):
 
 
 class ServerVectors(VectorSearch):
-    """The search of one library on a server; the vectors are the server's, nothing is kept here."""
+    """The search by vectors of one library on a server; nothing is kept here."""
 
-    def __init__(self, store: PostgresStore, exact_up_to: int) -> None:
-        """Search a store.
-
-        Args:
-            store: where the vectors are.
-            exact_up_to: passages up to which every vector is compared.
-        """
-        self._store = store
-        self._exact_up_to = min(exact_up_to, EXACT_UP_TO)
+    def __init__(self, exact_up_to: int) -> None:
+        """Compare every vector up to so many passages."""
+        self.exact_up_to = min(exact_up_to, EXACT_UP_TO)
 
     def at(self, reader: Snapshot, *, anew: bool = False) -> ServerNeighbours:
         """The vectors at the reader's generation."""
@@ -72,8 +75,60 @@ class ServerVectors(VectorSearch):
         """How a state is searched: `flat` (exact) or `hnsw` (approximate)."""
         state = _of_postgres(reader)
         made = state.encoder
-        large = state.passages_held > self._exact_up_to
+        large = state.passages_held > self.exact_up_to
         return "hnsw" if made and large and state.has_graph(made.dimension) else "flat"
+
+    def fault(self, reader: Snapshot) -> str:
+        """What is wrong with the vectors that are searched; empty when nothing."""
+        state = _of_postgres(reader)
+        missing = state.unsearchable()
+        if missing:
+            return f"{missing} passages cannot be found by their vectors"
+        return lost_to_themselves(self.at(state), state, np.array(state.some_passages(), np.int64))
+
+
+class ServerWords(WordSearch):
+    """The search by words of one library on a server."""
+
+    def matches(
+        self, reader: Snapshot, forms: Sequence[str], k: int, among: Selection | None = None
+    ) -> dict[int, float]:
+        """Passage ids with their BM25 (higher is better), the best `k` with any of the words."""
+        return reader.matches(any_of(forms), k, None if among is None else among.members)
+
+    def passages_with(
+        self, reader: Snapshot, word: str, among: Collection[int] | None = None
+    ) -> int:
+        """How many passages hold a word (or another form of it)."""
+        return reader.passages_with(word, among)
+
+
+class ServerSearch(Search):
+    """What searches a library on a server: vectors and words are the server's."""
+
+    def __init__(self, store: PostgresStore, exact_up_to: int) -> None:
+        """Search a store.
+
+        Args:
+            store: where vectors and words are.
+            exact_up_to: passages up to which every vector is compared.
+        """
+        self._store = store
+        self._vectors, self._words = ServerVectors(exact_up_to), ServerWords()
+
+    @property
+    def vectors(self) -> ServerVectors:
+        """The search by vectors."""
+        return self._vectors
+
+    @property
+    def words(self) -> ServerWords:
+        """The search by words."""
+        return self._words
+
+    def faults(self) -> dict[str, Callable[[Snapshot], str]]:
+        """What says what is wrong with the vectors; words are a part of what is stored."""
+        return {"vector cache": self.vectors.fault}
 
     def refresh(
         self,
@@ -93,7 +148,7 @@ class ServerVectors(VectorSearch):
 
         with self._store.reading() as reader:
             made, total = reader.encoder, reader.passages_held
-            wanted = bool(made) and total > self._exact_up_to
+            wanted = bool(made) and total > self.vectors.exact_up_to
             there = made is not None and reader.has_graph(made.dimension)
         if total > _GREW * self._store.rows_last_counted():
             self._store.tidy()
@@ -102,14 +157,6 @@ class ServerVectors(VectorSearch):
         # without room for it the library works as well, only slower
         with suppress(Cancelled, LibraryUnwritable):
             self._store.make_graph(made.dimension, tick)
-
-    def fault(self, reader: Snapshot) -> str:
-        """What is wrong with the vectors that are searched; empty when nothing."""
-        state = _of_postgres(reader)
-        missing = state.unsearchable()
-        if missing:
-            return f"{missing} passages cannot be found by their vectors"
-        return lost_to_themselves(self.at(state), state, np.array(state.some_passages(), np.int64))
 
     def drop(self) -> None:
         """Nothing is kept in memory."""
