@@ -33,7 +33,7 @@ MOST = 16
 WAIT = 10.0
 """Seconds to wait for a connection, or for a lock that another change holds."""
 _MOST_IDLE = 4
-BEAM = 200
+BEAM = 400
 """How many vectors a search along the graph looks at."""
 # A server that is gone without a word is noticed in half a minute, not in two hours.
 _OPTIONS = {
