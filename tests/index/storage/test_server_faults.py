@@ -64,7 +64,7 @@ def said(error: pytest.ExceptionInfo[PilcrowError]) -> str:
 # --- at the start -----------------------------------------------------------------------------
 
 
-@pytest.mark.fault("S1")
+@pytest.mark.fault("P1")
 def test_a_server_that_is_down_is_named_and_the_next_try_succeeds(own_server: Server) -> None:
     address = own_server.address()
     own_server.stop()
@@ -78,7 +78,7 @@ def test_a_server_that_is_down_is_named_and_the_next_try_succeeds(own_server: Se
     opened(address).close()
 
 
-@pytest.mark.fault("S2")
+@pytest.mark.fault("P2")
 def test_a_wrong_password_is_told_and_shown_to_nobody(own_server: Server, tmp_path: Path) -> None:
     wrong = own_server.address(password="Tr0ub4dor")
     with pytest.raises(LibraryUnreachable) as told:
@@ -97,7 +97,7 @@ def test_a_wrong_password_is_told_and_shown_to_nobody(own_server: Server, tmp_pa
     assert "Tr0ub4dor" not in repr(parse_address(wrong)) + repr(Settings(store=wrong))
 
 
-@pytest.mark.fault("S3")
+@pytest.mark.fault("P3")
 def test_a_library_of_a_newer_pilcrow_is_refused_with_the_way_out(
     server: Given | Server, shelf: Path
 ) -> None:
@@ -114,7 +114,7 @@ def test_a_library_of_a_newer_pilcrow_is_refused_with_the_way_out(
     assert "pip install -U pilcrow-rag" in said(told)
 
 
-@pytest.mark.fault("S3")
+@pytest.mark.fault("P3")
 def test_a_library_of_an_older_one_is_brought_up_once_by_whoever_comes_first(
     server: Given | Server, shelf: Path
 ) -> None:
@@ -157,7 +157,7 @@ def test_an_address_that_is_none_is_refused(place: str) -> None:
 # --- in the middle ----------------------------------------------------------------------------
 
 
-@pytest.mark.fault("S4")
+@pytest.mark.fault("P4")
 def test_a_server_that_goes_down_between_two_questions(own_server: Server, shelf: Path) -> None:
     with opened(own_server.address()) as library:
         library.update([shelf])
@@ -172,7 +172,7 @@ def test_a_server_that_goes_down_between_two_questions(own_server: Server, shelf
         assert library.search("forum and moon") == hits
 
 
-@pytest.mark.fault("S4")
+@pytest.mark.fault("P4")
 def test_a_server_that_is_killed_in_the_middle_of_a_question(
     own_server: Server, shelf: Path
 ) -> None:
@@ -267,7 +267,7 @@ def behind(own_server: Server) -> Iterator[Proxy]:
     proxy.close()
 
 
-@pytest.mark.fault("S5")
+@pytest.mark.fault("P5")
 @pytest.mark.parametrize("kind", CHANGES)
 def test_a_server_that_is_killed_in_the_middle_of_a_change(
     own_server: Server, behind: Proxy, shelf: Path, tmp_path: Path, kind: str
@@ -317,7 +317,7 @@ def chosen(acts: int) -> list[int]:
     return sorted({*some, max(1, acts - 4)})
 
 
-@pytest.mark.fault("S5")
+@pytest.mark.fault("P5")
 def test_what_was_embedded_before_the_server_died_serves_the_next_run(
     own_server: Server, tmp_path: Path
 ) -> None:
@@ -340,7 +340,7 @@ def test_what_was_embedded_before_the_server_died_serves_the_next_run(
         assert library.check().ok
 
 
-@pytest.mark.fault("S6")
+@pytest.mark.fault("P6")
 def test_a_full_disk_on_the_server_leaves_the_library_as_it_was(
     own_server: Server, shelf: Path
 ) -> None:
@@ -365,7 +365,7 @@ def test_a_full_disk_on_the_server_leaves_the_library_as_it_was(
 # --- many at once -----------------------------------------------------------------------------
 
 
-@pytest.mark.fault("S7")
+@pytest.mark.fault("P7")
 def test_when_all_connections_are_in_use_that_is_said(server: Given | Server) -> None:
     from index.storage.postgres.store import PostgresStore
 
@@ -388,7 +388,7 @@ def test_when_all_connections_are_in_use_that_is_said(server: Given | Server) ->
     assert ["all 1 connections" in str(error) for error in errors] == [True]
 
 
-@pytest.mark.fault("S7")
+@pytest.mark.fault("P7")
 def test_when_the_server_has_no_connection_left_that_is_said(own_server: Server) -> None:
     import psycopg
 
@@ -408,7 +408,7 @@ def test_when_the_server_has_no_connection_left_that_is_said(own_server: Server)
     opened(address).close()
 
 
-@pytest.mark.fault("S8")
+@pytest.mark.fault("P8")
 def test_two_writers_of_the_same_document(server: Given | Server, shelf: Path) -> None:
     from index.ingest.run import IngestRun
     from index.storage.postgres.store import PostgresStore
@@ -428,7 +428,7 @@ def test_two_writers_of_the_same_document(server: Given | Server, shelf: Path) -
         quick.close()
 
 
-@pytest.mark.fault("S8")
+@pytest.mark.fault("P8")
 def test_many_writers_of_different_documents(server: Given | Server, tmp_path: Path) -> None:
     address, shelves = server.address(), []
     opened(address).close()
@@ -463,7 +463,7 @@ def test_many_writers_of_different_documents(server: Given | Server, tmp_path: P
         assert len({twins.document_id, *twins.also}) == 4
 
 
-@pytest.mark.fault("S8")
+@pytest.mark.fault("P8")
 def test_many_writers_of_the_same_documents_in_any_order(
     server: Given | Server, tmp_path: Path
 ) -> None:
@@ -520,7 +520,7 @@ def test_many_writers_of_the_same_documents_in_any_order(
         assert held == {path: hash_ for path, hash_ in wanted.items() if path not in left_out}
 
 
-@pytest.mark.fault("S8")
+@pytest.mark.fault("P8")
 def test_who_makes_everything_anew_is_alone(server: Given | Server, shelf: Path) -> None:
     with opened(server.address()) as library:
         library.update([shelf])
@@ -531,7 +531,7 @@ def test_who_makes_everything_anew_is_alone(server: Given | Server, shelf: Path)
         library.rebuild(full=True)
 
 
-@pytest.mark.fault("S9")
+@pytest.mark.fault("P9")
 def test_readers_hear_of_changes_that_others_make(server: Given | Server, shelf: Path) -> None:
     from index.storage.postgres.store import PostgresStore
 
