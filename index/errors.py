@@ -3,6 +3,7 @@
 PilcrowError
 ├── LibraryMissing     no library at that place
 ├── LibraryBusy        another process is writing            (exit 75)
+├── LibraryUnreachable the server that keeps it does not answer
 ├── LibraryMismatch    made by another encoder or chunker
 ├── LibraryDamaged     the stored file does not check out
 ├── LibraryUnwritable  disk full, read-only or failing      (exit 74)
@@ -37,6 +38,12 @@ class LibraryBusy(PilcrowError):
     """Another process is writing to the library."""
 
     exit_code = 75
+
+
+class LibraryUnreachable(PilcrowError):
+    """The server that keeps the library does not answer, or lets nobody in."""
+
+    exit_code = 69
 
 
 class LibraryMismatch(PilcrowError):

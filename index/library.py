@@ -1,7 +1,7 @@
 """The memory, joined: files in, passages out, and nothing ever half-changed.
 
-SQLite holds the truth (`store.py`); the vector index is a cache of it (`vectors.py`). One process
-writes at a time; readers never wait and see whole changes only.
+A store holds the truth (`storage/`); what searches its vectors is derived from it (`search/`).
+Readers never wait for a writer and see whole changes only.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from index.errors import (
     InputError,
     LibraryBusy,
     LibraryDamaged,
-    LibraryMissing,
     LibraryUnwritable,
     ModelMissing,
 )
@@ -36,16 +35,13 @@ from index.integrity.repair import repair as repair_library
 from index.languages import detection
 from index.languages.detection import LanguageGroup
 from index.languages.stemming import match_forms
-from index.search import ranking, term_statistics, vectors
-from index.search.caches import SearchCaches
+from index.search import opening, ranking, term_statistics, vectors
+from index.search.search import Neighbours, Search
 from index.search.selection import Selections
-from index.storage.database import FILE
-from index.storage.folder import folder_size, make_library, write_lock
+from index.storage.postgres.address import Address
 from index.storage.records import DocumentLocation
-from index.storage.snapshot import Snapshot, require_match
-from index.storage.store import Store
-from index.storage.transaction import Transaction
-from index.system import files, roots
+from index.storage.store import Snapshot, Store, Transaction, require_match
+from index.system import roots
 from index.system.cpu import one_core, usable_cores
 from index.system.ignoring import IgnoreRules
 from index.system.priority import QueryPriority, Turns
@@ -89,12 +85,10 @@ class Library:
             print(hit.rank, hit.title, hit.text)
     """
 
-    def __init__(
-        self, path: Path, encoder: Encoder | None, threads: int | None, exact_up_to: int
-    ) -> None:
+    def __init__(self, store: Store, search: Search, encoder: Encoder | None, threads: int) -> None:
         """Use `Library.open`."""
-        self.path = path
-        self._threads = threads or usable_cores()
+        self.path = store.folder
+        self._threads = threads
         self._given_encoder = encoder
         self._made_with: tuple[EncoderIdentity | None, Encoder] | None = None
         self._priority = QueryPriority()
@@ -107,23 +101,23 @@ class Library:
         self._selections = Selections()
         # contents are numbered for good: what one is in never changes
         self._languages: dict[tuple[str, int], LanguageGroup] = {}
-        self._store = Store(path / FILE)
-        self._caches = SearchCaches(self._store, path, self._threads, exact_up_to)
+        self._store = store
+        self._engine = search
 
     @classmethod
     def open(
         cls,
-        path: str | Path,
+        path: str | Path | Address,
         *,
         encoder: Encoder | None = None,
         create: bool = True,
         threads: int | None = None,
         exact_up_to: int = vectors.FLAT_UP_TO,
     ) -> Library:
-        """The library in a folder, made when it is missing.
+        """The library in a folder or on a server, made when it is missing.
 
         Args:
-            path: the library's folder.
+            path: the library's folder, or `postgresql://USER@HOST/DATABASE` (extra `postgres`).
             encoder: what embeds, loaded on first use; when None what the library was made with,
                 the packaged all-MiniLM-L6-v2 where it is new.
             create: whether to make a library where there is none.
@@ -136,25 +130,11 @@ class Library:
             LibraryDamaged: when its file cannot be read.
             LibraryMismatch: when another version of Pilcrow made it.
             LibraryUnwritable: when the disk or its permissions refuse.
+            LibraryUnreachable: when the server does not answer, or lets nobody in.
         """
-        roots.settled(path)  # refuses what is no path
-        folder = Path(path).absolute()
-        file = roots.look(folder / FILE)
-        if file.kind == "closed":
-            raise LibraryUnwritable(
-                f"no library can be looked for in {str(path)!r} ({file.reason}). Make the folder "
-                "readable for you, or choose another with --store"
-            )
-        if file.kind == "missing":
-            if not create:
-                raise LibraryMissing(
-                    f"no library at {str(path)!r}. Make one: pilcrow --store {path} add ARTICLES"
-                )
-            if roots.look(folder).kind == "file":
-                raise InputError(f"{str(path)!r} is a file; a library is a folder")
-            make_library(folder)
-        files.make_private(folder)
-        return cls(folder, encoder, threads, exact_up_to)
+        cores = threads or usable_cores()
+        store, search = opening.open_store(path, create, cores, exact_up_to)
+        return cls(store, search, encoder, cores)
 
     def close(self) -> None:
         """Let go of the files."""
@@ -221,7 +201,7 @@ class Library:
             work = IngestRun(self._store, self.encoder, progress, self._yield_to_queries(cancelled))
             report = work.run(wanted, dry_run=dry_run, folder=within, exclude=globs)
             if not dry_run:
-                self._caches.refresh(progress, cancelled)
+                self._engine.refresh(progress, cancelled)
         return report
 
     def rebuild(
@@ -247,7 +227,7 @@ class Library:
             cancelled: as in `update`.
             dry_run: only say what would happen.
         """
-        with self._writing(dry_run):
+        with self._writing(dry_run, alone=full or encoder is not None):
             with self._store.reading() as reader:
                 known = [Path(place) for place in reader.roots()]
             chosen = encoder or self.encoder
@@ -257,7 +237,7 @@ class Library:
             if not dry_run:
                 if encoder is not None and not report.cancelled:
                     self.use_encoder(encoder)
-                self._caches.refresh(progress, cancelled)
+                self._engine.refresh(progress, cancelled)
         return report
 
     def _note_of(
@@ -267,9 +247,9 @@ class Library:
         if not cards and collection is None:
             return
         with self._store.writing() as writer:
-            for path, card in cards.items():
+            for path, card in sorted(cards.items()):
                 writer.set_card(str(path), card)
-            for path in paths if collection is not None else ():
+            for path in sorted(paths) if collection is not None else ():
                 writer.set_collection(str(path), collection or "")
 
     def places(self) -> list[Path]:
@@ -296,7 +276,7 @@ class Library:
                 changed = discovery.changed_of(reader, wanted)
             work = IngestRun(self._store, self.encoder, None, self._yield_to_queries(cancelled))
             report = work.run(changed, implied=True)
-            self._caches.refresh(None, cancelled)
+            self._engine.refresh(None, cancelled)
         return report
 
     def remove(self, document_ids: Iterable[str]) -> Receipt:
@@ -412,7 +392,7 @@ class Library:
     def _receipt(self, writer: Transaction, locations: Sequence[DocumentLocation]) -> Receipt:
         """What a removal took out, once it is written, and what is left of it."""
         gone = dict(writer.dropped)
-        self._caches.refresh(clean=True)
+        self._engine.refresh(clean=True)
         with suppress(LibraryBusy, LibraryUnwritable):  # then it goes from the log a bit later
             self._store.checkpoint()
         with self._store.reading() as reader:
@@ -466,7 +446,7 @@ class Library:
             if receipt.tags:
                 with self._store.writing() as writer:
                     writer.set_tags(writer.tags() | dict(receipt.tags))
-            self._caches.refresh()
+            self._engine.refresh()
         return report
 
     # --- asking ---------------------------------------------------------------------------
@@ -512,7 +492,7 @@ class Library:
                     continue  # it was made anew with another one just now
                 require_match(reader, encoder)
                 # a state older than one seen before: somebody put an older file in its place
-                index = self._caches.vectors.at(reader, anew=reader.generation < newest)
+                index = self._engine.vectors.at(reader, anew=reader.generation < newest)
                 if index.generation == reader.generation:
                     return self._search(reader, index, query, question, k, wanted)
                 newest = index.generation  # it came between the two: ask again
@@ -564,7 +544,7 @@ class Library:
         check_scope(scope.documents, scope.dates, scope)
         with self._store.reading() as reader:
             among = self._selections.of(reader, scope)
-            return term_statistics.idf(reader, self._caches.words, terms, among)
+            return term_statistics.idf(reader, self._engine.words, terms, among)
 
     def headings(self) -> Counter[str]:
         """The headings of the documents, each with how many have it."""
@@ -706,10 +686,9 @@ class Library:
         """How big the library is and how it searches."""
         with self._store.reading() as reader:
             counts, change, encoder = reader.counts(), reader.generation, reader.encoder
-            header = self._caches.vectors.header(reader)
-        size = folder_size(self.path)
+            kind = self._engine.vectors.kind(reader)
+        size = self._store.size()
         name = f"{encoder.name}@{encoder.revision}" if encoder else ""
-        kind = self._caches.vectors.kind or (header.kind if header else "flat")
         return LibraryStats(change=change, vectors=kind, encoder=name, bytes=size, **counts)
 
     def check(self, repair: bool = False) -> CheckReport:
@@ -719,15 +698,15 @@ class Library:
             repair: whether to make anew what is damaged and can be derived: the text index and the
                 vector cache from what is stored, vectors from their texts, texts from their files.
         """
-        report = check_library(self._store, self._caches)
+        report = check_library(self._store, self._engine)
         if not repair or report.ok:
             return report
-        with self._writing():
+        with self._writing(alone=True):
             mended: dict[str, str] = {}
             for _ in range(2):  # what can be seen only when the file itself is whole again
                 bad = {line.name for line in report.lines if not line.ok}
-                mended |= repair_library(self._store, self._caches, bad, lambda: self.encoder)
-                report = check_library(self._store, self._caches)
+                mended |= repair_library(self._store, self._engine, bad, lambda: self.encoder)
+                report = check_library(self._store, self._engine)
                 if report.ok:
                     break
         return CheckReport(
@@ -788,7 +767,7 @@ class Library:
     def _search(
         self,
         reader: Snapshot,
-        index: vectors.VectorIndex,
+        index: Neighbours,
         query: str,
         question: QuestionVectors,
         k: int,
@@ -798,7 +777,7 @@ class Library:
         depth = max(_CANDIDATES, 2 * k)
         near, _ = index.search(question.vector, depth, None if among is None else among.ids)
         forms = match_forms(query, reader.languages())
-        matched = self._caches.words.matches(reader, forms, depth, among)
+        matched = self._engine.words.matches(reader, forms, depth, among)
         documents = None if among is None else among.documents
         candidates = reader.passages(sorted({*map(int, near), *matched}))
         with one_core():
@@ -826,13 +805,12 @@ class Library:
         return ask
 
     @contextmanager
-    def _writing(self, dry_run: bool = False) -> Iterator[None]:
-        """Hold the one right to write; it ends with the process, however that ends."""
+    def _writing(self, dry_run: bool = False, *, alone: bool = False) -> Iterator[None]:
+        """Hold the right to write, if anything is to be written."""
         if dry_run:
             yield
             return
-        with write_lock(self.path):
-            files.sweep(self.path)
+        with self._store.changing(alone=alone):
             yield
 
 

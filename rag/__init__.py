@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection
 from functools import cache
-from pathlib import Path
 
 from index.errors import InputError, LibraryMissing, ModelMissing, PilcrowError, QuestionError
 from index.library import Library
+from index.storage.postgres.address import Place
 from rag.assistant import Assistant
 from rag.query.follow_ups import History
 from rag.replies.streams import Done, EvidenceFound, Searching, StatementAdded, events_of
@@ -121,7 +121,7 @@ def _default(question: str, history: History) -> Assistant:
 
 
 @cache
-def _assistant(store: Path) -> Assistant:
+def _assistant(store: Place) -> Assistant:
     from rag.settings import load_settings
 
     settings = load_settings()

@@ -10,6 +10,7 @@ from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from index.errors import InputError
+from index.storage.postgres.address import Place, is_address, parse_address
 from index.system.cpu import usable_cores
 
 DISTRIBUTION = "pilcrow-rag"
@@ -24,8 +25,9 @@ class Settings(BaseSettings):
         env_prefix="PILCROW_", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    store: Path | None = None
-    """Where the library lives; see `store_path` for what None means."""
+    store: str | None = Field(default=None, repr=False)
+    """Where the library lives: a folder, or `postgresql://USER@HOST/DATABASE`, which may hold a
+    password; see `store_path` for what None means."""
     model: str | None = None
     """A GGUF file, a name of the catalogue or `openai:MODEL@URL` to answer with; None is what
     `pilcrow model use` chose, else the model from its package."""
@@ -69,13 +71,15 @@ def load_settings() -> Settings:
         raise InputError(f"{name}={first['input']!r} cannot be used: {first['msg']}") from None
 
 
-def store_path(flag: str | Path | None = None) -> Path:
-    """Where the library lives. Decides only, never creates anything.
+def store_path(flag: str | Path | None = None) -> Place:
+    """Where the library lives. Decides only, never creates or asks anything.
 
     The first of: `flag`, `PILCROW_STORE`, `index/built` when running from a checkout, the user's
     data folder.
     """
     chosen = flag or load_settings().store
+    if isinstance(chosen, str) and is_address(chosen):
+        return parse_address(chosen)
     if chosen:
         return Path(chosen).absolute()
     return _default_store(Path(__file__).resolve().parent.parent)

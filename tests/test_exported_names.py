@@ -9,7 +9,8 @@ import pytest
 ERRORS = {"InputError", "LibraryMissing", "ModelMissing", "PilcrowError"}
 PUBLIC = {
     "index": ERRORS
-    | {"LibraryBusy", "LibraryDamaged", "LibraryMismatch", "LibraryUnwritable"}
+    | {"LibraryBusy", "LibraryDamaged", "LibraryMismatch", "LibraryUnreachable"}
+    | {"LibraryUnwritable"}
     | {"CheckReport", "Document", "DocumentRecord", "Hit", "Library", "LibraryStats", "Origin"}
     | {"Passage", "Progress", "Receipt", "SearchScope", "Sentence", "Unreachable", "UpdateReport"},
     "rag": ERRORS

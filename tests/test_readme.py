@@ -231,6 +231,8 @@ def test_the_tree_names_every_room_and_no_other() -> None:
             f"index/{room}": f"index/formats/{room}"
             for room in ("pdf", "office", "web", "plain", "pictures")
         },
+        "index/sqlite": "index/storage/sqlite",
+        "index/postgres": "index/storage/postgres",
     }.items():
         rooms = {room if one == inner else one for one in rooms}
     assert not [room for room in rooms if not (ROOT / room).is_dir()]

@@ -1,6 +1,7 @@
 """The command line, `pilcrow`: data on stdout, messages and progress on stderr.
 
 Exit codes: 0 ok · 1 failed · 2 usage · 3 nothing found · 4 some files failed or are away (listed) ·
+69 the server of the library does not answer ·
 75 the library is being written by another process · 130 interrupted.
 
 The commands are in `ui.commands`. Heavy imports happen inside the functions that need them, so that

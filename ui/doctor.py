@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from index.errors import LibraryMissing, PilcrowError
 from index.formats.base import Unreadable
@@ -22,6 +22,7 @@ from ui import calls_home
 
 if TYPE_CHECKING:
     from index.library import Library
+    from index.storage.postgres.address import Place
     from rag.settings import Settings
 
 GIB = 1024**3
@@ -33,9 +34,9 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def examine(
-    store: Path,
+    store: Place,
     settings: Settings,
-    open_library: Callable[[Path, bool, int], Library],
+    open_library: Callable[[Any, bool, int], Library],
     reporters: Sequence[str] = calls_home.REPORTERS,
 ) -> list[CheckLine]:
     """Findings in the order a person would fix them. Changes nothing, loads no model.
@@ -52,7 +53,7 @@ def examine(
         _python(),
         _processor(settings.threads),
         _memory(),
-        _disk(store),
+        _disk(store if isinstance(store, Path) else store.folder),
         _packages(),
         _compiler(),
         _llama(settings.gpu_layers),
@@ -94,6 +95,7 @@ def _memory() -> CheckLine:
 
 
 def _disk(store: Path) -> CheckLine:
+    """Room for what the library keeps on this machine."""
     place = next(path for path in (store, *store.parents) if look(path).kind in ("file", "folder"))
     free = shutil.disk_usage(place).free
     if not os.access(place, os.W_OK):
@@ -216,7 +218,7 @@ def _scans() -> CheckLine:
     return CheckLine("scans", True, how)
 
 
-def _library(open_it: Callable[[], Library], store: Path) -> CheckLine:
+def _library(open_it: Callable[[], Library], store: Place) -> CheckLine:
     try:
         with closing(open_it()) as library:
             stats = library.stats()

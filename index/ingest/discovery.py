@@ -17,7 +17,7 @@ from pathlib import Path
 
 from index.formats import registry
 from index.storage.records import DocumentLocation
-from index.storage.snapshot import Snapshot
+from index.storage.store import Snapshot
 from index.system import files, roots
 from index.system.ignoring import FILE as IGNORE_FILE
 from index.system.ignoring import IgnoreRules

@@ -8,12 +8,15 @@ from index.embedding.encoder import Embeddable, Encoder, PassageVectors
 from index.ingest.parse import FileParser, ParsedFile
 from index.ingest.progress import EmbeddingProgress, RunProgress
 from index.storage.records import NewContent
-from index.storage.snapshot import Snapshot
-from index.storage.store import Store
+from index.storage.store import Snapshot, Store
 from index.types import Passage, Span
 
 # Passages embedded between two saves of drafts: what a kill can cost, about a second's work.
 _STRIDE = 32
+
+
+class VectorsGone(Exception):
+    """Vectors that were to serve again went with another writer's change. Never shown."""
 
 
 class BatchEmbedder:
@@ -69,6 +72,8 @@ class BatchEmbedder:
         dimension = self._encoder.identity.dimension
         for at in range(0, len(digests), _STRIDE):
             ready = reader.known_vectors(set(digests[at : at + _STRIDE]), dimension)
+            if not ready.keys() >= set(digests[at : at + _STRIDE]):
+                raise VectorsGone
             yield from (ready[digest] for digest in digests[at : at + _STRIDE])
 
 

@@ -20,8 +20,7 @@ from index.ingest.parse import FileParser, ParsedFile
 from index.ingest.progress import RunProgress
 from index.ingest.write import DocumentWriter
 from index.storage.records import DocumentLocation
-from index.storage.snapshot import require_match
-from index.storage.store import Store
+from index.storage.store import Store, require_match
 from index.system.roots import look, real
 from index.types import CatalogueCard, Document, Origin, Progress, UpdateReport
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from index.embedding.encoder import Encoder
+from index.errors import LibraryBusy
 from index.ingest.discovery import SourceFile, Survey
-from index.ingest.embed import BatchEmbedder
+from index.ingest.embed import BatchEmbedder, VectorsGone
 from index.ingest.parse import ParsedFile
 from index.ingest.progress import RunProgress
 from index.splitting import CHUNKER
-from index.storage.store import Store
-from index.storage.transaction import Transaction
+from index.storage.store import Store, Transaction
+
+# How often a batch is embedded when another writer takes vectors away that were to serve again.
+_TRIES = 5
 
 
 class DocumentWriter:
@@ -32,16 +36,26 @@ class DocumentWriter:
             batch: documents.
             survey: with the last batch, everything that was found; before, where it was looked for.
         """
-        self._embedder.embed(batch)
+        for _ in range(_TRIES):
+            self._embedder.embed(batch)
+            with suppress(VectorsGone):
+                return self._write(batch, survey)
+        raise LibraryBusy("others change the same documents all the time. Try again in a moment")
+
+    def _write(self, batch: Sequence[ParsedFile], survey: Survey) -> None:
+        """Write a batch of documents that vectors were made for."""
         with self._store.writing() as writer:
+            files = [parsed.file for parsed in batch]
+            touched = [(parsed.file.id, str(parsed.file.path), parsed.hash) for parsed in batch]
+            writer.claim([*survey.vanished, *(name for names in touched for name in names)])
             if batch and writer.encoder is None:
                 writer.set_encoder(self._encoder, CHUNKER)
             news = [self._put(writer, parsed) for parsed in batch]
             for document_id in survey.vanished:
                 _forget_root(writer, document_id)
                 writer.remove_document(document_id)
-            _remember(writer, survey, [*(parsed.file for parsed in batch), *survey.files])
-            writer.clear_drafts()
+            _remember(writer, survey, [*files, *survey.files])
+            writer.clear_drafts(_digests(batch))
         self._progress.report.removed += survey.vanished
         for parsed, new in zip(batch, news, strict=True):
             self._progress.written(parsed.file.id, new)
@@ -60,7 +74,7 @@ class DocumentWriter:
             for parsed in documents:
                 self._put(writer, parsed)
             _remember(writer, survey, survey.files)
-            writer.clear_drafts()
+            writer.clear_drafts(_digests(documents))
         kept = {parsed.file.id for parsed in documents}
         self._progress.report.removed += [id_ for id_ in before.values() if id_ not in kept]
         for parsed in documents:
@@ -71,7 +85,7 @@ class DocumentWriter:
         self._embedder.embed([parsed])
         with self._store.writing() as writer:
             self._put_again(writer, content, parsed)
-            writer.clear_drafts()
+            writer.clear_drafts(parsed.digests)
         self._progress.report.updated.append(parsed.file.id)
 
     def _put(self, writer: Transaction, parsed: ParsedFile) -> bool:
@@ -109,3 +123,7 @@ def _forget_root(writer: Transaction, document_id: str) -> None:
     location = writer.by_id(document_id)
     if location is not None and location.root == location.path:
         writer.drop_root(location.root)
+
+
+def _digests(batch: Iterable[ParsedFile]) -> set[bytes]:
+    return {digest for parsed in batch for digest in parsed.digests}

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
-import numpy as np
-
-from index.embedding.encoder import Vector
 from index.errors import LibraryBusy, LibraryDamaged, LibraryUnwritable
-from index.search import postings, vectors
-from index.search.caches import SearchCaches
-from index.storage.snapshot import Snapshot
-from index.storage.store import Store
+from index.search.search import Search
+from index.storage.store import Snapshot, Store
 from index.types import CheckLine, CheckReport
 
-_SAMPLE = 50
-# An exact index finds every passage by its own vector; HNSW may miss one now and then.
-_FIND_THEMSELVES = 0.9
 _REPAIR = "mend with: pilcrow check --repair"
 
 
-def check_library(store: Store, caches: SearchCaches) -> CheckReport:
+def check_library(store: Store, search: Search) -> CheckReport:
     """Every check there is, each as one line; what cannot be mended ends the list."""
     lines = [_line(store, "database", lambda reader: reader.integrity())]
     if not lines[0].ok:
@@ -40,10 +30,7 @@ def check_library(store: Store, caches: SearchCaches) -> CheckReport:
         lines.append(_line(store, "vectors", _bad_vectors))
         lines.append(_line(store, "offsets", lambda reader: next(_bad_offsets(reader), "")))
         lines.append(_line(store, "counts", _bad_counts))
-        vector_cache, word_cache = caches.vectors.path, caches.words.path
-        lines.append(_line(store, "vector cache", lambda reader: _bad_cache(reader, vector_cache)))
-        if word_cache.exists():
-            lines.append(_line(store, "word cache", lambda reader: _bad_words(reader, word_cache)))
+        lines += _caches(store, search)
     return CheckReport(tuple(lines))
 
 
@@ -125,41 +112,15 @@ def _bad_counts(reader: Snapshot) -> str:
     return "" if kept == counted else f"noted {kept}, found {counted}; {_REPAIR}"
 
 
-def _bad_cache(reader: Snapshot, cache: Path) -> str:
-    """What is wrong with the vector cache; a missing one is not wrong, it is made on demand."""
-    identity = reader.encoder
-    if not cache.exists() or identity is None:
-        return ""
-    try:
-        index = vectors.load(cache, reader.library, identity.dimension)
-    except vectors.CacheUnusable as error:
-        return f"{error}; {_REPAIR}"
-    if not reader.knows(index.generation, index.generation_id):
-        # a writer may have been faster than this look
-        return "" if index.generation > reader.generation else f"of another history; {_REPAIR}"
-    known = np.setdiff1d(
-        np.delete(index.base_ids, index.gone), reader.removed_after(index.generation)
-    )
-    sample = random.Random(0).sample(known.tolist(), min(_SAMPLE, len(known)))
-    stored = reader.passages(sample)
-    missing = [p.id for p in stored if not _finds(index, p.id, p.vector)]
-    missing += set(sample) - {p.id for p in stored}
-    enough = 1.0 if index.kind == "flat" else _FIND_THEMSELVES
-    if len(missing) > (1 - enough) * len(sample):
-        return f"{len(missing)} of {len(sample)} passages do not find themselves; {_REPAIR}"
-    return ""
+def _caches(store: Store, search: Search) -> Iterator[CheckLine]:
+    """What searches, each part of it."""
+    for name, fault in search.faults().items():
+        yield _line(store, name, _told(fault))
 
 
-def _bad_words(reader: Snapshot, cache: Path) -> str:
-    """What is wrong with the posting lists."""
-    try:
-        postings.load(cache, reader.library).check()
-    except vectors.CacheUnusable as error:
-        return f"{error}; {_REPAIR}"
-    return ""
+def _told(fault: Callable[[Snapshot], str]) -> Callable[[Snapshot], str]:
+    def look(reader: Snapshot) -> str:
+        found = fault(reader)
+        return f"{found}; {_REPAIR}" if found else ""
 
-
-def _finds(index: vectors.VectorIndex, passage: int, vector: Vector) -> bool:
-    """Whether a passage, or one just like it, is the nearest to its own vector."""
-    nearest, scores = index.search(vector, 1)
-    return len(nearest) > 0 and (int(nearest[0]) == passage or scores[0] > 0.999)
+    return look

@@ -12,19 +12,18 @@ from index.formats.registry import Unreadable, read_bytes
 from index.ingest.discovery import content_hash
 from index.ingest.run import IngestRun
 from index.integrity.check import damage
-from index.search.caches import SearchCaches
-from index.storage.store import Store
-from index.storage.transaction import Transaction
+from index.search.search import Search
+from index.storage.store import Store, Transaction
 
 
 def repair(
-    store: Store, caches: SearchCaches, bad: Collection[str], encoder: Callable[[], Encoder]
+    store: Store, search: Search, bad: Collection[str], encoder: Callable[[], Encoder]
 ) -> dict[str, str]:
     """What was made anew, in words, by the name of its check. The caller holds the right to write.
 
     Args:
         store: what was checked.
-        caches: those beside it, of vectors and of words.
+        search: what searches it; it is made anew in any case.
         bad: names of the checks that failed.
         encoder: gives what embeds; it is asked for only when vectors are to be made.
     """
@@ -50,15 +49,14 @@ def repair(
         done["counts"] = "counted again"
     hurt_caches = {"vector cache", "word cache"} & set(bad)
     done |= dict.fromkeys(hurt_caches, "made anew")
-    caches.drop()
-    caches.refresh(anew=bool(hurt_caches))
+    search.drop()
+    search.refresh(anew=bool(hurt_caches))
     return done
 
 
 def _repair_database(store: Store) -> dict[str, str]:
     with suppress(LibraryDamaged), store.writing() as writer:
-        writer.mend_documents(all_or_none=True)
-        return {"database": "the list of documents was written anew"}
+        return {"database": writer.mend_database()}
     return {}
 
 
@@ -85,4 +83,4 @@ def _confirm(writer: Transaction) -> None:
         with suppress(Unreadable):
             card = writer.card(location.path)
             if content_hash(read_bytes(path), path.suffix, card) == location.hash:
-                writer.seal_documents("WHERE d.id = ?", location.id)
+                writer.seal_document(location.id)

@@ -4,32 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 from index.errors import LibraryUnwritable
 from index.formats.sandbox import Cancelled
+from index.search.search import Search
 from index.search.vector_cache import VectorCache
 from index.search.word_cache import WordCache
-from index.storage.store import Store
+from index.storage.sqlite.store import SQLiteStore
+from index.storage.store import Snapshot
 from index.types import Progress
 
 
-class SearchCaches:
+class SearchCaches(Search):
     """One library's vector index and posting lists. Readers ask them, the writer refreshes them."""
 
-    def __init__(self, store: Store, folder: Path, threads: int, exact_up_to: int) -> None:
+    def __init__(self, store: SQLiteStore, threads: int, exact_up_to: int) -> None:
         """Nothing is read yet.
 
         Args:
             store: what they are made from.
-            folder: the library's folder.
             threads: cores to use.
             exact_up_to: passages up to which every vector and every passage with a word is
                 looked at.
         """
         self._store = store
-        self.vectors = VectorCache(store, folder, threads, exact_up_to)
-        self.words = WordCache(store, folder, exact_up_to)
+        self._vectors = VectorCache(store, threads, exact_up_to)
+        self._words = WordCache(store, exact_up_to)
+
+    @property
+    def vectors(self) -> VectorCache:
+        """The FAISS index."""
+        return self._vectors
+
+    @property
+    def words(self) -> WordCache:
+        """The posting lists of a large library."""
+        return self._words
+
+    def faults(self) -> dict[str, Callable[[Snapshot], str]]:
+        """What says what is wrong with each file; of words only where there is one."""
+        words = {"word cache": self.words.fault} if self.words.path.exists() else {}
+        return {"vector cache": self.vectors.fault, **words}
 
     def drop(self) -> None:
         """Forget both in memory: what they were made from has been repaired."""

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.search.vectors import CacheUnusable
-from index.storage.word_index import WordPlaces
+from index.storage.sqlite.word_index import WordPlaces
 from index.system import files
 from index.types import Ids
 

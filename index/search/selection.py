@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from index.storage.snapshot import Snapshot
+from index.storage.store import Snapshot
 from index.types import Ids, SearchScope
 
 _KEPT = 8

@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from math import ceil, log
 
+from index.search.search import WordSearch
 from index.search.selection import Selection
-from index.search.word_cache import WordCache
-from index.storage.snapshot import Snapshot
-from index.storage.store import Store
+from index.storage.store import Snapshot, Store
 from index.tokenization import words, words_once
 
 COUNTED_PASSAGES = 20_000
@@ -18,7 +17,7 @@ COUNTED_PASSAGES = 20_000
 
 def idf(
     reader: Snapshot,
-    cache: WordCache,
+    cache: WordSearch,
     terms: Iterable[str],
     among: Selection | None = None,
 ) -> dict[str, float]:

@@ -6,42 +6,45 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
+
+import numpy as np
 
 from index.embedding.encoder import EncoderIdentity
 from index.errors import LibraryUnwritable
 from index.formats.sandbox import Cancelled
 from index.search import vectors
-from index.storage.snapshot import Snapshot
-from index.storage.store import Store
+from index.search.search import Kind, VectorSearch, lost_to_themselves, of_sqlite
+from index.storage.sqlite.snapshot import SQLiteSnapshot
+from index.storage.sqlite.store import SQLiteStore
+from index.storage.store import Snapshot
 
 FILE = "vectors.cache"
 
 
-class VectorCache:
+class VectorCache(VectorSearch):
     """One library's vector index, the same for all threads. Readers ask, the writer refreshes."""
 
-    def __init__(self, store: Store, folder: Path, threads: int, exact_up_to: int) -> None:
+    def __init__(self, store: SQLiteStore, threads: int, exact_up_to: int) -> None:
         """Nothing is read yet.
 
         Args:
             store: what the index is made from.
-            folder: the library's folder.
             threads: cores to use.
             exact_up_to: passages up to which every vector is compared.
         """
-        self.path = folder / FILE
+        self.path = store.folder / FILE
         self._store = store
         self._threads = threads
         self._exact_up_to = exact_up_to
         self._index: vectors.VectorIndex | None = None
         self._lock = threading.Lock()
 
-    @property
-    def kind(self) -> vectors.Kind | None:
-        """How the index in memory searches; None while there is none."""
-        index = self._index
-        return index.kind if index else None
+    def kind(self, reader: Snapshot) -> Kind:
+        """How the index in memory searches, or else the one in the file."""
+        if (index := self._index) is not None:
+            return index.kind
+        header = self.header(of_sqlite(reader))
+        return header.kind if header else "flat"
 
     def drop(self) -> None:
         """Forget the index in memory: what it was made from has been repaired."""
@@ -51,9 +54,10 @@ class VectorCache:
         """The vector index at the reader's generation, or at a newer one.
 
         Args:
-            reader: a state.
+            reader: a state that has vectors.
             anew: whether to trust only what this state itself holds.
         """
+        reader = of_sqlite(reader)
         identity = reader.encoder
         assert identity is not None
         index = self._index
@@ -71,13 +75,15 @@ class VectorCache:
             self._index = index
             return index
 
-    def _updated(self, index: vectors.VectorIndex, reader: Snapshot) -> vectors.VectorIndex:
+    def _updated(self, index: vectors.VectorIndex, reader: SQLiteSnapshot) -> vectors.VectorIndex:
         """The index with what came and without what went since."""
         ids, added = reader.vectors_after(index.newest, index.dimension)
         removed = reader.removed_after(index.generation)
         return index.after(reader.generation, reader.generation_id, removed, ids, added)
 
-    def _load(self, reader: Snapshot, identity: EncoderIdentity) -> vectors.VectorIndex | None:
+    def _load(
+        self, reader: SQLiteSnapshot, identity: EncoderIdentity
+    ) -> vectors.VectorIndex | None:
         """The cached index, which may be newer than the reader; None when there is no fit one."""
         header = vectors.peek(self.path)
         if header is None or not (header.change > reader.generation or self.header(reader)):
@@ -89,7 +95,9 @@ class VectorCache:
                 self.path.unlink()
             return None
 
-    def _build_exact(self, reader: Snapshot, identity: EncoderIdentity) -> vectors.VectorIndex:
+    def _build_exact(
+        self, reader: SQLiteSnapshot, identity: EncoderIdentity
+    ) -> vectors.VectorIndex:
         """An index over the stored vectors, built in about a second; a reader builds no HNSW."""
         ids, stored = reader.vectors_after(-1, identity.dimension)
         index = vectors.build(
@@ -100,7 +108,7 @@ class VectorCache:
                 vectors.save(index, self.path, reader.library)
         return index
 
-    def header(self, reader: Snapshot) -> vectors.Header | None:
+    def header(self, reader: SQLiteSnapshot) -> vectors.Header | None:
         """What the cache file says, when it is of this library and its history."""
         header, identity = vectors.peek(self.path), reader.encoder
         if header is None or identity is None or header.dimension != identity.dimension:
@@ -138,13 +146,13 @@ class VectorCache:
             return True
         return False
 
-    def _is_fresh(self, header: vectors.Header, reader: Snapshot, clean: bool) -> bool:
+    def _is_fresh(self, header: vectors.Header, reader: SQLiteSnapshot, clean: bool) -> bool:
         """Whether the cache is good enough as it is."""
         changed = reader.changed_after(header.newest, header.change)
         return header.is_fresh(changed) and not (clean and header.kind == "flat")
 
     def _plan_refresh(
-        self, reader: Snapshot, header: vectors.Header | None, wanted: vectors.Kind
+        self, reader: SQLiteSnapshot, header: vectors.Header | None, wanted: Kind
     ) -> Callable[..., vectors.VectorIndex]:
         """How to make a new cache: add to the old one where that is better, else from the start."""
         if header and header.can_grow(wanted):
@@ -157,3 +165,21 @@ class VectorCache:
         return partial(
             vectors.build, reader.generation, reader.generation_id, ids, stored, dimension, wanted
         )
+
+    def fault(self, reader: Snapshot) -> str:
+        """What is wrong with the file; a missing one is not wrong, it is made on demand."""
+        reader = of_sqlite(reader)
+        identity = reader.encoder
+        if not self.path.exists() or identity is None:
+            return ""
+        try:
+            index = vectors.load(self.path, reader.library, identity.dimension)
+        except vectors.CacheUnusable as error:
+            return str(error)
+        if not reader.knows(index.generation, index.generation_id):
+            # a writer may have been faster than this look
+            return "" if index.generation > reader.generation else "of another history"
+        known = np.setdiff1d(
+            np.delete(index.base_ids, index.gone), reader.removed_after(index.generation)
+        )
+        return lost_to_themselves(index, reader, known)

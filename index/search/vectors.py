@@ -16,15 +16,14 @@ import struct
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from index.embedding.encoder import Vector
+from index.search.search import Kind
 from index.system import files
 from index.types import Ids
-
-Kind = Literal["flat", "hnsw"]
 
 FLAT_UP_TO = 100_000
 """Vectors up to which exact search is used: at 100 k x 384 it costs about 12 ms on one core."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +14,18 @@ from index.formats.sandbox import Cancelled
 from index.languages.stemming import any_of
 from index.search import postings
 from index.search.postings import Postings
+from index.search.search import WordSearch, of_sqlite
 from index.search.selection import Selection
 from index.search.vectors import CacheUnusable, is_fresh
-from index.storage.snapshot import TITLE_WEIGHT, Snapshot
-from index.storage.store import Store
-from index.storage.word_index import index_words
+from index.storage.sqlite.snapshot import TITLE_WEIGHT, SQLiteSnapshot
+from index.storage.sqlite.store import SQLiteStore
+from index.storage.sqlite.word_index import index_words
+from index.storage.store import Snapshot
 
 FILE = "words.cache"
 
 
-class WordCache:
+class WordCache(WordSearch):
     """Which passages hold a question's words, by posting lists where there are any, else by FTS5.
 
     There are some where a library is large. What came after they were made FTS5 is asked for, what
@@ -32,15 +33,14 @@ class WordCache:
     and how long texts are is as it was when they were made.
     """
 
-    def __init__(self, store: Store, folder: Path, small_up_to: int) -> None:
+    def __init__(self, store: SQLiteStore, small_up_to: int) -> None:
         """Nothing is read yet.
 
         Args:
             store: what the lists are made from.
-            folder: the library's folder.
             small_up_to: passages up to which FTS5 alone is fast enough.
         """
-        self.path = folder / FILE
+        self.path = store.folder / FILE
         self._store = store
         self._small_up_to = small_up_to
         self._postings: Postings | None = None
@@ -64,6 +64,7 @@ class WordCache:
             k: how many at most.
             among: only passages in these; all when None.
         """
+        reader = of_sqlite(reader)
         members = None if among is None else among.members
         query, lists, words = any_of(forms), self._at(reader), _words(forms)
         if lists is None or words is None:
@@ -88,6 +89,7 @@ class WordCache:
             word: from `tokenization.words`.
             among: only passages with these ids; all when None.
         """
+        reader = of_sqlite(reader)
         if among is not None:
             return reader.passages_with(word, among)
         state, counts = self._counts
@@ -97,7 +99,7 @@ class WordCache:
             counts[word] = self._counted(reader, word)
         return counts[word]
 
-    def _counted(self, reader: Snapshot, word: str) -> int:
+    def _counted(self, reader: SQLiteSnapshot, word: str) -> int:
         words = _words(reader.forms_of(word))
         lists = self._at(reader) if words and len({*words}) == 1 else None
         if lists is None or words is None:
@@ -109,7 +111,7 @@ class WordCache:
             return reader.passages_with(word)
         return known + reader.passages_with(word, after=lists.header.newest)
 
-    def header(self, reader: Snapshot) -> postings.Header | None:
+    def header(self, reader: SQLiteSnapshot) -> postings.Header | None:
         """What the cache file says, when it is of this library, its history and a state before."""
         header = postings.peek(self.path)
         return header if header and _is_of(header, reader) else None
@@ -145,7 +147,17 @@ class WordCache:
                 return True
         return False
 
-    def _at(self, reader: Snapshot) -> Postings | None:
+    def fault(self, reader: Snapshot) -> str:
+        """What is wrong with the posting lists; missing ones are not wrong."""
+        if not self.path.exists():
+            return ""
+        try:
+            postings.load(self.path, reader.library).check()
+        except CacheUnusable as error:
+            return str(error)
+        return ""
+
+    def _at(self, reader: SQLiteSnapshot) -> Postings | None:
         """The lists that a state can be searched with; None when there are none."""
         lists = self._postings
         if lists is not None and _is_of(lists.header, reader):
@@ -162,7 +174,7 @@ class WordCache:
                     self._discard()
             return self._postings
 
-    def _gone_from(self, lists: Postings, reader: Snapshot) -> NDArray[np.int64]:
+    def _gone_from(self, lists: Postings, reader: SQLiteSnapshot) -> NDArray[np.int64]:
         """Where in the lists the passages stand that were removed since."""
         state = lists.header.token, reader.generation_id
         known = self._gone
@@ -178,7 +190,7 @@ class WordCache:
             self.path.unlink(missing_ok=True)
 
 
-def _is_of(header: postings.Header, reader: Snapshot) -> bool:
+def _is_of(header: postings.Header, reader: SQLiteSnapshot) -> bool:
     """Whether a state grew out of the one that the lists were made from, and can be told from it.
 
     Titles of documents that have none of their own change with their files' names, in place.

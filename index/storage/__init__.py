@@ -1,1 +1,1 @@
-"""The truth: SQLite, every row with its checksum, one transaction a change."""
+"""The truth: what a library is kept in, with a checksum on every row, one transaction a change."""

@@ -1,12 +1,13 @@
-"""Rows of SQLite to values and back, each with its checksum."""
+"""Rows of a database to values and back, each with its checksum."""
 
 from __future__ import annotations
 
 import json
 import os
 import zlib
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, astuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, astuple, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,13 @@ from index.types import (
     NOWHERE,
     CatalogueCard,
     Document,
+    DocumentRecord,
     Heading,
     Location,
     Page,
     Passage,
     Span,
+    title_from_id,
 )
 
 # The sentences of a passage; a damaged one has none.
@@ -265,3 +268,48 @@ def stack_vectors(blobs: Iterable[bytes], dimension: int) -> Vector:
     """Stored vectors as one array, shape (n, d), float32."""
     joined = b"".join(blobs)
     return np.frombuffer(joined, "<f4").reshape(-1, dimension).astype(np.float32, copy=False)
+
+
+def document_record(
+    row: Sequence[Any], own: Mapping[str, tuple[str, ...]], collection: Callable[[str], str]
+) -> DocumentRecord:
+    """A document as a library lists it, from a row with its path, date and labels last.
+
+    Args:
+        row: as a snapshot's `records` asks for it.
+        own: tags that were given here, which follow those of its front matter.
+        collection: tells a file's.
+    """
+    id_, title, *more, path, added, stored = row
+    path = os.fsdecode(path)
+    name, labels = title or title_from_id(id_), decode_labels(stored)
+    if id_ in own:
+        labels = labels._replace(tags=tuple(dict.fromkeys((*labels.tags, *own[id_]))))
+    record = DocumentRecord(*(id_, name, *more, path, added, *labels))
+    return replace(record, collection=collection(path))
+
+
+def collection_of(
+    known: Mapping[str, str], key: Callable[[str], str] = str
+) -> Callable[[str], str]:
+    """Tells a file's collection: its own, else that of the nearest folder that has one.
+
+    Args:
+        known: the collections that files and folders were put into themselves.
+        key: what `known` has a path under.
+    """
+
+    @cache
+    def of_folder(folder: str) -> str:
+        while (name := known.get(key(folder))) is None:
+            above = os.path.dirname(folder)  # noqa: PTH120  (asked for each of thousands)
+            if above == folder:
+                return ""
+            folder = above
+        return name
+
+    def of(path: str) -> str:
+        own = known.get(key(path)) if known else ""
+        return of_folder(os.path.dirname(path)) if own is None else own  # noqa: PTH120
+
+    return of

@@ -35,8 +35,10 @@ from index.embedding.encoder import (
     SentenceTransformerEncoder,
 )
 from index.embedding.projection import WIDTH
+from index.search.vector_cache import VectorCache
 from index.splitting import CHUNKER
 from index.storage.records import NewContent
+from index.storage.sqlite.snapshot import SQLiteSnapshot
 from index.types import EVERYWHERE, Document, Passage, SearchScope, Sentence
 
 _SEED = 20261122
@@ -115,7 +117,7 @@ def contents(size: int, small: bool) -> Iterator[NewContent]:
         yield NewContent(f"hash{number}", document, tuple(parts), tuple(digests), tuple(stored))
 
 
-def fill(folder: Path, size: int, encoder: Encoder, small: bool) -> None:
+def fill(folder: Path | str, size: int, encoder: Encoder, small: bool) -> None:
     """A library of so many passages, without reading files or embedding."""
     with Library.open(folder) as library:
         batch: list[NewContent] = []
@@ -165,7 +167,7 @@ def prepare(folder: Path, size: int, small: bool) -> dict[str, float]:
     fill_s = timed(lambda: fill(folder, size, encoder, small))
     (folder / "vectors.cache").unlink(missing_ok=True)
     with Library.open(folder, encoder=encoder) as library:
-        return {"fill_s": fill_s, "index_s": timed(library._caches.refresh)}
+        return {"fill_s": fill_s, "index_s": timed(library._engine.refresh)}
 
 
 def measure(folder: Path, size: int) -> dict[str, object]:
@@ -197,11 +199,13 @@ def measure(folder: Path, size: int) -> dict[str, object]:
         ),
         strict=True,
     )
-    index = library._caches.vectors._index
-    assert index is not None
+    cache = library._engine.vectors
+    assert isinstance(cache, VectorCache) and cache._index is not None
+    index = cache._index
     asked = synthetic(_QUERIES, _SEED - 1)
     near = [timed(partial(index.search, vector, 10)) for vector in asked]
     with library._store.reading() as reader:
+        assert isinstance(reader, SQLiteSnapshot)
         ids, stored = reader.vectors_after(-1, _DIMENSION)
     right = sum(
         len({*ids[np.argsort(stored @ vector)[-10:]]} & {*index.search(vector, 10)[0]})

@@ -35,6 +35,7 @@ from index.languages.stemming import any_of, match_forms
 from index.search import ranking
 from index.splitting import CHUNKER
 from index.storage.records import NewContent
+from index.storage.sqlite.snapshot import SQLiteSnapshot
 from index.types import Document, Passage, Sentence
 from tests.benchmarks.bench_library import memory_mb, synthetic, timed
 
@@ -186,7 +187,7 @@ def fill(folder: Path, size: int) -> dict[str, float]:
         took = {"fill_s": timed(write)}
     with Library.open(folder, encoder=encoder()) as library:
         began = time.process_time()
-        took["index_s"] = timed(library._caches.refresh)
+        took["index_s"] = timed(library._engine.refresh)
         took["index_cpu_s"] = time.process_time() - began
     return took
 
@@ -220,6 +221,7 @@ def exhaustive(library: Library, asked: Sequence[Question], k: int = 10) -> list
 def _nearest(library: Library, asked: NDArray[np.float32], k: int) -> list[list[int]]:
     best: list[list[tuple[float, int]]] = [[] for _ in asked]
     with library._store.reading() as reader:
+        assert isinstance(reader, SQLiteSnapshot)
         rows = reader._db.execute("SELECT id, vector FROM passages ORDER BY id")
         while part := rows.fetchmany(50_000):
             vectors = np.frombuffer(b"".join(row[1] for row in part), np.float32)

@@ -60,7 +60,7 @@ def library_of(folder: Path, size: int) -> Path:
         encoder = SentenceTransformerEncoder()
         made = {"fill_s": timed(lambda: fill(place, size, encoder, small=False))}
         with Library.open(place, encoder=encoder) as library:
-            made["index_s"] = timed(library._caches.refresh)
+            made["index_s"] = timed(library._engine.refresh)
         (folder / f"{size}.json").write_text(json.dumps(made))
     return place
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from index import Library, LibraryDamaged, LibraryMismatch, LibraryUnwritable, PilcrowError
-from index.storage.database import FORMAT, WORDS_AS_THEY_STAND
+from index.storage.sqlite.database import FORMAT, WORDS_AS_THEY_STAND
 from tests.support.fakes import BagOfWordsEncoder
 
 ROOT = Path(__file__).resolve().parents[2]

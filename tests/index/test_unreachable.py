@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from index import InputError, Library, LibraryUnwritable
 from index.formats.registry import visible
 from index.ingest.run import IngestRun
-from index.storage.store import Store
+from index.storage.sqlite.store import SQLiteStore
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.nobody import open_library
 from ui.cli import app
@@ -184,7 +184,7 @@ def test_a_folder_whose_disk_fails_keeps_its_documents(tmp_path: Path, shelf: Pa
     assert told == {shelf / "sub": "input/output error"}
     with Library.open(tmp_path / "library", encoder=BagOfWordsEncoder()) as library:
         library.update([shelf])
-        store = Store(tmp_path / "library" / "library.sqlite")
+        store = SQLiteStore(tmp_path / "library" / "library.sqlite")
         for full in (False, True):
             work = IngestRun(store, BagOfWordsEncoder(), None, None)
             report = work.run([shelf], full=full, implied=True, forget=True, lister=failing)

@@ -127,6 +127,15 @@ S2 | a library of a later version | refused with both numbers and the way out, u
 S3 | a full disk, a power cut at any write of a change | one line; as before or after, goes on
 S4 | two processes change one library | the second is told who does; its next try goes on
 G49 | a wrong bit in a document's name, path, title, date | noticed on reading, mended by --repair
+P1 | the server of a library is down when it is opened | one line, 69; the next try succeeds
+P2 | a wrong password of a server | one line; no password is shown, logged or in a repr
+P3 | a library on a server made by a newer or older Pilcrow | refused; brought up once, whole
+P4 | the server goes down between or in the middle of questions | one line; the next one is answered
+P5 | the server is killed in the middle of any change | as before or as after; drafts serve again
+P6 | the server's disk is full | one line, 74; the library is as it was
+P7 | no connection left, here or on the server | one line, 75; in a moment there is one
+P8 | two writers of the same, of different documents | one waits, then says so; both are whole
+P9 | others change a library that is open | readers hear of it; each question sees one state
 """.strip()
 FAULTS = [Fault(*(part.strip() for part in line.split(" | "))) for line in _FAULTS.splitlines()]
 
@@ -184,8 +193,9 @@ def table() -> str:
         "# Faults, and what then happens",
         "",
         "Written by `make faults` from the marks in the tests; do not edit. C are documents, D",
-        "questions and answers, E the model and the page, G the border; storage (A, B) is held by",
-        "`index/test_write_faults.py`, `index/test_library_damage.py` and",
+        "questions and answers, E the model and the page, G the border, P a library on a server;",
+        "storage in files (A, B) is held by",
+        "`index/storage/test_write_faults.py`, `index/test_library_damage.py` and",
         "`index/test_library_machine.py`.",
         "",
         "| | fault | outcome | held by |",

@@ -110,9 +110,10 @@ def _needed(parts: list[Locked], group: str) -> set[str]:
 
 
 def project_of_extras(manifest: Mapping[str, Any]) -> str:
-    """A pyproject.toml that needs what all extras but `model` need, on the same systems."""
+    """A pyproject.toml that needs what all extras but `model`, and their tests, need."""
     extras = manifest["project"]["optional-dependencies"]
     wanted = [one for name, parts in extras.items() if name != "model" for one in parts]
+    wanted += manifest.get("dependency-groups", {}).get("extras", [])
     return (
         '[project]\nname = "pilcrow-rag"\nversion = "0"\n'
         f"requires-python = {json.dumps(manifest['project']['requires-python'])}\n"

@@ -119,7 +119,7 @@ def test_another_projects_manifest_does_not_make_a_checkout(tmp_path: Path, mani
 
 
 def test_deciding_creates_nothing(tmp_path: Path) -> None:
-    assert not store_path(tmp_path / "new" / "place").parent.exists()
+    assert not Path(str(store_path(tmp_path / "new" / "place"))).parent.exists()
 
 
 @pytest.mark.fault("G33")

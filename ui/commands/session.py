@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from index.embedding.encoder import Encoder
     from index.library import Library
     from index.sources.fetching import Fetcher
+    from index.storage.postgres.address import Place
     from rag.assistant import Assistant
     from rag.settings import Settings
 
@@ -81,7 +82,7 @@ def _confirm(question: str) -> bool:
 class Parts:
     """How the commands get their library, assistant and page; a test hands in its own."""
 
-    open_library: Callable[[Path, bool, int], Library] = _open_library
+    open_library: Callable[[Any, bool, int], Library] = _open_library
     make_assistant: Callable[[Library, Settings, bool], Assistant] = _make_assistant
     serve: Callable[..., None] = _serve
     serve_api: Callable[..., None] = _serve_api
@@ -95,7 +96,7 @@ class Session:
     """One run of one command: the global options and the parts."""
 
     parts: Parts = field(default_factory=Parts)
-    store: Path | None = None
+    store: str | None = field(default=None, repr=False)
     json: bool = False
     encoder: str | None = None
     """What embeds, in the place of PILCROW_ENCODER."""
@@ -108,7 +109,7 @@ class Session:
         return load_settings()
 
     @property
-    def path(self) -> Path:
+    def path(self) -> Place:
         """Where the library lives."""
         from rag.settings import store_path
 
@@ -142,7 +143,8 @@ class Session:
         Raises LibraryMissing, naming the command that helps, when there is none and `create` is
         off, or when `filled` is asked for and it holds no documents.
         """
-        flag = f" --store {self.store}" if self.store else ""
+        shown = self.store if isinstance(self.path, Path) else self.path
+        flag = f" --store {shown}" if shown else ""
         remedy = f"Add your articles with: pilcrow{flag} add ARTICLES"
         try:
             library = self.parts.open_library(self.path, create, self.settings.threads)
@@ -157,10 +159,10 @@ class Session:
 
 
 StoreOption = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--store",
-        metavar="PATH",
+        metavar="FOLDER|postgresql://…",
         help="Where the library lives (else PILCROW_STORE, else index/built/ in a checkout, "
         "else your data folder).",
     ),
@@ -199,7 +201,7 @@ NoModelOption = Annotated[
 ]
 
 
-def session_of(ctx: typer.Context, store: Path | None, as_json: bool) -> Session:
+def session_of(ctx: typer.Context, store: str | None, as_json: bool) -> Session:
     """The session, with options given after the command taking the place of those before it."""
     session: Session = ctx.obj
     return replace(session, store=store or session.store, json=as_json or session.json)

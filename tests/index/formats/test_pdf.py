@@ -19,7 +19,7 @@ from index.formats.pdf import picture
 from index.formats.pdf.page_text import PageText
 from index.formats.pdf.reading import opened, read
 from index.splitting import paragraphs, sentences
-from index.storage.database import WORDS_AS_THEY_STAND
+from index.storage.sqlite.database import WORDS_AS_THEY_STAND
 from index.types import Document, Span
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.made import pdf_files

@@ -10,7 +10,7 @@ import pytest
 
 from index import Library
 from index.languages.stemming import any_of, index_form, match_forms
-from index.storage.database import WORDS_AS_THEY_STAND
+from index.storage.sqlite.database import WORDS_AS_THEY_STAND
 from index.tokenization import words
 from tests.support.fakes import BagOfWordsEncoder
 

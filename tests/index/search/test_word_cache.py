@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from index import Library
 from index.languages.stemming import any_of, match_forms
 from index.search import postings
+from index.search.caches import SearchCaches
+from index.search.search import of_sqlite
 from index.search.vectors import CacheUnusable
-from index.storage.word_index import index_words
+from index.storage.sqlite.word_index import index_words
 from tests.support.fakes import BagOfWordsEncoder
 
 ARTICLES = {
@@ -23,6 +25,12 @@ ARTICLES = {
     "橋.txt": "東京の橋\n\n東京の橋は古い。橋の上を電車が走る。\n",
 }
 QUESTIONS = ("ferry lake", "Which bridges opened?", "Brücke Stadt", "東京の橋", "winter 1963 lake")
+
+
+def caches(library: Library) -> SearchCaches:
+    """The files beside a library in a folder."""
+    assert isinstance(library._engine, SearchCaches)
+    return library._engine
 
 
 @pytest.fixture
@@ -39,7 +47,7 @@ def library(tmp_path: Path, shelf: Path) -> Library:
     """A library that counts as large from its first passage."""
     made = Library.open(tmp_path / "library", encoder=BagOfWordsEncoder(), exact_up_to=0)
     made.update([shelf])
-    assert made._caches.words.path.exists()
+    assert caches(made).words.path.exists()
     return made
 
 
@@ -47,8 +55,8 @@ def both(library: Library, question: str, k: int = 50) -> tuple[dict[int, float]
     """Passages with their BM25, by the posting lists and by FTS5."""
     with library._store.reading() as reader:
         forms = match_forms(question, reader.languages())
-        assert library._caches.words.header(reader), "posting lists that can be used"
-        return library._caches.words.matches(reader, forms, k), reader.matches(any_of(forms), k)
+        assert caches(library).words.header(of_sqlite(reader)), "posting lists that can be used"
+        return caches(library).words.matches(reader, forms, k), reader.matches(any_of(forms), k)
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
@@ -84,11 +92,11 @@ def test_any_texts_are_ranked_as_fts5_ranks_them(
 
 
 def test_what_came_and_went_since_is_told_as_it_is(library: Library, shelf: Path) -> None:
-    made = library._caches.words.path.stat().st_mtime_ns
+    made = caches(library).words.path.stat().st_mtime_ns
     (shelf / "new.txt").write_text("A New Ferry\n\nThe new ferry crosses the frozen lake.\n")
     library.update([shelf])
     library.remove(["ferry.txt"])
-    assert library._caches.words.path.stat().st_mtime_ns == made, "lists of the state before"
+    assert caches(library).words.path.stat().st_mtime_ns == made, "lists of the state before"
     ours, theirs = both(library, "new ferry lake bridge")
     assert {*ours} == {*theirs}
     hits = library.search("ferry")
@@ -97,7 +105,7 @@ def test_what_came_and_went_since_is_told_as_it_is(library: Library, shelf: Path
     with library._store.reading() as reader:
         counted = {word: reader.passages_with(word) for word in ("ferry", "lake", "nowhere")}
         for word, count in counted.items():
-            assert library._caches.words.passages_with(reader, word) == count
+            assert caches(library).words.passages_with(reader, word) == count
 
 
 def test_a_scope_is_looked_into_alone(library: Library) -> None:
@@ -124,7 +132,7 @@ def test_another_process_goes_on_with_the_lists_of_before_and_then_with_the_new_
     before = other.search("ferry")
     (shelf / "new.txt").write_text("A New Ferry\n\nThe new ferry crosses the frozen lake.\n")
     library.update([shelf])
-    library._caches.refresh(anew=True)
+    caches(library).refresh(anew=True)
     after = other.search("ferry")
     assert len(after) > len(before)
     assert both(other, "ferry")[0] == pytest.approx(both(other, "ferry")[1])
@@ -133,13 +141,13 @@ def test_another_process_goes_on_with_the_lists_of_before_and_then_with_the_new_
 def test_a_small_library_has_none(tmp_path: Path, shelf: Path) -> None:
     with Library.open(tmp_path / "small", encoder=BagOfWordsEncoder()) as library:
         library.update([shelf])
-        assert not library._caches.words.path.exists()
+        assert not caches(library).words.path.exists()
         assert library.search("ferry")
 
 
 @pytest.mark.parametrize("at", ["a list", "the words", "the end", "the head"])
 def test_damaged_posting_lists_are_told_and_made_anew(library: Library, at: str) -> None:
-    path = library._caches.words.path
+    path = caches(library).words.path
     asked = {question: library.search(question) for question in QUESTIONS}
     header = postings.peek(path)
     assert header is not None
@@ -160,7 +168,7 @@ def test_damaged_posting_lists_are_told_and_made_anew(library: Library, at: str)
 
 
 def test_a_list_is_compared_before_it_is_believed(library: Library) -> None:
-    path = library._caches.words.path
+    path = caches(library).words.path
     data = bytearray(path.read_bytes())
     data[4_096] ^= 1
     path.unlink()
@@ -175,5 +183,5 @@ def test_a_word_that_the_index_cuts_in_two_is_left_to_fts5(library: Library) -> 
     assert index_words("ferries") == index_words("ferry")
     assert len(index_words("ferry-lake")) == 2
     with library._store.reading() as reader:
-        found = library._caches.words.matches(reader, ("ferry-lake",), 5)
+        found = caches(library).words.matches(reader, ("ferry-lake",), 5)
         assert found == reader.matches('"ferry-lake"', 5)

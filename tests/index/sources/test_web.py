@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from index import InputError, Library, LibraryBusy
 from index.sources import again, web
 from index.sources.fetching import Fetcher
-from index.storage.folder import write_lock
+from index.storage.sqlite.folder import write_lock
 from tests.index.formats.test_documents import pdf
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.made import web_site

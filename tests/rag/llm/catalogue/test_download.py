@@ -21,7 +21,7 @@ from index.errors import DownloadFailed, LibraryUnwritable
 from index.types import Progress
 from rag.llm.catalogue.download import fetch
 from rag.llm.catalogue.folder import ModelFolder
-from tests.index.test_write_faults import faults, run
+from tests.index.storage.test_write_faults import faults, run
 from tests.rag.llm.catalogue.small_models import CONTENT, CutOff, WebServer, serving, small_entry
 from tests.support.programs import PATIENCE
 

@@ -18,7 +18,7 @@ from index import Library
 from tests.programs.crash_points import READ_ONLY, REFUSE
 from tests.support.fakes import BagOfWordsEncoder
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 CHANGES = ("add", "update", "rebuild --full", "remove", "check --repair")
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from index.errors import LibraryBusy, LibraryUnwritable
-from index.storage import database
+from index.storage.sqlite import database
 from index.system import files
 
 _LOCK, _HOLDER = "write.lock", "writer.json"

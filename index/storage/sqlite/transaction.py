@@ -1,4 +1,4 @@
-"""One change of the stored library, whole or not at all."""
+"""One change of a library in SQLite, whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -28,7 +28,6 @@ from index.storage.codec import (
     indexed_title,
     stored_path,
 )
-from index.storage.database import WORDS, lay_out_documents
 from index.storage.document_seals import (
     ARTICLE_COLUMNS,
     DOCUMENT_COLUMNS,
@@ -37,11 +36,13 @@ from index.storage.document_seals import (
     text_or_bytes,
 )
 from index.storage.records import NewContent
-from index.storage.snapshot import COLLECTION, Snapshot, card_key, printable
+from index.storage.sqlite.database import WORDS, lay_out_documents
+from index.storage.sqlite.snapshot import COLLECTION, SQLiteSnapshot, card_key, printable
+from index.storage.store import Transaction
 from index.types import NO_CARD, CatalogueCard, Document, Passage, title_from_id
 
 
-class Transaction(Snapshot):
+class SQLiteTransaction(SQLiteSnapshot, Transaction):
     """One change in the making."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -49,8 +50,15 @@ class Transaction(Snapshot):
         super().__init__(connection)
         self._rows_before = connection.total_changes
         self._moved: set[int] = set()  # contents that gained or lost a document
-        self.dropped: list[tuple[int, int]] = []
+        self._dropped: list[tuple[int, int]] = []
+
+    @property
+    def dropped(self) -> list[tuple[int, int]]:
         """Passages taken out so far, each with its number of sentences."""
+        return self._dropped
+
+    def claim(self, names: Iterable[str]) -> None:
+        """Nothing more: a change of this library keeps everything to itself."""
 
     def finish(self) -> None:
         """Settle what documents were moved from and to; number and name the change, if any."""
@@ -190,6 +198,10 @@ class Transaction(Snapshot):
             (document_id, content, stored_path(root), stored_path(path), now),
         )
         self._moved |= {content} if row is None else {content, int(row[0])}
+        self.seal_document(document_id)
+
+    def seal_document(self, document_id: str) -> None:
+        """Seal a document as it is now."""
         self.seal_documents("WHERE d.id = ?", document_id)
 
     def seal_documents(self, which: str = "", *values: object) -> None:
@@ -197,6 +209,15 @@ class Transaction(Snapshot):
         rows = self._raw(f"SELECT {DOCUMENT_COLUMNS} FROM {DOCUMENT_TABLES} {which}", *values)
         seals = [(str(row[0], "utf-8", "replace"), checksum(row)) for row in rows]
         self._db.executemany("INSERT OR REPLACE INTO seals VALUES (?, ?)", seals)
+
+    def mend_database(self) -> str:
+        """What was done: the list of documents is what can be written without the rest.
+
+        Raises:
+            LibraryDamaged: when fewer of them can be read than there are seals.
+        """
+        self.mend_documents(all_or_none=True)
+        return "the list of documents was written anew"
 
     def mend_documents(self, *, all_or_none: bool = False) -> None:
         """Write what is noted of documents anew, each as its seal says that it was.
@@ -247,8 +268,8 @@ class Transaction(Snapshot):
             ((digest, *encode_vectors(vectors)) for digest, vectors in drafts),
         )
 
-    def clear_drafts(self) -> None:
-        """Forget all drafts."""
+    def clear_drafts(self, digests: Collection[bytes]) -> None:
+        """Forget all drafts: nobody else is making any."""
         self._db.execute("DELETE FROM drafts")
 
     def words_fault(self) -> str:
@@ -335,7 +356,7 @@ class Transaction(Snapshot):
         gone = self._db.execute(
             f"SELECT id, {SENTENCE_COUNT} FROM passages WHERE content = ?", (content,)
         ).fetchall()
-        self.dropped += gone
+        self._dropped += gone
         ids = [(row[0],) for row in gone]
         generation = self.generation + 1
         self._db.executemany(

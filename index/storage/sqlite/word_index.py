@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from index.storage.database import WORDS
+from index.storage.sqlite.database import WORDS
 from index.types import Ids
 
 _VOCABULARY = "CREATE VIRTUAL TABLE temp.places_of_words USING fts5vocab(main, words, instance)"

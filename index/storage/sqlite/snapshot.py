@@ -1,4 +1,4 @@
-"""One consistent view of the stored library."""
+"""One consistent view of a library in SQLite."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ import json
 import os
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cache, cached_property
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from index.embedding.encoder import Encoder, EncoderIdentity, PassageVectors, Vector
-from index.errors import LibraryMismatch
+from index.embedding.encoder import EncoderIdentity, PassageVectors, Vector
 from index.languages.stemming import any_of, term_forms
-from index.splitting import CHUNKER
 from index.storage.codec import (
     CONTENT_COLUMNS,
     FIRST_VECTOR,
@@ -28,6 +25,7 @@ from index.storage.codec import (
     UNPLACED_COLUMNS,
     VECTOR_COLUMNS,
     checksum,
+    collection_of,
     damaged_meta,
     damaged_row,
     decode_card,
@@ -35,6 +33,7 @@ from index.storage.codec import (
     decode_outline,
     decode_passage,
     decode_vectors,
+    document_record,
     first_section,
     require_checksum,
     stack_vectors,
@@ -42,10 +41,11 @@ from index.storage.codec import (
     stored_path,
     unplaced,
 )
-from index.storage.database import UNEXCLUDED, UNLABELLED, UNPLACED, UNSEALED, UNSTEMMED
 from index.storage.document_seals import DOCUMENT_COLUMNS, DOCUMENT_TABLES, SEAL_JOIN, TYPE_CHECK
 from index.storage.records import DocumentLocation, StoredPassage
-from index.storage.word_index import WordPlaces, word_places
+from index.storage.sqlite.database import UNEXCLUDED, UNLABELLED, UNPLACED, UNSEALED, UNSTEMMED
+from index.storage.sqlite.word_index import WordPlaces, word_places
+from index.storage.store import Snapshot
 from index.types import (
     NO_CARD,
     CatalogueCard,
@@ -55,7 +55,6 @@ from index.types import (
     Ids,
     SearchScope,
     Span,
-    title_from_id,
 )
 
 # A title names the subject once; matching it says less than matching the passage itself.
@@ -80,7 +79,7 @@ def card_key(path: str) -> str:
     return f"card {printable(path)}"
 
 
-class Snapshot:
+class SQLiteSnapshot(Snapshot):
     """Questions to one state of the library."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -259,21 +258,7 @@ class Snapshot:
             "SELECT key, value FROM meta WHERE key >= ? AND key < ?", (COLLECTION, COLLECTION_END)
         )
         known = {key[start:]: str(value) for key, value in rows}
-
-        @cache
-        def of_folder(folder: str) -> str:
-            while (name := known.get(printable(folder))) is None:
-                above = os.path.dirname(folder)  # noqa: PTH120  (asked for each of thousands)
-                if above == folder:
-                    return ""
-                folder = above
-            return name
-
-        def of(path: str) -> str:
-            own = known.get(printable(path)) if known else ""
-            return of_folder(os.path.dirname(path)) if own is None else own  # noqa: PTH120
-
-        return of
+        return collection_of(known, printable)
 
     def locations(self) -> list[DocumentLocation]:
         """Every document with its whereabouts."""
@@ -372,7 +357,7 @@ class Snapshot:
             "LEFT JOIN passages p ON p.content = c.id WHERE d.id >= '' GROUP BY d.id ORDER BY d.id"
         )
         own, collection = self.tags(), self._collection_of()
-        return [_record(row, own, collection) for row in rows]
+        return [document_record(row, own, collection) for row in rows]
 
     def tags(self) -> dict[str, tuple[str, ...]]:
         """The tags that a person has given documents here, by document id."""
@@ -685,53 +670,3 @@ class Snapshot:
         )
         sound = (row[1:] for row in rows if checksum(row[1:]) == row[0])
         return next((row[FIRST_VECTOR : FIRST_VECTOR + 4] for row in sound), None)
-
-
-def _record(
-    row: Sequence[Any], own: Mapping[str, tuple[str, ...]], collection: Callable[[str], str]
-) -> DocumentRecord:
-    """A document as a library lists it, from a row with its path, date and labels last.
-
-    Args:
-        row: as `Snapshot.records` asks for it.
-        own: tags that were given here, which follow those of its front matter.
-        collection: tells a file's.
-    """
-    id_, title, *more, path, added, stored = row
-    path = os.fsdecode(path)
-    name, labels = title or title_from_id(id_), decode_labels(stored)
-    if id_ in own:
-        labels = labels._replace(tags=tuple(dict.fromkeys((*labels.tags, *own[id_]))))
-    record = DocumentRecord(*(id_, name, *more, path, added, *labels))
-    return replace(record, collection=collection(path))
-
-
-def require_match(reader: Snapshot, encoder: Encoder) -> None:
-    """Refuse to mix what this Pilcrow makes with what another one made.
-
-    Raises:
-        LibraryMismatch: naming each difference, and the command that ends it.
-    """
-    stored, ours = reader.encoder, encoder.identity
-    if stored is None:
-        return
-    mine = asdict(ours)
-    differences = [
-        f"encoder {key} {value!r}, this Pilcrow uses {mine[key]!r}"
-        for key, value in asdict(stored).items()
-        if value != mine[key]
-    ]
-    if reader.chunker != CHUNKER:
-        differences.append(f"splitting rules {reader.chunker!r}, this Pilcrow uses {CHUNKER!r}")
-    if differences:
-        raise LibraryMismatch(
-            f"this library was made with {'; '.join(differences)}. "
-            f"Make it anew with: pilcrow rebuild --full{_or_keep(stored, ours)}"
-        )
-
-
-def _or_keep(stored: EncoderIdentity, ours: EncoderIdentity) -> str:
-    """The other way out, where somebody chose another encoder."""
-    if stored.name == ours.name:
-        return ""
-    return f"; or go on with {stored.name}: without --encoder and PILCROW_ENCODER"

@@ -81,8 +81,10 @@ WORDS_AS_THEY_STAND = """CREATE VIRTUAL TABLE words USING fts5(
     title, text, tokenize = 'porter unicode61 remove_diacritics 2'
 )"""
 """The text index of earlier layouts."""
-WORDS = """CREATE VIRTUAL TABLE words USING fts5(
-    title, text, tokenize = "porter unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
+TOKENIZER = """tokenize = "porter unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'\""""
+"""How the text index parts and stems words."""
+WORDS = f"""CREATE VIRTUAL TABLE words USING fts5(
+    title, text, {TOKENIZER}
 )"""
 _ADDED = {
     UNSEALED: _SEALS,

@@ -1,0 +1,1 @@
+"""A PostgreSQL server with pgvector, for many writers and readers at once."""

@@ -1,0 +1,1 @@
+"""One SQLite file, every row with its checksum, one transaction a change."""
