@@ -164,9 +164,9 @@ class IngestRun:
         """A changed file, parsed; None when it is unchanged or cannot be read."""
         try:
             data = registry.read_bytes(file.path)
-            card = self._card(file)
-            hash_ = content_hash(data, file.path.suffix, card)
             with self._store.reading() as reader:
+                card = reader.card(str(file.path))
+                hash_ = content_hash(data, file.path.suffix, card)
                 before = reader.by_path(str(file.path))
                 content = reader.content_of(hash_)
                 today = content is not None and (
