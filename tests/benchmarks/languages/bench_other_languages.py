@@ -1,6 +1,6 @@
 """Questions in five languages about the seeds' English articles: how many are right and cited.
 
-    python -m tests.benchmarks.bench_other_languages [--encoder FOLDER]
+    python -m tests.benchmarks.languages.bench_other_languages [--encoder FOLDER]
 
 The thirty questions of `seeds/questions.jsonl` that have an answer, translated by hand in
 `seeds_in_languages.json`, and the ten that have none, in English. Right and cited: a citation's
@@ -24,7 +24,7 @@ from rag.evaluation.questions import Question
 from rag.types import Answer
 
 _HERE = Path(__file__).parent
-_SEEDS = _HERE.parent.parent / "seeds"
+_SEEDS = _HERE.parents[2] / "seeds"
 _HEAD = (
     "| asked in | right and cited | best sentence right | refused | pointed out | evidence, ms |"
 )

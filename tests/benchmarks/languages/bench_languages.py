@@ -1,8 +1,8 @@
 """How well passages are found in several languages, against BM25 in the same run.
 
-    python -m tests.benchmarks.bench_languages FOLDER WORK [LANGUAGE…] [--encoder F] [--every N]
+    python -m tests.benchmarks.languages.bench_languages SETS WORK [CODE…] [--encoder F] [--every N]
 
-FOLDER holds a set in the evaluation shape for each language (`xquad`: `de`, `en`, `zh`), WORK is
+SETS holds a set in the evaluation shape for each language (`xquad`: `de`, `en`, `zh`), WORK is
 where their libraries are kept. One row a language, every question of the set, or one in N; `de-en`
 asks in German of the English documents.
 """
