@@ -165,6 +165,15 @@ class AnswerState:
         shown = citations or ((self.headline,) if self.headline else ())
         return bool(self.short) and any(str(self.short) in citation.quote for citation in shown)
 
+    def _told_headline(self, citations: Sequence[Citation]) -> Citation | None:
+        """The best sentence, where the answer tells it: above others it would mislead."""
+        best = self.headline
+        told = best and any(
+            cited.document_id == best.document_id and cited.start <= best.start < cited.end
+            for cited in citations
+        )
+        return best if told else None
+
     def finished(self) -> Answer:
         """The answer as it stays."""
         last = self.snapshot("done")
@@ -205,6 +214,7 @@ class AnswerState:
             text=lay_out(statements, form, groups),
             statements=statements,
             citations=citations,
+            headline=self._told_headline(citations),
             form=form,
             groups=groups,
             short=self.short if self._is_quoted(citations) else None,

@@ -236,7 +236,7 @@ def near_miss(question: str, title: str, held: Set[str], lacks: str) -> str:
 
 
 def _held(word: _Word, held: Set[str]) -> bool:
-    return all(stem(part) in held for part in words(word.text))
+    return all(stem(part) in held for part in words(_POSSESSIVE.sub("", word.text)))
 
 
 def _naming(question: str) -> list[_Word]:

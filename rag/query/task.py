@@ -102,6 +102,7 @@ _BULLETS = re.compile(
     r"\bbullet(?:s|ed|[- ]?points?)?\b|\bpros and cons\b|\bas (?:a )?list\b", re.I
 )
 _TABLE = re.compile(r"\b(?:table|tabular|spreadsheet|columns?)\b", re.IGNORECASE)
+_DATES = re.compile(r"\b(?:dates?|deadlines?|years?|when|dated)\b", re.IGNORECASE)
 _HOW_MANY = re.compile(
     rf"\b(?:in|as|with|into|to|draft|write|only|just|of)\s+(?:exactly |about |at most |a "
     rf"|max(?:imum)? )?"
@@ -135,6 +136,8 @@ def understand(
     task: Task = classified.task
     if (task in PLAIN or task in ("keyword", "overview")) and count and _BULLETS.search(plain):
         task = "order"  # "three bullet points on cables" says how long
+    if task == "order" and _TABLE.search(plain) and _DATES.search(plain):
+        task = "timeline"  # "make a table of the fairs with dates"
     named = topics(plain, task, vectors) if task in _NAMED else ()
     if task == "compare" and len(named) < 2:
         task, named = "explain", ()

@@ -97,6 +97,14 @@ def test_a_word_of_every_day_is_not_missed() -> None:
     assert not told.certain
 
 
+def test_whose_something_is_is_no_other_name() -> None:
+    question = "Why is the forum's mandate odd?"
+    held = set(content_stems("The mandate of the forum is odd."))
+    told = reason(question, rarity(question), frozenset(), "A Forum", held)
+    assert "mention" not in told.text
+    assert "do not clearly say why" in told.text
+
+
 @given(st.text(max_size=80), st.booleans())
 def test_what_is_told_stands_in_the_question(question: str, nowhere: bool) -> None:
     told = not_mentioned(question, dict.fromkeys(words(question), 1.0 if nowhere else 0.4), set())

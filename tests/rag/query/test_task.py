@@ -65,6 +65,12 @@ def test_form_and_number_are_told() -> None:
     assert (person.count, person.topic) == (1, "who is Ann Olsen?")
 
 
+def test_a_table_with_dates_is_a_timeline() -> None:
+    dated = understand("make a table of the boat fairs with dates")
+    assert (dated.task, dated.form) == ("timeline", "table")
+    assert understand("make a table of the boat fairs").task != "timeline"
+
+
 def test_more_and_other_words_need_a_turn_before() -> None:
     assert understand("tell me more", follow_up=True).task == "more"
     assert understand("explain that in simpler words", follow_up=True).task == "rephrase"

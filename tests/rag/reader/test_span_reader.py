@@ -334,6 +334,6 @@ def test_only_a_sure_short_answer_heads_the_reply(
     library = Library.open(tmp_path / "library", encoder=ENCODER)
     library.update([tmp_path / "cables.txt"])
     reader = SpanReader(ENCODER, Sharp(how_sure))
-    question = "Which submarine cables were cut in the Red Sea in February 2024?"  # no rule answers
+    question = "What submarine cables were cut in the Red Sea in February 2024?"  # no rule answers
     answer = Assistant(library, None, reader=reader).answer(question)
     assert answer.short == short

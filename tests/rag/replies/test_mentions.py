@@ -9,6 +9,7 @@ import pytest
 
 from index import Library
 from index.types import EVERYWHERE
+from rag import Assistant
 from rag.query.task import Request
 from rag.replies.composer import Composer
 from rag.replies.mentions import sort_of
@@ -62,6 +63,22 @@ def test_people_are_told_by_their_names(composer: Composer) -> None:
     assert "Marrowick" in told
     assert "Harrowgate" not in told
     assert "salt price" not in told
+
+
+def test_no_other_sentence_stands_at_the_head_of_a_list(tmp_path: Path) -> None:
+    sung = TALKS.replace("The salt price fell.", "People of the salt towns sang.")
+    (tmp_path / "salt.txt").write_text(sung, encoding="utf-8")
+    (tmp_path / "ferry.txt").write_text(FERRY, encoding="utf-8")
+    with Library.open(tmp_path / "library", encoder=BagOfWordsEncoder()) as library:
+        library.update([tmp_path / "salt.txt", tmp_path / "ferry.txt"])
+        assistant = Assistant(library, None, reader=None)
+        answer = assistant.answer("List all the people mentioned in the salt text")
+        plain = assistant.answer("What did people of the salt towns do?")
+    assert "Quillfeather" in answer.text
+    assert "sang" not in answer.text
+    assert answer.headline is None
+    assert plain.headline is not None
+    assert "sang" in plain.headline.quote
 
 
 @pytest.mark.parametrize(

@@ -46,9 +46,13 @@ def assistant(library: HeldLibrary) -> ScriptedAssistant:
     made = ScriptedAssistant(library)
     four = (FORUM, WEEK, CABLES, TONGA)
     sides = (Group(f"Forum {HOSTILE}", (1, 2)), Group("Cables", (3, 4)))
+    together = (
+        Group("Forum and Cables", (1,)), Group("Forum", (2,)), Group("Cables", (3, 4)),
+    )  # fmt: skip
     dates = (Group("2022", (1,)), Group("2023-10", (2, 3)), Group("2024-03-02", (4,)))
     texts: dict[str, Any] = {
         "Compare them": {"form": "columns", "groups": sides},
+        "What of both?": {"form": "columns", "groups": together},
         "When was it?": {"form": "bullets", "groups": dates},
         "Make a table": {"form": "table", "groups": sides},
         "Summarise it": {"missing": (f"Nothing is said of {HOSTILE}.",)},
@@ -106,6 +110,16 @@ def test_a_comparison_stands_side_by_side_and_on_a_narrow_window_below_each_othe
     first, second = tops(opened)
     assert first < second
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= 420
+
+
+def test_what_tells_of_both_stands_above_them_and_across(opened: Tab) -> None:
+    asked(opened, "What of both?")
+    both, first, second = tops(opened)
+    assert both < first == second
+    wide, narrow = (opened.page.locator("#current .column").nth(n).bounding_box() for n in (0, 1))
+    assert wide is not None
+    assert narrow is not None
+    assert wide["width"] > 1.5 * narrow["width"]
 
 
 def test_an_answer_in_parts_can_be_read_by_everybody(opened: Tab) -> None:

@@ -154,6 +154,7 @@ def answer(
         sections=[(section, _runs(section.lines)) for section in sections],
         folded=ITEMS if len(sections) > ITEMS + 1 else len(sections),
         labelled=any(section.label for section in sections),
+        together=_tells_of_all([section.label for section in sections]),
         dated=any(section.label for section in sections)
         and all(section.date for section in sections),
         reply=parts_of_reply(asked_back(snapshot), documents),
@@ -233,6 +234,12 @@ def _around_closest(passage: PassageRead, closest: Citation | None) -> Context |
     if start < 0 or passage.text[start:end] != closest.quote:
         return None
     return Context(passage.text[:start], closest.quote, passage.text[end:])
+
+
+def _tells_of_all(labels: Sequence[str]) -> bool:
+    """Whether the first part of a comparison tells of all the things that the others are on."""
+    first, *others = labels or [""]
+    return bool(others) and first == " and ".join(others)
 
 
 def _number_of(headline: Citation, citations: Iterable[Citation]) -> int:
