@@ -79,7 +79,7 @@ class Endless:
     """Writes for ever, until it is told to stop or closed."""
 
     def __init__(self) -> None:
-        self.ended = threading.Event()
+        self.began, self.ended = threading.Event(), threading.Event()
 
     def stream(
         self,
@@ -90,6 +90,7 @@ class Endless:
         **_: Any,
     ) -> Iterator[Answer]:
         assert stop
+        self.began.set()
         try:
             yield Answer(question, "answered", "")
             while not stop():
@@ -103,14 +104,19 @@ class Endless:
 def test_who_stops_waiting_ends_the_work(stream: bool) -> None:
     endless = Endless()
 
+    async def wait() -> None:
+        if stream:
+            async for _ in astream(endless, "Q?"):
+                pass
+        else:
+            await aanswer(endless, "Q?")
+        raise AssertionError("it ended by itself")
+
     async def leave() -> None:
-        with anyio.move_on_after(0.05):
-            if stream:
-                async for _ in astream(endless, "Q?"):
-                    pass
-            else:
-                await aanswer(endless, "Q?")
-            raise AssertionError("it ended by itself")
+        async with anyio.create_task_group() as waiting:
+            waiting.start_soon(wait)
+            assert await anyio.to_thread.run_sync(endless.began.wait, PATIENCE)
+            waiting.cancel_scope.cancel()
 
     on_a_loop(leave)
     assert endless.ended.wait(PATIENCE)
