@@ -17,7 +17,7 @@ from rag.query.event_dates import dated_sentences
 from rag.query.question import QueryVariant
 from rag.query.task import Request, leans_on_other_part
 from rag.query.text_features import TextFeatures, content_stems, is_capitalised, stem
-from rag.replies.mentions import mentions, sort_of
+from rag.replies.mentions import category_of, mentions
 from rag.replies.sides import Side, together
 from rag.replies.stretch import stretched
 from rag.replies.topics import LIMITS as TOPIC_LIMITS
@@ -156,12 +156,18 @@ class Composer:
         name another one: no side is told what another one was.
         """
         subjects = request.subjects
-        sides = [Side(subject, self._own_weights(subject, subjects, scope)) for subject in subjects]
-        for side in sides:
-            query = f"{side.subject} {request.aspect}".strip()
-            side.fit(
-                self._topics.by_relevance(query, scope, TOPIC_LIMITS.hits), sides, request.aspect
+        sides = [
+            Side.fitted(
+                subject,
+                subjects,
+                self._own_weights(subject, subjects, scope),
+                self._topics.by_relevance(
+                    f"{subject} {request.aspect}".strip(), scope, TOPIC_LIMITS.hits
+                ),
+                request.aspect,
             )
+            for subject in subjects
+        ]
         made = together(sides)
         room = composition.LIMITS.compare // (len(sides) + bool(made))
         for side in sides:
@@ -247,10 +253,10 @@ class Composer:
         """The sentences that mention what is of a sort, as each document has them."""
         about = self._topics.name_of(document) if document else frozenset()
         topic = [word for word in topic_words(request.topic) if word not in about]
-        if not (sort := sort_of(request.question, topic)):
+        if not (category := category_of(request.question, topic)):
             return []
         sentences = self._topics.by_relevance(" ".join(topic), scope, TOPIC_LIMITS.list_hits)
-        found = mentions(sort, sentences, self._library.encoder.is_word)
+        found = mentions(category, sentences, self._library.encoder.is_word)
         made = composition.distinct(
             [composition.quotation(s.hit, s.position, s.position, s.score) for s in found],
             composition.LIMITS.listing,

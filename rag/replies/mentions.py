@@ -1,7 +1,7 @@
-"""What documents mention of a sort: "all the treaties mentioned in my articles". Pure, English.
+"""What documents mention of a category: "all the treaties mentioned in my articles". Pure, English.
 
-A question for what is mentioned names a sort and nothing that is said of it, so that a sentence
-belongs which has the sort's word, and of people one that has somebody's name.
+A question for what is mentioned names a category and nothing that is said of it, so that a sentence
+belongs which has the category's word, and of people one that has somebody's name.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class MentionLimits:
     name: float = 0.1
     """Added to its relevance for each of them."""
     words: int = 3
-    """Words of a sort at most: what is longer says something of it."""
+    """Words of a category at most: what is longer says something of it."""
 
 
 LIMITS = MentionLimits()
@@ -37,8 +37,8 @@ _NAMES = re.compile(r"\b[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)+")
 _NAME = re.compile(r"(?<!^)(?<![.!?] )\b[A-Z][\w'’-]+")
 
 
-def sort_of(question: str, topic: Sequence[str]) -> frozenset[str]:
-    """The stems of the sort whose mentions are asked for; empty where something else is.
+def category_of(question: str, topic: Sequence[str]) -> frozenset[str]:
+    """The stems of the category whose mentions are asked for; empty where something else is.
 
     Args:
         question: as typed.
@@ -50,20 +50,20 @@ def sort_of(question: str, topic: Sequence[str]) -> frozenset[str]:
 
 
 def mentions(
-    sort: frozenset[str], sentences: Sequence[RankedSentence], is_word: Callable[[str], bool]
+    category: frozenset[str], sentences: Sequence[RankedSentence], is_word: Callable[[str], bool]
 ) -> list[RankedSentence]:
-    """The sentences that mention what is of a sort, those with most names first.
+    """The sentences that mention what is of a category, those with most names first.
 
     Args:
-        sort: its stems.
+        category: its stems.
         sentences: scored by their relevance.
         is_word: whether a word in lower case is one of the language, and so hardly a name.
     """
 
     def belongs(sentence: RankedSentence) -> bool:
-        if sort & _PEOPLE:
+        if category & _PEOPLE:
             return any(_is_person(name, is_word) for name in _NAMES.findall(sentence.text))
-        return sort <= sentence.features.stems
+        return category <= sentence.features.stems
 
     def score(sentence: RankedSentence) -> float:
         names = min(len(_NAME.findall(sentence.text)), LIMITS.names)

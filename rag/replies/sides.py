@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from rag.grounding import composition
 from rag.grounding.composition import weighted_coverage
@@ -35,31 +35,37 @@ class SideLimits:
 LIMITS = SideLimits()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Side:
     """One of the things compared."""
 
     subject: str
     own: Mapping[str, float]
     """The stems by which it differs from the others, with their rarity."""
-    sentences: list[RankedSentence] = field(default_factory=list)
+    sentences: Sequence[RankedSentence]
     """By how much they are about it, most first."""
 
-    def is_named(self, stems: frozenset[str]) -> bool:
-        """Whether these words name it."""
-        return weighted_coverage(self.own, stems) >= LIMITS.naming
-
-    def fit(self, found: Iterable[RankedSentence], sides: Sequence[Side], aspect: str) -> None:
-        """Take what was found for it, by how much that is about it.
+    @classmethod
+    def fitted(
+        cls,
+        subject: str,
+        subjects: Sequence[str],
+        own: Mapping[str, float],
+        found: Iterable[RankedSentence],
+        aspect: str,
+    ) -> Side:
+        """One of the things compared, with what was found for it.
 
         Args:
+            subject: its name.
+            subjects: all of them.
+            own: see `Side`.
             found: sentences, scored by their relevance.
-            sides: all of them.
             aspect: in what they are compared; empty where all of it.
         """
-        name = self.subject.casefold()
-        longer = [s.subject.casefold() for s in sides if name in s.subject.casefold()]
-        longer = [other for other in longer if other != name]
+        name = subject.casefold()
+        others = [other.casefold() for other in subjects if other != subject]
+        longer = [other for other in others if name in other]
         wanted = dict.fromkeys(content_stems(aspect), 1.0)
 
         def score(sentence: RankedSentence) -> float:
@@ -67,20 +73,23 @@ class Side:
             around = sentence.features.stems | frozenset(content_stems(sentence.hit.title))
             named = name in text and not any(other in text for other in longer)
             naming = sum(
-                self.is_named(frozenset(content_stems(other.text)))
-                for other in sentence.hit.sentences
+                names(own, frozenset(content_stems(other.text))) for other in sentence.hit.sentences
             )
             return (
                 sentence.score
-                + LIMITS.said * weighted_coverage(self.own, sentence.features.stems)
-                + LIMITS.around * weighted_coverage(self.own, around)
+                + LIMITS.said * weighted_coverage(own, sentence.features.stems)
+                + LIMITS.around * weighted_coverage(own, around)
                 + LIMITS.around * weighted_coverage(wanted, stems_around(sentence.hit))
                 + LIMITS.named * named
                 + LIMITS.repeated * min(naming, LIMITS.repetitions)
             )
 
         scored = (replace(sentence, score=score(sentence)) for sentence in found)
-        self.sentences = sorted(scored, key=lambda sentence: -sentence.score)
+        return cls(subject, own, sorted(scored, key=lambda sentence: -sentence.score))
+
+    def is_named(self, stems: frozenset[str]) -> bool:
+        """Whether these words name it."""
+        return names(self.own, stems)
 
     def runs(
         self, sides: Sequence[Side], budget: int, told: Sequence[Quotation]
@@ -92,21 +101,25 @@ class Side:
             budget: words for all runs.
             told: what stands in the answer already.
         """
-        theirs = [s for s in self.sentences if owner_of(s, sides) is not self]
-        mine = [
-            sentence
-            for sentence in self.sentences
-            if owner_of(sentence, sides) is self
-            and self.is_named(stems_around(sentence.hit))
-            and not any(run.holds(sentence) for run in told)
-        ]
-        closed = [composition.quotation(s.hit, s.position, s.position, 0.0) for s in theirs]
-        made = composition.runs(
-            mine, budget, share=LIMITS.run, most=LIMITS.runs, told=[*told, *closed]
-        )
+        mine: list[RankedSentence] = []
+        closed = list(told)
+        for sentence in self.sentences:
+            if owner_of(sentence, sides) is not self:
+                position = sentence.position
+                closed.append(composition.quotation(sentence.hit, position, position, 0.0))
+            elif self.is_named(stems_around(sentence.hit)) and not any(
+                run.holds(sentence) for run in told
+            ):
+                mine.append(sentence)
+        made = composition.runs(mine, budget, share=LIMITS.run, most=LIMITS.runs, told=closed)
         order = list(dict.fromkeys(run.document_id for run in made))
         made.sort(key=lambda run: (order.index(run.document_id), run.start))
         return [replace(run, label=self.subject) for run in made]
+
+
+def names(own: Mapping[str, float], stems: frozenset[str]) -> bool:
+    """Whether words name the thing that has these stems of its own."""
+    return weighted_coverage(own, stems) >= LIMITS.naming
 
 
 def owner_of(sentence: RankedSentence, sides: Sequence[Side]) -> Side:

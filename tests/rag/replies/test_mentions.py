@@ -1,4 +1,4 @@
-"""Lists of what documents mention: every sentence with the sort, and of people every name."""
+"""Lists of what documents mention: every sentence with the category, and of people every name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from index.types import EVERYWHERE
 from rag import Assistant
 from rag.query.task import Request
 from rag.replies.composer import Composer
-from rag.replies.mentions import sort_of
+from rag.replies.mentions import category_of
 from rag.types import Ranking
 from tests.support.fakes import BagOfWordsEncoder
 
@@ -95,4 +95,4 @@ def test_no_other_sentence_stands_at_the_head_of_a_list(tmp_path: Path) -> None:
 def test_what_asks_for_more_than_mentions_is_an_ordinary_list(
     question: str, topic: list[str]
 ) -> None:
-    assert sort_of(question, topic) == frozenset()
+    assert category_of(question, topic) == frozenset()
