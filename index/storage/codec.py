@@ -270,6 +270,16 @@ def stack_vectors(blobs: Iterable[bytes], dimension: int) -> Vector:
     return np.frombuffer(joined, "<f4").reshape(-1, dimension).astype(np.float32, copy=False)
 
 
+def stored_document(document_id: str, row: Sequence[Any]) -> Document:
+    """A document as it was given, from a row of its content after the seal and the hash."""
+    (_, _, title, source, author, date, text, boilerplate, labels, outline) = row
+    parts = tuple(Span(*span) for span in json.loads(boilerplate))
+    stated = decode_labels(labels)
+    return Document(
+        document_id, title, text, source, author, date, parts, *stated, *decode_outline(outline)
+    )
+
+
 def document_record(
     row: Sequence[Any], own: Mapping[str, tuple[str, ...]], collection: Callable[[str], str]
 ) -> DocumentRecord:

@@ -33,6 +33,7 @@ from index.storage.codec import (
     first_section,
     require_checksum,
     storable_id,
+    stored_document,
 )
 from index.storage.document_seals import DOCUMENT_COLUMNS, DOCUMENT_TABLES
 from index.storage.postgres import fulltext
@@ -48,7 +49,6 @@ from index.types import (
     DocumentRecord,
     Ids,
     SearchScope,
-    Span,
 )
 
 # BM25 as FTS5 has it, so that both backends rank alike; titles count half, as there.
@@ -293,12 +293,7 @@ class PostgresSnapshot(Snapshot):
             return None
         require_checksum(row, f"the stored text of {document_id!r}")
         self._sound("WHERE d.id = %s", document_id)
-        (_, _, title, source, author, date, text, boilerplate, labels, outline) = row
-        parts = tuple(Span(*span) for span in json.loads(boilerplate))
-        stated = decode_labels(labels)
-        return Document(
-            document_id, title, text, source, author, date, parts, *stated, *decode_outline(outline)
-        )
+        return stored_document(document_id, row)
 
     def passages_of(
         self, document_id: str, paragraphs: Collection[int] | None = None

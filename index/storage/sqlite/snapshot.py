@@ -38,6 +38,7 @@ from index.storage.codec import (
     require_checksum,
     stack_vectors,
     storable_id,
+    stored_document,
     stored_path,
     unplaced,
 )
@@ -54,7 +55,6 @@ from index.types import (
     DocumentRecord,
     Ids,
     SearchScope,
-    Span,
 )
 
 # A title names the subject once; matching it says less than matching the passage itself.
@@ -382,12 +382,7 @@ class SQLiteSnapshot(Snapshot):
             return None
         require_checksum(row, f"the stored text of {document_id!r}")
         self._sound("WHERE d.id = ?", document_id)
-        (_, _, title, source, author, date, text, boilerplate, labels, outline) = row
-        parts = tuple(Span(*span) for span in json.loads(boilerplate))
-        stated = decode_labels(labels)
-        return Document(
-            document_id, title, text, source, author, date, parts, *stated, *decode_outline(outline)
-        )
+        return stored_document(document_id, row)
 
     def passages_of(
         self, document_id: str, paragraphs: Collection[int] | None = None
