@@ -45,7 +45,7 @@ from rag.replies.conversation import Conversation
 from rag.replies.streams import aanswer, astream, traced
 from rag.replies.topics import TopicSearch
 from rag.retrieval import LIMITS, FirstPass, Retrieved, Retriever
-from rag.snapshots import AnswerState, left_out, notes_on
+from rag.snapshots import NOT_FOUND_BY_MODEL, AnswerState, left_out, notes_on
 from rag.types import Answer, Evidence
 
 LEFT_AS_QUOTED = frozenset({"timeline", "quote", "which_first", "list", "summarise", "overview"})
@@ -80,7 +80,8 @@ class Assistant:
             threads: cores for the model; all this process may use when None.
             reader: what reads the best passages again: `"own"` is our own network, `"none"`
                 nothing, another name a cross-encoder, its folder or its name in the local cache.
-            judge: whether a capable model is asked about statements of its own that are in doubt.
+            judge: whether a capable model is asked if what was composed answers, and about
+                statements of its own that are in doubt.
             gpu_layers: of the model for `"default"` that run on a GPU; None is all, where
                 llama.cpp was built for one.
 
@@ -452,12 +453,24 @@ class Assistant:
         stop: Callable[[], bool],
     ) -> Iterator[Answer]:
         """The composed answer at once, then with what a capable model says of it."""
-        generator = state.generator
-        if generator is None or generator.small or state.question.request.task in LEFT_AS_QUOTED:
+        generator, task = state.generator, state.question.request.task
+        if generator is None or generator.small:
+            yield state.composed()
+            return
+        long = task == "summarise" and self._generation.long_document(state, generator)
+        if task in LEFT_AS_QUOTED and not long:
             yield state.composed()
             return
         yield state.composed("reading")
-        for _ in self._generation.reword(state, generator, wording, hits, scope, stop):
+        if self._generation.refuses(state, generator, wording, stop):
+            state.withdraw(NOT_FOUND_BY_MODEL)
+            yield state.not_found()
+            return
+        if long:
+            steps = self._generation.sum_up(state, generator, long, scope, stop)
+        else:
+            steps = self._generation.reword(state, generator, wording, hits, scope, stop)
+        for _ in steps:
             stage = "waiting" if state.ahead else "writing" if state.told else "reading"
             yield state.composed(stage)
         yield state.composed()

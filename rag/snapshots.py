@@ -29,6 +29,7 @@ from rag.types import (
     Group,
     HitScores,
     PassageRead,
+    Progress,
     Quotation,
     RankedSentence,
     ShownSentence,
@@ -42,6 +43,8 @@ NOT_FOUND = "Not in your documents."
 """What an answer says when the documents do not hold one; the closest passages stand beside it."""
 DISAGREE = "Your documents disagree: what each says is shown with its date, the newest first."
 """The note over sentences of several documents that say different things; `form` is `conflict`."""
+NOT_FOUND_BY_MODEL = "The language model finds no answer in the closest passages."
+"""Why an answer is withdrawn that the gate let pass."""
 CLOSEST_PASSAGES = 3
 """How many passages stand beside it."""
 
@@ -75,6 +78,8 @@ class AnswerState:
     short: str | None = None
     ahead: int = 0
     """How many answers the model writes before this one."""
+    progress: Progress | None = None
+    """How far a long document was read."""
     notes: list[str] = field(default_factory=list)
     evidence_ms: float | None = None
     first_token_ms: float | None = None
@@ -95,13 +100,28 @@ class AnswerState:
 
     def show_closest(self, sentence: RankedSentence) -> None:
         """Show this sentence, first of its passages, as one that may answer."""
-        self.closest = cited = _cited(sentence)
+        self._show_closest(_cited(sentence))
+
+    def _show_closest(self, cited: Citation) -> None:
+        self.closest = cited
         holds = [
             p.document_id == cited.document_id and p.start <= cited.start < p.end
             for p in self.passages
         ]
         ordered = sorted(zip(holds, self.passages, strict=True), key=lambda pair: not pair[0])
         self.passages = tuple(passage for _, passage in ordered)
+
+    def withdraw(self, why: str) -> None:
+        """Answer nothing after all; the best sentence stays beside it, as one that may answer.
+
+        Args:
+            why: in a sentence.
+        """
+        best, self.headline, self.short = self.headline, None, None
+        self.quotations, self.told, self.statements, self.groups = (), (), (), ()
+        self.state, self.missing = "not_found", (*self.missing, why)
+        if best:
+            self._show_closest(best)
 
     def explain_retrieval(self, found: FirstPass | Retrieved) -> None:
         """Explain what was searched for and found."""
@@ -134,6 +154,10 @@ class AnswerState:
         """Explain how much of the prompt the model had read before."""
         self.explanation = replace(self.explanation, prefix_reused=tokens)
 
+    def explain_opinion(self, probability: float) -> None:
+        """Explain how likely an answer is, with a model's opinion."""
+        self.explanation = replace(self.explanation, opinion=round(probability, 4))
+
     def snapshot(self, stage: str) -> Answer:
         """The answer so far."""
         statements, citations = number_citations(self.statements)
@@ -150,6 +174,7 @@ class AnswerState:
             ahead=self.ahead if stage == "waiting" else 0,
             headline=self.headline,
             closest=self.closest,
+            progress=self.progress if stage != "done" else None,
             short=self.short if self._is_quoted(citations) else None,
             notes=tuple(self.notes),
             answerable=self.answerable,

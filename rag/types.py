@@ -355,6 +355,16 @@ class Timings:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a language model has read a long document."""
+
+    done: int
+    """Parts that were read."""
+    total: int
+    """Parts; what is made of them together is one more."""
+
+
+@dataclass(frozen=True, slots=True)
 class HitScores:
     """A passage that was found, with each opinion about it; see `index.Hit`."""
 
@@ -419,6 +429,9 @@ class Explanation:
     prefix_reused: int | None = None
     """How many of them were in the model's cache; None from a model that does not say."""
     drafts: tuple[CheckedDraft, ...] = ()
+    opinion: float | None = None
+    """How likely it is that the documents answer, with what a capable model says of the composed
+    answer; None when it was not asked."""
 
     def to_dict(self) -> dict[str, Any]:
         """The explanation as plain JSON values, without what there was none of."""
@@ -433,6 +446,8 @@ class Explanation:
             shown["prompt_tokens"] = self.prompt_tokens
         if self.prefix_reused is not None:
             shown["prefix_reused"] = self.prefix_reused
+        if self.opinion is not None:
+            shown["opinion"] = self.opinion
         if self.drafts:
             shown["drafts"] = [{**asdict(draft), "ids": list(draft.ids)} for draft in self.drafts]
         return shown
@@ -478,6 +493,8 @@ class Answer:
     """What was asked for and is not in the documents, in plain sentences."""
     options: tuple[str, ...] = ()
     """When the question may mean several things: what it may mean."""
+    progress: Progress | None = None
+    """While a long document is read: how far."""
     closest: Citation | None = None
     """Where nothing is answered and nothing is seen to be missing: a sentence that may answer."""
 
@@ -517,6 +534,7 @@ class Answer:
             "complete": self.complete,
             "stage": self.stage,
             "ahead": self.ahead,
+            "progress": asdict(self.progress) if self.progress else None,
         }
         if self.explain is not None:
             shown["explain"] = self.explain.to_dict()

@@ -34,6 +34,8 @@ PASSAGES_SEEN = 3
 _OF_BEST = ("cosine", "names", "passage")
 _WHOLE = 0.999
 """A sum of shares that is 1 but for rounding."""
+LEAST = 1e-4
+"""A probability is held so far from 0 and 1 before its logit is taken."""
 _HIGHEST = ("overlap", "passage", "names")
 GATE_NAMES = (
     *_OF_BEST,
@@ -53,6 +55,8 @@ class GateCoefficients:
     scale: NDArray[np.float64]
     weights: NDArray[np.float64]
     bias: float
+    opinion: tuple[float, float, float]
+    """Weights of the logit and of a language model's log-odds, and a bias, for both together."""
 
     def logit(self, row: NDArray[np.float64]) -> float:
         """The logit of the probability that an answer is there."""
@@ -119,6 +123,21 @@ def decide(answerable: float) -> State:
     return "partial" if answerable < PARTIAL_BELOW else "answered"
 
 
+def with_opinion(answerable: float, log_odds: float) -> float:
+    """The probability in [0, 1] that an answer is there, with what a language model says of it.
+
+    Fitted by `python -m rag.training.train_opinion`; below `NOT_FOUND_BELOW` nothing is answered.
+
+    Args:
+        answerable: what the gate says.
+        log_odds: how much likelier the model says yes than no, in nats.
+    """
+    own, model, bias = gate_coefficients().opinion
+    held = min(max(answerable, LEAST), 1 - LEAST)
+    logit = own * np.log(held / (1 - held)) + model * log_odds + bias
+    return float(1 / (1 + np.exp(-logit)))
+
+
 @cache
 def gate_coefficients() -> GateCoefficients:
     """The fitted numbers of this package; ValueError when they are for other features."""
@@ -130,4 +149,5 @@ def gate_coefficients() -> GateCoefficients:
         scale=np.array(data["scale"]),
         weights=np.array(data["weights"]),
         bias=float(data["bias"]),
+        opinion=tuple(data["opinion"]["weights"]),
     )
