@@ -78,8 +78,9 @@ class Generation:
             wording: in which the question was searched for.
             stop: asked often; when it says True the model is not heard.
         """
-        answerable, asked = state.answerable, state.question.request.task in opinion.ASKED
-        if not self._judges or not asked or answerable is None:
+        answerable = state.answerable
+        heard = self._judges and gate.hears(generator.name) and opinion.is_asked(state.question)
+        if not heard or answerable is None:
             return False
         try:
             texts = [quotation.text for quotation in state.quotations]
@@ -88,7 +89,7 @@ class Generation:
             return False
         if odds is None:
             return False
-        together = gate.with_opinion(answerable, odds)
+        together = gate.with_opinion(answerable, odds, generator.name)
         state.explain_opinion(together)
         return gate.decide(together) == "not_found"
 

@@ -99,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     data = fit(examples, frozenset(held["held_out"]))
     # fitted on top of the gate by train_opinion, and to be fitted again after it
     kept = json.loads(files("rag.reader").joinpath("gate.json").read_text("utf-8"))
-    data["opinion"] = kept["opinion"]
+    data["opinions"] = kept["opinions"]
     (chosen.out / "gate.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     report(json.dumps(data["measured"], indent=1))
 

@@ -9,7 +9,7 @@ model said is kept in the work folder, a line a question, and another run goes o
 
 Articles are kept whole: an eighth of them at a time is measured by numbers that were fitted on the
 rest. The bias is such that with it `_FALSE_REFUSALS` of the first file's answerable questions are
-refused. Writes `opinion` in `rag/reader/gate.json`.
+refused. Writes the model's entry of `opinions` in `rag/reader/gate.json`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from rag.evaluation.questions import Question, load_questions
 from rag.llm.client import default_choice
 from rag.llm.generator import Generator
 from rag.reader.gate import LEAST
-from rag.replies.wording.opinion import ASKED, opinion
+from rag.replies.wording.opinion import is_asked, opinion
 from rag.training.progress import report
 from rag.training.train_clarity import fit
 
@@ -75,12 +75,14 @@ def asked_of(
         answer = assistant.answer(question.question, question.history or (), explain=True)
         if answer.answerable is None or answer.explain is None:
             continue
-        refused, is_asked, odds = answer.state == "not_found", answer.task in ASKED, None
-        if is_asked and not refused:
+        refused, odds = answer.state == "not_found", None
+        understood, _ = assistant.analyze(question.question, question.history or ())
+        asked = is_asked(understood)
+        if asked and not refused:
             quoted = [statement.text for statement in answer.statements]
             odds = opinion(model, answer.explain.form, quoted, _TOKENS, lambda: False)
         yield Asked(
-            question.id, article_of(question), question.answerable, refused, is_asked,
+            question.id, article_of(question), question.answerable, refused, asked,
             answer.answerable, odds,
         )  # fmt: skip
 
@@ -139,7 +141,7 @@ def outcome(logits: Array, asked: Sequence[Asked], least: float) -> str:
 
 
 def fitted(sets: Sequence[tuple[str, Sequence[Asked]]]) -> dict[str, Any]:
-    """What `gate.json` holds under `opinion`; what it does to articles held out is reported."""
+    """What `gate.json` holds of a model; what it does to articles held out is reported."""
     every = [one for _, asked in sets for one in asked]
     heard = np.array([one.odds is not None and not one.refused for one in every])
     features = np.array([features_of(one) for one in every])
@@ -176,7 +178,7 @@ def main(arguments: Sequence[str]) -> None:
             ask(library, file, model, kept, held_out)
         sets.append((kept.stem, read(kept)))
     saved = json.loads((here / "gate.json").read_text("utf-8"))
-    saved["opinion"] = fitted(sets)
+    saved.setdefault("opinions", {})[model.name] = fitted(sets)
     (here / "gate.json").write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
 
 

@@ -11,9 +11,16 @@ from collections.abc import Callable, Sequence
 
 from rag.llm.generator import Generator
 from rag.llm.prompt import opinion_messages
+from rag.query.question import Question
 
 ASKED = frozenset({"fact", "explain", "yes_no"})
 """Tasks that ask something which a text states or does not."""
+
+
+def is_asked(question: Question) -> bool:
+    """Whether a model is asked about a question: one thing, in the language it was measured in."""
+    request = question.request
+    return request.task in ASKED and len(request.parts) <= 1 and question.language == "en"
 
 
 def opinion(

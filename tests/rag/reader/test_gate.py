@@ -16,6 +16,7 @@ from rag.reader.gate import (
     PARTIAL_BELOW,
     decide,
     gate_coefficients,
+    hears,
     with_opinion,
 )
 from rag.reader.ranker import Ranker, gate_row, score_linear
@@ -87,7 +88,14 @@ def test_what_stands_whole_in_a_sentence_is_answered_in_a_library_of_one_article
 def test_neither_the_gate_nor_a_model_can_count_against_its_own_word(
     answerable: float, odds: float, more: float
 ) -> None:
-    together = with_opinion(answerable, odds)
-    assert 0.0 <= together <= 1.0
-    assert with_opinion(answerable, odds + more) >= together
-    assert with_opinion(min(answerable + more / 4, 1.0), odds) >= together
+    for model in gate_coefficients().opinions:
+        together = with_opinion(answerable, odds, model)
+        assert 0.0 <= together <= 1.0
+        assert with_opinion(answerable, odds + more, model) >= together
+        assert with_opinion(min(answerable + more / 4, 1.0), odds, model) >= together
+
+
+def test_a_model_that_nothing_was_fitted_for_is_not_heard() -> None:
+    known = gate_coefficients().opinions
+    assert known and all(map(hears, known))
+    assert not hears("scripted")

@@ -11,6 +11,7 @@ from index import Library
 from index.errors import ModelFailed
 from rag import Assistant
 from rag.llm.generator import Message
+from rag.reader.gate import gate_coefficients
 from rag.snapshots import NOT_FOUND_BY_MODEL
 from rag.types import Answer
 from tests.rag.test_assistant import CABLES, FORUM, check_pointers
@@ -32,6 +33,7 @@ def library(tmp_path: Path) -> Library:
 class Opinionated(ScriptedGenerator):
     """Is always of the same opinion, and remembers what it was asked for."""
 
+    name = next(iter(gate_coefficients().opinions))
     prompt_tokens = 2000
 
     def __init__(self, odds: float) -> None:
@@ -99,12 +101,19 @@ def test_it_is_not_asked_of_what_asks_nothing(library: Library, task: str) -> No
     assert not generator.opinions
 
 
+def test_a_model_whose_opinion_nobody_measured_is_not_asked(library: Library) -> None:
+    generator = Opinionated(-12.0)
+    generator.name = "another"
+    *_, last = ask(library, generator)
+    assert last.state == "answered" and not generator.opinions
+
+
 @pytest.mark.fault("E4")
 def test_a_model_that_fails_at_it_leaves_the_quotes(library: Library) -> None:
     def fail(messages: Sequence[Message]) -> float:
         raise ModelFailed("the language model's process ended")
 
-    generator = ScriptedGenerator([f"{SAID} "])
+    generator = Opinionated(0.0)
     generator.odds = fail
     quotes = Assistant(library, None).answer(OPENING)
     *_, last = ask(library, generator)
