@@ -45,7 +45,7 @@ from rag.replies.conversation import Conversation
 from rag.replies.streams import aanswer, astream, traced
 from rag.replies.topics import TopicSearch
 from rag.retrieval import LIMITS, FirstPass, Retrieved, Retriever
-from rag.snapshots import NOT_FOUND_BY_MODEL, AnswerState, left_out, notes_on
+from rag.snapshots import AnswerState, left_out, notes_on
 from rag.types import Answer, Evidence
 
 LEFT_AS_QUOTED = frozenset({"timeline", "quote", "which_first", "list", "summarise", "overview"})
@@ -80,8 +80,7 @@ class Assistant:
             threads: cores for the model; all this process may use when None.
             reader: what reads the best passages again: `"own"` is our own network, `"none"`
                 nothing, another name a cross-encoder, its folder or its name in the local cache.
-            judge: whether a capable model is asked if what was composed answers, and about
-                statements of its own that are in doubt.
+            judge: whether a capable model is asked about statements of its own that are in doubt.
             gpu_layers: of the model for `"default"` that run on a GPU; None is all, where
                 llama.cpp was built for one.
 
@@ -462,10 +461,6 @@ class Assistant:
             yield state.composed()
             return
         yield state.composed("reading")
-        if self._generation.refuses(state, generator, wording, stop):
-            state.withdraw(NOT_FOUND_BY_MODEL)
-            yield state.not_found()
-            return
         if long:
             steps = self._generation.sum_up(state, generator, long, scope, stop)
         else:

@@ -17,8 +17,6 @@ from rag.llm import prompt
 from rag.llm.current import CurrentModel
 from rag.llm.generator import Generator, PrefixReuse, QueuePosition
 from rag.query.question import QueryVariant
-from rag.reader import gate
-from rag.replies.wording import opinion
 from rag.replies.wording.digest import Digest, Digested
 from rag.replies.wording.writer import Commission, Writer, Written, is_enough, with_quotes
 from rag.retrieval import Retrieved
@@ -35,14 +33,12 @@ class Generation:
         Args:
             library: whose sentences are written about.
             model: the one that holds, which may change between two answers.
-            judges: whether a capable model is asked if what was composed answers, and about
-                statements of its own that are in doubt.
+            judges: whether a capable model is asked about statements of its own that are in doubt.
         """
         self._library = library
         self._model = model
         self._writer = Writer(library, judges=judges)
         self._digest = Digest(library)
-        self._judges = judges
         self._last_prompt = evidence.LastPrompt()
 
     def choose_evidence(self, state: AnswerState, retrieved: Retrieved) -> tuple[Evidence, ...]:
@@ -62,36 +58,6 @@ class Generation:
             return chosen  # somebody else asked meanwhile, or what was read may be gone
         most = budget.room(retrieved.variant.text, prompts=prompt.LIMITS.continued_prompts)
         return evidence.reuse_prefix(read, chosen, budget.count, most)
-
-    def refuses(
-        self,
-        state: AnswerState,
-        generator: Generator,
-        wording: str,
-        stop: Callable[[], bool],
-    ) -> bool:
-        """Whether the gate and a capable model that reads the composed answer find none in it.
-
-        Args:
-            state: with the composed answer.
-            generator: a capable model.
-            wording: in which the question was searched for.
-            stop: asked often; when it says True the model is not heard.
-        """
-        answerable = state.answerable
-        heard = self._judges and gate.hears(generator.name) and opinion.is_asked(state.question)
-        if not heard or answerable is None:
-            return False
-        try:
-            texts = [quotation.text for quotation in state.quotations]
-            odds = opinion.opinion(generator, wording, texts, generator.prompt_tokens, stop)
-        except (ModelFailed, ModelMissing):  # told when it is to write
-            return False
-        if odds is None:
-            return False
-        together = gate.with_opinion(answerable, odds, generator.name)
-        state.explain_opinion(together)
-        return gate.decide(together) == "not_found"
 
     def reword(
         self,

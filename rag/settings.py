@@ -44,8 +44,7 @@ class Settings(BaseSettings):
     """Layers of the language model that run on a GPU; None is all of them where llama.cpp was built
     for one, else none."""
     judge: bool = True
-    """Whether a capable language model is asked if what was composed answers, and about
-    statements of its own that are in doubt."""
+    """Whether a capable language model is asked about statements of its own that are in doubt."""
     reader: str = "own"
     """What reads the best passages closely: `own` is our network, `none` nothing, anything else a
     cross-encoder, its folder or its name."""

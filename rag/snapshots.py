@@ -43,8 +43,6 @@ NOT_FOUND = "Not in your documents."
 """What an answer says when the documents do not hold one; the closest passages stand beside it."""
 DISAGREE = "Your documents disagree: what each says is shown with its date, the newest first."
 """The note over sentences of several documents that say different things; `form` is `conflict`."""
-NOT_FOUND_BY_MODEL = "The language model finds no answer in the closest passages."
-"""Why an answer is withdrawn that the gate let pass."""
 CLOSEST_PASSAGES = 3
 """How many passages stand beside it."""
 
@@ -100,28 +98,13 @@ class AnswerState:
 
     def show_closest(self, sentence: RankedSentence) -> None:
         """Show this sentence, first of its passages, as one that may answer."""
-        self._show_closest(_cited(sentence))
-
-    def _show_closest(self, cited: Citation) -> None:
-        self.closest = cited
+        self.closest = cited = _cited(sentence)
         holds = [
             p.document_id == cited.document_id and p.start <= cited.start < p.end
             for p in self.passages
         ]
         ordered = sorted(zip(holds, self.passages, strict=True), key=lambda pair: not pair[0])
         self.passages = tuple(passage for _, passage in ordered)
-
-    def withdraw(self, why: str) -> None:
-        """Answer nothing after all; the best sentence stays beside it, as one that may answer.
-
-        Args:
-            why: in a sentence.
-        """
-        best, self.headline, self.short = self.headline, None, None
-        self.quotations, self.told, self.statements, self.groups = (), (), (), ()
-        self.state, self.missing = "not_found", (*self.missing, why)
-        if best:
-            self._show_closest(best)
 
     def explain_retrieval(self, found: FirstPass | Retrieved) -> None:
         """Explain what was searched for and found."""
@@ -153,10 +136,6 @@ class AnswerState:
     def explain_reuse(self, tokens: int) -> None:
         """Explain how much of the prompt the model had read before."""
         self.explanation = replace(self.explanation, prefix_reused=tokens)
-
-    def explain_opinion(self, probability: float) -> None:
-        """Explain how likely an answer is, with a model's opinion."""
-        self.explanation = replace(self.explanation, opinion=round(probability, 4))
 
     def snapshot(self, stage: str) -> Answer:
         """The answer so far."""

@@ -429,9 +429,6 @@ class Explanation:
     prefix_reused: int | None = None
     """How many of them were in the model's cache; None from a model that does not say."""
     drafts: tuple[CheckedDraft, ...] = ()
-    opinion: float | None = None
-    """How likely it is that the documents answer, with what a capable model says of the composed
-    answer; None when it was not asked."""
 
     def to_dict(self) -> dict[str, Any]:
         """The explanation as plain JSON values, without what there was none of."""
@@ -446,8 +443,6 @@ class Explanation:
             shown["prompt_tokens"] = self.prompt_tokens
         if self.prefix_reused is not None:
             shown["prefix_reused"] = self.prefix_reused
-        if self.opinion is not None:
-            shown["opinion"] = self.opinion
         if self.drafts:
             shown["drafts"] = [{**asdict(draft), "ids": list(draft.ids)} for draft in self.drafts]
         return shown

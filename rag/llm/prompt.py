@@ -112,7 +112,6 @@ WRITER = (
     "nothing to it. Keep names, numbers and dates exactly as they stand there. Write plain, short "
     "sentences of your own, each of which can be understood alone. Do not mention the passages."
 )
-_READER = "You check whether a text answers a question. Answer Yes or No."
 _JUDGE = "You check whether a text says what a statement says. Answer Yes or No."
 
 
@@ -197,19 +196,6 @@ def support_messages(statement: str, sources: Sequence[str]) -> list[Message]:
     return [
         {"role": "system", "content": _JUDGE},
         {"role": "user", "content": f"{asked} Answer Yes or No."},
-    ]
-
-
-def opinion_messages(question: str, texts: Sequence[str]) -> list[Message]:
-    """The messages that ask whether texts state the answer to a question: yes or no."""
-    text = plain(" ".join(texts))
-    asked = f"Text: {text}\n\nQuestion: {plain(question)}\n\n"
-    return [
-        {"role": "system", "content": _READER},
-        {
-            "role": "user",
-            "content": f"{asked}Does the text state the answer to the question? Answer Yes or No.",
-        },
     ]
 
 

@@ -11,7 +11,7 @@ Its bias is such that .5 is the chosen place on the risk-coverage curve of what 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -34,8 +34,6 @@ PASSAGES_SEEN = 3
 _OF_BEST = ("cosine", "names", "passage")
 _WHOLE = 0.999
 """A sum of shares that is 1 but for rounding."""
-LEAST = 1e-4
-"""A probability is held so far from 0 and 1 before its logit is taken."""
 _HIGHEST = ("overlap", "passage", "names")
 GATE_NAMES = (
     *_OF_BEST,
@@ -55,8 +53,6 @@ class GateCoefficients:
     scale: NDArray[np.float64]
     weights: NDArray[np.float64]
     bias: float
-    opinions: Mapping[str, tuple[float, float, float]]
-    """By a language model's name, weights of the logit and of its log-odds, and a bias."""
 
     def logit(self, row: NDArray[np.float64]) -> float:
         """The logit of the probability that an answer is there."""
@@ -123,27 +119,6 @@ def decide(answerable: float) -> State:
     return "partial" if answerable < PARTIAL_BELOW else "answered"
 
 
-def hears(model: str) -> bool:
-    """Whether it was fitted how much a language model's opinion counts; none is as sure as others."""
-    return model in gate_coefficients().opinions
-
-
-def with_opinion(answerable: float, log_odds: float, model: str) -> float:
-    """The probability in [0, 1] that an answer is there, with what a language model says of it.
-
-    Fitted by `python -m rag.training.train_opinion`; below `NOT_FOUND_BELOW` nothing is answered.
-
-    Args:
-        answerable: what the gate says.
-        log_odds: how much likelier the model says yes than no, in nats.
-        model: its name, one that `hears`.
-    """
-    own, its, bias = gate_coefficients().opinions[model]
-    held = min(max(answerable, LEAST), 1 - LEAST)
-    logit = own * np.log(held / (1 - held)) + its * log_odds + bias
-    return float(1 / (1 + np.exp(-logit)))
-
-
 @cache
 def gate_coefficients() -> GateCoefficients:
     """The fitted numbers of this package; ValueError when they are for other features."""
@@ -155,5 +130,4 @@ def gate_coefficients() -> GateCoefficients:
         scale=np.array(data["scale"]),
         weights=np.array(data["weights"]),
         bias=float(data["bias"]),
-        opinions={name: tuple(held["weights"]) for name, held in data["opinions"].items()},
     )

@@ -97,9 +97,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         examples += _examples_of(name, Path(folder), chosen.work, chosen.questions)
     held = json.loads(files("rag.reader").joinpath("coefficients.json").read_text("utf-8"))
     data = fit(examples, frozenset(held["held_out"]))
-    # fitted on top of the gate by train_opinion, and to be fitted again after it
-    kept = json.loads(files("rag.reader").joinpath("gate.json").read_text("utf-8"))
-    data["opinions"] = kept["opinions"]
     (chosen.out / "gate.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     report(json.dumps(data["measured"], indent=1))
 

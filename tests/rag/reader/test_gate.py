@@ -11,14 +11,7 @@ from hypothesis import strategies as st
 
 from index import Library
 from rag.query.question import QueryVariant
-from rag.reader.gate import (
-    GATE_NAMES,
-    PARTIAL_BELOW,
-    decide,
-    gate_coefficients,
-    hears,
-    with_opinion,
-)
+from rag.reader.gate import GATE_NAMES, PARTIAL_BELOW, decide, gate_coefficients
 from rag.reader.ranker import Ranker, gate_row, score_linear
 from tests.support.fakes import BagOfWordsEncoder
 
@@ -82,20 +75,3 @@ def test_what_stands_whole_in_a_sentence_is_answered_in_a_library_of_one_article
     ranking = Ranker(library).rank(QueryVariant.of(certain), library.search(certain))
     assert decide(ranking.answerable) == "answered"
     assert ranking.answerable > PARTIAL_BELOW
-
-
-@given(st.floats(0, 1), st.floats(-12, 12), st.floats(0, 4))
-def test_neither_the_gate_nor_a_model_can_count_against_its_own_word(
-    answerable: float, odds: float, more: float
-) -> None:
-    for model in gate_coefficients().opinions:
-        together = with_opinion(answerable, odds, model)
-        assert 0.0 <= together <= 1.0
-        assert with_opinion(answerable, odds + more, model) >= together
-        assert with_opinion(min(answerable + more / 4, 1.0), odds, model) >= together
-
-
-def test_a_model_that_nothing_was_fitted_for_is_not_heard() -> None:
-    known = gate_coefficients().opinions
-    assert known and all(map(hears, known))
-    assert not hears("scripted")

@@ -628,11 +628,3 @@ def test_how_a_long_document_is_read_is_told_with_the_time_left() -> None:
     further = replace(reading, progress=Progress(3, 9))
     drawn = answers.answer(further, 1, "running", seconds=answers.Seconds(30.0))
     assert "Reading part 4 of 9, about 60 s left" in drawn
-
-
-def test_what_a_model_thinks_of_it_is_told_where_it_was_asked() -> None:
-    explained = Explanation(("q",), answerable=0.7)
-    name = "With the language model’s opinion"
-    assert name not in panes.why(explained, Timings(), {}, 0.5)
-    drawn = panes.why(replace(explained, opinion=0.314), Timings(), {}, 0.5)
-    assert name in drawn and "0.31" in drawn

@@ -530,9 +530,6 @@ def why(
         variants=explanation.forms or [explanation.form],
         facts={
             gettext("Answerable"): answerable,
-            gettext("With the language model’s opinion"): ""
-            if explanation.opinion is None
-            else decimal(explanation.opinion, 2),
             gettext("Sentences read"): plural(len(explanation.evidence), "sentence"),
             gettext("Prompt"): _prompt(explanation),
             gettext("Model’s drafts"): gettext(", ").join(

@@ -32,7 +32,6 @@ SENTENCES = (
         "The question is in {asked} and the closest documents are in {read}, and this library is "
         "read with English alone. To ask across languages: {command}"
     ),
-    gettext_noop("The language model finds no answer in the closest passages."),
     DISAGREE,
 )
 """As `rag` composes them in English; what is not among them is shown as it is."""

@@ -22,8 +22,6 @@ from tests.support.fakes import BagOfWordsEncoder, ScriptedGenerator
 
 OPENING = "Who gave the opening speech of the forum in Kyoto?"
 SAID = "Prime Minister Fumio Kishida gave the opening speech."
-FINDS_IT = 9.0
-"""What a model says of a passage that answers."""
 BRIDGES = """Bridges of Ravenport
 
 The old bridge of Ravenport was finished in 1884 by Ada Lind. It is made of stone.
@@ -172,9 +170,7 @@ def test_what_is_in_doubt_the_model_is_asked_about_and_can_be_switched_off(
 
     def shown(odds: float, *, judge: bool = True) -> bool:
         generator = ScriptedGenerator([doubtful])
-        generator.odds = lambda messages: (
-            odds if "Statement:" in messages[-1]["content"] else FINDS_IT
-        )
+        generator.odds = lambda messages: odds
         answer = Assistant(library, generator, judge=judge).answer(OPENING)
         return answer.statements[0].text == doubtful
 
@@ -204,7 +200,7 @@ def test_what_points_at_a_statement_that_is_not_shown_is_not_shown_either(librar
 def test_what_points_at_a_statement_is_shown_once_that_one_is(library: Library) -> None:
     doubtful, leaning = "Ada Lind was done with the old bridge in 1884.", "It is made of stone."
     generator = ScriptedGenerator([f"{doubtful} {leaning}"])
-    generator.odds = lambda messages: FINDS_IT
+    generator.odds = lambda messages: 9.0
     question = "What is the old bridge of Ravenport?"
     answer = Assistant(library, generator).answer(question, explain=True)
     told = [statement.text for statement in answer.statements if not statement.quoted]
@@ -217,8 +213,7 @@ def test_what_adds_nothing_is_neither_asked_about_nor_told_again(library: Librar
     asked: list[Sequence[Message]] = []
 
     def odds(messages: Sequence[Message]) -> float:
-        if "Statement:" in messages[-1]["content"]:
-            asked.append(messages)
+        asked.append(messages)
         return 9.0
 
     first = "Prime Minister Fumio Kishida gave the opening speech."
