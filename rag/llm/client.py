@@ -209,9 +209,20 @@ class LlamaClient:
         return found[-1] if found else None
 
     def _timed(self, prompt: Sequence[int], pieces: Iterator[Piece | _Odds]) -> Iterator[Piece]:
-        """The pieces, while how fast the prompt is read and they are written is remembered."""
+        """The pieces, while how fast the prompt is read and they are written is remembered.
+
+        A prompt that was not read in time was read at most so fast: the next one is shorter.
+        """
         began, unread, written = 0.0, 0, -1
-        for piece in pieces:
+        while True:
+            try:
+                piece = next(pieces)
+            except StopIteration:
+                return
+            except ModelFailed:
+                if unread >= _TIMED_TOKENS and written < 0:
+                    self._speeds.append(unread / max(time.perf_counter() - began, 1e-6))
+                raise
             if isinstance(piece, PrefixReuse):
                 began, unread = time.perf_counter(), len(prompt) - piece.reused
             elif isinstance(piece, str):
