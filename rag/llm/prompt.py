@@ -200,8 +200,8 @@ def support_messages(statement: str, sources: Sequence[str]) -> list[Message]:
 
 
 NOTE = Instruction(
-    "This is a part of an article. Write down in one or two short sentences what it says that "
-    "matters most.",
+    "This is a part of an article. Write down in one or two short sentences the facts in it that "
+    "matter most. Do not speak of the article.",
     80,
 )
 

@@ -1,14 +1,14 @@
 """A long document → its summary in a capable model's words: notes of its parts, then of the notes.
 
-What the model reads of a part are the sentences that stand for it. A note is looked for in these,
-as any statement is, and where none stands the part's best sentence takes its place. The notes are
-read once more for the summary, whose statements are looked for in the sentences they rest on.
+What the model reads of a part are the sentences that stand for it, and a note is looked for in
+these, as any statement is. Where enough of the notes stand they are read once more for the summary,
+whose statements are looked for in the sentences the notes rest on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,8 @@ class DigestLimits:
     """Of a part that the model reads."""
     notes: int = 2
     """Statements that are kept of a part."""
+    least: int = 3
+    """Statements that make a summary."""
     longer: float = 1.5
     """Times what a model reads for one answer, from which on a document is long."""
 
@@ -45,9 +47,29 @@ Part = Sequence[tuple[Passage, NDArray[np.float32]]]
 
 @dataclass(frozen=True, slots=True)
 class Digested:
-    """The summary: statements with the sentences they rest on, none where the reading was ended."""
+    """The summary: statements with the sentences they rest on."""
 
     told: tuple[SourcedStatement, ...]
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What stands of what a model said, and how much does not."""
+
+    told: list[SourcedStatement] = field(default_factory=list)
+    dropped: int = 0
+
+    def hear(self, piece: Piece | Written) -> None:
+        """Count one more of its statements."""
+        if isinstance(piece, Written) and piece.told:
+            self.told.append(piece.told)
+        elif isinstance(piece, Written) and piece.draft.outcome == "dropped":
+            self.dropped += 1
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether it is believed in the rest."""
+        return is_enough(range(len(self.told)), range(-self.dropped, 0))
 
 
 class Digest:
@@ -75,7 +97,7 @@ class Digest:
         scope: SearchScope,
         stop: Callable[[], bool],
     ) -> Iterator[Piece | Progress | Written | Digested]:
-        """The pieces and statements a model writes, how far it is, at last the summary.
+        """What a model writes, piece by piece, how far it is, at last the summary if it stands.
 
         Args:
             generator: a capable model.
@@ -90,39 +112,31 @@ class Digest:
             ModelMissing: when it cannot be used at all.
         """
         parts = in_parts(self._library.embedded_passages(document_id, scope=scope), LIMITS.parts)
-        notes: list[SourcedStatement] = []
+        notes = _Kept()
         for number, part in enumerate(parts):
             yield Progress(number, len(parts) + 1)
-            material = self._standing_for(document_id, part)
-            said = self._checked(
-                generator, note_messages(_block(material)), NOTE.tokens, request, material, stop
-            )
-            told: list[SourcedStatement] = []
-            for piece in said:
+            material, of_part = self._standing_for(document_id, part), _Kept()
+            messages = note_messages(_block(material))
+            for piece in self._checked(generator, messages, NOTE.tokens, request, material, stop):
                 yield piece
-                if isinstance(piece, Written) and piece.told:
-                    told.append(piece.told)
+                of_part.hear(piece)
             if stop():
                 return
-            notes += told[: LIMITS.notes] or [SourcedStatement.of_quotation(material[0])]
-        if not notes:
+            notes.told += of_part.told[: LIMITS.notes]
+            notes.dropped += of_part.dropped
+        if not notes.is_enough or len(notes.told) < LIMITS.least:
             return
         yield Progress(len(parts), len(parts) + 1)
-        first = notes[0].sources[0]
-        read = Block(first.title, first.date, " ".join(note.text for note in notes))
-        sources = list(dict.fromkeys(source for note in notes for source in note.sources))
+        first = notes.told[0].sources[0]
+        read = Block(first.title, first.date, " ".join(note.text for note in notes.told))
+        sources = list(dict.fromkeys(source for note in notes.told for source in note.sources))
         messages = answer_messages(request, question, [read])
-        kept: dict[int, SourcedStatement] = {}
-        dropped: set[int] = set()
-        tokens = instruction(request).tokens
+        summary, tokens = _Kept(), instruction(request).tokens
         for piece in self._checked(generator, messages, tokens, request, sources, stop):
             yield piece
-            if isinstance(piece, Written) and piece.told:
-                kept[piece.place] = piece.told
-            elif isinstance(piece, Written) and piece.draft.outcome == "dropped":
-                dropped.add(piece.place)
-        whole = len(kept) >= len(parts) / 2 and is_enough(kept, dropped)
-        yield Digested(tuple(kept[at] for at in sorted(kept)) if whole else tuple(notes))
+            summary.hear(piece)
+        whole = summary.is_enough and len(summary.told) >= LIMITS.least
+        yield Digested(tuple(summary.told if whole else notes.told))
 
     def _standing_for(self, document_id: str, part: Part) -> list[Quotation]:
         """The sentences that stand for a part, in its order."""
