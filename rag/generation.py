@@ -38,7 +38,7 @@ class Generation:
         self._library = library
         self._model = model
         self._writer = Writer(library, judges=judges)
-        self._digest = Digest(library)
+        self._digest = Digest(library, judges=judges)
         self._last_prompt = evidence.LastPrompt()
 
     def choose_evidence(self, state: AnswerState, retrieved: Retrieved) -> tuple[Evidence, ...]:

@@ -20,7 +20,7 @@ from rag.grounding.verification.attribution import Attributor
 from rag.llm.generator import Generator, Message, Piece
 from rag.llm.prompt import NOTE, Block, answer_messages, instruction, note_messages
 from rag.query.task import Request
-from rag.replies.wording.writer import Check, Written, is_enough
+from rag.replies.wording.writer import Check, Written
 from rag.types import Progress, Quotation, SourcedStatement
 
 
@@ -57,27 +57,36 @@ class _Kept:
     """What stands of what a model said, and how much does not."""
 
     told: list[SourcedStatement] = field(default_factory=list)
-    dropped: int = 0
+    left_out: int = 0
+    _told: dict[int, SourcedStatement] = field(default_factory=dict)
+    _dropped: set[int] = field(default_factory=set)
 
     def hear(self, piece: Piece | Written) -> None:
-        """Count one more of its statements."""
+        """Take in one more of its statements; one that is judged later stands after all."""
         if isinstance(piece, Written) and piece.told:
-            self.told.append(piece.told)
+            self._told[piece.place] = piece.told
         elif isinstance(piece, Written) and piece.draft.outcome == "dropped":
-            self.dropped += 1
+            self._dropped.add(piece.place)
+
+    def close(self, most: int | None = None) -> None:
+        """Keep what was heard of one text, so many statements at most, before another one."""
+        self.told += [self._told[place] for place in sorted(self._told)][:most]
+        self.left_out += len(self._dropped - self._told.keys())
+        self._told, self._dropped = {}, set()
 
     @property
     def is_enough(self) -> bool:
-        """Whether it is believed in the rest."""
-        return is_enough(range(len(self.told)), range(-self.dropped, 0))
+        """Whether it makes a summary, and is believed in the rest."""
+        return len(self.told) >= max(LIMITS.least, self.left_out)
 
 
 class Digest:
     """Lets a model sum up a long document. Usable from many threads."""
 
-    def __init__(self, library: Library) -> None:
-        """Read from this library."""
+    def __init__(self, library: Library, *, judges: bool) -> None:
+        """Read from this library; a model is asked about its notes in doubt when it `judges`."""
         self._library = library
+        self._judges = judges
 
     def long_document(self, generator: Generator, composed: Sequence[Quotation]) -> str:
         """The id of the document that a composed summary is of, where it is long; else empty."""
@@ -115,16 +124,15 @@ class Digest:
         notes = _Kept()
         for number, part in enumerate(parts):
             yield Progress(number, len(parts) + 1)
-            material, of_part = self._standing_for(document_id, part), _Kept()
+            material = self._standing_for(document_id, part)
             messages = note_messages(_block(material))
             for piece in self._checked(generator, messages, NOTE.tokens, request, material, stop):
                 yield piece
-                of_part.hear(piece)
+                notes.hear(piece)
             if stop():
                 return
-            notes.told += of_part.told[: LIMITS.notes]
-            notes.dropped += of_part.dropped
-        if not notes.is_enough or len(notes.told) < LIMITS.least:
+            notes.close(LIMITS.notes)
+        if not notes.is_enough:
             return
         yield Progress(len(parts), len(parts) + 1)
         first = notes.told[0].sources[0]
@@ -135,8 +143,8 @@ class Digest:
         for piece in self._checked(generator, messages, tokens, request, sources, stop):
             yield piece
             summary.hear(piece)
-        whole = summary.is_enough and len(summary.told) >= LIMITS.least
-        yield Digested(tuple(summary.told if whole else notes.told))
+        summary.close()
+        yield Digested(tuple(summary.told if summary.is_enough else notes.told))
 
     def _standing_for(self, document_id: str, part: Part) -> list[Quotation]:
         """The sentences that stand for a part, in its order."""
@@ -156,7 +164,9 @@ class Digest:
     ) -> Iterator[Piece | Written]:
         """What the model says to the messages, each statement looked for in the material."""
         check = Check(Attributor(self._library.encode_query, material), request, ())
-        return check.stream(generator, messages, tokens, stop)
+        yield from check.stream(generator, messages, tokens, stop)
+        if self._judges and not stop():
+            yield from check.judged(generator, stop)
 
 
 def in_parts(passages: Part, most: int) -> list[Part]:

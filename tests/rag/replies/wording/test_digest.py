@@ -77,6 +77,22 @@ def test_notes_that_no_sentence_carries_are_not_told(library: Library) -> None:
     check_pointers(library, last)
 
 
+def test_notes_in_doubt_the_model_is_asked_about(library: Library) -> None:
+    generator = Copying("The miller built the mill of Aldern in 1800.")
+    asked: list[object] = []
+
+    def odds(messages: object) -> float:
+        asked.append(messages)
+        return -9.0
+
+    generator.odds = odds
+    *_, last = ask(library, generator)
+    assert all(one.quoted for one in last.statements)
+    doubted = len(asked)
+    answer = Assistant(library, generator, judge=False).answer(SUMMARISE)
+    assert answer.complete and doubted > 0 and len(asked) == doubted
+
+
 def test_a_short_document_and_an_exact_number_of_sentences_stay_quotes(library: Library) -> None:
     generator = Copying()
     generator.prompt_tokens = 3000
