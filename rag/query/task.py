@@ -192,6 +192,11 @@ def _sides(named: Sequence[str]) -> tuple[str, ...]:
 
 def parts(question: str) -> tuple[str, ...]:
     """The questions that one question asks; itself alone when it asks one thing."""
+    found = _parts(question)
+    return tuple(f"{part.rstrip('?')}?" for part in found) if len(found) > 1 else found
+
+
+def _parts(question: str) -> tuple[str, ...]:
     plain = " ".join(question.split()).rstrip("?!. ")
     if found := _BOTH.match(plain) or _YEARS.match(plain):
         word = found["word"] if found.re is _BOTH else "in"
