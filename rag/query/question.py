@@ -102,7 +102,7 @@ def analyze(text: str, history: History = (), vectors: QuestionVectors | None = 
     # what to do with a topic is no part of what is searched for
     to_do = request.task in TOPIC_TASKS or request.count is not None
     asked = request.topic if to_do and not history else core_of(text)
-    if request.task in PLAIN and code == "en" and not history and asked[-1:].isalnum():
+    if request.task in PLAIN and code == "en" and not history and "?" not in asked:
         asked += "?"
     wordings = [*query_variants(asked, history, code), *_without_remark(asked)]
     variants = [variant for wording in wordings for variant in _of(wording)]
