@@ -438,10 +438,18 @@ def _stems_of_names(document: Document) -> frozenset[str]:
 
 
 def _names_in(topic: str, text: str) -> frozenset[str]:
-    """The stems of the words of a topic that a text always writes with a capital."""
+    """The stems of the words of a topic that a text always writes with a capital.
+
+    A capital at the beginning of a sentence says nothing: "Breaks are ordinary" names nobody.
+    """
     held = frozenset(_WORD.findall(text))
     asked = (word for word in words(topic) if word not in STOP_WORDS)
-    return frozenset(stem(word) for word in asked if is_capitalised(word, held))
+    capitalised = (word for word in asked if is_capitalised(word, held))
+    return frozenset(
+        stem(word)
+        for word in capitalised
+        if word.upper() in held or re.search(rf"\w,? {re.escape(word.capitalize())}\b", text)
+    )
 
 
 def _is_open(request: Request, sentences: Sequence[RankedSentence]) -> bool:
