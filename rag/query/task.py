@@ -221,7 +221,9 @@ def _parts(question: str) -> tuple[str, ...]:
     return tuple(cut[:3])
 
 
-_THOSE = re.compile(r"\b(?:those|that|the ones?)(?= (?P<word>of|in|for|on|from|at)\b)", re.IGNORECASE)
+_THOSE = re.compile(
+    r"\b(?:those|that|the ones?)(?= (?P<word>of|in|for|on|from|at)\b)", re.IGNORECASE
+)
 
 
 def _noun_before(part: str) -> Callable[[re.Match[str]], str]:
