@@ -1,22 +1,25 @@
 """What typing mistakes cost: how often the passage with the answer is among the first five found.
 
-    python -m tests.benchmarks.bench_typing FOLDER WORK [LANGUAGE…] [--every N]
+    python -m tests.benchmarks.bench_typing FOLDER WORK [LANGUAGE…] [--every N] [--encoder F]
 
-FOLDER holds a set in the evaluation shape for each language (`xquad`), WORK is where their
-libraries are kept. One word in five of each question has a letter too many, too few, another one,
-or two in the wrong order; the same in every run. One row a language: without mistakes, with them,
-and with them as the question is then read; and how many questions without any are changed.
+FOLDER holds a set in the evaluation shape for each language (`xquad`), or is a file of our own
+paragraphs with questions (`languages/typed_in_languages.json`: Spanish and Russian); WORK is where
+their libraries are kept. One word in five of each question has a letter too many, too few, another
+one, or two in the wrong order; the same in every run. One row a language: without mistakes, with
+them, and with them as the question is then read; and how many questions without any are changed.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
 from index import Library
+from index.embedding.encoder import SentenceTransformerEncoder
 from rag import Assistant
 from rag.evaluation import load_questions
 from rag.evaluation.questions import Question
@@ -48,9 +51,30 @@ def _slip(word: str, alphabet: Sequence[str], random: Random) -> str:
                           swapped if at > 1 else before + after[0] + after])  # fmt: skip
 
 
-def row(language: str, folder: Path, work: Path, every: int) -> str:
+def written_out(file: Path, work: Path) -> Path:
+    """Our own paragraphs as a set in the evaluation shape for each language."""
+    for language, paragraphs in json.loads(file.read_text(encoding="utf-8")).items():
+        docs = work / language / "docs"
+        docs.mkdir(parents=True, exist_ok=True)
+        lines = []
+        for number, paragraph in enumerate(paragraphs, start=1):
+            name, text = f"{number:02}.txt", paragraph["text"]
+            (docs / name).write_text(text, encoding="utf-8")
+            for asked, answer in paragraph["asked"].items():
+                start = text.index(answer)
+                gold = {"document": name, "start": start, "end": start + len(answer)}
+                lines.append({"id": asked, "question": asked, "answers": [answer],
+                              "gold": [gold], "answerable": True})  # fmt: skip
+        text = "\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
+        (work / language / "questions.jsonl").write_text(text, encoding="utf-8")
+    return work
+
+
+def row(language: str, folder: Path, work: Path, every: int, encoder: Path | None) -> str:
     """The figures of a language as a row of a table."""
     with Library.open(work / f"{language}.library") as library:
+        if encoder and library.made_with is None:
+            library.use_encoder(SentenceTransformerEncoder(encoder))
         library.update([folder / language / "docs"])
         assistant = Assistant(library)
         questions = load_questions(folder / language / "questions.jsonl")[::every]
@@ -82,12 +106,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("work", type=Path)
     parser.add_argument("languages", nargs="*")
     parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--encoder", type=Path)
     given = parser.parse_args(arguments)
-    known = sorted(path.name for path in given.folder.iterdir() if path.is_dir())
+    folder = written_out(given.folder, given.work) if given.folder.is_file() else given.folder
+    known = sorted(path.parent.name for path in folder.glob("*/questions.jsonl"))
     print("| language | questions | recall@5 | mistyped | as read | changed without need |")  # noqa: T201
     print(f"{'|---' * 6}|")  # noqa: T201
     for language in given.languages or known:
-        print(row(language, given.folder, given.work, given.every), flush=True)  # noqa: T201
+        print(row(language, folder, given.work, given.every, given.encoder), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":
