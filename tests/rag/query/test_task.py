@@ -75,6 +75,19 @@ def test_who_greets_in_another_language_is_greeted(message: str, task: str, inte
     assert classify(f"{message} Kyoto 2023").task != "small_talk"
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Was war das Thema des Forums in Kyoto?",
+        "Combien de pays ne participaient pas au forum ?",
+        "¿Cuántos países firmaron la declaración?",
+    ],
+)
+def test_words_of_another_language_are_not_read_as_english_ones(question: str) -> None:
+    assert understand(question).task == "fact"
+    assert understand(question).confidence == 0.0
+
+
 def test_form_and_number_are_told() -> None:
     assert understand("make a table with the deadlines").form == "table"
     briefing = understand("Write a 3-bullet briefing on the Seoul summit")
