@@ -48,7 +48,7 @@ from rag.training.progress import report
 from rag.training.softmax import fit_softmax
 
 _HITS = 10
-_EVERY = 8
+_EVERY = 6
 """One question in so many is asked."""
 _REFUSED = 0.04
 """Share of the answerable questions that the gate may refuse in the documents' own language; in

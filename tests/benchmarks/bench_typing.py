@@ -1,12 +1,14 @@
 """What typing mistakes cost: how often the passage with the answer is among the first five found.
 
-    python -m tests.benchmarks.bench_typing FOLDER WORK [LANGUAGE…] [--every N] [--encoder F]
+    python -m tests.benchmarks.bench_typing FOLDER WORK [CODE…] [--every N] [--first N] [--times N]
 
 FOLDER holds a set in the evaluation shape for each language (`xquad`), or is a file of our own
 paragraphs with questions (`languages/typed_in_languages.json`: Spanish and Russian); WORK is where
 their libraries are kept. One word in five of each question has a letter too many, too few, another
 one, or two in the wrong order; the same in every run. One row a language: without mistakes, with
-them, and with them as the question is then read; and how many questions without any are changed.
+them, and with them as the question is then read; how many of the mistyped words are put right, and
+how many read as another one; and how many questions without any are changed. Few paragraphs are
+best looked at by their first hit (`--first 1`), and mistyped several times (`--times 5`).
 """
 
 from __future__ import annotations
@@ -19,12 +21,10 @@ from pathlib import Path
 from random import Random
 
 from index import Library
-from index.embedding.encoder import SentenceTransformerEncoder
 from rag import Assistant
 from rag.evaluation import load_questions
 from rag.evaluation.questions import Question
 
-_FIRST = 5
 _IN_EVERY = 5
 _WORD = re.compile(r"[^\W\d_]+")
 _SHORTEST = 3
@@ -70,27 +70,50 @@ def written_out(file: Path, work: Path) -> Path:
     return work
 
 
-def row(language: str, folder: Path, work: Path, every: int, encoder: Path | None) -> str:
+def row(language: str, folder: Path, work: Path, given: argparse.Namespace) -> str:
     """The figures of a language as a row of a table."""
     with Library.open(work / f"{language}.library") as library:
-        if encoder and library.made_with is None:
-            library.use_encoder(SentenceTransformerEncoder(encoder))
         library.update([folder / language / "docs"])
         assistant = Assistant(library)
-        questions = load_questions(folder / language / "questions.jsonl")[::every]
-        typed = [mistyped(question.question, question.id) for question in questions]
+        questions = load_questions(folder / language / "questions.jsonl")[:: given.every]
+        questions = [question for question in questions for _ in range(given.times)]
+        typed = [
+            mistyped(question.question, f"{question.id}{number % given.times or ''}")
+            for number, question in enumerate(questions)
+        ]
         read = [assistant.analyze(text)[0].text for text in typed]
         untouched = [question.question for question in questions]
         meddled = sum(bool(assistant.analyze(text)[1]) for text in untouched)
-        shares = [_recall(library, questions, texts) for texts in (untouched, typed, read)]
+        shares = [
+            _recall(library, questions, texts, given.first) for texts in (untouched, typed, read)
+        ]
+    shares += [*_put_right(untouched, typed, read), meddled / len(questions)]
     cells = " | ".join(f"{share:.3f}" for share in shares)
-    return f"| {language} | {len(questions)} | {cells} | {meddled / len(questions):.3f} |"
+    return f"| {language} | {len(questions)} | {cells} |"
 
 
-def _recall(library: Library, questions: Sequence[Question], texts: Sequence[str]) -> float:
+def _put_right(
+    meant: Sequence[str], typed: Sequence[str], read: Sequence[str]
+) -> tuple[float, float]:
+    """The shares of mistyped words that are read as meant, and as a third word."""
+    right = wrong = every = 0
+    for texts in zip(meant, typed, read, strict=True):
+        words = [_WORD.findall(text.lower()) for text in texts]
+        if len({len(found) for found in words}) > 1:
+            continue
+        slips = [(m, t, r) for m, t, r in zip(*words, strict=True) if m != t]
+        every += len(slips)
+        right += sum(r == m for m, _, r in slips)
+        wrong += sum(r not in (m, t) for m, t, r in slips)
+    return right / max(every, 1), wrong / max(every, 1)
+
+
+def _recall(
+    library: Library, questions: Sequence[Question], texts: Sequence[str], first: int
+) -> float:
     found = 0
     for question, text in zip(questions, texts, strict=True):
-        hits = library.search(text, _FIRST)
+        hits = library.search(text, first)
         found += any(
             hit.document_id == gold.document and hit.start <= gold.start < hit.end
             for hit in hits
@@ -106,14 +129,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("work", type=Path)
     parser.add_argument("languages", nargs="*")
     parser.add_argument("--every", type=int, default=1)
-    parser.add_argument("--encoder", type=Path)
+    parser.add_argument("--first", type=int, default=5)
+    parser.add_argument("--times", type=int, default=1)
     given = parser.parse_args(arguments)
     folder = written_out(given.folder, given.work) if given.folder.is_file() else given.folder
     known = sorted(path.parent.name for path in folder.glob("*/questions.jsonl"))
-    print("| language | questions | recall@5 | mistyped | as read | changed without need |")  # noqa: T201
-    print(f"{'|---' * 6}|")  # noqa: T201
+    found = f"recall@{given.first}"
+    head = f"language | questions | {found} | mistyped | as read | put right | read as another"
+    print(f"| {head} | changed without need |")  # noqa: T201
+    print(f"{'|---' * 8}|")  # noqa: T201
     for language in given.languages or known:
-        print(row(language, folder, given.work, given.every, given.encoder), flush=True)  # noqa: T201
+        print(row(language, folder, given.work, given), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":
