@@ -45,9 +45,9 @@ class CompositionLimits:
     across: int = 80
     """The run around the best sentence where documents are in another language than the question:
     the ranking is less sure there, and more passages are told, each in fewer words."""
-    across_beside: int = 45
+    across_beside: int = 40
     """The run in each of two other passages."""
-    across_share: float = 0.05
+    across_share: float = 0.03
     """Of the best sentence's score, for that."""
     several: int = 190
     """For all parts of a question that asks several things; of each, a third may stand beside."""
