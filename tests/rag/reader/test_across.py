@@ -170,7 +170,7 @@ def test_where_languages_differ_more_passages_are_told_each_in_fewer_words(
 ) -> None:
     texts = [" ".join(f"w{number}x{word}" for word in range(30)) + "." for number in range(5)]
     hits = [hit(f"The {text}", f"And the {text}", at=1000 * n) for n, text in enumerate(texts)]
-    sentences = [RankedSentence.of(one, 0, 0.5**n) for n, one in enumerate(hits)]
+    sentences = tuple(RankedSentence.of(one, 0, 0.5**n) for n, one in enumerate(hits))
     with library_in(tmp_path) as made:
         compose = Composer(made).compose
         across = compose(understand(GERMAN), GERMAN, Ranking(sentences, 0.9), EVERYWHERE)
