@@ -40,6 +40,7 @@ _TALK: tuple[tuple[Task, str], ...] = (
 )  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+")
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+|[?!:,]")
+_ALIKE = {"versus": "vs"}
 _PLURAL = re.compile(r"[^su]s$")
 """Of "which ships" and "which ship" one asks for a list."""
 _NOUN = 4
@@ -139,7 +140,7 @@ def _talk() -> Mapping[str, Classification]:
 def tokens_of(question: str) -> list[str]:
     """The words of a question in lower case, numbers all alike, and its telling signs."""
     found = [token.lower().replace("’", "'") for token in _TOKEN.findall(question)]
-    return ["<number>" if token.isdigit() else token for token in found]
+    return ["<number>" if token.isdigit() else _ALIKE.get(token, token) for token in found]
 
 
 def features(question: str, *, follow_up: bool, common: Container[str]) -> list[str]:
