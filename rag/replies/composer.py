@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from index import Library
+from index.languages.detection import language
 from index.tokenization import STOP_WORDS, words
 from index.types import Document, DocumentRecord, SearchScope, title_from_id
 from rag.grounding import composition
@@ -17,6 +18,7 @@ from rag.query.event_dates import dated_sentences
 from rag.query.question import QueryVariant
 from rag.query.task import Request, leans_on_other_part
 from rag.query.text_features import TextFeatures, content_stems, is_capitalised, stem
+from rag.reader.across import language_of
 from rag.replies.mentions import category_of, mentions
 from rag.replies.sides import Side, together
 from rag.replies.stretch import stretched
@@ -55,6 +57,8 @@ BY_TOPIC = frozenset(
 WHOLE = frozenset({"summarise", "overview", "compare", "timeline", "order"})
 """Tasks that gather for themselves and wait for no reranker."""
 _WORD = re.compile(r"[^\W\d_]+")
+_TELLING = 6
+"""Sentences whose passages tell the documents' language."""
 
 
 class Composer:
@@ -96,8 +100,10 @@ class Composer:
                 return self._briefing(request, scope)
         if len(request.parts) > 1 and not _in_one_place(request.parts, ranking.sentences):
             return self._several(request.parts, scope)
-        made = _runs(request, ranking.sentences)
         sentences = ranking.sentences
+        if not request.wants_paragraph and _is_across(wording, sentences):
+            return _runs_across(sentences)
+        made = _runs(request, sentences)
         if _is_open(request, sentences):
             return self._stretched(made, sentences, scope)
         return self._completed(made, wording, sentences, scope, LIMITS.completed)
@@ -401,6 +407,25 @@ def _runs(request: Request, sentences: Sequence[RankedSentence]) -> list[Quotati
         composition.LIMITS.beside,
         composition.LIMITS.beside_share,
     )
+
+
+def _is_across(wording: str, sentences: Sequence[RankedSentence]) -> bool:
+    """Whether the documents that answer best are in another language than the question."""
+    asked = language(wording)
+    return language_of([sentence.hit for sentence in sentences[:_TELLING]], asked) != asked
+
+
+def _runs_across(sentences: Sequence[RankedSentence]) -> list[Quotation]:
+    """The run around the best sentence, and those around the best of what is left."""
+    limits = composition.LIMITS
+    made: list[Quotation] = []
+    rest = list(sentences)
+    for budget in (limits.across, limits.across_beside, limits.across_beside):
+        if not rest or rest[0].score < limits.across_share * sentences[0].score:
+            break
+        made += composition.runs(rest, budget, most=1, told=made)
+        rest = [sentence for sentence in rest if not any(run.holds(sentence) for run in made)]
+    return made
 
 
 def _with_beside(

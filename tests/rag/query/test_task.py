@@ -57,6 +57,37 @@ def test_the_topic_is_what_the_question_names(question: str, topic: str) -> None
     assert understand(question).topic == topic
 
 
+@pytest.mark.parametrize(
+    ("message", "task", "intent"),
+    [
+        ("Guten Tag!", "small_talk", "greeting"),
+        ("¡Hola!", "small_talk", "greeting"),
+        ("Merci beaucoup.", "small_talk", "thanks"),
+        ("谢谢！", "small_talk", "thanks"),
+        ("До свидания", "small_talk", "goodbye"),
+        ("من أنت؟", "library", "abilities"),
+        ("Was kannst du?", "library", "abilities"),
+    ],
+)
+def test_who_greets_in_another_language_is_greeted(message: str, task: str, intent: str) -> None:
+    told = classify(message)
+    assert (told.task, told.intent) == (task, intent)
+    assert classify(f"{message} Kyoto 2023").task != "small_talk"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Was war das Thema des Forums in Kyoto?",
+        "Combien de pays ne participaient pas au forum ?",
+        "¿Cuántos países firmaron la declaración?",
+    ],
+)
+def test_words_of_another_language_are_not_read_as_english_ones(question: str) -> None:
+    assert understand(question).task == "fact"
+    assert understand(question).confidence == 0.0
+
+
 def test_form_and_number_are_told() -> None:
     assert understand("make a table with the deadlines").form == "table"
     briefing = understand("Write a 3-bullet briefing on the Seoul summit")
