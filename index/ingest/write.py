@@ -73,6 +73,7 @@ class DocumentWriter:
             writer.set_encoder(self._encoder, CHUNKER)
             for parsed in documents:
                 self._put(writer, parsed)
+            writer.forget_files(before.keys() - {str(parsed.file.path) for parsed in documents})
             _remember(writer, survey, survey.files)
             writer.clear_drafts(_digests(documents))
         kept = {parsed.file.id for parsed in documents}

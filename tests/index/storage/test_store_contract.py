@@ -272,6 +272,37 @@ def test_a_receipt_brings_back_the_card_and_the_collection(library: Library, she
     assert collections(library) == dict.fromkeys(sorted(TEXTS), "")
 
 
+def documents_at(library: Library) -> dict[str, str]:
+    """The ids of the documents by the paths of their files."""
+    with library._store.reading() as reader:
+        return {location.path: location.id for location in reader.locations()}
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["moved", "made anew"])
+def test_of_a_file_that_another_one_stands_for_nothing_stays_noted(
+    library: Library, shelf: Path, full: bool
+) -> None:
+    path = carded(library, shelf)
+    if full:
+        path.unlink()
+        library.rebuild(full=True)
+    else:  # another folder's file takes the id over, in the change in which this one is gone
+        other = shelf.parent / "other"
+        other.mkdir()
+        path.rename(other / path.name)
+        library.update([other, shelf])
+        assert documents_at(library)[str(other / path.name)] == "kyoto.txt"
+    with library._store.reading() as reader:
+        assert reader.card(str(path)) == CatalogueCard()
+        assert reader.own_collection(str(path)) is None
+    assert within(library, "sea") == set()
+    path.write_text("the forum of another day, by nobody known.\n")
+    library.rebuild()
+    assert collections(library)[documents_at(library)[str(path)]] == ""
+    assert library.document(documents_at(library)[str(path)]).author == ""
+    assert library.check().ok
+
+
 def test_a_change_of_cards_and_collections_is_whole_or_not_there(
     library: Library, shelf: Path
 ) -> None:
