@@ -49,6 +49,8 @@ _SOFT_HYPHEN = "\N{SOFT HYPHEN}"
 
 def tidy(text: str) -> str:
     """A block of rebuilt text: unseen characters out, white space single, line breaks kept."""
+    if text.isprintable():  # most blocks: one line, and nothing in it that is not seen
+        return " ".join(text.split())
     text = sound(strip_invisible(text.replace("\r", "\n").replace(_SOFT_HYPHEN, "")))
     lines = (" ".join(line.split()) for line in text.split("\n"))
     return "\n".join(line for line in lines if line)
@@ -65,16 +67,8 @@ UNTITLED = " "
 
 def joined(blocks: Iterable[Block]) -> tuple[str, list[Heading]]:
     """Blocks as one text, parted by blank lines, and its headings."""
-    parts: list[str] = []
-    headings: list[Heading] = []
-    at = 0
-    for text, level in blocks:
-        if text := tidy(text):
-            parts.append(text)
-            if level:
-                headings.append(Heading(at, level, text))
-            at += len(text) + 2
-    return "\n\n".join(parts), headings
+    text, headings, _ = _put_together((0, block) for block in blocks)
+    return text, headings
 
 
 def paged(
@@ -87,16 +81,32 @@ def paged(
         kind: what these are: `slide`.
         labels: what each is called, where that is not its number.
     """
-    numbered = [(number, block) for number, block in blocks if tidy(block[0])]
-    text, headings = joined(block for _, block in numbered)
-    pages: list[Page] = []
-    at = 0
-    for number, (said, _) in numbered:
-        if not pages or pages[-1].number != number:
-            label = clean(labels[number - 1]) if number <= len(labels) else str(number)
-            pages.append(Page(at, number, label, kind))
-        at += len(tidy(said)) + 2
+    text, headings, starts = _put_together(blocks)
+    named = [clean(label) for label in labels]
+    pages = [
+        Page(at, number, named[number - 1] if number <= len(named) else str(number), kind)
+        for at, number in starts
+    ]
     return text, headings, pages
+
+
+def _put_together(
+    blocks: Iterable[tuple[int, Block]],
+) -> tuple[str, list[Heading], list[tuple[int, int]]]:
+    """Numbered blocks as one text, its headings, and where in it which number begins."""
+    parts: list[str] = []
+    headings: list[Heading] = []
+    starts: list[tuple[int, int]] = []
+    at = 0
+    for number, (block, level) in blocks:
+        if text := tidy(block):
+            if not starts or starts[-1][1] != number:
+                starts.append((at, number))
+            parts.append(text)
+            if level:
+                headings.append(Heading(at, level, text))
+            at += len(text) + 2
+    return "\n\n".join(parts), headings, starts
 
 
 def rebuilt(

@@ -14,13 +14,15 @@ from typing import Any
 from index.formats.base import UNTITLED, Block, Unreadable, damaged, joined, paged, rebuilt
 from index.formats.bylines import clean
 from index.formats.decoding import decode, sniff
+from index.formats.office import rtf
 from index.formats.web.html import all_blocks
 from index.types import Document
 
 _FROM = re.compile(rb"^From [^\n]*\n", re.MULTILINE)
 _MAILS = (".eml", ".mbox", ".msg")
-_HTML = 0x1013
-"""Outlook's number for a message's HTML."""
+_ENCRYPTED = ("multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime")
+_HTML, _RTF = 0x1013, 0x1009
+"""Outlook's numbers for a message's HTML and its packed RTF."""
 _DEEPEST = 3
 """Messages attached to messages."""
 
@@ -28,6 +30,8 @@ _DEEPEST = 3
 def eml(document_id: str, data: bytes, depth: int = 0) -> Document:
     """One message: its subject is the title, its sender the author."""
     message = _message(data)
+    if message.get_content_type() in _ENCRYPTED:
+        raise Unreadable("encrypted: save it as text from the program that can read it")
     text, headings = joined(_blocks(message, depth))
     return rebuilt(
         document_id, text, headings, title=clean(message.get("subject", "")) or UNTITLED,
@@ -63,6 +67,8 @@ def msg(document_id: str, data: bytes) -> Document:
         for part in message.attachments:
             blocks += _named(clean(part.file_name or ""), part.file_bytes)
         title, sender, sent = clean(message.subject), message.sender, message.sent_date
+    except Unreadable:
+        raise
     except Exception as error:  # it has errors of every kind for what is damaged
         raise damaged("Outlook message", error) from error
     text, headings = joined(blocks)
@@ -77,6 +83,8 @@ def _outlook_body(message: Any) -> Iterator[Block]:
         yield from ((part, 0) for part in re.split(r"\n\s*\n", body.replace("\r\n", "\n")))
     elif html := message.properties.binary_prop_value(_HTML):
         yield from all_blocks(decode(html))
+    elif packed := message.properties.binary_prop_value(_RTF):
+        yield from ((part, 0) for part in rtf.paragraphs(rtf.unpacked(packed)))
 
 
 def _message(data: bytes) -> EmailMessage:
