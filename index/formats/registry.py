@@ -37,6 +37,7 @@ __all__ = [
     "Wordless",
     "draw_page",
     "edition",
+    "expect_pages",
     "feed_pages",
     "has_pictures",
     "is_article",
@@ -192,6 +193,11 @@ def draw_page(data: bytes, page: int, quote: str = "", before: str = "") -> Page
         Unreadable: with the reason.
     """
     return _PICTURES.draw(data, page, quote, before)
+
+
+def expect_pages(sandbox: Sandbox = _PICTURES) -> None:
+    """Start what draws pages, since one may be asked for soon: it takes a second to be there."""
+    sandbox.start()
 
 
 def is_article(path: Path) -> bool:

@@ -134,6 +134,8 @@ def test_a_watched_folder_changes_under_an_open_page(opened: Tab, tmp_path: Path
     page.click("#tab-library")
     page.click(".in-place summary")
     page.fill("#place-path", str(notes))
+    ring = "getComputedStyle(document.querySelector('label.folder')).outlineStyle"
+    assert page.evaluate(ring) == "none", "that is another way to add one"
     page.keyboard.press("Enter")
     page.wait_for_selector(".documents li:has-text('The ferry')")
     page.wait_for_selector(".places [data-kept]:has-text('kept up to date')")
