@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,19 +20,32 @@ from tests.support.made.format_files import SAMPLES, Sample, archive_of, outlook
 BY_NAME = {sample.name: sample for sample in SAMPLES}
 
 
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    """A folder with a file of each format."""
+    folder = tmp_path_factory.mktemp("formats")
+    (folder / "files").mkdir()
+    for sample in SAMPLES:
+        (folder / "files" / sample.name).write_bytes(sample.data)
+    with Library.open(folder / "library", encoder=BagOfWordsEncoder()) as library:
+        report = library.update([folder / "files"])
+        assert (report.failed, report.skipped, len(report.added)) == ((), (), len(SAMPLES))
+        yield library
+
+
 @pytest.mark.parametrize("sample", SAMPLES, ids=BY_NAME)
 def test_a_question_answered_only_there_is_answered_with_its_place(
-    sample: Sample, tmp_path: Path
+    sample: Sample, library: Library
 ) -> None:
-    (tmp_path / sample.name).write_bytes(sample.data)
-    with Library.open(tmp_path / "library", encoder=BagOfWordsEncoder()) as library:
-        report = library.update([tmp_path / sample.name])
-        assert report.failed == ()
-        assert sample.title in ("", library.document(sample.name).title)
-        answer = Assistant(library, generator=None).answer(sample.question)
-        cited = [(c.quote, c.location) for c in answer.citations]
-        cited += [(passage.text, passage.location) for passage in answer.passages]
-        places = {(at.page_name, at.section) for text, at in cited if sample.quote in text}
+    assert sample.title in ("", library.document(sample.name).title)
+    answer = Assistant(library, generator=None).answer(sample.question)
+    cited = [(c.document_id, c.quote, c.location) for c in answer.citations]
+    cited += [(p.document_id, p.text, p.location) for p in answer.passages]
+    places = {
+        (at.page_name, at.section)
+        for document, text, at in cited
+        if BY_NAME[document].data == sample.data and sample.quote in text
+    }
     assert (sample.page, sample.section) in places, cited
 
 

@@ -201,6 +201,7 @@ def eml() -> bytes:
     message["Date"] = "Tue, 05 Mar 2024 10:11:12 +0100"
     message.set_content("Dear all,\n\nthe pilot boat leaves from Lautoka at six.\n")
     message.add_attachment("The spare anchor lies in shed nine.", filename="anchor.txt")
+    message.set_boundary("parts")  # else another one each time
     return message.as_bytes()
 
 
