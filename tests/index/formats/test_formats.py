@@ -6,11 +6,13 @@ import io
 import struct
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from index import Library
+from index.embedding.encoder import Encoder
 from index.formats.registry import SUFFIXES, Unreadable, parse, read_here
 from rag import Assistant
 from tests.support.fakes import BagOfWordsEncoder
@@ -20,16 +22,21 @@ from tests.support.made.format_files import SAMPLES, Sample, archive_of, outlook
 BY_NAME = {sample.name: sample for sample in SAMPLES}
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
-    """A folder with a file of each format."""
-    folder = tmp_path_factory.mktemp("formats")
+@contextmanager
+def every_format(folder: Path, encoder: Encoder | None = None) -> Iterator[Library]:
+    """A library of a folder with a file of each format."""
     (folder / "files").mkdir()
     for sample in SAMPLES:
         (folder / "files" / sample.name).write_bytes(sample.data)
-    with Library.open(folder / "library", encoder=BagOfWordsEncoder()) as library:
+    with Library.open(folder / "library", encoder=encoder) as library:
         report = library.update([folder / "files"])
         assert (report.failed, report.skipped, len(report.added)) == ((), (), len(SAMPLES))
+        yield library
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    with every_format(tmp_path_factory.mktemp("formats"), BagOfWordsEncoder()) as library:
         yield library
 
 
@@ -47,6 +54,19 @@ def test_a_question_answered_only_there_is_answered_with_its_place(
         if BY_NAME[document].data == sample.data and sample.quote in text
     }
     assert (sample.page, sample.section) in places, cited
+
+
+@pytest.mark.model
+def test_each_is_cited_with_the_encoder_that_people_have(tmp_path: Path) -> None:
+    with every_format(tmp_path) as library:
+        assistant = Assistant(library, generator=None)
+        for sample in SAMPLES:
+            cited = [
+                (c.location.page_name, c.location.section)
+                for c in assistant.answer(sample.question).citations
+                if BY_NAME[c.document_id].data == sample.data and sample.quote in c.quote
+            ]
+            assert (sample.page, sample.section) in cited, sample.name
 
 
 def test_every_ending_has_a_sample() -> None:

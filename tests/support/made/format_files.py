@@ -340,7 +340,7 @@ SAMPLES = (
     Sample("keels.tex", TEX.encode(), "What is the keel of the Octavia cut from?", "one oak", "",
            "Wood", "On keels"),
     Sample("sails.rtf", RTF, "How much does the mainsail weigh?", "ninety kilos", "", "", "Sails"),
-    Sample("crew.docx", word(), "What pay has the mate?", "Rank: Mate; Pay: 900"),
+    Sample("crew.docx", word(), "How much pay does the mate get?", "Rank: Mate; Pay: 900"),
     Sample("page.xhtml", b"<html><head><title>Docks</title></head><body><h1>Docks</h1><p>The dry "
            b"dock of Walu Bay holds two tugs at once, says the harbour board in its own report of "
            b"the year.</p></body></html>", "How many tugs does the dry dock hold?", "two tugs"),
