@@ -215,6 +215,26 @@ def test_what_moves_is_in_the_collection_of_where_it_lies(library: Library, shel
     assert collections(library)["kyoto.txt"] == ""
 
 
+def test_tags_of_ones_own_go_with_a_file_that_moves(library: Library, shelf: Path) -> None:
+    library.update([shelf])
+    library.tag(["kyoto.txt", "brussels.txt"], "mine")
+    before = encoded(library)
+    (shelf / "copy.txt").write_text(TEXTS["brussels.txt"])  # of a file that stays
+    (shelf / "kyoto.txt").rename(shelf / "sub/forum.txt")
+    assert library.rebuild().added == ("copy.txt", "sub/forum.txt")
+    tags = {record.id: record.tags for record in library.documents()}
+    assert (tags["sub/forum.txt"], tags["brussels.txt"], tags["copy.txt"]) == (
+        ("mine",), ("mine",), ()
+    )  # fmt: skip
+    (shelf / "sub/forum.txt").unlink()
+    library.rebuild()
+    (shelf / "kyoto.txt").write_text(TEXTS["kyoto.txt"])
+    library.rebuild()
+    assert {record.id: record.tags for record in library.documents()}["kyoto.txt"] == ()
+    assert encoded(library) == before + 2, "what came back was embedded again, nothing else"
+    assert library.check().ok
+
+
 CARD = CatalogueCard(
     title="Cables Under the Sea", author="Jane Doe", date="2023-02", source="The Wire",
     tags=("sea/cables",), address="https://example.org/kyoto",
