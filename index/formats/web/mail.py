@@ -21,6 +21,7 @@ from index.types import Document
 _FROM = re.compile(rb"^From [^\n]*\n", re.MULTILINE)
 _MAILS = (".eml", ".mbox", ".msg")
 _ENCRYPTED = ("multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime")
+_LOCKED = "encrypted: save it as text from the program that can read it"
 _HTML, _RTF = 0x1013, 0x1009
 """Outlook's numbers for a message's HTML and its packed RTF."""
 _DEEPEST = 3
@@ -31,7 +32,7 @@ def eml(document_id: str, data: bytes, depth: int = 0) -> Document:
     """One message: its subject is the title, its sender the author."""
     message = _message(data)
     if message.get_content_type() in _ENCRYPTED:
-        raise Unreadable("encrypted: save it as text from the program that can read it")
+        raise Unreadable(_LOCKED)
     text, headings = joined(_blocks(message, depth))
     return rebuilt(
         document_id, text, headings, title=clean(message.get("subject", "")) or UNTITLED,
@@ -63,6 +64,8 @@ def msg(document_id: str, data: bytes) -> Document:
         raise Unreadable(f"not an Outlook message ({sniff(data) or 'damaged, or another format'})")
     try:
         message = Message.load(io.BytesIO(data))
+        if message.message_class.startswith("IPM.Note.SMIME"):
+            raise Unreadable(_LOCKED)
         blocks = [*_outlook_body(message)]
         for part in message.attachments:
             blocks += _named(clean(part.file_name or ""), part.file_bytes)

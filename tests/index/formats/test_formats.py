@@ -17,7 +17,7 @@ from index.formats.registry import SUFFIXES, Unreadable, parse, read_here
 from rag import Assistant
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.made import outlook
-from tests.support.made.format_files import SAMPLES, Sample, archive_of, outlook_mail, xlsx
+from tests.support.made.format_files import SAMPLES, Sample, archive_of, outlook_mail, xls, xlsx
 
 BY_NAME = {sample.name: sample for sample in SAMPLES}
 
@@ -121,12 +121,24 @@ def test_an_open_document_with_a_password_says_so(suffix: str) -> None:
 
 
 @pytest.mark.fault("C8")
+@pytest.mark.parametrize("suffix", [".docx", ".pptx", ".xlsx", ".xls"])
+def test_an_office_file_with_a_password_says_so(suffix: str) -> None:
+    """As Office keeps them: the whole archive encrypted, in a container like those of old."""
+    parts = {"EncryptionInfo": bytes(100), "EncryptedPackage": bytes(5_000)}
+    data = xls(locked=True) if suffix == ".xls" else outlook.compound(parts)
+    with pytest.raises(Unreadable, match="password protected"):
+        read_here("x", data, suffix)
+
+
+@pytest.mark.fault("C8")
 @pytest.mark.parametrize("kind", ["multipart/encrypted", "application/pkcs7-mime"])
 def test_an_encrypted_mail_says_so(kind: str) -> None:
     head = f"Subject: Secret\nFrom: a@example.org\nContent-Type: {kind}; boundary=x\n"
     data = f"{head}\n--x\nContent-Type: application/octet-stream\n\nhQEMA\n--x--\n".encode()
-    with pytest.raises(Unreadable, match="encrypted: save it as text"):
-        read_here("x", data, ".eml")
+    saved = outlook.message("Secret", kind="IPM.Note.SMIME", attached=[("smime.p7m", b"hQEMA")])
+    for mail, suffix in ((data, ".eml"), (saved, ".msg")):
+        with pytest.raises(Unreadable, match="encrypted: save it as text"):
+            read_here("x", mail, suffix)
 
 
 @pytest.mark.fault("C8")

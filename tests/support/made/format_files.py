@@ -169,7 +169,7 @@ def ods() -> bytes:
     )
 
 
-def xls() -> bytes:
+def xls(*, locked: bool = False) -> bytes:
     """A workbook as Excel wrote them until 2003 (MS-XLS): records in a stream."""
     rows: list[list[str | int]] = [["Lamp", "Steps"], ["Vuda", 211], ["Moce", 87]]
 
@@ -187,7 +187,8 @@ def xls() -> bytes:
 
     def book(at: int) -> bytes:
         sheet = struct.pack("<IBBBB", at, 0, 0, 5, 0) + b"Lamps"
-        return begin(0x05) + record(0x85, sheet) + record(0x0A)
+        password = record(0x2F, struct.pack("<HHH", 1, 1, 1) + bytes(48)) if locked else b""
+        return begin(0x05) + password + record(0x85, sheet) + record(0x0A)
 
     cells = b"".join(cell(r, c, value) for r, row in enumerate(rows) for c, value in enumerate(row))
     size = record(0x0200, struct.pack("<IIHHH", 0, len(rows), 0, 2, 0))

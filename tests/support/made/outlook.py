@@ -124,10 +124,11 @@ def message(
     rtf: bytes = b"",
     sender: str = "",
     sent: datetime | None = None,
+    kind: str = "IPM.Note",
     attached: Sequence[tuple[str, bytes]] = (),
 ) -> bytes:
     """A saved message (MS-OXMSG)."""
-    values: dict[int, str | bytes | datetime | int] = {0x001A: "IPM.Note", 0x0037: subject}
+    values: dict[int, str | bytes | datetime | int] = {0x001A: kind, 0x0037: subject}
     values |= {0x1000: body} if body else {}
     values |= {0x1013: html, 0x3FDE: 65001} if html else {}
     values |= {0x1009: rtf} if rtf else {}
