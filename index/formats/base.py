@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from index.formats import front_matter
 from index.formats.bylines import clean
@@ -61,6 +62,7 @@ Parser = Callable[[str, bytes], Document]
 Block = tuple[str, int]
 """A paragraph's text, and its rank as a heading: 1 is the first, 0 is prose, 9 is its title."""
 TITLE = 9
+_Mark = TypeVar("_Mark", int, float)
 UNTITLED = " "
 """For `rebuilt`: there is no title, and none is to be guessed from the first line."""
 
@@ -90,13 +92,26 @@ def paged(
     return text, headings, pages
 
 
+def recognised_in_part(
+    blocks: Iterable[tuple[float, Block]],
+) -> tuple[str, list[Heading], list[Page]]:
+    """Blocks as one text, its headings, and where what was recognised begins and ends in it.
+
+    Args:
+        blocks: each with how sure recognition was of it, to 1; 0 for the file's own text.
+    """
+    text, headings, starts = _put_together(blocks)
+    pages = [Page(at, 0, kind="", recognised=sure) for at, sure in starts]
+    return text, headings, pages if any(page.recognised for page in pages) else []
+
+
 def _put_together(
-    blocks: Iterable[tuple[int, Block]],
-) -> tuple[str, list[Heading], list[tuple[int, int]]]:
-    """Numbered blocks as one text, its headings, and where in it which number begins."""
+    blocks: Iterable[tuple[_Mark, Block]],
+) -> tuple[str, list[Heading], list[tuple[int, _Mark]]]:
+    """Blocks marked in some way as one text, its headings, and where in it which mark begins."""
     parts: list[str] = []
     headings: list[Heading] = []
-    starts: list[tuple[int, int]] = []
+    starts: list[tuple[int, _Mark]] = []
     at = 0
     for number, (block, level) in blocks:
         if text := tidy(block):
