@@ -24,6 +24,7 @@ from ui.page.jobs import JobRunner
 from ui.page.layout import PlaceRequest, added_place
 from ui.page.middleware import uploads
 from ui.page.suggester import Suggester
+from ui.page.views import panes
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -103,6 +104,13 @@ def test_why_a_folder_is_not_watched_is_said(library: Library, tmp_path: Path) -
     assert "no folder that can be watched" in watches.states[gone]
     assert "can be watched" in api_of(library, watches).ask({"name": "folders"})["slots"]["places"]
     watches.close()
+
+
+def test_folders_of_one_name_are_told_apart_by_what_they_lie_in() -> None:
+    folders = [Path("/home/ann/notes"), Path("/home/jo/notes"), Path("/home/jo/work"), Path("/")]
+    drawn = panes.places(dict.fromkeys(folders))
+    for name in ("ann/notes", "jo/notes", "work"):
+        assert f">{name}</span>" in drawn and f"Keep {name} up to date" in drawn
 
 
 def test_where_no_paths_may_be_named_nothing_is_said_of_folders(library: Library) -> None:
