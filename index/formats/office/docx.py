@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from index.formats.base import TITLE, completed, damaged, joined, rebuilt
+from index.formats.base import TITLE, Unreadable, completed, damaged, joined, rebuilt
 from index.formats.bylines import clean
 from index.formats.office.archive import opened
+from index.formats.pictures import image
+from index.formats.pictures.recognition import EXTRA, NOTHING, Recognised, Scanned
 from index.formats.plain.rows import spoken
-from index.types import Document
+from index.types import Document, Page
 
 _NOTES = ("footnote", "endnote")
+_PICTURES = ("image/png", "image/jpeg", "image/tiff")
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 """Where the same text box stands once more, for old readers."""
 
@@ -20,11 +24,21 @@ if TYPE_CHECKING:
     from docx.document import Document as WordFile
 
 
-def docx(document_id: str, data: bytes) -> Document:
+def docx(document_id: str, data: bytes, recognised: Recognised | None = NOTHING) -> Document:
     """A Word document: its paragraphs, tables, text boxes and notes, its title, author and date.
 
     The author and date that the text states come before those of the file's properties, which
     are often the person and the day of the last conversion.
+
+    Args:
+        document_id: what the document will be called.
+        data: the whole file.
+        recognised: the lines of its pictures, where it has nothing else; None when they are yet to
+            be recognised.
+
+    Raises:
+        Scanned: then.
+        Unreadable: with the reason.
     """
     with opened(data, "Word file", "word/"):
         pass
@@ -40,10 +54,40 @@ def docx(document_id: str, data: bytes) -> Document:
         raise damaged("Word file", error) from error
     if author == "python-docx":  # the library's template: neither its name nor its date is stated
         author = when = ""
+    if not any(char.isalnum() for text, _ in blocks for char in text) and (scans := _scans(file)):
+        scanned = _of_scans(document_id, scans, recognised)
+        return completed(scanned, author=author, date=when)
     text, headings = joined((text, _level(style)) for text, style in blocks)
     styled = next((text for text, style in blocks if style == "Title" and text.strip()), "")
     document = rebuilt(document_id, text, headings, title=clean(styled or title))
     return completed(document, author=author, date=when)
+
+
+def picture(data: bytes, number: int) -> bytes:
+    """A picture of a Word file of nothing but pictures, by its number from 1."""
+    import docx as word
+
+    return _scans(word.Document(io.BytesIO(data)))[number - 1]
+
+
+def _scans(file: WordFile) -> list[bytes]:
+    """The pictures of a file, in the order of its text."""
+    from docx.oxml.ns import qn
+
+    names = (blip.get(qn("r:embed")) for blip in file.element.body.iter(qn("a:blip")))
+    parts = (file.part.related_parts.get(name) for name in names)
+    return [part.blob for part in parts if part is not None and part.content_type in _PICTURES]
+
+
+def _of_scans(document_id: str, scans: Sequence[bytes], recognised: Recognised | None) -> Document:
+    """The document in a file's pictures; which of them a line stands in nobody could show."""
+    if recognised is None:
+        raise Scanned(range(1, len(scans) + 1))
+    if not recognised:
+        raise Unreadable(f"no text, only pictures: {EXTRA}")
+    document = image.of_pages(document_id, (image.page(scan, 1).size for scan in scans), recognised)
+    lines = (Page(page.start, 0, "", "", page.recognised) for page in document.pages)
+    return replace(document, pages=tuple(lines))
 
 
 def _level(style: str) -> int:

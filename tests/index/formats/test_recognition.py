@@ -13,6 +13,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+import docx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -280,6 +281,32 @@ def test_scans_attached_to_a_mail_are_read(recognising: Sandbox, suffix: str) ->
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PILCROW_OCR", "none")
             assert "teak" not in parse("mail", data, suffix).text
+
+
+def word_of(*pictures: Image.Image, text: str = "") -> bytes:
+    file = docx.Document()
+    for picture in pictures:
+        file.add_picture(io.BytesIO(packed(picture, "PNG")))
+    file.add_paragraph(text)
+    out = io.BytesIO()
+    file.save(out)
+    return out.getvalue()
+
+
+def test_a_word_file_of_nothing_but_scans_is_read(recognising: Sandbox) -> None:
+    second = strips(["The bell of Tessaly rings at noon."], [88])
+    document = parse("scan", word_of(strips(LINES, SURE), second), ".docx")
+    assert document.text == f"{TEXT}\n\nThe bell of Tessaly rings at noon."
+    assert document.location(0, len(TEXT)).recognised == 0.91
+    bell = document.location(document.text.index("bell"))
+    assert (bell.recognised, bell.page_name) == (0.88, "")
+    figure = parse("figure", word_of(strips(LINES), text="Figure 1 shows the harbour."), ".docx")
+    assert (figure.text, figure.pages) == ("Figure 1 shows the harbour.", ()), (
+        "it has its own words"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PILCROW_OCR", "none")
+        assert reason(word_of(strips(LINES)), ".docx") == f"no text, only pictures: {EXTRA}"
 
 
 def test_a_crash_over_an_attached_scan_costs_that_page(recognising: Sandbox) -> None:
