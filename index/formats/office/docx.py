@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from index.formats.base import TITLE, Unreadable, completed, damaged, joined, rebuilt
@@ -102,17 +103,19 @@ def _level(style: str) -> int:
 
 def _word_blocks(file: WordFile) -> Iterator[tuple[str, str]]:
     """Text and, for a heading, its style's name; text boxes and notes after what they hang on."""
+    from docx.oxml.ns import qn
     from docx.text.paragraph import Paragraph
 
     notes = _notes(file)
-    # asked for paragraph by paragraph, the library looks through all styles each time
-    styles = {style.style_id: style.name or "" for style in file.styles}
+    boxed = any(True for _ in file.element.body.iter(qn("w:txbxContent")))
+    aside = _aside if notes or boxed else lambda *_: ()
+    style_names = _style_names(file)
     for item in file.iter_inner_content():
         if isinstance(item, Paragraph):
-            style = styles.get(item._p.style or "", "")
+            style = style_names(item._p.style or "")
             heading = style.startswith("Heading") or style in ("Title", "Subtitle")
             yield item.text, style if heading else ""
-            yield from ((text, "") for text in _aside(item._p, notes))
+            yield from ((text, "") for text in aside(item._p, notes))
             continue
         # a merged cell is listed once for every column it spans
         rows = (
@@ -120,7 +123,25 @@ def _word_blocks(file: WordFile) -> Iterator[tuple[str, str]]:
             for row in item.rows
         )
         yield from ((row, "") for row in spoken(rows))
-        yield from ((text, "") for text in _aside(item._tbl, notes))
+        yield from ((text, "") for text in aside(item._tbl, notes))
+
+
+def _style_names(file: WordFile) -> Callable[[str], str]:
+    """Tells a style's name by its id; empty for an unknown one.
+
+    Asked for paragraph by paragraph, the library looks through all styles each time; of hundreds a
+    file uses few.
+    """
+    from docx.styles.style import StyleFactory
+
+    elements = {element.styleId: element for element in file.styles.element.style_lst}
+
+    @cache
+    def name(style: str) -> str:
+        element = elements.get(style)
+        return "" if element is None else StyleFactory(element).name or ""
+
+    return name
 
 
 def _aside(block: Any, notes: dict[tuple[str, str], list[str]]) -> Iterator[str]:
