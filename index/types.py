@@ -27,7 +27,7 @@ class Page:
 
     start: int
     number: int
-    """Counted from 1, as the file has them."""
+    """Counted from 1, as the file has them; 0 in a file without, of which a part was recognised."""
     label: str = ""
     """What it is called there: `xii`, a sheet's name, a time."""
     kind: str = "page"

@@ -483,6 +483,7 @@ class PageApi:
     def _read(self, given: Given) -> Reply:
         """An article around a place, what the turn cites of it marked where it still stands."""
         document, marks = self._article(given)
+        self._library.expect_pages(document.id)
         return {"slots": {"reader": panes.reader(document, marks, _number(given.get("start")))}}
 
     def _read_on(self, given: Given) -> Reply:

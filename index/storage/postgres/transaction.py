@@ -333,10 +333,10 @@ class PostgresTransaction(PostgresSnapshot, Transaction):
         """Let a document id stand for a content.
 
         What it stood for before goes when the change is complete, unless another document stands
-        for it then.
+        for it then. Where it had another path, what is noted of the file there goes too.
         """
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        row = self._row("SELECT content FROM documents WHERE id = %s", document_id)
+        row = self._row("SELECT content, path FROM documents WHERE id = %s", document_id)
         # a file has one document: who took it in meanwhile by another name gives way
         others = self._rows(
             "DELETE FROM documents WHERE path = %s AND id != %s RETURNING content",
@@ -350,7 +350,11 @@ class PostgresTransaction(PostgresSnapshot, Transaction):
             " place = excluded.place, path = excluded.path, added_at = excluded.added_at",
             document_id, content, os.fsencode(root), os.fsencode(path), now,
         )  # fmt: skip
-        self._moved |= {content} if row is None else {content, int(row[0])}
+        self._moved.add(content)
+        if row is not None:
+            self._moved.add(int(row[0]))
+            if (before := os.fsdecode(row[1])) != path:
+                self.forget_files([before])
         self.seal_document(document_id)
 
     def remove_document(self, document_id: str) -> None:
@@ -362,9 +366,7 @@ class PostgresTransaction(PostgresSnapshot, Transaction):
         if row is not None:
             self._written += 1
             self._moved.add(int(row[0]))
-            path = os.fsdecode(row[1])
-            self.set_card(path, NO_CARD)
-            self.forget_collections([path])
+            self.forget_files([os.fsdecode(row[1])])
 
     def replace_content(self, content: int, new: NewContent) -> int:
         """The content id of an article written anew; the same documents stand for it."""

@@ -187,17 +187,21 @@ class SQLiteTransaction(SQLiteSnapshot, Transaction):
         """Let a document id stand for a content.
 
         What it stood for before goes when the change is complete, unless another document stands
-        for it then.
+        for it then. Where it had another path, what is noted of the file there goes too.
         """
         now = datetime.now(UTC).isoformat(timespec="seconds")
         row = self._db.execute(
-            "SELECT content FROM documents WHERE id = ?", (document_id,)
+            "SELECT content, path FROM documents WHERE id = ?", (document_id,)
         ).fetchone()
         self._db.execute(
             "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?)",
             (document_id, content, stored_path(root), stored_path(path), now),
         )
-        self._moved |= {content} if row is None else {content, int(row[0])}
+        self._moved.add(content)
+        if row is not None:
+            self._moved.add(int(row[0]))
+            if (before := os.fsdecode(row[1])) != path:
+                self.forget_files([before])
         self.seal_document(document_id)
 
     def seal_document(self, document_id: str) -> None:
@@ -258,8 +262,7 @@ class SQLiteTransaction(SQLiteSnapshot, Transaction):
         self._db.execute("DELETE FROM seals WHERE document = ?", (document_id,))
         if row is not None:
             self._moved.add(int(row[0]))
-            self.set_card(os.fsdecode(row[1]), NO_CARD)
-            self.forget_collections([os.fsdecode(row[1])])
+            self.forget_files([os.fsdecode(row[1])])
 
     def save_drafts(self, drafts: Iterable[tuple[bytes, PassageVectors]]) -> None:
         """Keep vectors of passages whose document is not complete yet."""
