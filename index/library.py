@@ -594,6 +594,11 @@ class Library:
         with self._store.reading() as reader:
             return reader.card(_placed(reader, document_id).path)
 
+    def expect_pages(self, document_id: str) -> None:
+        """Have what draws pages started, where this document has some: one may be shown soon."""
+        if registry.has_pictures(Path(document_id).suffix):
+            registry.expect_pages()
+
     def page_picture(
         self, document_id: str, page: int, start: int = 0, end: int = 0
     ) -> PagePicture:

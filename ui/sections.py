@@ -7,7 +7,7 @@ sides of a comparison, entries of a timeline, items of a list, rows of a table, 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -75,12 +75,6 @@ def sections_of(answer: Answer) -> tuple[Section, ...]:
     )
 
 
-def dates_of(answer: Answer) -> dict[int, str]:
-    """Where documents disagree: of when each statement is, by its number; else nothing."""
-    groups = answer.groups if answer.form == "conflict" else ()
-    return {n: date_in_words(g.label) or g.label for g in groups for n in g.statements}
-
-
 def date_in_words(label: str) -> str:
     """`8 December 2023`, `December 2023`, `2023`; empty for what is no such date."""
     match = _ISO_DATE.fullmatch(label)
@@ -93,6 +87,17 @@ def date_in_words(label: str) -> str:
         return ""
     parts = (f"{when.day}" if day else "", f"{when:%B}" if month else "", year)
     return " ".join(filter(None, parts))
+
+
+def dates_of(answer: Answer, in_words: Callable[[str], str] = date_in_words) -> dict[int, str]:
+    """Where documents disagree: of when each statement is, by its number; else nothing.
+
+    Args:
+        answer: a finished one.
+        in_words: says a date in ISO form; empty for what is none.
+    """
+    groups = answer.groups if answer.form == "conflict" else ()
+    return {n: in_words(g.label) or g.label for g in groups for n in g.statements}
 
 
 def asked_back(answer: Answer) -> str:

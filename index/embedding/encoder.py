@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from index.embedding import centring, onnx_backend
+from index.embedding import centring, onnx_backend, projection
 from index.embedding.centring import Centre, unit
 from index.embedding.model_folder import ModelSettings, read_settings
 from index.embedding.onnx_backend import Network
@@ -202,7 +202,7 @@ class SentenceTransformerEncoder:
             max_pieces=read.max_pieces - max(map(self.count, prompts), default=0),
             recipe=", ".join(
                 ["title+text", read.pooling, "late sentences, packed tokens, 1", *prompts]
-                + ([] if self._expected else [centring.RECIPE])
+                + ([] if self._expected else [centring.RECIPE, projection.RECIPE])
             ),
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from index.formats import front_matter
 from index.formats.bylines import clean
@@ -49,6 +50,8 @@ _SOFT_HYPHEN = "\N{SOFT HYPHEN}"
 
 def tidy(text: str) -> str:
     """A block of rebuilt text: unseen characters out, white space single, line breaks kept."""
+    if text.isprintable():  # most blocks: one line, and nothing in it that is not seen
+        return " ".join(text.split())
     text = sound(strip_invisible(text.replace("\r", "\n").replace(_SOFT_HYPHEN, "")))
     lines = (" ".join(line.split()) for line in text.split("\n"))
     return "\n".join(line for line in lines if line)
@@ -59,22 +62,15 @@ Parser = Callable[[str, bytes], Document]
 Block = tuple[str, int]
 """A paragraph's text, and its rank as a heading: 1 is the first, 0 is prose, 9 is its title."""
 TITLE = 9
+_Mark = TypeVar("_Mark", int, float)
 UNTITLED = " "
 """For `rebuilt`: there is no title, and none is to be guessed from the first line."""
 
 
 def joined(blocks: Iterable[Block]) -> tuple[str, list[Heading]]:
     """Blocks as one text, parted by blank lines, and its headings."""
-    parts: list[str] = []
-    headings: list[Heading] = []
-    at = 0
-    for text, level in blocks:
-        if text := tidy(text):
-            parts.append(text)
-            if level:
-                headings.append(Heading(at, level, text))
-            at += len(text) + 2
-    return "\n\n".join(parts), headings
+    text, headings, _ = _put_together((0, block) for block in blocks)
+    return text, headings
 
 
 def paged(
@@ -87,16 +83,45 @@ def paged(
         kind: what these are: `slide`.
         labels: what each is called, where that is not its number.
     """
-    numbered = [(number, block) for number, block in blocks if tidy(block[0])]
-    text, headings = joined(block for _, block in numbered)
-    pages: list[Page] = []
-    at = 0
-    for number, (said, _) in numbered:
-        if not pages or pages[-1].number != number:
-            label = clean(labels[number - 1]) if number <= len(labels) else str(number)
-            pages.append(Page(at, number, label, kind))
-        at += len(tidy(said)) + 2
+    text, headings, starts = _put_together(blocks)
+    named = [clean(label) for label in labels]
+    pages = [
+        Page(at, number, named[number - 1] if number <= len(named) else str(number), kind)
+        for at, number in starts
+    ]
     return text, headings, pages
+
+
+def recognised_in_part(
+    blocks: Iterable[tuple[float, Block]],
+) -> tuple[str, list[Heading], list[Page]]:
+    """Blocks as one text, its headings, and where what was recognised begins and ends in it.
+
+    Args:
+        blocks: each with how sure recognition was of it, to 1; 0 for the file's own text.
+    """
+    text, headings, starts = _put_together(blocks)
+    pages = [Page(at, 0, kind="", recognised=sure) for at, sure in starts]
+    return text, headings, pages if any(page.recognised for page in pages) else []
+
+
+def _put_together(
+    blocks: Iterable[tuple[_Mark, Block]],
+) -> tuple[str, list[Heading], list[tuple[int, _Mark]]]:
+    """Blocks marked in some way as one text, its headings, and where in it which mark begins."""
+    parts: list[str] = []
+    headings: list[Heading] = []
+    starts: list[tuple[int, _Mark]] = []
+    at = 0
+    for number, (block, level) in blocks:
+        if text := tidy(block):
+            if not starts or starts[-1][1] != number:
+                starts.append((at, number))
+            parts.append(text)
+            if level:
+                headings.append(Heading(at, level, text))
+            at += len(text) + 2
+    return "\n\n".join(parts), headings, starts
 
 
 def rebuilt(
@@ -123,7 +148,7 @@ def rebuilt(
         author or front.author,
         date or front.date,
         front.boilerplate,
-        place=front.place,
+        written_in=front.written_in,
         pages=tuple(pages),
         headings=tuple(
             replace(h, text=clean(h.text))

@@ -38,7 +38,12 @@ def clean(value: str, most: int = TITLE_LIMIT) -> str:
 
 def normalize(line: str) -> str:
     """A line as it is matched: lost spaces and single blanks back, emphasis marks gone."""
-    return " ".join(_EMPHASIS.sub("", _LOST_IN_LINE.sub(" ", line.strip())).split())
+    line = line.strip()
+    if "?" in line:
+        line = _LOST_IN_LINE.sub(" ", line)
+    if any(mark in line for mark in "*_>"):
+        line = _EMPHASIS.sub("", line)
+    return " ".join(line.split())
 
 
 _SENTENCE_ENDS = (".", "!", "…", "\N{IDEOGRAPHIC FULL STOP}", "\N{FULLWIDTH EXCLAMATION MARK}")

@@ -59,6 +59,8 @@ _CANDIDATE = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+_YEAR = re.compile(r"\d{4}")
+"""In every date: nearly all lines have none, and are not looked through for ten forms."""
 _BUDDHIST = 543
 """Years by which Thai calendars are ahead."""
 
@@ -81,7 +83,7 @@ def find_dates(text: str, *, day_first: bool = False) -> Iterator[FoundDate]:
         day_first: whether `04/09/2024` is in September, as everywhere but in English; else it
             means two different days in two countries and is no date to us; `24/09/2024` is.
     """
-    at = 0
+    at = 0 if _YEAR.search(text) else len(text)
     while match := _CANDIDATE.search(text, at):
         part = {name[0]: found for name, found in match.groupdict().items() if found}
         month = 0 if "a" in part else _month(part["m"])

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 
 from index.formats import markup
@@ -46,7 +47,7 @@ class FrontMatter:
     description: str = ""
     headings: tuple[Heading, ...] = ()
     """But for the title itself."""
-    place: str = ""
+    written_in: str = ""
     """Where it was written, as its dateline says."""
 
 
@@ -96,11 +97,11 @@ def read(
         aliases=block.aliases,
         description=block.description,
         headings=tuple(h for h in sections if h.text != clean(facts.get("title", ""))),
-        place=clean(facts.get("place", "")),
+        written_in=clean(facts.get("written_in", "")),
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Line:
     """A line with text in it, trimmed: `text[start:end]`."""
 
@@ -112,6 +113,7 @@ class _Line:
     day_first: bool = False
     """What `04/09/2024` means here, see `dates.find_dates`."""
 
+    @cached_property
     def stated(self) -> dict[str, str] | None:
         """What it states of title, source, author and date; None where it is no such line."""
         return parse_metadata_line(self.shape, day_first=self.day_first)
@@ -168,7 +170,7 @@ def _head(text: str, start: int, facts: dict[str, str], spans: list[Span]) -> in
             continue
         rest = lines[number + 1 :]
         settled = "title" in facts
-        found = line.stated()
+        found = line.stated
         if found is not None and (number or settled or _is_certain(line, rest)):
             facts |= {name: value for name, value in found.items() if not facts.get(name)}
         elif (part := _letters(line.shape)) and rest_of_title.startswith(part):
@@ -184,7 +186,7 @@ def _head(text: str, start: int, facts: dict[str, str], spans: list[Span]) -> in
             if found_line := dateline(text[line.start : line.end], text):
                 hints = {"source": found_line.source, "date": found_line.date}
                 facts |= {name: value for name, value in hints.items() if not facts.get(name)}
-                facts["place"] = found_line.place
+                facts["written_in"] = found_line.place
                 spans.append(Span(line.start, line.start + found_line.length))
             return line.start
         spans.append(line.span)
@@ -199,7 +201,7 @@ def _is_certain(line: _Line, rest: list[_Line]) -> bool:
     """Whether a metadata line in the very first place is one: its form or the next line tells."""
     if line.blank_after and (":" in line.shape or date_line(line.shape, line.day_first)):
         return True
-    return bool(rest) and (rest[0].stated() is not None or _is_headline(rest[0], rest[1:]))
+    return bool(rest) and (rest[0].stated is not None or _is_headline(rest[0], rest[1:]))
 
 
 _SECTION = re.compile(
@@ -235,7 +237,7 @@ def _is_headline(line: _Line, rest: list[_Line]) -> bool:
         return False  # a transcript: every line begins with a name
     if _SECTION.fullmatch(form) and _is_section(line, rest):
         return False
-    below = rest[0].stated()
+    below = rest[0].stated
     if ends_sentence(form):
         # Some headlines end in a full stop; an outlet and its date never stand below prose.
         return below is not None and {"source", "date"} <= set(below) and line.blank_after
@@ -252,17 +254,21 @@ def _is_headline(line: _Line, rest: list[_Line]) -> bool:
 
 def _above_metadata(line: _Line, rest: list[_Line]) -> bool:
     """Whether a byline, date or source line comes right below a short line."""
-    return 0 < len(line.shape) <= 300 and bool(rest and rest[0].stated())
+    return 0 < len(line.shape) <= 300 and bool(rest and rest[0].stated)
 
 
 # ---------------------------------------------------------------- captions
 
 # Photo, image, picture, credit, illustration, graphic: a set of letters is looked for quickly.
 _IMAGE_WORD = re.compile(r"[pPiIcCgG](?i:hoto|mage|icture|redit|llustration|raphic)")
+_IMAGE_WORDS = ("photo", "image", "picture", "credit", "illustration", "graphic")
 
 
 def _captions(text: str) -> list[Span]:
     """Every photo caption; also a line that repeats one without its credit."""
+    folded = text.casefold()
+    if not any(word in folded for word in _IMAGE_WORDS):
+        return []
     captions: list[_Line] = []
     end = -1
     for match in _IMAGE_WORD.finditer(text):

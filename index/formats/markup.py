@@ -28,7 +28,7 @@ def wiki(text: str) -> tuple[str, list[Span], list[Heading]]:
     The title is the one heading of the first level; a file with several is a collection of
     articles and has none.
     """
-    found = list(_WIKI.finditer(text))
+    found = list(_WIKI.finditer(text)) if "= " in text else []
     first = [match for match in found if match[1] == "="]
     alone = len(first) == 1 and not text[: first[0].start()].strip()
     spans = [trimmed(text, *match.span()) for match in found]

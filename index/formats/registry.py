@@ -37,6 +37,7 @@ __all__ = [
     "Wordless",
     "draw_page",
     "edition",
+    "expect_pages",
     "feed_pages",
     "has_pictures",
     "is_article",
@@ -102,6 +103,8 @@ KINDS = tuple(s for i, s in enumerate(SUFFIXES) if _IN_ORDER.index(_READERS[s]) 
 SUFFIXES_IN_WORDS = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
 _SCANS = {".pdf": pdf.read, **dict.fromkeys(PICTURES, image.read)}
 """Readers of files whose pages may be pictures of text."""
+_HOLDERS = {".eml": mail.eml, ".msg": mail.msg, ".docx": docx.docx}
+"""Readers of files that may hold pictures of text: attached ones, or nothing else."""
 _EDITIONS = dict.fromkeys((".md", ".markdown"), 3)
 _EDITIONS |= dict.fromkeys((".pdf", ".docx", ".html", ".htm", ".xhtml"), 4)
 """Raised when a format's reader finds more in the same file: files are read again by the next
@@ -155,7 +158,7 @@ def parse(
     if kind in _PLAIN and len(data) <= _SHORT:
         document = read_here(document_id, data, kind, address=address)
     else:
-        recognising = kind in _SCANS and recognition.is_available()
+        recognising = (kind in _SCANS or kind in _HOLDERS) and recognition.is_available()
         if kind in PICTURES and wordless.is_remembered(data):
             raise Wordless(NO_WORDS)
         try:
@@ -194,6 +197,11 @@ def draw_page(data: bytes, page: int, quote: str = "", before: str = "") -> Page
     return _PICTURES.draw(data, page, quote, before)
 
 
+def expect_pages(sandbox: Sandbox = _PICTURES) -> None:
+    """Start what draws pages, since one may be asked for soon: it takes a second to be there."""
+    sandbox.start()
+
+
 def is_article(path: Path) -> bool:
     """Whether a file's name ends like one that is read."""
     return readable(path.suffix)
@@ -227,7 +235,8 @@ def _plug_ins() -> dict[str, EntryPoint]:
 def edition(path: Path) -> int:
     """Which edition of its reader reads a file."""
     kind = path.suffix.lower()
-    return _EDITIONS.get(kind, 2) + (kind == ".pdf" and recognition.is_available())
+    may_scan = kind in (".pdf", ".eml", ".msg")
+    return _EDITIONS.get(kind, 2) + (may_scan and recognition.is_available())
 
 
 def is_hidden(path: Path) -> bool:
@@ -264,8 +273,8 @@ def read_here(
     """
     if address and suffix in _WEB_PAGES:
         return html.read(document_id, data, address)
-    if suffix in _SCANS:
-        document = _SCANS[suffix](document_id, data, recognised)
+    if reads := _SCANS.get(suffix) or _HOLDERS.get(suffix):
+        document = reads(document_id, data, recognised)
     else:
         reader: base.Parser = _READERS.get(suffix) or _plug_ins()[suffix].load()
         document = reader(document_id, data)
@@ -278,6 +287,10 @@ pages_here = feed.pages
 
 def recognise_here(data: bytes, suffix: str, page: int) -> list[recognition.RecognisedLine]:
     """The lines of text in the picture that a page of a file is, for the sandbox."""
+    if suffix == ".docx":
+        data, suffix, page = docx.picture(data, page), "", 1
+    elif suffix in _HOLDERS:
+        data, suffix, page = mail.scan(data, suffix, page)
     shown = pdf.image_of(data, page) if suffix == ".pdf" else image.page(data, page)
     return recognition.lines_in(shown)
 

@@ -15,6 +15,7 @@ import threading
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -173,6 +174,15 @@ class Sandbox:
             child.send({"try": str(file)})
             answer = self._answer(child, _never)
         return Confinement(bool(answer["files"]), bool(answer["network"]))
+
+    def start(self) -> None:
+        """Start the child ahead of the first file, which then need not wait for it."""
+        if self._lock.acquire(blocking=False):  # else it is at work
+            try:
+                with suppress(OSError):  # then the first file says why
+                    self._ready()
+            finally:
+                self._lock.release()
 
     def close(self) -> None:
         """End the child; the next file starts another."""

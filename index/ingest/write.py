@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -51,6 +51,8 @@ class DocumentWriter:
             if batch and writer.encoder is None:
                 writer.set_encoder(self._encoder, CHUNKER)
             news = [self._put(writer, parsed) for parsed in batch]
+            added = {parsed.file.id for parsed, new in zip(batch, news, strict=True) if new}
+            _hand_on_tags(writer, survey.vanished, added.union(self._progress.report.added))
             for document_id in survey.vanished:
                 _forget_root(writer, document_id)
                 writer.remove_document(document_id)
@@ -73,6 +75,7 @@ class DocumentWriter:
             writer.set_encoder(self._encoder, CHUNKER)
             for parsed in documents:
                 self._put(writer, parsed)
+            writer.forget_files(before.keys() - {str(parsed.file.path) for parsed in documents})
             _remember(writer, survey, survey.files)
             writer.clear_drafts(_digests(documents))
         kept = {parsed.file.id for parsed in documents}
@@ -116,6 +119,17 @@ def _remember(writer: Transaction, survey: Survey, files: Iterable[SourceFile]) 
         writer.set_excludes(root, globs)
     for root in survey.dropped:
         writer.drop_root(root)
+
+
+def _hand_on_tags(writer: Transaction, gone: Iterable[str], added: Collection[str]) -> None:
+    """A file that moved is one that is gone and one that came, with the very same content."""
+    own = writer.tags()
+    for document_id in sorted(own.keys() & set(gone)):
+        location = writer.by_id(document_id)
+        for other in writer.by_content(location.content) if location else ():
+            if other.id in added:
+                own[other.id] = tuple(dict.fromkeys((*own.get(other.id, ()), *own[document_id])))
+                writer.set_tags(own)
 
 
 def _forget_root(writer: Transaction, document_id: str) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import re
 import socket
+import ssl
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -97,6 +98,7 @@ class Fetcher:
         allowed: Iterable[Network] = (),
         limits: FetchLimits = FetchLimits(),
         resolve: Resolve | None = None,
+        trusted: ssl.SSLContext | None = None,
     ) -> None:
         """Prepare; nothing is asked of the network.
 
@@ -104,9 +106,12 @@ class Fetcher:
             allowed: networks that may be asked though they are not public: a person's own.
             limits: for each address.
             resolve: tells a host's addresses; the system's way when None.
+            trusted: whose word is taken for who a site is (https); when None that of the system's
+                authorities, or of SSL_CERT_FILE, and of certifi's.
         """
         self._allowed, self._limits = tuple(allowed), limits
         self._resolve = resolve or _resolved
+        self._trusted = trusted
 
     def fetch(self, address: str, etag: str = "", modified: str = "") -> Fetched | None:
         """What an address gives; None when the server says that nothing has changed.
@@ -128,7 +133,7 @@ class Fetcher:
         url = httpx.URL(address)
         try:
             with httpcore.ConnectionPool(
-                max_keepalive_connections=0, network_backend=line.backend()
+                self._trusted, max_keepalive_connections=0, network_backend=line.backend()
             ) as pool:
                 for _ in range(self._limits.redirects + 1):
                     answer = self._asked(pool, url, headers)
@@ -138,8 +143,7 @@ class Fetcher:
         except httpcore.TimeoutException:
             raise FetchFailed("it does not answer in time") from None
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
-            detail = next(iter(str(error).splitlines()), "") or type(error).__name__
-            raise FetchFailed(f"it cannot be reached: {detail:.200}") from error
+            raise FetchFailed(_not_reached(error)) from error
         raise FetchFailed(f"it sends us on more than {self._limits.redirects} times")
 
     def _asked(
@@ -332,6 +336,15 @@ def _next(url: httpx.URL, location: str) -> httpx.URL:
         return httpx.URL(web_address(str(url.join(location))))
     except (InputError, httpx.InvalidURL) as error:
         raise FetchFailed(f"it sends us on to {location!r:.80}, which is no page") from error
+
+
+def _not_reached(error: Exception) -> str:
+    """Why there is no connection, in words."""
+    for inner in error.args:  # httpcore's errors hold those that they are made of
+        if isinstance(inner, ssl.SSLCertVerificationError):
+            return f"it may be another site than it says: {inner.verify_message:.200}"
+    detail = next(iter(str(error).splitlines()), "") or type(error).__name__
+    return f"it cannot be reached: {detail:.200}"
 
 
 def _said(status: int) -> str:

@@ -19,7 +19,7 @@ from index.embedding.encoder import Encoder, EncoderIdentity, PassageVectors, Ve
 from index.errors import LibraryMismatch
 from index.splitting import CHUNKER
 from index.storage.records import DocumentLocation, NewContent, StoredPassage
-from index.types import CatalogueCard, Document, DocumentRecord, Ids, SearchScope
+from index.types import NO_CARD, CatalogueCard, Document, DocumentRecord, Ids, SearchScope
 
 
 class Snapshot(Protocol):
@@ -227,6 +227,12 @@ class Transaction(Snapshot, Protocol):
     def forget_collections(self, paths: Iterable[str]) -> None:
         """No longer note of files and folders which collection they are in."""
 
+    def forget_files(self, paths: Collection[str]) -> None:
+        """No longer note of files what is known of them and which collection they are in."""
+        for path in paths:
+            self.set_card(path, NO_CARD)
+        self.forget_collections(paths)
+
     def set_tags(self, own: Mapping[str, Iterable[str]]) -> None:
         """Store which tags a person has given documents; of documents that are gone none stay."""
 
@@ -260,7 +266,7 @@ class Transaction(Snapshot, Protocol):
         """Let a document id stand for a content.
 
         What it stood for before goes when the change is complete, unless another document stands
-        for it then.
+        for it then. Where it had another path, what is noted of the file there goes too.
         """
 
     def remove_document(self, document_id: str) -> None:

@@ -54,7 +54,11 @@ class Finding:
 
 
 def make_bundle(
-    answer: Answer, library: Shelf, embedding: str = "", key: bytes | None = None
+    answer: Answer,
+    library: Shelf,
+    embedding: str = "",
+    key: bytes | None = None,
+    language: str = "",
 ) -> dict[str, Any]:
     """An answer with what it takes to check it later, as plain JSON values.
 
@@ -65,6 +69,7 @@ def make_bundle(
         library: where its documents are.
         embedding: the name of the embedding model.
         key: the library's, to seal it with; without one it is not sealed.
+        language: the code of that in which a file that people read is labelled; empty for English.
     """
     titles = {c.document_id: c.title for c in answer.citations}
     documents = [
@@ -78,7 +83,7 @@ def make_bundle(
         "models": {"language": answer.model, "embedding": embedding},
         "documents": documents,
         "answer": answer.to_dict(),
-    }
+    } | ({"language": language} if language else {})
     return content | ({"seal": sealing.seal(content, key)} if key else {})
 
 

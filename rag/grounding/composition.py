@@ -42,6 +42,13 @@ class CompositionLimits:
     """A second run, where one elsewhere answers nearly as well."""
     beside_share: float = 0.3
     """Of the best sentence's score, for that."""
+    across: int = 80
+    """The run around the best sentence where documents are in another language than the question:
+    the ranking is less sure there, and more passages are told, each in fewer words."""
+    across_beside: int = 40
+    """The run in each of two other passages."""
+    across_share: float = 0.03
+    """Of the best sentence's score, for that."""
     several: int = 190
     """For all parts of a question that asks several things; of each, a third may stand beside."""
     compare: int = 190

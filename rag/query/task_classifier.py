@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.embedding.encoder import QuestionVectors
+from index.languages.detection import language
+from index.languages.word_lists import MAIN, word_list
 
 Task = Literal[
     "fact", "explain", "compare", "summarise", "overview", "list", "timeline", "yes_no", "quote",
@@ -32,7 +34,13 @@ PLAIN: frozenset[Task] = frozenset({"fact", "explain", "yes_no"})
 CERTAIN, CERTAIN_ALONE = 0.35, 0.25
 """Probability from which on a task is another one than a plain question's; by words alone."""
 
+_TALK: tuple[tuple[Task, str], ...] = (
+    ("small_talk", "greeting"), ("small_talk", "thanks"), ("small_talk", "goodbye"),
+    ("library", "abilities"),
+)  # fmt: skip
+_WORD = re.compile(r"[^\W\d_]+")
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+|[?!:,]")
+_ALIKE = {"versus": "vs"}
 _PLURAL = re.compile(r"[^su]s$")
 """Of "which ships" and "which ship" one asks for a list."""
 _NOUN = 4
@@ -96,6 +104,8 @@ def classify(
         fitted: the numbers to go by; the package's own when None.
     """
     fitted = fitted or model()
+    if talk := _talk().get(_plain(question)):
+        return talk
     if not question.strip() or _is_foreign(question, fitted):
         return Classification("fact", "", 0.0)
     shares = _shares(fitted, question, follow_up, vectors)
@@ -111,10 +121,26 @@ def classify(
     return Classification(best, intent, tasks[best])
 
 
+def _plain(question: str) -> str:
+    """The words of a message alone."""
+    return " ".join(_WORD.findall(question.casefold()))
+
+
+@cache
+def _talk() -> Mapping[str, Classification]:
+    """Whole messages in other languages that ask nothing, or what can be asked: "Guten Tag!"."""
+    return {
+        _plain(phrase): Classification(task, intent, 1.0)
+        for task, intent in _TALK
+        for code in MAIN
+        for phrase in word_list(code, f"talk_{intent}")
+    }
+
+
 def tokens_of(question: str) -> list[str]:
     """The words of a question in lower case, numbers all alike, and its telling signs."""
     found = [token.lower().replace("’", "'") for token in _TOKEN.findall(question)]
-    return ["<number>" if token.isdigit() else token for token in found]
+    return ["<number>" if token.isdigit() else _ALIKE.get(token, token) for token in found]
 
 
 def features(question: str, *, follow_up: bool, common: Container[str]) -> list[str]:
@@ -153,7 +179,12 @@ def features(question: str, *, follow_up: bool, common: Container[str]) -> list[
 
 
 def _is_foreign(question: str, fitted: TaskModel) -> bool:
-    """Whether it has other letters than English has, and not one word that was fitted on."""
+    """Whether it is in another language, or in other letters without a word that was fitted on.
+
+    "Was war das Thema?" does not begin with the English "was".
+    """
+    if language(question) != "en":
+        return True
     found = [token for token in tokens_of(question) if token[0].isalpha()]
     return bool(found) and not question.isascii() and fitted.common.isdisjoint(found)
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from index.languages.word_lists import UNSPACED, word_list
 from index.tokenization import STOP_WORDS
 from index.types import Hit, ScoredSentence
 from rag.query.question import QueryVariant
@@ -103,31 +104,51 @@ class Candidate:
         return (*every[max(i - 1, 0) : i], *every[i + 1 : i + 2])
 
 
-def weigh(text: TextFeatures, idf: Mapping[str, float], pieces: Sequence[str]) -> QuestionWeights:
+def weigh(
+    text: TextFeatures,
+    idf: Mapping[str, float],
+    pieces: Sequence[str],
+    language: str = "en",
+) -> QuestionWeights:
     """The weights of a question's words and word pieces.
 
     Args:
         text: the question.
         idf: for each of its words how rare it is in the library; 1 when it is nowhere.
         pieces: its word pieces.
+        language: by whose small words the pieces are told that name something.
     """
     weights: dict[str, float] = {}
     for word in text.words:
         if word not in STOP_WORDS:
             weights[stem(word)] = max(weights.get(stem(word), 0.0), idf.get(word, 1.0))
     total = sum(weights.values())
-    is_content = np.array(
-        [
-            piece.startswith("##") or (piece.isalnum() and piece not in STOP_WORDS)
-            for piece in pieces
-        ],
-        dtype=bool,
-    )
+    joining = _joining(language)
+    is_content = np.array([_names_something(piece, joining, language) for piece in pieces], bool)
     return QuestionWeights(
         weights={word: weight / total for word, weight in weights.items()} if total else {},
         unknown=sum(w for w in weights.values() if w == 1.0) / total if total else 0.0,
         is_content=is_content if is_content.any() else np.ones(len(pieces), bool),
     )
+
+
+def _names_something(piece: str, joining: Set[str], language: str) -> bool:
+    """Whether a word piece belongs to a word that names something."""
+    if piece.startswith("##") and language not in UNSPACED:
+        return True
+    bare = piece.removeprefix("##")
+    return bare.isalnum() and bare not in joining
+
+
+@cache
+def _joining(language: str) -> frozenset[str]:
+    """Words of a language that join others, or ask."""
+    if language == "en":
+        return STOP_WORDS
+    lists = ("small", "joining", "asking", "asks_number", "asks_when", "asks_who", "asks_where",
+             "asks_why")  # fmt: skip
+    phrases = " ".join(phrase for name in lists for phrase in word_list(language, name))
+    return STOP_WORDS.union(phrases.split())
 
 
 def features(

@@ -11,6 +11,7 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
+from index.languages.detection import language
 from index.library import Library
 from index.tokenization import has_cjk
 from index.types import EVERYWHERE, Hit, SearchScope
@@ -122,7 +123,9 @@ class Ranker:
         )
         idf = self._library.idf(question.features.words, scope=scope)
         pieces = self._library.encode_query(question.text).pieces
-        weights = weigh(question.features, idf, pieces)
+        # what the default encoder makes of other languages was fitted with English words alone
+        code = "en" if self._library.encoder.is_english else language(question.text)
+        weights = weigh(question.features, idf, pieces, code)
         return Candidates(weights, sentences, features(question, weights, sentences))
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from index import Library
+from index.languages.detection import language
 from index.tokenization import STOP_WORDS, words
 from index.types import Document, DocumentRecord, SearchScope, title_from_id
 from rag.grounding import composition
@@ -17,6 +18,7 @@ from rag.query.event_dates import dated_sentences
 from rag.query.question import QueryVariant
 from rag.query.task import Request, leans_on_other_part
 from rag.query.text_features import TextFeatures, content_stems, is_capitalised, stem
+from rag.reader.across import language_of
 from rag.replies.mentions import category_of, mentions
 from rag.replies.sides import Side, together
 from rag.replies.stretch import stretched
@@ -37,7 +39,7 @@ class ComposerLimits:
     """Sentences whose scores tell which document has most on a topic."""
     paragraph: int = 140
     """Words of an open question's answer, which is filled up from around its best run."""
-    unsaid: float = 0.3
+    unsaid: float = 0.25
     """Share of a question, weighed by rarity, that its answer may leave unsaid."""
     supplied: float = 0.25
     """Share of that which another sentence of the document says to be told too."""
@@ -55,6 +57,8 @@ BY_TOPIC = frozenset(
 WHOLE = frozenset({"summarise", "overview", "compare", "timeline", "order"})
 """Tasks that gather for themselves and wait for no reranker."""
 _WORD = re.compile(r"[^\W\d_]+")
+_TELLING = 6
+"""Sentences whose passages tell the documents' language."""
 
 
 class Composer:
@@ -96,8 +100,10 @@ class Composer:
                 return self._briefing(request, scope)
         if len(request.parts) > 1 and not _in_one_place(request.parts, ranking.sentences):
             return self._several(request.parts, scope)
-        made = _runs(request, ranking.sentences)
         sentences = ranking.sentences
+        if not request.wants_paragraph and _is_across(wording, sentences):
+            return _runs_across(sentences)
+        made = _runs(request, sentences)
         if _is_open(request, sentences):
             return self._stretched(made, sentences, scope)
         return self._completed(made, wording, sentences, scope, LIMITS.completed)
@@ -312,9 +318,12 @@ class Composer:
         unsaid = {word: weight for word, weight in weights.items() if word not in said}
         if sum(unsaid.values()) < LIMITS.unsaid * sum(weights.values()):
             return list(made)
+        within = replace(scope, documents=frozenset({first.document_id}))
+        seen = {sentence.key for sentence in sentences}
+        more = self._topics.rank(wording, within, TOPIC_LIMITS.hits).sentences
         supplying = [
             replace(sentence, score=supplied * _seen(sentence))
-            for sentence in sentences
+            for sentence in [*sentences, *(s for s in more if s.key not in seen)]
             if _is_near(sentence, first)
             and not any(run.holds(sentence) for run in made)
             and (supplied := composition.weighted_coverage(unsaid, sentence.features.stems))
@@ -336,9 +345,10 @@ class Composer:
                 if not any(run.holds(sentence) for run in made)
             ]
             if ranked:
-                made += _with_beside(
+                told = _with_beside(
                     ranked, room * 2 // 3, room // 3, composition.LIMITS.beside_share
                 )
+                made += self._completed(told, query, ranked, scope, room)
         return made
 
 
@@ -399,6 +409,25 @@ def _runs(request: Request, sentences: Sequence[RankedSentence]) -> list[Quotati
     )
 
 
+def _is_across(wording: str, sentences: Sequence[RankedSentence]) -> bool:
+    """Whether the documents that answer best are in another language than the question."""
+    asked = language(wording)
+    return language_of([sentence.hit for sentence in sentences[:_TELLING]], asked) != asked
+
+
+def _runs_across(sentences: Sequence[RankedSentence]) -> list[Quotation]:
+    """The run around the best sentence, and those around the best of what is left."""
+    limits = composition.LIMITS
+    made: list[Quotation] = []
+    rest = list(sentences)
+    for budget in (limits.across, limits.across_beside, limits.across_beside):
+        if not rest or rest[0].score < limits.across_share * sentences[0].score:
+            break
+        made += composition.runs(rest, budget, most=1, told=made)
+        rest = [sentence for sentence in rest if not any(run.holds(sentence) for run in made)]
+    return made
+
+
 def _with_beside(
     sentences: Sequence[RankedSentence], budget: int, beside: int, share: float
 ) -> list[Quotation]:
@@ -438,10 +467,18 @@ def _stems_of_names(document: Document) -> frozenset[str]:
 
 
 def _names_in(topic: str, text: str) -> frozenset[str]:
-    """The stems of the words of a topic that a text always writes with a capital."""
+    """The stems of the words of a topic that a text always writes with a capital.
+
+    A capital at the beginning of a sentence says nothing: "Breaks are ordinary" names nobody.
+    """
     held = frozenset(_WORD.findall(text))
     asked = (word for word in words(topic) if word not in STOP_WORDS)
-    return frozenset(stem(word) for word in asked if is_capitalised(word, held))
+    capitalised = (word for word in asked if is_capitalised(word, held))
+    return frozenset(
+        stem(word)
+        for word in capitalised
+        if word.upper() in held or re.search(rf"\w,? {re.escape(word.capitalize())}\b", text)
+    )
 
 
 def _is_open(request: Request, sentences: Sequence[RankedSentence]) -> bool:

@@ -32,6 +32,10 @@ _SMALL_TALK = {
     "goodbye": "Goodbye. This conversation is kept, with its sources.",
     "reaction": "Glad to help where your articles can. What else would you like to know?",
 }
+_GREETING = (
+    "Hello! I answer questions from your own articles and show the sentences each answer rests "
+    "on. The library holds {articles}. What would you like to know?"
+)
 _SENT = (
     "I am Pilcrow. Your articles and conversations are kept on this computer, but the language "
     "model was chosen at {host}: each question and the passages found for it are sent there. "
@@ -45,7 +49,7 @@ _ABOUT = {
     ),
     "adding": (
         "Add files or folders with “Add documents” on the page, or with `pilcrow add PATH`; "
-        f"I read {SUFFIXES_IN_WORDS}. What is there already is not read again."
+        "I read {kinds}. What is there already is not read again."
     ),
     "removing": (
         "Choose the document in the library and “Remove”, which can be undone, or use "
@@ -59,9 +63,36 @@ _ABOUT = {
     "abilities": (
         "I am Pilcrow. I answer questions from your own documents and point every statement at "
         "the sentence it rests on: ask who, when, how many or why, for a summary, a comparison, a "
-        "timeline or a list. What is not in them I do not answer."
+        "timeline or a list. What is not in them I do not answer. {said}"
     ),
 }
+_EMPTY = "The library is empty: add articles first."
+_UNDATED = "The library holds {documents} with {paragraphs}."
+_DATED = "The library holds {documents} with {paragraphs}, dated {first}."
+_FROM_TO = "The library holds {documents} with {paragraphs}, dated {first} to {last}."
+_NEWEST_FIRST = "{said} The newest first: {listed}."
+_NO_DATES = "None of your {all} documents has a date."
+_EXTREMES = {
+    "newest": "The newest of your {all} articles is {listed}.",
+    "oldest": "The oldest of your {all} articles is {listed}.",
+}
+_OTHERS_UNDATED = "{said} {n} have no date."
+_NONE_OF_YEAR = "0 of your {all} articles are dated {year}."
+_OF_YEAR = "{n} of your {all} articles are dated {year}: {listed}."
+_NONE_ABOUT = "None of your {all} articles mentions “{subject}”."
+_ONE_ABOUT = "1 of your {all} articles is about “{subject}”: {listed}."
+_SOME_ABOUT = "{n} of your {all} articles are about “{subject}”: {listed}."
+_ONE_IN_PASSING = "{said} 1 more mentions it in passing."
+_SOME_IN_PASSING = "{said} {n} more mention it in passing."
+
+SAID = (
+    *_SMALL_TALK.values(), _GREETING, _SENT, *_ABOUT.values(), _EMPTY, _UNDATED, _DATED, _FROM_TO,
+    _NEWEST_FIRST, _NO_DATES, *_EXTREMES.values(), _OTHERS_UNDATED, _NONE_OF_YEAR, _OF_YEAR,
+    _NONE_ABOUT, _ONE_ABOUT, _SOME_ABOUT, _ONE_IN_PASSING, _SOME_IN_PASSING,
+)  # fmt: skip
+"""All that is said here, with the places of what is counted or named: `said` is another one of
+them, `listed` are documents (`“Title” (date); “Title”`), `n` and `all` numbers. A page knows them
+by these and says them in its own language."""
 
 
 def small_talk(request: Request, library: Library) -> str:
@@ -71,11 +102,7 @@ def small_talk(request: Request, library: Library) -> str:
     if request.intent != "greeting":
         return _SMALL_TALK.get(request.intent, _SMALL_TALK["reaction"])
     count = len(library.documents())
-    holds = f"{count:,} article{'s' * (count != 1)}" if count else "no articles yet"
-    return (
-        "Hello! I answer questions from your own articles and show the sentences each answer "
-        f"rests on. The library holds {holds}. What would you like to know?"
-    )
+    return _GREETING.format(articles=_counted(count, "article") if count else "no articles yet")
 
 
 def about_library(request: Request, library: Library, sends_to: str = "") -> str:
@@ -90,18 +117,18 @@ def about_library(request: Request, library: Library, sends_to: str = "") -> str
         return ""
     records = library.documents()
     if not records and request.intent not in _ABOUT:
-        return "The library is empty: add articles first."
+        return _EMPTY
     match request.intent:
         case "newest" | "oldest":
             return _extreme(records, newest=request.intent == "newest")
         case "count" | "documents":
             return _collection(request, records, library)
         case "abilities":
-            return f"{_ABOUT['abilities']} {_size(records)}"
+            return _ABOUT["abilities"].format(said=_size(records))
         case "privacy" if sends_to:
             return _SENT.format(host=sends_to)
         case intent:
-            return _ABOUT[intent]
+            return _ABOUT[intent].format(kinds=SUFFIXES_IN_WORDS)
 
 
 def _collection(request: Request, records: Sequence[DocumentRecord], library: Library) -> str:
@@ -115,22 +142,26 @@ def _collection(request: Request, records: Sequence[DocumentRecord], library: Li
     if wanted and request.topic != request.question:
         return _about([_as_typed(word, request.question) for word in wanted], records, library)
     newest = sorted(records, key=lambda record: record.date, reverse=True)
-    return f"{_size(records)} The newest first: {_listed(newest)}."
+    return _NEWEST_FIRST.format(said=_size(records), listed=_listed(newest))
 
 
 def _size(records: Sequence[DocumentRecord]) -> str:
     """How much there is, in a sentence."""
     if not records:
-        return "The library is empty: add articles first."
+        return _EMPTY
     paragraphs = sum(record.paragraphs for record in records)
     dated = sorted(record.date for record in records if record.date)
-    span = f", dated {dated[0]}" if dated else ""
-    if dated and dated[-1] != dated[0]:
-        span += f" to {dated[-1]}"
-    return (
-        f"The library holds {len(records):,} document{'s' * (len(records) != 1)} with "
-        f"{paragraphs:,} paragraph{'s' * (paragraphs != 1)}{span}."
+    form = _UNDATED if not dated else _DATED if dated[0] == dated[-1] else _FROM_TO
+    return form.format(
+        documents=_counted(len(records), "document"),
+        paragraphs=_counted(paragraphs, "paragraph"),
+        first=dated[0] if dated else "",
+        last=dated[-1] if dated else "",
     )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def _named(record: DocumentRecord) -> str:
@@ -147,17 +178,20 @@ def _listed(records: Sequence[DocumentRecord]) -> str:
 def _extreme(records: Sequence[DocumentRecord], *, newest: bool) -> str:
     dated = sorted((r for r in records if r.date), key=lambda r: r.date, reverse=newest)
     if not dated:
-        return f"None of your {len(records):,} documents has a date."
+        return _NO_DATES.format(all=f"{len(records):,}")
     undated = len(records) - len(dated)
-    rest = f" {undated:,} have no date." if undated else ""
-    which = "newest" if newest else "oldest"
-    return f"The {which} of your {len(records):,} articles is {_named(dated[0])}.{rest}"
+    said = _EXTREMES["newest" if newest else "oldest"].format(
+        all=f"{len(records):,}", listed=_named(dated[0])
+    )
+    return _OTHERS_UNDATED.format(said=said, n=f"{undated:,}") if undated else said
 
 
 def _of_year(year: str, records: Sequence[DocumentRecord]) -> str:
     dated = sorted((r for r in records if r.date.startswith(year)), key=lambda r: r.date)
-    which = f": {_listed(dated)}" if dated else ""
-    return f"{len(dated):,} of your {len(records):,} articles are dated {year}{which}."
+    form = _OF_YEAR if dated else _NONE_OF_YEAR
+    return form.format(
+        n=f"{len(dated):,}", all=f"{len(records):,}", year=year, listed=_listed(dated)
+    )
 
 
 def _about(wanted: Sequence[str], records: Sequence[DocumentRecord], library: Library) -> str:
@@ -167,16 +201,18 @@ def _about(wanted: Sequence[str], records: Sequence[DocumentRecord], library: Li
     most = max(counts.values(), default=0)
     subject = " ".join(wanted)
     if not most:
-        return f"None of your {len(records):,} articles mentions “{subject}”."
+        return _NONE_ABOUT.format(all=f"{len(records):,}", subject=subject)
     enough = max(_OFTEN, _OFTEN_SHARE * most)
     ranked = sorted(records, key=lambda r: -counts[r.id])
     strong = [r for r in ranked if counts[r.id] >= min(enough, most)]
     passing = sum(0 < count < min(enough, most) for count in counts.values())
-    rest = f" {passing:,} more mention{'s' * (passing == 1)} it in passing." if passing else ""
-    return (
-        f"{len(strong):,} of your {len(records):,} articles {'is' if len(strong) == 1 else 'are'} "
-        f"about “{subject}”: "
-        f"{_listed(strong)}.{rest}"
+    said = (_ONE_ABOUT if len(strong) == 1 else _SOME_ABOUT).format(
+        n=f"{len(strong):,}", all=f"{len(records):,}", subject=subject, listed=_listed(strong)
+    )
+    if not passing:
+        return said
+    return (_ONE_IN_PASSING if passing == 1 else _SOME_IN_PASSING).format(
+        said=said, n=f"{passing:,}"
     )
 
 

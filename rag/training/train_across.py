@@ -48,9 +48,9 @@ from rag.training.progress import report
 from rag.training.softmax import fit_softmax
 
 _HITS = 10
-_EVERY = 8
+_EVERY = 6
 """One question in so many is asked."""
-_REFUSED = 0.04
+_REFUSED = 0.015
 """Share of the answerable questions that the gate may refuse in the documents' own language; in
 another one it stands where the mean of both faults is least."""
 _PENALTY = 1e-2

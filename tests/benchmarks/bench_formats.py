@@ -1,27 +1,37 @@
 """Documents and pages a second, format by format, against the library that parses them.
 
-    python -m tests.benchmarks.bench_formats
+    python -m tests.benchmarks.bench_formats [--waits]
 
 The same article of some 14,000 words (the seeds, one after the other), or as many rows, in each
 format. *Raw* is the parser that we call, used as its manual says, its text put together and thrown
 away. *Read* is our reader in this very process: the same and titles, dates, headings, places and
 boxes, all there is before a text is split; both in processor time, in turn. *Whole* is what adding
 it costs but for embedding: read in the sandbox and split into passages, by the clock.
+
+With `--waits`, what a person waits for instead, by the clock: the page of a citation into a PDF of
+1,000 pages, drawn with its sentence boxed; and a file that is written in a watched folder of 10,000
+until it is in the library, with what watching costs while nothing happens.
 """
 
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import json
+import sys
 import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from functools import partial
 from pathlib import Path
+from queue import Queue
 from statistics import median
+from tempfile import TemporaryDirectory
+from threading import Event, Thread
 from typing import Any
 
 import docx
@@ -29,14 +39,19 @@ import xlsxwriter
 from reportlab.platypus import Paragraph, Spacer
 
 import seeds
-from index.formats.registry import parse, read_here
+from index import Library, UpdateReport
+from index.formats.registry import _PICTURES, parse, read_here
+from index.sources.watching import watch
 from index.splitting import passages
 from tests.benchmarks.bench_library import timed
+from tests.support.fakes import BagOfWordsEncoder
 from tests.support.made import outlook, pdf_files
 from tests.support.made.format_files import _OFFICE, archive_of
 
 _TIMES = 7
 _ROOM = 200
+_READING = 1.5
+"""Seconds between opening an article and asking for its page."""
 
 
 @dataclass(frozen=True)
@@ -234,10 +249,14 @@ def cases() -> list[Case]:
 
 
 def _spent(act: Callable[[], object]) -> float:
-    """Seconds of processor time: a busy machine does not change them much."""
+    """Seconds of processor time: a busy machine does not change them much, nor does garbage."""
+    gc.collect()
+    gc.disable()
     start = time.process_time()
     act()
-    return time.process_time() - start
+    took = time.process_time() - start
+    gc.enable()
+    return took
 
 
 def measured(case: Case) -> str:
@@ -262,7 +281,76 @@ def measured(case: Case) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+# --- what a person waits for --------------------------------------------------------------
+
+
+def shown(folder: Path, pages: int = 1_000) -> None:
+    """Prints how long it takes to show the page of a citation."""
+    (folder / "book.pdf").write_bytes(pdf_files.book(pages))
+    with Library.open(folder / "library", encoder=BagOfWordsEncoder()) as library:
+        took = timed(lambda: library.update([folder / "book.pdf"]))
+        text = library.document("book.pdf").text
+
+        def show(number: int) -> None:
+            start = text.index(f"The lighthouse of chapter {number} has")
+            assert library.page_picture("book.pdf", number, start, start + 20).boxes
+
+        cold = timed(lambda: show(pages // 2))
+        _PICTURES.close()
+        library.expect_pages("book.pdf")  # as when its text is opened, beside which the page is
+        time.sleep(_READING)
+        first = timed(lambda: show(pages // 2))
+        rest = [timed(partial(show, number)) for number in range(7, pages, pages // 20)]
+    size = (folder / "book.pdf").stat().st_size / 1e6
+    told = (
+        f"a PDF of {pages} pages ({size:.1f} MB), added in {took:.1f} s: the page of a citation "
+        f"{1000 * median(rest):.0f} ms, at most {1000 * max(rest):.0f}; the first one, "
+        f"{_READING} s after its text was opened, {1000 * first:.0f}, at once {1000 * cold:.0f}"
+    )
+    print(told)  # noqa: T201
+
+
+def noticed(folder: Path, files: int = 10_000) -> None:
+    """Prints how long a change takes to be in the library, and what watching costs."""
+    home = folder / "notes"
+    for number in range(files):
+        path = home / f"{number // 100}" / f"{number}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"Note {number}. The ferry of quay {number} sails at {number % 24}.")
+    reports, stop, ready = Queue[UpdateReport](), Event(), Event()
+    with Library.open(folder / "watched", encoder=BagOfWordsEncoder(64)) as library:
+
+        def run() -> None:
+            for report in watch(library, [home], stop, ready.set):
+                reports.put(report)
+
+        thread = Thread(target=run)
+        thread.start()
+        reports.get()
+        ready.wait()
+        idle = time.process_time()
+        time.sleep(20)
+        idle = (time.process_time() - idle) / 20
+        waits = []
+        for number in range(_TIMES):
+            (home / "7" / f"new{number}.txt").write_text(f"The new ferry {number} sails at noon.")
+            waits.append(timed(reports.get))
+        stop.set()
+        thread.join()
+    told = (
+        f"a watched folder of {files} files: {1000 * idle:.1f} ms of processor time a second while "
+        f"nothing happens; a new file is there after {median(waits):.2f} s, at most "
+        f"{max(waits):.2f}"
+    )
+    print(told)  # noqa: T201
+
+
 def main() -> None:
+    if "--waits" in sys.argv:
+        with TemporaryDirectory() as folder:
+            shown(Path(folder))
+            noticed(Path(folder))
+        return
     print("| format | raw, ms | read, ms | ratio | more, ms | documents/s | pages/s |")  # noqa: T201
     print("|---|---|---|---|---|---|---|")  # noqa: T201
     for case in cases():

@@ -52,6 +52,12 @@ def test_a_word_with_a_hidden_character_in_it_stays_one_word(char: str) -> None:
 
 
 @given(st.text())
+def test_a_line_is_tidied_alike_with_and_without_its_end(text: str) -> None:
+    """Printable lines, most of them by far, take a shorter way."""
+    assert tidy(text) == tidy(f"{text}\n")
+
+
+@given(st.text())
 def test_what_is_left_has_nothing_hidden_and_keeps_its_order(text: str) -> None:
     left = strip_invisible(text)
     assert left == "".join(char for char in text if char not in HIDDEN)

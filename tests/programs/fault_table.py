@@ -49,6 +49,7 @@ C19 | a web server: endless, a bomb, a trickle, silent, a loop, another kind | i
 C20 | an address of the web that is, or leads to, a private one | refused unasked, at every redirect
 C21 | a page that is away or gone when it is looked at again | kept, said; `--forget` lets go of it
 C22 | a Zotero library that is none, is being written, or lies | one line; read as it was last whole
+C23 | a site (https) that is another one, expired, or proves nothing | one line, no request is sent
 D1 | empty question, only punctuation | refused before any work
 D2 | question of 100,000 or 20 million characters | refused with the limit, inside `answer()`
 D3 | operators, quotes, surrogates, controls in questions | searched for as text

@@ -26,6 +26,7 @@ from rag.llm.catalogue.folder import ModelFolder, Speed
 from rag.llm.catalogue.mirrors import Arriving
 from rag.types import Answer
 from tests.support.browsers import Tab, chromium, served, tab
+from tests.support.made import pdf_files
 from ui.page import app
 from ui.page.conversations import Conversations
 from ui.page.models import ModelOptions
@@ -43,6 +44,7 @@ SUMMARY = "Summarise the article about submarine cables"
 TABLE = "Make a table of the AI summits"
 UNCLEAR = "What did they decide?"
 COST = "How much did the Kyoto forum cost?"
+BOATS = "How many boats did the master of the Borea harbour count?"
 VISITORS = "How many visitors came to the exhibition?"
 COUNTS = {
     "exhibition-opening.txt": ("Cable Exhibition Opens in Orrin Bay", "Jun 3, 2024", "4,200"),
@@ -203,6 +205,28 @@ def conflict(opened: Tab, _: Replay) -> None:
     assert "disagree" in opened.finish()
 
 
+def paper(opened: Tab, _: Replay) -> None:
+    opened.ask(BOATS)
+    opened.finish()
+    opened.page.click("#current .cite >> nth=0")
+    opened.page.locator("#current-sources .source.current .show-all").click()
+    opened.page.click(".to-paper button")
+    opened.page.wait_for_selector(".paper .boxed")
+
+
+def places(opened: Tab, _: Replay) -> None:
+    if not opened.page.is_visible("#tab-library"):
+        opened.page.click("[data-action=left]")
+    opened.show("library")
+    opened.page.select_option("#collection", "exhibition")
+    opened.page.click(".in-place summary")
+    opened.page.fill("#place-path", "https://example.org/cables")
+
+
+def filters(opened: Tab, _: Replay) -> None:
+    opened.page.click(".dates summary")
+
+
 def why(opened: Tab, replay: Replay) -> None:
     answer(opened, replay)
     opened.page.click("#current .why summary")
@@ -306,6 +330,7 @@ WIDE = (
     follow_up, problem, scope, library_pane, failed_file, conversations, dropping, rebuild,
 )  # fmt: skip
 IN_PARTS = (comparison, timeline, summary, table, asked_back, missing, greeting, documents)
+PLACES = (paper, places, filters)
 NARROW = (empty_chat, answer, sheet, reader, not_found, menu, *IN_PARTS)
 
 
@@ -374,6 +399,8 @@ def shoot(folder: Path, only: Sequence[str]) -> None:
     for name, (title, date, count) in COUNTS.items():
         said = f"In all {count} visitors came to the Orrin Bay cable exhibition."
         (own / name).write_text(f"{title}\nPublished: {date}\nSource: Orrin Bay Post\n\n{said}\n")
+    made = {made.name: made.data for made in pdf_files.every()}
+    (own / "report.pdf").write_bytes(made["two-heads"])
     library = Held.open(folder / "library")
     library.update([seeds.articles()])
     full = Replay(assistant := Assistant(library))
@@ -391,8 +418,9 @@ def shoot(folder: Path, only: Sequence[str]) -> None:
             camera.take(address, full, NARROW, "narrow-", (420, 860))
             camera.take(address, full, (*WIDE, *IN_PARTS))
             camera.take(address, full, (citation, library_pane), "small-", (1100, 700))
-            library.update([own])
-            camera.take(address, full, (conflict,))
+            library.update([own], collection="exhibition")
+            camera.take(address, full, (conflict, *PLACES))
+            camera.take(address, full, PLACES, "narrow-", (420, 860))
         models = ModelFolder(folder / "models")
         models.remember("bundled", Speed(352.0, 44.0, 1))
         options = app.PageOptions(models=ModelOptions(models, mirror=lambda *_: Trickling()))

@@ -69,6 +69,11 @@ def language_of(headers: Mapping[str, str]) -> str:
     return next(known, ENGLISH)
 
 
+def known(language: object) -> str:
+    """The language of this code where the page is written in it, else English."""
+    return language if isinstance(language, str) and language in LANGUAGES else ENGLISH
+
+
 @contextmanager
 def speaking(language: str) -> Iterator[None]:
     """While this lasts, texts are in `language`."""

@@ -36,7 +36,7 @@ from rag.reader import gate
 from rag.replies.library_map import LIMITS as MAP_LIMITS
 from rag.replies.library_map import MapTopic, topics_of
 from rag.types import Answer
-from ui.language.catalogue import gettext, gettext_noop, number, plural
+from ui.language.catalogue import ENGLISH, gettext, gettext_noop, number, plural, spoken
 from ui.page import chat, export, feedback, upload_copies
 from ui.page.chat import Chat
 from ui.page.conversations import Conversations, Turn, Verdict
@@ -483,6 +483,7 @@ class PageApi:
     def _read(self, given: Given) -> Reply:
         """An article around a place, what the turn cites of it marked where it still stands."""
         document, marks = self._article(given)
+        self._library.expect_pages(document.id)
         return {"slots": {"reader": panes.reader(document, marks, _number(given.get("start")))}}
 
     def _read_on(self, given: Given) -> Reply:
@@ -556,7 +557,11 @@ class PageApi:
         answer = replace(self._answer(given), explain=None)
         key = sealing.key_in(self._library.path, create=True)
         bundle = grounding_bundle.make_bundle(
-            answer, self._library, self._library.stats().encoder, key
+            answer,
+            self._library,
+            self._library.stats().encoder,
+            key,
+            language="" if spoken() == ENGLISH else spoken(),
         )
         return {"file": _as_file(answer, bundle, str(given.get("kind")))}
 

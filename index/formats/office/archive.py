@@ -16,6 +16,8 @@ UNZIPPED_LIMIT = 100_000_000
 RATIO_LIMIT = 200
 """Unpacked to packed: ordinary documents stay below 30, bombs begin at several hundred."""
 
+_MANIFEST = "META-INF/manifest.xml"
+
 
 @contextmanager
 def opened(data: bytes, kind: str, needed: str) -> Iterator[zipfile.ZipFile]:
@@ -52,12 +54,19 @@ def _check(archive: zipfile.ZipFile, packed: int, kind: str, needed: str) -> Non
         raise Unreadable(f"too big when unpacked: {limit}")
     if size > RATIO_LIMIT * packed:
         raise Unreadable(f"suspicious: unpacks to {size // packed} times its size")
-    if any(entry.flag_bits & 1 for entry in entries):
+    if any(entry.flag_bits & 1 for entry in entries) or _is_encrypted(archive):
         raise Unreadable("password protected")
     if not any(entry.filename.startswith(needed) for entry in entries):
         names = {entry.filename for entry in entries}
         office = names & {"[Content_Types].xml", "content.xml", "META-INF/container.xml"}
         raise Unreadable(f"not a {kind} ({'another office format' if office else 'a zip archive'})")
+
+
+def _is_encrypted(archive: zipfile.ZipFile) -> bool:
+    """Whether the manifest of an OpenDocument says so: its archive is open, its parts are not."""
+    if _MANIFEST not in archive.namelist():
+        return False
+    return b"encryption-data" in archive.read(_MANIFEST)
 
 
 def xml(archive: zipfile.ZipFile, name: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import io
+import re
 from typing import Any
 
 from index.formats.base import UNTITLED, Unreadable, damaged, paged, rebuilt
@@ -11,6 +12,12 @@ from index.formats.decoding import sniff
 from index.formats.office import archive
 from index.formats.plain.rows import spoken
 from index.types import Document
+
+# a stream of that name, or (MS-XLS) FilePass as a workbook's first record
+_LOCKED = re.compile(
+    re.escape("EncryptedPackage".encode("utf-16-le")[:-1]) + rb"|\x09\x08\x10\x00.{16}\x2f\x00",
+    re.DOTALL,
+)
 
 
 def read(document_id: str, data: bytes) -> Document:
@@ -29,7 +36,7 @@ def read(document_id: str, data: bytes) -> Document:
     except PasswordError as error:
         raise Unreadable("password protected") from error
     except Exception as error:
-        if b"E\0n\0c\0r\0y\0p\0t\0e\0d\0P\0a\0c\0k\0a\0g\0e" in data:
+        if _LOCKED.search(data):
             raise Unreadable("password protected") from error
         raise damaged("workbook", error) from error
     blocks = [

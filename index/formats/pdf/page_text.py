@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from index.formats.base import tidy
 
@@ -82,9 +85,7 @@ class PageText:
         self._pdfium = pdfium
         self._page = page.get_textpage()
         self._handle = self._page.raw
-        self._box_of = pdfium.FPDFText_GetLooseCharBox
         self._rect = pdfium.FS_RECTF()
-        self._rect_at = ctypes.byref(self._rect)
         self.width, self.height, self._to_screen = _shown(page, pdfium)
         self.characters = self._characters()
 
@@ -103,53 +104,65 @@ class PageText:
 
     def box(self, index: int) -> Box:
         """Where a character stands, with the room that its font gives it."""
-        return Box(*self._sides(index))
+        return Box(*self._sides([(index, index + 1)])[0].tolist())
 
-    def _sides(self, index: int) -> tuple[float, float, float, float]:
-        rect = self._rect
-        self._box_of(self._handle, index, self._rect_at)
+    def _sides(self, words: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+        """Left, top, right and bottom of each word by its first and last character, (n, 4).
+
+        The library is asked character by character; all else is done for a page at once.
+        """
+        box_of, handle, rect = self._pdfium.FPDFText_GetLooseCharBox, self._handle, self._rect
+        at, held, told = ctypes.byref(rect), memoryview(rect).cast("B"), bytearray()
+        for start, end in words:
+            box_of(handle, start, at)
+            told += held
+            box_of(handle, end - 1, at)
+            told += held
+        found = np.frombuffer(told, np.float32).reshape(-1, 2, 4).astype(np.float64)
+        left, top, right, bottom = (found[:, :, side] for side in range(4))
         a, b, c, d, e, f = self._to_screen
-        if a > 0 > d:  # not turned; this is called for every word of a book
-            return a * rect.left + e, d * rect.top + f, a * rect.right + e, d * rect.bottom + f
-        x1, x2 = a * rect.left + c * rect.bottom + e, a * rect.right + c * rect.top + e
-        y1, y2 = b * rect.left + d * rect.bottom + f, b * rect.right + d * rect.top + f
-        return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
+        x1, x2 = a * left + c * bottom + e, a * right + c * top + e
+        y1, y2 = b * left + d * bottom + f, b * right + d * top + f
+        return np.stack(
+            [
+                np.minimum(x1, x2).min(axis=1), np.minimum(y1, y2).min(axis=1),
+                np.maximum(x1, x2).max(axis=1), np.maximum(y1, y2).max(axis=1),
+            ],
+            axis=1,
+        )  # fmt: skip
 
     def fragments(self) -> list[Fragment]:
         """The parts of the page's lines, in the order of the file."""
-        return [part for line in _LINE.finditer(self.characters) for part in self._parts(line)]
-
-    def _parts(self, line: re.Match[str]) -> Iterator[Fragment]:
-        """A line's words, parted where they are far from each other. Bare numbers, for speed."""
         words: list[tuple[int, int]] = []
-        left = top = right = bottom = 0.0  # of the words so far
-        last = (0.0, 0.0, 0.0, 0.0)
-        sides = self._sides
-        for match in _WORD.finditer(self.characters, line.start(), line.end()):
-            start, end = word = match.span()
-            box = sides(start)
-            if end - start > 1:
-                box = _both(box, sides(end - 1))
-            if words and _apart(last, box):
-                yield from self._fragment(words, Box(left, top, right, bottom))
-                words = []
-            if words:
-                left = box[0] if box[0] < left else left
-                top = box[1] if box[1] < top else top
-                right = box[2] if box[2] > right else right
-                bottom = box[3] if box[3] > bottom else bottom
-            else:
-                left, top, right, bottom = box
-            words.append(word)
-            last = box
-        if words:
-            end_sign = "-" if line.group().endswith(_HYPHEN) else ""
-            yield from self._fragment(words, Box(left, top, right, bottom), end_sign)
+        begins: list[int] = []  # by the number of their first word, the lines
+        hyphens: set[int] = set()  # by the number of the word after, where one ends a line
+        for line in _LINE.finditer(self.characters):
+            begins.append(len(words))
+            words += [word.span() for word in _WORD.finditer(self.characters, *line.span())]
+            if line.group().endswith(_HYPHEN):
+                hyphens.add(len(words))
+        if not words:
+            return []
+        sides = self._sides(words)
+        parted = _apart(sides)
+        parted[[number for number in begins if number < len(words)]] = True
+        starts = np.flatnonzero(parted)
+        boxes = np.stack(
+            [
+                join.reduceat(sides[:, side], starts)
+                for side, join in enumerate((np.minimum, np.minimum, np.maximum, np.maximum))
+            ],
+            axis=1,
+        )
+        ends = [*starts[1:].tolist(), len(words)]
+        return [
+            fragment
+            for start, end, box in zip(starts.tolist(), ends, boxes.tolist(), strict=True)
+            for fragment in self._fragment(words[start:end], Box(*box), "-" * (end in hyphens))
+        ]
 
-    def _fragment(
-        self, words: list[tuple[int, int]], box: Box, end: str = ""
-    ) -> Iterator[Fragment]:
-        texts = (self.characters[slice(*word)] for word in words)
+    def _fragment(self, words: list[tuple[int, int]], box: Box, end: str) -> Iterator[Fragment]:
+        texts = [self.characters[start:stop] for start, stop in words]
         if text := tidy(" ".join(texts).translate(_LIGATURES) + end):
             yield Fragment(text, box, self._is_bold(words[0][0]), tuple(words))
 
@@ -169,24 +182,19 @@ class PageText:
                     yield letter, index
 
 
-_Sides = tuple[float, float, float, float]
-
-
-def _both(a: _Sides, b: _Sides) -> _Sides:
-    return (
-        a[0] if a[0] < b[0] else b[0], a[1] if a[1] < b[1] else b[1],
-        a[2] if a[2] > b[2] else b[2], a[3] if a[3] > b[3] else b[3],
-    )  # fmt: skip
-
-
-def _apart(before: _Sides, box: _Sides) -> bool:
-    """Whether two words that follow each other belong to different columns, cells or lines."""
-    if before[3] < box[1] or box[3] < before[1]:
-        return True
-    height, other = before[3] - before[1], box[3] - box[1]
-    height = other if other < height else height
-    most = _GAP * (height if height > 1.0 else 1.0)
-    return box[0] - before[2] > most or before[0] - box[2] > most
+def _apart(sides: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether each word belongs to another column, cell or line than the one before it, (n,)."""
+    left, top, right, bottom = sides.T
+    height = np.minimum((bottom - top)[:-1], (bottom - top)[1:])
+    most = _GAP * np.maximum(height, 1.0)
+    apart = np.ones(len(sides), np.bool_)
+    apart[1:] = (
+        (bottom[:-1] < top[1:])
+        | (bottom[1:] < top[:-1])
+        | (left[1:] - right[:-1] > most)
+        | (left[:-1] - right[1:] > most)
+    )
+    return apart
 
 
 def _shown(page: Any, pdfium: Any) -> tuple[float, float, tuple[float, ...]]:

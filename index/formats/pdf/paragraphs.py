@@ -141,7 +141,8 @@ class _Measures:
             and below.box.top > above.box.top
         ]  # fmt: skip
         self.step = median(gaps) if gaps else 1.2 * self.size
-        self.compounds = {word for line in every for word in _COMPOUND.findall(line.text)}
+        hyphened = (line.text for line in every if "-" in line.text)
+        self.compounds = {word for text in hyphened for word in _COMPOUND.findall(text)}
         larger = {size for size in weighed if size > 1.08 * self.size}
         self.ranks = {size: rank for rank, size in enumerate(sorted(larger, reverse=True), 1)}
 

@@ -20,7 +20,7 @@ from index.formats.pictures.recognition import (
 from index.types import Document
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from PIL.Image import Image
 
@@ -50,15 +50,25 @@ def read(document_id: str, data: bytes, recognised: Recognised | None = None) ->
             if count > PAGES_LIMIT:
                 raise Unreadable(f"too many pages: {count}, limit {PAGES_LIMIT}")
             raise Scanned(range(1, count + 1))
+    return of_pages(document_id, (page(data, n).size for n in range(1, count + 1)), recognised)
+
+
+def of_pages(
+    document_id: str, sizes: Iterable[tuple[int, int]], recognised: Recognised
+) -> Document:
+    """The document in pictures of these sizes, in pixels, one after the other.
+
+    Raises:
+        Wordless: when there are no words in them.
+    """
     pages, usual = [], usual_height(recognised)
-    for number in range(1, count + 1):
-        width, height = page(data, number).size
+    for number, (width, height) in enumerate(sizes, start=1):
         scale = _POINTS / max(width, height)
         lines = recognised.get(number, ())
         pages.append(columns.lines(fragments(lines, width * scale, height * scale, usual)))
     if not any(char.isalpha() for page in pages for line in page for char in line.text):
         raise Wordless(NO_WORDS)
-    return laid_out(document_id, pages, [str(number) for number in range(1, count + 1)])
+    return laid_out(document_id, pages, [str(number) for number in range(1, len(pages) + 1)])
 
 
 @contextmanager

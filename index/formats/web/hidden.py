@@ -15,7 +15,8 @@ from typing import Any
 DEEPEST = 5_000
 """Nested tags up to which a page is looked at: the parser takes the square of the depth."""
 # A page without any of these hides nothing.
-_HINT = re.compile(r"hidden|<template|<dialog|\bstyle\b", re.IGNORECASE)
+_HINTS = ("hidden", "<template", "<dialog")
+_STYLE = re.compile(r"\bstyle\b")
 # A page that hides itself as a whole is shown by its script; what is never drawn is not read.
 _NEVER_HIDDEN = ("html", "body", "head", "title", "style", "script", "meta", "link")
 _UNDRAWN = "template, dialog:not([open]), [aria-hidden=true]"
@@ -35,7 +36,10 @@ class _Look:
 
 def may_hide(page: str) -> bool:
     """Whether anything in the page can be hidden."""
-    return _HINT.search(page) is not None
+    lower = page.lower()
+    return any(hint in lower for hint in _HINTS) or (
+        "style" in lower and _STYLE.search(lower) is not None
+    )
 
 
 def without_hidden(page: str) -> str:

@@ -215,9 +215,14 @@ def _flat(element: Any, *, verbatim: bool = False) -> str:
     return "".join(parts)
 
 
+_SPACES = re.compile(r"\s+")
+
+
 def _spaced(text: str | None, verbatim: bool) -> str:
-    """In HTML a line's end is a space like any other."""
-    return (text or "") if verbatim else re.sub(r"\s+", " ", text or "")
+    """In HTML a line's end is a space like any other; `tidy` makes one of several."""
+    if verbatim or not text or text.isprintable():
+        return text or ""
+    return _SPACES.sub(" ", text)
 
 
 _UNREAD = ["script", "style", "noscript", "template", "nav", "svg", "head", "form", "button"]

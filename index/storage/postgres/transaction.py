@@ -307,7 +307,7 @@ class PostgresTransaction(PostgresSnapshot, Transaction):
         language = self._language_of(document.text)
         title = indexed_title(document.name, document.aliases, language)
         texts = [
-            (title, indexed_text(p.text, language, "" if at + i else document.place))
+            (title, indexed_text(p.text, language, "" if at + i else document.written_in))
             for i, p in enumerate(new.passages[at : at + len(rows)])
         ]
         self._added[0] += len(rows)
@@ -333,10 +333,10 @@ class PostgresTransaction(PostgresSnapshot, Transaction):
         """Let a document id stand for a content.
 
         What it stood for before goes when the change is complete, unless another document stands
-        for it then.
+        for it then. Where it had another path, what is noted of the file there goes too.
         """
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        row = self._row("SELECT content FROM documents WHERE id = %s", document_id)
+        row = self._row("SELECT content, path FROM documents WHERE id = %s", document_id)
         # a file has one document: who took it in meanwhile by another name gives way
         others = self._rows(
             "DELETE FROM documents WHERE path = %s AND id != %s RETURNING content",
@@ -350,7 +350,11 @@ class PostgresTransaction(PostgresSnapshot, Transaction):
             " place = excluded.place, path = excluded.path, added_at = excluded.added_at",
             document_id, content, os.fsencode(root), os.fsencode(path), now,
         )  # fmt: skip
-        self._moved |= {content} if row is None else {content, int(row[0])}
+        self._moved.add(content)
+        if row is not None:
+            self._moved.add(int(row[0]))
+            if (before := os.fsdecode(row[1])) != path:
+                self.forget_files([before])
         self.seal_document(document_id)
 
     def remove_document(self, document_id: str) -> None:
@@ -362,9 +366,7 @@ class PostgresTransaction(PostgresSnapshot, Transaction):
         if row is not None:
             self._written += 1
             self._moved.add(int(row[0]))
-            path = os.fsdecode(row[1])
-            self.set_card(path, NO_CARD)
-            self.forget_collections([path])
+            self.forget_files([os.fsdecode(row[1])])
 
     def replace_content(self, content: int, new: NewContent) -> int:
         """The content id of an article written anew; the same documents stand for it."""
@@ -449,7 +451,7 @@ class PostgresTransaction(PostgresSnapshot, Transaction):
         ids = [id_ for id_, _ in passages]
         self._unindex(ids)
         texts = [
-            (names, indexed_text(text, language, "" if i else labels.place))
+            (names, indexed_text(text, language, "" if i else labels.written_in))
             for i, (_, text) in enumerate(passages)
         ]
         for at in range(0, len(ids), _BATCH):

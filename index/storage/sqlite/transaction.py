@@ -151,7 +151,7 @@ class SQLiteTransaction(SQLiteSnapshot, Transaction):
         content = int(cursor.lastrowid or 0)
         language = self._language_of(document.text)
         title = indexed_title(document.name, document.aliases, language)
-        written_in = document.place
+        written_in = document.written_in
         for passage, digest, vectors in zip(new.passages, new.digests, new.vectors, strict=True):
             names = title, indexed_text(passage.text, language, written_in)
             self._add_passage(content, document, passage, digest, vectors, names)
@@ -187,17 +187,21 @@ class SQLiteTransaction(SQLiteSnapshot, Transaction):
         """Let a document id stand for a content.
 
         What it stood for before goes when the change is complete, unless another document stands
-        for it then.
+        for it then. Where it had another path, what is noted of the file there goes too.
         """
         now = datetime.now(UTC).isoformat(timespec="seconds")
         row = self._db.execute(
-            "SELECT content FROM documents WHERE id = ?", (document_id,)
+            "SELECT content, path FROM documents WHERE id = ?", (document_id,)
         ).fetchone()
         self._db.execute(
             "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?)",
             (document_id, content, stored_path(root), stored_path(path), now),
         )
-        self._moved |= {content} if row is None else {content, int(row[0])}
+        self._moved.add(content)
+        if row is not None:
+            self._moved.add(int(row[0]))
+            if (before := os.fsdecode(row[1])) != path:
+                self.forget_files([before])
         self.seal_document(document_id)
 
     def seal_document(self, document_id: str) -> None:
@@ -258,8 +262,7 @@ class SQLiteTransaction(SQLiteSnapshot, Transaction):
         self._db.execute("DELETE FROM seals WHERE document = ?", (document_id,))
         if row is not None:
             self._moved.add(int(row[0]))
-            self.set_card(os.fsdecode(row[1]), NO_CARD)
-            self.forget_collections([os.fsdecode(row[1])])
+            self.forget_files([os.fsdecode(row[1])])
 
     def save_drafts(self, drafts: Iterable[tuple[bytes, PassageVectors]]) -> None:
         """Keep vectors of passages whose document is not complete yet."""
@@ -306,7 +309,7 @@ class SQLiteTransaction(SQLiteSnapshot, Transaction):
             names = indexed_title(title or title_from_id(name), labels.aliases, language)
             self._db.execute(
                 "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)",
-                (id_, names, indexed_text(text, language, labels.place if opens else "")),
+                (id_, names, indexed_text(text, language, labels.written_in if opens else "")),
             )
 
     def purge_text_index(self) -> None:

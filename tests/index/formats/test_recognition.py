@@ -9,9 +9,11 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+import docx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,6 +33,7 @@ from index.storage.codec import decode_outline, encode_outline
 from index.types import Document, Page
 from rag import Assistant
 from tests.support.fakes import BagOfWordsEncoder
+from tests.support.made import outlook
 from tests.support.made.fake_recogniser import HEIGHT, WIDTH, installed, strips
 from ui.cli import app
 from ui.commands.session import Parts
@@ -247,6 +250,72 @@ def test_an_answer_says_that_its_source_was_recognised(
             library.page_picture("harbour.png", 2)
         with pytest.raises(InputError, match="no pages to show"):
             library.page_picture("note.txt", 1)
+
+
+@pytest.mark.parametrize("suffix", [".eml", ".msg"])
+def test_scans_attached_to_a_mail_are_read(recognising: Sandbox, suffix: str) -> None:
+    """A picture, and a PDF of two scans and a printed page; each line as sure as it was."""
+    picture = packed(strips(LINES, SURE), "PNG")
+    printed = scan(strips(["The bell of Tessaly rings at noon."], [88]), "Printed.",
+                   strips(["The quay is made of teak."], [77]))  # fmt: skip
+    attached = [("plan.png", picture), ("note.txt", b"A note."), ("letter.pdf", printed)]
+    if suffix == ".msg":
+        data = outlook.message("Plans", "See below.", attached=attached)
+    else:
+        message = EmailMessage()
+        message["Subject"] = "Plans"
+        message.set_content("See below.")
+        for name, part in attached:
+            message.add_attachment(part, "application", "octet-stream", filename=name)
+        data = message.as_bytes()
+    document = parse("mail", data, suffix)
+    for text, sure in (
+        ("See below.", 0), (LINES[0], 0.91), ("A note.", 0), ("rings at noon", 0.88),
+        ("Printed.", 0), ("made of teak", 0.77),
+    ):  # fmt: skip
+        at = document.location(document.text.index(text))
+        assert (at.recognised, at.page_name) == (sure, ""), text
+    assert document.location(document.text.index(LINES[0])).section == "Attachment: plan.png"
+    assert decode_outline(encode_outline(document)) == (document.pages, document.headings)
+    if suffix == ".eml":
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PILCROW_OCR", "none")
+            assert "teak" not in parse("mail", data, suffix).text
+
+
+def word_of(*pictures: Image.Image, text: str = "") -> bytes:
+    file = docx.Document()
+    for picture in pictures:
+        file.add_picture(io.BytesIO(packed(picture, "PNG")))
+    file.add_paragraph(text)
+    out = io.BytesIO()
+    file.save(out)
+    return out.getvalue()
+
+
+def test_a_word_file_of_nothing_but_scans_is_read(recognising: Sandbox) -> None:
+    second = strips(["The bell of Tessaly rings at noon."], [88])
+    document = parse("scan", word_of(strips(LINES, SURE), second), ".docx")
+    assert document.text == f"{TEXT}\n\nThe bell of Tessaly rings at noon."
+    assert document.location(0, len(TEXT)).recognised == 0.91
+    bell = document.location(document.text.index("bell"))
+    assert (bell.recognised, bell.page_name) == (0.88, "")
+    figure = parse("figure", word_of(strips(LINES), text="Figure 1 shows the harbour."), ".docx")
+    assert (figure.text, figure.pages) == ("Figure 1 shows the harbour.", ()), (
+        "it has its own words"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PILCROW_OCR", "none")
+        assert reason(word_of(strips(LINES)), ".docx") == f"no text, only pictures: {EXTRA}"
+
+
+def test_a_crash_over_an_attached_scan_costs_that_page(recognising: Sandbox) -> None:
+    attached = [
+        ("bad.png", packed(strips(["Nobody reads this."], [0]), "PNG")),
+        ("good.png", packed(strips(LINES), "PNG")),
+    ]
+    document = parse("mail", outlook.message("Plans", "See below.", attached=attached), ".msg")
+    assert LINES[0] in document.text and "bad.png" not in document.text
 
 
 share = st.floats(0, 1).map(lambda number: round(number, 4))

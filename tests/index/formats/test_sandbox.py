@@ -178,6 +178,17 @@ def test_one_process_reads_many_files_and_is_replaced_in_time(sandbox: Sandbox) 
     assert gone(readers[0]) and gone(readers[4]) and not gone(readers[8])
 
 
+def test_a_process_that_is_started_ahead_reads_the_first_file() -> None:
+    sandbox = Sandbox(SMALL, "tests.support.hostile_readers")
+    sandbox.start()
+    child = sandbox._child
+    sandbox.start()
+    assert child is not None and process_of(sandbox) and sandbox._child is child
+    with sandbox._lock:  # it is at work: nobody waits for that
+        sandbox.start()
+    sandbox.close()
+
+
 @pytest.mark.parametrize("how", [True, KeyboardInterrupt])
 def test_stop_and_ctrl_c_end_a_parser_at_once(
     sandbox: Sandbox, how: bool | type[BaseException]

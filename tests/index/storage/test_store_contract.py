@@ -215,6 +215,26 @@ def test_what_moves_is_in_the_collection_of_where_it_lies(library: Library, shel
     assert collections(library)["kyoto.txt"] == ""
 
 
+def test_tags_of_ones_own_go_with_a_file_that_moves(library: Library, shelf: Path) -> None:
+    library.update([shelf])
+    library.tag(["kyoto.txt", "brussels.txt"], "mine")
+    before = encoded(library)
+    (shelf / "copy.txt").write_text(TEXTS["brussels.txt"])  # of a file that stays
+    (shelf / "kyoto.txt").rename(shelf / "sub/forum.txt")
+    assert library.rebuild().added == ("copy.txt", "sub/forum.txt")
+    tags = {record.id: record.tags for record in library.documents()}
+    assert (tags["sub/forum.txt"], tags["brussels.txt"], tags["copy.txt"]) == (
+        ("mine",), ("mine",), ()
+    )  # fmt: skip
+    (shelf / "sub/forum.txt").unlink()
+    library.rebuild()
+    (shelf / "kyoto.txt").write_text(TEXTS["kyoto.txt"])
+    library.rebuild()
+    assert {record.id: record.tags for record in library.documents()}["kyoto.txt"] == ()
+    assert encoded(library) == before + 2, "what came back was embedded again, nothing else"
+    assert library.check().ok
+
+
 CARD = CatalogueCard(
     title="Cables Under the Sea", author="Jane Doe", date="2023-02", source="The Wire",
     tags=("sea/cables",), address="https://example.org/kyoto",
@@ -270,6 +290,37 @@ def test_a_receipt_brings_back_the_card_and_the_collection(library: Library, she
         assert reader.own_collection(str(path)) is None
     library.update([shelf])
     assert collections(library) == dict.fromkeys(sorted(TEXTS), "")
+
+
+def documents_at(library: Library) -> dict[str, str]:
+    """The ids of the documents by the paths of their files."""
+    with library._store.reading() as reader:
+        return {location.path: location.id for location in reader.locations()}
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["moved", "made anew"])
+def test_of_a_file_that_another_one_stands_for_nothing_stays_noted(
+    library: Library, shelf: Path, full: bool
+) -> None:
+    path = carded(library, shelf)
+    if full:
+        path.unlink()
+        library.rebuild(full=True)
+    else:  # another folder's file takes the id over, in the change in which this one is gone
+        other = shelf.parent / "other"
+        other.mkdir()
+        path.rename(other / path.name)
+        library.update([other, shelf])
+        assert documents_at(library)[str(other / path.name)] == "kyoto.txt"
+    with library._store.reading() as reader:
+        assert reader.card(str(path)) == CatalogueCard()
+        assert reader.own_collection(str(path)) is None
+    assert within(library, "sea") == set()
+    path.write_text("the forum of another day, by nobody known.\n")
+    library.rebuild()
+    assert collections(library)[documents_at(library)[str(path)]] == ""
+    assert library.document(documents_at(library)[str(path)]).author == ""
+    assert library.check().ok
 
 
 def test_a_change_of_cards_and_collections_is_whole_or_not_there(

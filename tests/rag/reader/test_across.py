@@ -11,8 +11,11 @@ import pytest
 from index import Library
 from index.embedding.encoder import Embeddable, PassageVectors, QuestionVectors
 from index.languages.detection import language
+from index.types import EVERYWHERE
 from rag import Assistant
 from rag.query.question import QueryVariant
+from rag.query.task import understand
+from rag.query.text_features import TextFeatures
 from rag.reader.across import (
     GATE_NAMES,
     RANKED_BY,
@@ -28,9 +31,11 @@ from rag.reader.across import (
     ranking_rows,
     score_across,
 )
-from rag.reader.features import NAMES, Matrix
+from rag.reader.features import NAMES, Matrix, weigh
 from rag.reader.ranker import Ranker
 from rag.reader.rerankers import load_reranker
+from rag.replies.composer import Composer
+from rag.types import RankedSentence, Ranking
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.sentences import hit
 
@@ -141,6 +146,43 @@ def test_no_word_of_another_language_is_taken_for_a_slip(articles: Path) -> None
         asked, changes = Assistant(made, None).analyze("Wer \u00f6ffnete die Brigde im Mai?")
     assert changes == []
     assert "Brigde" in asked.text
+
+
+@pytest.mark.parametrize(
+    ("language_", "pieces", "content"),
+    [
+        ("en", ["who", "leads", "the", "for", "##um", "?"], [0, 1, 0, 0, 1, 0]),
+        ("de", ["wer", "leitet", "das", "forum", "##an", "?"], [0, 1, 0, 1, 1, 0]),
+        ("zh", ["2023", "##年", "##的", "##主席", "##是谁", "?"], [1, 1, 0, 1, 0, 0]),
+        ("ar", ["من", "القيادة", "في", "##كم", "؟"], [0, 1, 0, 1, 0]),
+        ("xx", ["the", "forum"], [0, 1]),
+    ],
+)
+def test_small_words_of_a_language_name_nothing(
+    language_: str, pieces: list[str], content: list[int]
+) -> None:
+    told = weigh(TextFeatures(" ".join(pieces)), {}, pieces, language_).is_content
+    assert told.astype(int).tolist() == content
+
+
+def test_where_languages_differ_more_passages_are_told_each_in_fewer_words(
+    tmp_path: Path,
+) -> None:
+    texts = [" ".join(f"w{number}x{word}" for word in range(30)) + "." for number in range(5)]
+    hits = [hit(f"The {text}", f"And the {text}", at=1000 * n) for n, text in enumerate(texts)]
+    sentences = tuple(RankedSentence.of(one, 0, 0.5**n) for n, one in enumerate(hits))
+    with library_in(tmp_path) as made:
+        compose = Composer(made).compose
+        across = compose(understand(GERMAN), GERMAN, Ranking(sentences, 0.9), EVERYWHERE)
+        asked = "When was the bridge opened?"
+        same = compose(understand(asked), asked, Ranking(sentences, 0.9), EVERYWHERE)
+    assert [run.start for run in across] == [0, 1000, 2000]
+    assert sum(run.length for run in across) <= 170
+    assert len(same) < 3
+
+
+def library_in(folder: Path) -> Library:
+    return Library.open(folder / "empty", encoder=TwoLanguages(name="two"))
 
 
 def matrix(**values: float) -> Matrix:

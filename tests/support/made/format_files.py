@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import zipfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
 
+import compressed_rtf
 import docx
 import xlsxwriter
 
-from tests.support.made import outlook
+from tests.support.made import outlook, pdf_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +111,13 @@ _META = (
 )
 
 
-def _cells(*rows: tuple[str, ...]) -> str:
+def _cells(*rows: tuple[str, ...], name: str = "A table") -> str:
     def cell(value: str) -> str:
-        return f"<table:table-cell><text:p>{value}</text:p></table:table-cell>"
+        kind = 'office:value-type="string"'
+        return f"<table:table-cell {kind}><text:p>{value}</text:p></table:table-cell>"
 
     inner = "".join(f"<table:table-row>{''.join(map(cell, row))}</table:table-row>" for row in rows)
-    return f"<table:table>{inner}</table:table>"
+    return f'<table:table table:name="{name}">{inner}</table:table>'
 
 
 def odt() -> bytes:
@@ -153,12 +156,53 @@ def xlsx() -> bytes:
     return out.getvalue()
 
 
+def ods() -> bytes:
+    tables = _cells(("Quay", "Cranes"), ("Old", "2"), name="Quays")
+    tables += _cells(("Pier", "Boats"), ("Rewa", "64"), ("Ba", "9"), name="Piers")
+    return archive_of(
+        {
+            "mimetype": "application/vnd.oasis.opendocument.spreadsheet",
+            "content.xml": f"<office:document-content {_OFFICE}><office:body><office:spreadsheet>"
+            f"{tables}</office:spreadsheet></office:body></office:document-content>",
+            "META-INF/manifest.xml": "<manifest/>",
+        }
+    )
+
+
+def xls(*, locked: bool = False) -> bytes:
+    """A workbook as Excel wrote them until 2003 (MS-XLS): records in a stream."""
+    rows: list[list[str | int]] = [["Lamp", "Steps"], ["Vuda", 211], ["Moce", 87]]
+
+    def record(kind: int, data: bytes = b"") -> bytes:
+        return struct.pack("<HH", kind, len(data)) + data
+
+    def begin(kind: int) -> bytes:
+        return record(0x0809, struct.pack("<HHHHII", 0x0600, kind, 0, 1997, 0, 6))
+
+    def cell(row: int, column: int, value: str | int) -> bytes:
+        at = struct.pack("<HHH", row, column, 0)
+        if isinstance(value, int):
+            return record(0x0203, at + struct.pack("<d", value))
+        return record(0x0204, at + struct.pack("<HB", len(value), 0) + value.encode("latin-1"))
+
+    def book(at: int) -> bytes:
+        sheet = struct.pack("<IBBBB", at, 0, 0, 5, 0) + b"Lamps"
+        password = record(0x2F, struct.pack("<HHH", 1, 1, 1) + bytes(48)) if locked else b""
+        return begin(0x05) + password + record(0x85, sheet) + record(0x0A)
+
+    cells = b"".join(cell(r, c, value) for r, row in enumerate(rows) for c, value in enumerate(row))
+    size = record(0x0200, struct.pack("<IIHHH", 0, len(rows), 0, 2, 0))
+    first = begin(0x10) + size + cells + record(0x0A)
+    return outlook.compound({"Workbook": book(len(book(0))) + first})
+
+
 def eml() -> bytes:
     message = EmailMessage()
     message["Subject"], message["From"] = "Pilot boats", "Ann Lee <ann@example.org>"
     message["Date"] = "Tue, 05 Mar 2024 10:11:12 +0100"
     message.set_content("Dear all,\n\nthe pilot boat leaves from Lautoka at six.\n")
     message.add_attachment("The spare anchor lies in shed nine.", filename="anchor.txt")
+    message.set_boundary("parts")  # else another one each time
     return message.as_bytes()
 
 
@@ -222,8 +266,29 @@ RTF = (
     rb"{\rtf1\ansi{\info{\title Sails}{\author Jo May}}"
     rb"\pard The mainsail weighs ninety kilos.\par Next.\par}"
 )
+OLD_RTF = (
+    rb"{\rtf1\ansi\pard The islands have six.\par"
+    rb" The capstan of Moce is turned by two mules.\par}"
+)
+HTML = b"""<!doctype html><html><head><title>Gulls - The Harbour Post</title></head><body>
+<nav><a href="/">Home</a></nav><article><h1>Gulls</h1><p>The gulls of the harbour were counted
+again this spring by the whole school.</p><h2>Nests</h2><p>The gulls of Nananu nest in an old
+crane, which nobody has moved since the war, and they come back to it every year.</p></article>
+</body></html>"""
 
 SAMPLES = (
+    Sample("note.txt", b"Nets\n\nBy Ann Lee\n\nThe nets of Kioa are dyed with mangrove bark.\n",
+           "What are the nets of Kioa dyed with?", "mangrove bark", "", "", "Nets"),
+    Sample("note.md", b"# Oars\n\nThere are many.\n\n## Ash\n\nThe oars of Rabi are cut from ash."
+           b"\n", "What are the oars of Rabi cut from?", "ash", "", "Ash", "Oars"),
+    Sample("gulls.html", HTML, "What do the gulls of Nananu nest in?", "an old crane", "",
+           "Nests", "Gulls"),
+    Sample("book.pdf", pdf_files.book(9), "How many steps has the lighthouse of chapter 7?",
+           "chapter 7 has 7 steps", "page 7"),
+    Sample("piers.ods", ods(), "How many boats has the pier Rewa?", "Pier: Rewa; Boats: 64",
+           "sheet Piers"),
+    Sample("lamps.xls", xls(), "How many steps has the lamp Vuda?", "Lamp: Vuda; Steps: 211",
+           "sheet Lamps"),
     Sample("book.epub", epub(), "What does the lamp of Vuda burn?", "whale oil", "chapter 2",
            "Lights", "Harbours"),
     Sample("deck.pptx", pptx(), "How much did the dredger cost?", "nine million", "slide 2",
@@ -256,6 +321,8 @@ SAMPLES = (
            "Buoys of the strait"),
     Sample("chain.msg", outlook_mail(), "Where does the old chain hang?", "shed eleven", "",
            "Attachment: chain.txt"),
+    Sample("old.msg", outlook.message("Capstans", rtf=compressed_rtf.compress(OLD_RTF)),
+           "What turns the capstan of Moce?", "two mules", "", "", "Capstans"),
     Sample("mail.mbox", mbox(), "What are the ropes of the Kestrel made of?", "hemp",
            "message Ropes",
            "Ropes, Jo May, 2024-03-05"),
@@ -274,7 +341,7 @@ SAMPLES = (
     Sample("keels.tex", TEX.encode(), "What is the keel of the Octavia cut from?", "one oak", "",
            "Wood", "On keels"),
     Sample("sails.rtf", RTF, "How much does the mainsail weigh?", "ninety kilos", "", "", "Sails"),
-    Sample("crew.docx", word(), "What pay has the mate?", "Rank: Mate; Pay: 900"),
+    Sample("crew.docx", word(), "How much pay does the mate get?", "Rank: Mate; Pay: 900"),
     Sample("page.xhtml", b"<html><head><title>Docks</title></head><body><h1>Docks</h1><p>The dry "
            b"dock of Walu Bay holds two tugs at once, says the harbour board in its own report of "
            b"the year.</p></body></html>", "How many tugs does the dry dock hold?", "two tugs"),

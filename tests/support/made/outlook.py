@@ -121,14 +121,17 @@ def message(
     body: str = "",
     *,
     html: bytes = b"",
+    rtf: bytes = b"",
     sender: str = "",
     sent: datetime | None = None,
+    kind: str = "IPM.Note",
     attached: Sequence[tuple[str, bytes]] = (),
 ) -> bytes:
     """A saved message (MS-OXMSG)."""
-    values: dict[int, str | bytes | datetime | int] = {0x001A: "IPM.Note", 0x0037: subject}
+    values: dict[int, str | bytes | datetime | int] = {0x001A: kind, 0x0037: subject}
     values |= {0x1000: body} if body else {}
     values |= {0x1013: html, 0x3FDE: 65001} if html else {}
+    values |= {0x1009: rtf} if rtf else {}
     values |= {0x0C1A: sender, 0x0C1F: "x@harbour.example"} if sender else {}
     values |= {0x0039: sent} if sent else {}
     head = struct.pack("<8x4I8x", 0, len(attached), 0, len(attached))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -41,13 +42,14 @@ class Site:
     """What a site answers, by path, and what it was asked."""
 
     port: int = 0
+    scheme: str = "http"
     pages: dict[str, tuple[str, bytes, Mapping[str, str]]] = field(default_factory=dict)
     answers: dict[str, Answer] = field(default_factory=dict)
     asked: list[tuple[str, int]] = field(default_factory=list)
     """Paths in the order in which they were asked for, each with the status of the answer."""
 
     def at(self, path: str = "/", host: str = "127.0.0.1") -> str:
-        return f"http://{host}:{self.port}{path}"
+        return f"{self.scheme}://{host}:{self.port}{path}"
 
     def put(
         self, path: str, body: str | bytes, kind: str = "text/html; charset=utf-8", **headers: str
@@ -65,6 +67,10 @@ class Site:
 class _Handler(BaseHTTPRequestHandler):
     site: Site
     protocol_version = "HTTP/1.1"
+
+    def handle(self) -> None:
+        with suppress(OSError):  # whoever asked does not believe who we are
+            super().handle()
 
     def do_GET(self) -> None:
         with suppress(OSError):  # whoever asked has hung up
@@ -95,11 +101,19 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def site() -> Iterator[Site]:
-    """A web site that answers while the block lasts."""
-    made = Site()
+def site(proof: ssl.SSLContext | None = None) -> Iterator[Site]:
+    """A web site that answers while the block lasts.
+
+    Args:
+        proof: of who it is, for `https`.
+    """
+    made = Site(scheme="https" if proof else "http")
     handler = type("Handler", (_Handler,), {"site": made})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        if proof:  # shaking hands is for the connection's own thread
+            server.socket = proof.wrap_socket(
+                server.socket, server_side=True, do_handshake_on_connect=False
+            )
         server.daemon_threads = True
         made.port = server.server_address[1]
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))

@@ -24,6 +24,7 @@ from ui.page.jobs import JobRunner
 from ui.page.layout import PlaceRequest, added_place
 from ui.page.middleware import uploads
 from ui.page.suggester import Suggester
+from ui.page.views import panes
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -105,6 +106,13 @@ def test_why_a_folder_is_not_watched_is_said(library: Library, tmp_path: Path) -
     watches.close()
 
 
+def test_folders_of_one_name_are_told_apart_by_what_they_lie_in() -> None:
+    folders = [Path("/home/ann/notes"), Path("/home/jo/notes"), Path("/home/jo/work"), Path("/")]
+    drawn = panes.places(dict.fromkeys(folders))
+    for name in ("ann/notes", "jo/notes", "work"):
+        assert f">{name}</span>" in drawn and f"Keep {name} up to date" in drawn
+
+
 def test_where_no_paths_may_be_named_nothing_is_said_of_folders(library: Library) -> None:
     api = api_of(library, None)
     assert api.ask({"name": "library"})["slots"]["places"] == ""
@@ -134,6 +142,8 @@ def test_a_watched_folder_changes_under_an_open_page(opened: Tab, tmp_path: Path
     page.click("#tab-library")
     page.click(".in-place summary")
     page.fill("#place-path", str(notes))
+    ring = "getComputedStyle(document.querySelector('label.folder')).outlineStyle"
+    assert page.evaluate(ring) == "none", "that is another way to add one"
     page.keyboard.press("Enter")
     page.wait_for_selector(".documents li:has-text('The ferry')")
     page.wait_for_selector(".places [data-kept]:has-text('kept up to date')")

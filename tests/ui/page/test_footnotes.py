@@ -123,6 +123,32 @@ def test_verify_reads_what_was_exported_and_finds_what_was_changed(
     assert [one.what for one in checked(library, file) if not one.ok] == [kind]
 
 
+def test_what_is_exported_from_a_german_page_is_labelled_in_german(
+    answer: Answer, library: Library, tmp_path: Path
+) -> None:
+    key = sealing.key_in(library.path, create=True)
+    groups = (Group("2024-03-05", (1,)), Group("Boats", (2,)))
+    disagreeing = replace(answer, form="conflict", groups=groups)
+    saved = bundle.make_bundle(disagreeing, library, "", key, "de")
+    text = footnotes.as_markdown(saved)
+    assert "Seite 2" in text
+    assert "5.3.2024, Harbour, Absatz 1" in text
+    assert "5\\. März 2024: The lighthouse" in text
+    assert "Ihre Dokumente widersprechen sich" in text
+    page = export.as_page(saved)
+    assert '<html lang="de">' in page and "<h2>Quellen</h2>" in page
+    assert "mit <code>pilcrow verify</code>." in page
+    for kind in ("page", "markdown", "word"):
+        (tmp_path / kind).write_bytes(export.made(saved, kind))
+        assert [one for one in checked(library, tmp_path / kind) if not one.ok] == []
+    (tmp_path / "page").write_text(page.replace("Quellen", "Sources"), "utf-8")
+    assert [one.what for one in checked(library, tmp_path / "page") if not one.ok] == ["page"]
+    arabic = export.as_page({**saved, "language": "ar"})
+    assert '<html lang="ar" dir="rtl">' in arabic
+    for unknown in ("xx", ["de"], None):
+        assert '<html lang="en">' in export.as_page({**saved, "language": unknown})
+
+
 @pytest.mark.parametrize("data", [b"PK\x03\x04 no archive", b"<!-- pilcrow-answer {", b"# Mine"])
 def test_other_files_are_told_in_one_line(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(data)

@@ -21,9 +21,19 @@ from index.errors import InputError
 from rag.grounding.bundle import Finding
 from rag.snapshots import DISAGREE
 from rag.types import Answer, Citation
+from ui.language.catalogue import (
+    date_in_words,
+    direction,
+    gettext,
+    known,
+    short_date,
+    speaking,
+    spoken,
+)
 from ui.page.export import footnotes
-from ui.page.views.html import render
-from ui.sections import Line, dates_of, sections_of
+from ui.page.views.html import page_name, recognition, render
+from ui.page.views.replies import retold, retold_text
+from ui.sections import Line, Section, dates_of, sections_of
 
 _OPEN, _CLOSE = '<script type="application/json" id="pilcrow-answer">', "</script>"
 _LARGEST = 50 * 2**20
@@ -37,17 +47,26 @@ def as_json(bundle: dict[str, Any]) -> str:
 
 
 def as_page(bundle: dict[str, Any]) -> str:
-    """The bundle as one self-contained web page."""
+    """The bundle as one self-contained web page, in the language of the page it is from."""
+    with speaking(known(bundle.get("language"))):
+        return _page(bundle)
+
+
+def _page(bundle: dict[str, Any]) -> str:
     answer = Answer.from_dict(bundle["answer"])
     checksums = {document["document_id"]: document["sha256"] for document in bundle["documents"]}
     page = render(
         "export/export.html",
         answer=answer,
+        language=spoken(),
+        direction=direction(spoken()),
         disagree=DISAGREE,
-        dates=dates_of(answer),
+        dates=dates_of(answer, date_in_words),
+        text=retold_text(answer),
         sources=[_source(c, checksums.get(c.document_id, "")) for c in answer.citations],
         exported=bundle["exported"],
         model=bundle["models"]["language"],
+        check=gettext("Check it against the library with {command}.", command="\0").split("\0"),
         # `<` never stands in the data, so no text in it can end the element it is in
         data=Markup(json.dumps(bundle, ensure_ascii=True).replace("<", "\\u003c")),
     )
@@ -142,27 +161,28 @@ def as_markdown(answer: Answer) -> str:
     blocks = [f"## {_inline(answer.question)}"]
     sections = sections_of(answer)
     if answer.form == "table":
-        rows = [(s.title, _said(line), _where(line)) for s in sections for line in s.lines]
-        head = ("About", "What the source says", "Source"), ("---", "---", "---")
+        rows = [(_title(s), _said(line), _where(line)) for s in sections for line in s.lines]
+        names = (gettext("About"), gettext("What the source says"), gettext("Source"))
+        head = names, ("---", "---", "---")
         blocks.append("\n".join(f"| {' | '.join(row)} |" for row in (*head, *rows)))
     elif answer.form in ("bullets", "conflict"):
-        blocks += [DISAGREE] if answer.form == "conflict" else []
+        blocks += [retold(DISAGREE)] if answer.form == "conflict" else []
         items = [
-            f"- {f'**{_inline(s.title)}**: ' if s.label else ''}{_said(line)}"
+            f"- {f'**{_inline(_title(s))}**: ' if s.label else ''}{_said(line)}"
             for s in sections
             for line in s.lines
         ]
         blocks.append("\n".join(items))
     else:
         for section in sections:
-            blocks += [f"### {_inline(section.title)}"] if section.label else []
+            blocks += [f"### {_inline(_title(section))}"] if section.label else []
             blocks += [
                 f"> {_said(line)}" if line.statement.quoted else _said(line)
                 for line in section.lines
             ]
     if not sections:
-        blocks.append(_inline(answer.text))
-    blocks += map(_inline, answer.missing)
+        blocks.append(_inline(retold_text(answer)))
+    blocks += map(_inline, map(retold, answer.missing))
     blocks += [_source_line(citation) for citation in answer.citations]
     return "\n\n".join(block for block in blocks if block)
 
@@ -173,9 +193,14 @@ def as_rich_text(answer: Answer) -> str:
         "export/copy.html",
         answer=answer,
         disagree=DISAGREE,
+        text=retold_text(answer),
         sections=sections_of(answer),
         sources=[(c, _whole_place(c)) for c in answer.citations],
     )
+
+
+def _title(section: Section) -> str:
+    return date_in_words(section.date) or section.label
 
 
 def _said(line: Line) -> str:
@@ -194,8 +219,8 @@ def _inline(text: str) -> str:
 
 def _whole_place(citation: Citation) -> str:
     """Title, author, outlet and date of where a sentence stands, its page and its paragraph."""
-    known = (citation.author, citation.source, citation.date, *_place(citation))
-    return ", ".join(filter(None, (citation.title or citation.document_id, *known)))
+    parts = (citation.author, citation.source, short_date(citation.date), *_place(citation))
+    return gettext(", ").join(filter(None, (citation.title or citation.document_id, *parts)))
 
 
 def _source_line(citation: Citation) -> str:
@@ -204,9 +229,9 @@ def _source_line(citation: Citation) -> str:
 
 
 def _place(citation: Citation) -> tuple[str, str, str]:
-    at = citation.location
-    page = ", ".join(filter(None, (at.page_name, at.recognition)))
-    return page, at.section, f"paragraph {citation.paragraph}"
+    page = gettext(", ").join(filter(None, (page_name(citation), recognition(citation))))
+    paragraph = gettext("paragraph {n}", n=citation.paragraph)
+    return page, citation.location.section, paragraph
 
 
 def file_name(answer: Answer, suffix: str) -> str:
@@ -216,9 +241,9 @@ def file_name(answer: Answer, suffix: str) -> str:
 
 
 def _source(citation: Citation, sha256: str) -> dict[str, Any]:
-    parts = (citation.author, citation.source, citation.date, *_place(citation))
+    parts = (citation.author, citation.source, short_date(citation.date), *_place(citation))
     return {
         "citation": citation,
-        "place": ", ".join(part for part in parts if part),
+        "place": gettext(", ").join(part for part in parts if part),
         "checksum": sha256[:16],
     }

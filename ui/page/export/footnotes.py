@@ -16,6 +16,9 @@ from xml.sax.saxutils import escape
 from index.tokenization import INVISIBLE
 from rag.snapshots import DISAGREE
 from rag.types import Answer, Citation
+from ui.language.catalogue import date_in_words, gettext, known, short_date, speaking
+from ui.page.views.html import page_name, recognition
+from ui.page.views.replies import retold, retold_text
 from ui.sections import dates_of
 
 BEGIN, END = "<!-- pilcrow-answer ", " -->"
@@ -33,16 +36,21 @@ _HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 
 def note(citation: Citation) -> str:
     """Where a quote stands, and its words: `Title, Author, Source, 2024-03-05, page 3: “…”`."""
-    at = citation.location
-    known = (
-        citation.title or citation.document_id, citation.author, citation.source, citation.date,
-        at.page_name, at.recognition, at.section, f"paragraph {citation.paragraph}",
+    parts = (
+        citation.title or citation.document_id, citation.author, citation.source,
+        short_date(citation.date), page_name(citation), recognition(citation),
+        citation.location.section, gettext("paragraph {n}", n=citation.paragraph),
     )  # fmt: skip
-    return f"{', '.join(filter(None, map(_line, known)))}: “{_line(citation.quote)}”"
+    return f"{gettext(', ').join(filter(None, map(_line, parts)))}: “{_line(citation.quote)}”"
 
 
 def as_markdown(bundle: dict[str, Any]) -> str:
-    """The bundle as Markdown with footnotes."""
+    """The bundle as Markdown with footnotes, in the language of the page it is from."""
+    with speaking(known(bundle.get("language"))):
+        return _markdown(bundle)
+
+
+def _markdown(bundle: dict[str, Any]) -> str:
     answer = Answer.from_dict(bundle["answer"])
     said = [
         _marked(text) + "".join(f"[^{number}]" for number in numbers)
@@ -57,13 +65,14 @@ def as_markdown(bundle: dict[str, Any]) -> str:
 
 def _statements(answer: Answer) -> Iterator[tuple[str, tuple[int, ...]]]:
     if not answer.statements:
-        yield _line(answer.text), ()
-    dates = dates_of(answer)
+        yield _line(retold_text(answer)), ()
+    dates = dates_of(answer, date_in_words)
     if dates:
-        yield DISAGREE, ()
+        yield retold(DISAGREE), ()
     for number, statement in enumerate(answer.statements, start=1):
         date = f"{_line(dates[number])}: " if number in dates else ""
-        doubt = " (not supported by its source)" if statement.support == "unsupported" else ""
+        doubt = gettext("not supported by its source")
+        doubt = f" ({doubt})" if statement.support == "unsupported" else ""
         yield date + _line(statement.text) + doubt, statement.citations
 
 
@@ -81,7 +90,12 @@ def _first(match: re.Match[str]) -> str:
 
 
 def as_word(bundle: dict[str, Any]) -> bytes:
-    """The bundle as a Word file with footnotes."""
+    """The bundle as a Word file with footnotes, in the language of the page it is from."""
+    with speaking(known(bundle.get("language"))):
+        return _word(bundle)
+
+
+def _word(bundle: dict[str, Any]) -> bytes:
     answer = Answer.from_dict(bundle["answer"])
     parts: dict[str, Callable[[], str]] = {
         "[Content_Types].xml": _content_types,

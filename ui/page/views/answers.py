@@ -28,7 +28,8 @@ from ui.language.catalogue import (
     plural,
 )
 from ui.page.views.html import render, render_macro
-from ui.sections import Line, asked_back, parts_of_reply, sections_of
+from ui.page.views.replies import retold_reply
+from ui.sections import Line, parts_of_reply, sections_of
 
 Phase = Literal["running", "done", "stopped"]
 
@@ -165,7 +166,7 @@ def answer(
         together=_tells_of_all([section.label for section in sections]),
         dated=any(section.label for section in sections)
         and all(section.date for section in sections),
-        reply=parts_of_reply(asked_back(snapshot), documents),
+        reply=parts_of_reply(retold_reply(snapshot), documents),
     )
 
 

@@ -145,9 +145,18 @@ def places(folders: Mapping[Path, str | None]) -> str:
     shown = []
     for folder, state in folders.items():
         stop, keep = gettext("Stop keeping {name} up to date"), gettext("Keep {name} up to date")
-        label = (stop if state == "" else keep).format(name=folder.name)
-        shown.append((str(folder), folder.name, state, label))
+        name = _short_path(folder, folders)
+        label = (stop if state == "" else keep).format(name=name)
+        shown.append((str(folder), name, state, label))
     return render("library/places.html", folders=shown)
+
+
+def _short_path(folder: Path, others: Collection[Path]) -> str:
+    """The end of a path that tells it from the others: its name, if no other has that."""
+    parts, same, length = folder.parts, [other for other in others if other != folder], 1
+    while length < len(parts) and any(o.parts[-length:] == parts[-length:] for o in same):
+        length += 1
+    return folder.name if length == 1 else str(Path(*parts[-length:]))
 
 
 def earlier(turns: int) -> str:
@@ -327,7 +336,7 @@ def reader(document: Document, marks: Sequence[tuple[int, int, int]], at: int | 
         byline=" · ".join(
             filter(
                 None,
-                (document.source, document.author, document.place, short_date(document.date)),
+                (document.source, document.author, document.written_in, short_date(document.date)),
             )
         ),
         marked=len(marks),
