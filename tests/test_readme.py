@@ -227,6 +227,7 @@ def test_the_tree_names_every_room_and_no_other() -> None:
         "rag/catalogue": "rag/llm/catalogue",
         "rag/weights": "rag/llm/weights",
         "rag/verification": "rag/grounding/verification",
+        "rag/wording": "rag/replies/wording",
         **{
             f"index/{room}": f"index/formats/{room}"
             for room in ("pdf", "office", "web", "plain", "pictures")
