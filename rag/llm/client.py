@@ -78,7 +78,6 @@ class LlamaClient:
         counting: float = COUNTING_SECONDS,
         worker: str = "rag.llm.model_worker",
         gpu_layers: int | None = None,
-        most_threads: int = 0,
     ) -> None:
         """Prepare; nothing is started or loaded.
 
@@ -91,7 +90,6 @@ class LlamaClient:
             counting: seconds for the tokens of one text or conversation, once it is loaded.
             worker: the module whose `main` the process runs.
             gpu_layers: layers that run on a GPU; None is all, where llama.cpp was built for one.
-            most_threads: cores for it while that is faster.
 
         Raises:
             ModelMissing: when llama-cpp-python is not installed.
@@ -109,7 +107,7 @@ class LlamaClient:
         self._threads = threads
         self._model = model
         self._process = ModelProcess(
-            model, threads, context_tokens, deadline, counting, worker, gpu_layers, most_threads
+            model, threads, context_tokens, deadline, counting, worker, gpu_layers
         )
         self._lock = FairLock()  # a loaded model writes one text at a time
 
@@ -319,19 +317,15 @@ def default_choice(model: str | None, threads: int, gpu_layers: int | None = Non
         key = load_settings().model_key
         server = ServerModel(ServerChoice.read(model), key.get_secret_value() if key else None)
         return ModelChoice(server, named=True)
-    # one core stays free for whoever asks, unless all read faster: when something else runs,
-    # llama.cpp's threads spin waiting for each other (13 tokens/s on two busy cores, 53 on one)
+    # one core stays free for whoever asks: when all are taken, llama.cpp's threads spin waiting
+    # for each other (13 tokens/s on two busy cores, 53 on one of them)
     try:
         found = find_model(model)
         name = found.origin.removeprefix("catalogue: ")
         measured = ModelFolder(models_folder()).speeds().get(name)
         reading = measured.reading if measured else None
         client = LlamaClient(
-            found,
-            threads=max(1, threads - 1),
-            most_threads=threads,
-            reading=reading,
-            gpu_layers=gpu_layers,
+            found, threads=max(1, threads - 1), reading=reading, gpu_layers=gpu_layers
         )
         return ModelChoice(client, named=model is not None, let_go=client.close)
     except ModelMissing as error:

@@ -212,7 +212,7 @@ def large_prefill(folder: Path, size: int) -> _Row:
 
     file, cores = find_model(_LARGE).path, usable_cores()
     raws = {batch: RawModel(file, cores, batch) for batch in (64, 512)}
-    ours = Llama(file, max(1, cores - 1), 2048, 0, cores)
+    ours = Llama(file, max(1, cores - 1), 2048)
     prompt = list(range(100, 100 + _LARGE_TOKENS))
     settings = [
         (batch, threads) for batch in raws for threads in range(max(1, cores - 1), cores + 1)
@@ -253,7 +253,7 @@ def large_first_word(folder: Path, size: int) -> _Row:
 
     file, cores = find_model(_LARGE), usable_cores()
     raw = RawModel(file.path, cores)
-    generator = Noting(file, threads=max(1, cores - 1), most_threads=cores, deadline=600)
+    generator = Noting(file, threads=max(1, cores - 1), deadline=600)
     both: list[tuple[float, float]] = []
     with seeded() as library:
         assistant = Assistant(library, generator)
