@@ -534,8 +534,7 @@ class PageApi:
     def _why(self, given: Given) -> Reply:
         answer = self._answer(given)
         names = {r.id: name_of(r) for r in self._library.documents()}
-        why = panes.why(answer.explain, answer.timings, names, gate.NOT_FOUND_BELOW)
-        return {"html": why}
+        return {"html": panes.why(answer, names, gate.NOT_FOUND_BELOW)}
 
     def _rate(self, given: Given) -> Reply:
         turn, way = self._turn(given), given.get("way")

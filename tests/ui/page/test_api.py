@@ -623,7 +623,7 @@ def wait_for(done: Callable[[], bool]) -> None:
 def test_why_names_forms_scores_and_times(room: Room) -> None:
     key = room.ask(KYOTO)
     page = room.api.ask({"name": "why", "key": key})["html"]
-    for words in (KYOTO, "0.91", "prefix reused: 96 of 120 tokens", "prompt 372 ms",
+    for words in (KYOTO, "0.91", "120 tokens, 96 of which it knew", "the model’s reading 372 ms",
                   "searching and reading 38 ms", "Kyoto hosts", "0.70", "3.20"):  # fmt: skip
         assert words in page
 

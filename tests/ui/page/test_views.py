@@ -34,7 +34,6 @@ from rag.types import (
     HitScores,
     PassageRead,
     Statement,
-    Timings,
 )
 from ui.page import export
 from ui.page.conversations import Listed
@@ -94,6 +93,7 @@ def every_view(text: str) -> list[str]:
         said, statements=(said.statements[0], Statement(text, "supported", (1,), True)) * 2,
         groups=(Group(text, (1, 2)), Group("2023-12-08", (3,))), missing=(text,),
     )  # fmt: skip
+    claim = replace(said, task="yes_no", statements=(Statement(text, "supported", (1,), True),))
     hit = Hit(text, text, "", 0, len(text), text, 0.5, 1, sentences=(sentence,))
     reply = Answer(text, "partial", f"“{text}” (x)", complete=True, options=(text, text))
     return [
@@ -102,6 +102,7 @@ def every_view(text: str) -> list[str]:
         answers.answer(replace(said, state="not_found"), 1, meta=meta),
         *(answers.answer(replace(in_parts, form=form), 1) for form in FORMS),
         *(export.as_rich_text(replace(in_parts, form=form)) for form in FORMS),
+        *(answers.answer(replace(claim, state=state), 1) for state in ("answered", "not_found")),
         answers.answer(reply, 1, documents={text: text}),
         answers.sources(said, 1, {}),
         answers.sources(said, 1, contexts, text),
@@ -119,7 +120,8 @@ def every_view(text: str) -> list[str]:
         panes.library([record], {text: "away"}, folders=[(text, 1)], inside=text),
         panes.in_text([hit], text),
         panes.reader(Document(text, text, text, text, text, text), [(0, len(text), 1)], 0),
-        panes.why(explained, Timings(), {text: text}, 0.5),
+        panes.why(replace(said, explain=explained), {text: text}, 0.5),
+        panes.why(replace(said, state="not_found", missing=(text,), explain=explained), {}, 0.5),
     ]
 
 
@@ -288,6 +290,42 @@ def test_documents_that_disagree_are_one_card_with_the_newest_first() -> None:
     assert card.index("13 March 2024") < card.index(">newest<") < card.index("A report &lt;b&gt;")
     assert "Sentence 2." in card and "Sentence 3." in beside
     assert ">newest<" not in beside
+
+
+def test_what_speaks_to_a_claim_is_a_form_of_its_own_without_a_verdict() -> None:
+    drawn = answers.answer(quoted(2, task="yes_no"), 1)
+    card = drawn.split('<section class="claim"')[1].split("</section>")[0]
+    assert card.index("What your documents say about it") < card.index("no verdict")
+    assert card.count("<li>") == 2 and "Sentence 1." in card and "Sentence 2." in card
+    assert 'class="verdict"' not in drawn
+
+
+def test_a_verdict_is_drawn_only_where_a_checked_statement_begins_with_it() -> None:
+    claim = replace(quoted(1, task="yes_no"), statements=(
+        Statement("Yes, it was signed.", "supported", (1,)),
+    ))  # fmt: skip
+    drawn = answers.answer(claim, 1)
+    assert '<b class="verdict">Yes</b>, it was signed.' in drawn and "claim" not in drawn
+    doubtful = replace(claim, statements=(Statement("No, it was not.", "unsupported", (1,)),))
+    quote = replace(claim, statements=(Statement("No, said Ada.", "supported", (1,), True),))
+    for other in (doubtful, quote):
+        assert 'class="verdict"' not in answers.answer(other, 1)
+
+
+def test_a_claim_that_no_document_speaks_of_is_not_stated() -> None:
+    nothing = Answer("Is it?", "not_found", "", task="yes_no", complete=True)
+    assert "Not stated in your documents" in answers.answer(nothing, 1)
+
+
+def test_why_nothing_is_answered_is_said_in_plain_words() -> None:
+    explained = Explanation(("q",), drafts=tuple(
+        CheckedDraft((1,), "x", outcome) for outcome in ("kept", "replaced", "dropped", "dangling")
+    ))  # fmt: skip
+    asked = Answer("q", "not_found", "", complete=True, explain=explained)
+    missing = replace(asked, missing=("Your documents do not mention “Oslo”.",))
+    assert "no sentence is likely enough" in panes.why(asked, {}, 0.5)
+    assert "do not mention “Oslo”" in panes.why(missing, {}, 0.5)
+    assert "1 shown, 1 in the source’s words instead, 2 left out" in panes.why(asked, {}, 0.5)
 
 
 def test_a_list_has_an_item_for_each_sentence() -> None:

@@ -195,7 +195,7 @@ async function findInText() {
   const { words } = listed();
   const place = slot("in-text");
   if (!words.trim()) return place.replaceChildren();
-  const reply = await ask("in-text", { words });
+  const reply = await ask("in-text", listed());
   if (reply && words === listed().words) place.innerHTML = reply.html;
 }
 
@@ -348,7 +348,7 @@ async function collectPicked() {
     await ask("collect", undo);
     await listLibrary();
   };
-  toast(text, "Undo", undo ? back : null);
+  toast(text, gettext("Undo"), undo ? back : null);
 }
 
 function onlyPicked() {

@@ -20,7 +20,7 @@ from rag.snapshots import DISAGREE
 from rag.types import Answer, Citation, PassageRead, Statement
 from ui.language.catalogue import decimal, gettext, gettext_noop, milliseconds, plural
 from ui.page.views.html import render, render_macro
-from ui.sections import Line, asked_back, parts_of_reply, sections_of
+from ui.sections import Line, asked_back, is_left_open, parts_of_reply, sections_of
 
 Phase = Literal["running", "done", "stopped"]
 
@@ -149,7 +149,7 @@ def answer(
         headline=headline,
         short=_short_answer(snapshot),
         headline_number=_number_of(headline, snapshot.citations) if headline else HEADLINE,
-        layout=_LAYOUTS.get(snapshot.form, "prose"),
+        layout="claim" if is_left_open(snapshot) else _LAYOUTS.get(snapshot.form, "prose"),
         disagree=DISAGREE,
         sections=[(section, _runs(section.lines)) for section in sections],
         folded=ITEMS if len(sections) > ITEMS + 1 else len(sections),
