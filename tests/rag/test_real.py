@@ -135,6 +135,13 @@ def test_an_empty_library_is_made_ready_as_well(
         assert Assistant(empty, None).answer("Who signed the treaty?").state == "not_found"
 
 
+def test_of_two_statements_the_one_that_is_asked_about_comes_first(library: Library) -> None:
+    answer = Assistant(library, None).answer(
+        "Did the United States sign the Paris AI summit statement?"
+    )
+    assert "The United States and Britain did not." in answer.statements[0].text
+
+
 def test_a_story_is_told_by_the_dates_of_its_own_passages(library: Library) -> None:
     answer = Assistant(library, None).answer("timeline of the malabo convention")
     assert [group.label for group in answer.groups] == ["2014-06", "2023-05"]

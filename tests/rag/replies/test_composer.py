@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from rag.query.task import understand
 from rag.query.text_features import with_capitals
 from rag.reader.ranker import Ranker
 from rag.replies.answerability import Answerability
+from rag.replies.composer import Composer
 from rag.replies.topics import TopicSearch
+from rag.types import RankedSentence, Ranking
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.page_fakes import make_library
 
@@ -133,6 +136,30 @@ def test_what_another_sentence_of_the_document_says_of_the_question_is_told_too(
     assert answer.state != "not_found"
     assert "oldest on the coast" in answer.text
     assert "in a mill on the sound" in answer.text
+
+
+def test_of_two_claims_the_one_about_what_is_named_comes_first(tmp_path: Path) -> None:
+    told = (
+        "Three Meetings\n\nThe charter of Vintrop was agreed by nine towns. Both Malm and Haug "
+        "signed it.\n\nThe closing statement of Solnes found fewer friends. Malm refused."
+    )
+    (tmp_path / "meetings.txt").write_text(told, encoding="utf-8")
+    question = "Did Malm sign the closing statement of Solnes?"
+    with Library.open(tmp_path / "library", encoder=BagOfWordsEncoder()) as made:
+        made.update([tmp_path / "meetings.txt"])
+        hits = made.search(question, 10)
+        by_text = {
+            sentence.text: RankedSentence.of(hit, position, 0.0)
+            for hit in hits
+            for position, sentence in enumerate(hit.sentences)
+        }
+        signed = replace(by_text["Both Malm and Haug signed it."], score=0.6)
+        refused = replace(by_text["Malm refused."], score=0.3)
+        composed = Composer(made).compose(
+            understand(question), question, Ranking((signed, refused), 0.9), EVERYWHERE
+        )
+    assert "Malm refused." in composed[0].text
+    assert "signed it" in composed[1].text
 
 
 def test_a_question_with_the_words_of_one_title_is_not_asked_back(library: Library) -> None:

@@ -298,6 +298,9 @@ def test_what_speaks_to_a_claim_is_a_form_of_its_own_without_a_verdict() -> None
     assert card.index("What your documents say about it") < card.index("no verdict")
     assert card.count("<li>") == 2 and "Sentence 1." in card and "Sentence 2." in card
     assert 'class="verdict"' not in drawn
+    said = quoted(2, task="yes_no")
+    near = replace(said, citations=tuple(replace(c, paragraph=4) for c in said.citations))
+    assert answers.answer(near, 1).split('class="claim"')[1].count("<li>") == 1
 
 
 def test_a_verdict_is_drawn_only_where_a_checked_statement_begins_with_it() -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from types import MappingProxyType
 from typing import Literal
 
@@ -152,6 +153,7 @@ def answer(
         layout="claim" if is_left_open(snapshot) else _LAYOUTS.get(snapshot.form, "prose"),
         disagree=DISAGREE,
         sections=[(section, _runs(section.lines)) for section in sections],
+        beside=[entry for section in sections for entry in _of_one_paragraph(section.lines)],
         folded=ITEMS if len(sections) > ITEMS + 1 else len(sections),
         labelled=any(section.label for section in sections),
         together=_tells_of_all([section.label for section in sections]),
@@ -174,6 +176,12 @@ def _runs(lines: Sequence[Line]) -> list[list[Line]]:
         else:
             runs.append([line])
     return runs
+
+
+def _of_one_paragraph(lines: Iterable[Line]) -> list[list[Line]]:
+    """The lines in order; what is quoted of one paragraph after the other stands together."""
+    places = groupby(lines, lambda line: [(c.document_id, c.paragraph) for c in line.citations])
+    return [list(together) for _, together in places]
 
 
 def _quoted_document(line: Line) -> str:
