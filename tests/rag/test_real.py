@@ -177,6 +177,8 @@ LIBRARY_HOURS = """Bibliothek schließt früher
 
 Die städtische Bibliothek schließt ab Herbst schon um achtzehn Uhr. Der Leiter Jonas Weber nennt \
 die hohen Heizkosten als Grund. Die Zweigstelle am Hafen bleibt samstags geöffnet.
+
+Der Kai ist 120 Meter lang.
 """
 
 
@@ -186,6 +188,7 @@ die hohen Heizkosten als Grund. Die Zweigstelle am Hafen bleibt samstags geöffn
         ("Wie viel kostete der Bau der Brücke?", "48 Millionen"),
         ("Wann wurde die neue Brücke eröffnet?", "Mai 2021"),
         ("Wer zerschnitt das Band?", "Anna Keller"),
+        ("Wie lang ist der Kai?", "120 Meter"),
         ("Wer hat die Mona Lisa gemalt?", NOT_FOUND),
         ("Wie hoch ist der Eiffelturm?", NOT_FOUND),
     ],

@@ -220,6 +220,22 @@ def test_a_price_in_the_paragraph_beside_the_closest_one_is_not_missing(tmp_path
     assert "90,000" in answer.text or answer.state != "answered"
 
 
+def test_a_price_in_another_document_that_is_as_close_is_not_missing(tmp_path: Path) -> None:
+    texts = {
+        "plan.txt": "Plans of Vintrop\n\nThe dredging of Vintrop has a cost nobody likes.\n",
+        "report.txt": "A Report\n\nDredging at Vintrop took eleven weeks at a cost, in the end, of "
+        "13 million crowns.\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    with Library.open(tmp_path / "library", encoder=BagOfWordsEncoder()) as made:
+        made.update([tmp_path / name for name in texts])
+        answer = ask(made, "What was the cost of the dredging of Vintrop?")
+        assert answer.state != "not_found"
+        other = ask(made, "What was the price of the dredging of Vintrop?")
+        assert other.missing
+
+
 def test_only_a_refusal_that_knows_of_nothing_missing_names_what_may_answer(
     library: Library,
 ) -> None:
