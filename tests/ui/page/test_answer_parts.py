@@ -147,6 +147,17 @@ def test_a_table_has_a_head_and_a_row_for_each_statement(opened: Tab) -> None:
     assert TONGA in table.locator("tbody tr").nth(3).inner_text()
 
 
+def test_a_table_on_a_narrow_window_has_its_sources_beneath_and_nothing_aside(opened: Tab) -> None:
+    asked(opened, "Make a table")
+    sources = opened.page.locator("#current tbody .beneath")
+    assert not sources.first.is_visible()
+    opened.page.set_viewport_size({"width": 375, "height": 780})
+    assert sources.first.is_visible()
+    assert not opened.page.locator("#current td.from").first.is_visible()
+    aside = "one => one.scrollWidth - one.clientWidth"
+    assert opened.page.locator("#current .scroller").evaluate(aside) == 0
+
+
 def test_what_is_missing_is_said_below_what_is_there(opened: Tab) -> None:
     text = asked(opened, "Summarise it")
     assert text.index(TONGA) < text.index("Nothing is said of <img")

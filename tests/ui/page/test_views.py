@@ -649,6 +649,12 @@ def test_beside_the_drop_zone_stands_what_the_registry_reads() -> None:
     assert all(suffix.removeprefix(".") in drawn for suffix in KINDS)
 
 
+def test_a_job_says_how_many_files_can_be_asked_about() -> None:
+    states = ("done", "done", "embedding", "waiting", "failed")
+    rows = tuple(jobs.JobRow(f"{n}.txt", state) for n, state in enumerate(states))
+    assert 'data-ready="2"' in jobs.draw(jobs.JobView("Adding", rows=rows))
+
+
 def test_a_finished_job_takes_little_of_the_librarys_room() -> None:
     copy = jobs.JobRow("b", "unchanged", "already in the library as “a”")  # the summary says so
     drawn = jobs.draw(jobs.JobView("Finished", running=False, rows=(copy,), summary="Nothing new"))

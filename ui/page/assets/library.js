@@ -468,7 +468,8 @@ async function upload(files) {
     else named.set(name, file);
   }
   if (!named.size) {
-    toast(gettext("Nothing to add: articles are {kinds}, up to 20 MB.", { kinds: accepted().join(", ") }));
+    const kinds = document.querySelector(".kinds").textContent;
+    toast(gettext("Nothing to add. What is read: {kinds}", { kinds }));
     return;
   }
   showTab("library");
@@ -616,12 +617,17 @@ export function acceptFiles() {
 // --- work under way ------------------------------------------------------------------------------
 
 let announced = ""; // the number of the job whose end was announced
+let ready = "0"; // how many files of the job under way are in the list
 
-/** Says what a finished job has changed, once. */
+/** Lists what a job has ready as it goes on, and says what it has changed once it is over. */
 export function watchWork() {
   const job = document.querySelector("#job .job");
   const now = Boolean(job?.dataset.running);
   document.body.classList.toggle("working", now);
+  if (now && job.dataset.ready !== ready) {
+    ready = job.dataset.ready;
+    if (ready !== "0") void listLibrary();
+  }
   if (!job || now || job.dataset.number === announced) return;
   announced = job.dataset.number;
   const said = job.querySelector(".summary, .problem")?.textContent ?? "";
