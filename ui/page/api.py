@@ -309,7 +309,10 @@ class PageApi:
     def _read_a_bit(self, document_id: str) -> str:
         with suppress(PilcrowError):  # it may have been removed meanwhile
             document = self._library.document(document_id)
-            return f"{document.title}\n{document.text[: MAP_LIMITS.characters]}"
+            said = document.text[: MAP_LIMITS.characters]
+            for aside in reversed(document.boilerplate):  # "By …", "Published …" are no topics
+                said = said[: aside.start] + said[aside.end :]
+            return f"{document.title}\n{said}"
         return ""
 
     def _listed(self, given: Given) -> Reply:

@@ -647,6 +647,15 @@ def test_a_page_of_a_pdf_is_shown_with_the_sentence_boxed(room: Room, tmp_path: 
     assert "as printed" not in plain["slots"]["reader"]
 
 
+def test_a_topic_is_not_called_by_what_stands_above_each_text(room: Room) -> None:
+    write_articles(room.library, {
+        f"{n}.txt": f"On {thing}\nBy the Quillmark editors\nPublished: May {n}, 2024\n\n"
+        f"The {thing} of Orn is old. Nobody repairs the {thing}.\n"
+        for n, thing in enumerate(("bridge", "tower", "ferry", "quay", "market"), start=1)
+    })  # fmt: skip
+    assert "quillmark" not in room.api.ask({"name": "overview"})["html"].lower()
+
+
 def test_the_library_is_seen_from_above_and_a_topic_names_its_documents(room: Room) -> None:
     drawn = room.api.ask({"name": "overview"})["html"]
     assert "2023-10: 1 document" in drawn and "2024-03: 1 document" in drawn

@@ -285,7 +285,7 @@ def test_a_timeline_is_an_ordered_list_with_dates_a_machine_can_read() -> None:
 def test_documents_that_disagree_are_one_card_with_the_newest_first() -> None:
     groups = (Group("2024-03-13", (1,)), Group("A report <b>", (2,)))
     drawn = answers.answer(quoted(3, groups=groups, form="conflict", notes=(DISAGREE,)), 1)
-    card, beside = drawn.split('<section class="conflict"')[1].split("</section>")
+    card, beside = drawn.split('<div class="conflict"')[1].split("</div>", 1)
     assert drawn.count(DISAGREE) == 1 and DISAGREE in card
     assert card.index("13 March 2024") < card.index(">newest<") < card.index("A report &lt;b&gt;")
     assert "Sentence 2." in card and "Sentence 3." in beside
@@ -294,13 +294,16 @@ def test_documents_that_disagree_are_one_card_with_the_newest_first() -> None:
 
 def test_what_speaks_to_a_claim_is_a_form_of_its_own_without_a_verdict() -> None:
     drawn = answers.answer(quoted(2, task="yes_no"), 1)
-    card = drawn.split('<section class="claim"')[1].split("</section>")[0]
+    card = drawn.split('<div class="claim"')[1].split("</div>")[0]
     assert card.index("What your documents say about it") < card.index("no verdict")
     assert card.count("<li>") == 2 and "Sentence 1." in card and "Sentence 2." in card
     assert 'class="verdict"' not in drawn
     said = quoted(2, task="yes_no")
     near = replace(said, citations=tuple(replace(c, paragraph=4) for c in said.citations))
     assert answers.answer(near, 1).split('class="claim"')[1].count("<li>") == 1
+    swapped = replace(near, citations=(replace(near.citations[0], start=90, end=101),
+                                       near.citations[1]))  # fmt: skip
+    assert answers.answer(swapped, 1).split('class="claim"')[1].count("<li>") == 2
 
 
 def test_a_verdict_is_drawn_only_where_a_checked_statement_begins_with_it() -> None:
@@ -587,6 +590,12 @@ def test_a_quoted_sentence_says_whose_it_is_and_of_when() -> None:
     drawn = answers.answer(Answer("q", "answered", "", (said,), (cited,), complete=True), 1)
     where = drawn.split('class="from"')[1]
     assert where.index("A &lt;b&gt;") < where.index("2024-06-03") < where.index("paragraph 3")
+
+
+def test_an_error_begins_with_a_capital_and_a_path_stays_as_it_is() -> None:
+    said = [answers.failure("q", 1, text) for text in ("no such file", "'/home/me' is away")]
+    assert ">No such file<" in said[0] and "&#x27;/home/me&#x27; is away" in said[1]
+    assert "first-letter" not in (TEMPLATES.parents[1] / "assets/frame.css").read_text()
 
 
 def test_of_several_failures_the_rows_say_which_and_why() -> None:

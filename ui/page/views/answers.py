@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from types import MappingProxyType
 from typing import Literal
 
@@ -179,9 +178,21 @@ def _runs(lines: Sequence[Line]) -> list[list[Line]]:
 
 
 def _of_one_paragraph(lines: Iterable[Line]) -> list[list[Line]]:
-    """The lines in order; what is quoted of one paragraph after the other stands together."""
-    places = groupby(lines, lambda line: [(c.document_id, c.paragraph) for c in line.citations])
-    return [list(together) for _, together in places]
+    """The lines in order; what one paragraph says after the other stands together."""
+    entries: list[list[Line]] = []
+    for line in lines:
+        before = entries[-1][-1].citations if entries else ()
+        if [_paragraph(c) for c in before] == [_paragraph(c) for c in line.citations] and all(
+            a.end <= b.start for a, b in zip(before, line.citations, strict=True)
+        ):
+            entries[-1].append(line)
+        else:
+            entries.append([line])
+    return entries
+
+
+def _paragraph(citation: Citation) -> tuple[str, int]:
+    return citation.document_id, citation.paragraph
 
 
 def _quoted_document(line: Line) -> str:
