@@ -40,7 +40,8 @@ NEXT = "What will the next forum decide?"
 COMPARISON = "Compare the Bletchley and Paris AI summits"
 TIMELINE = "Give me a timeline of AI regulation"
 SUMMARY = "Summarise the article about submarine cables"
-TABLE = "Make a table of the AI summits"
+TABLE = "Make a table of the dates of the AI safety summits"
+CLAIM = "Did the United States sign the Paris AI summit statement?"
 UNCLEAR = "What did they decide?"
 COST = "How much did the Kyoto forum cost?"
 VISITORS = "How many visitors came to the exhibition?"
@@ -181,6 +182,12 @@ def table(opened: Tab, _: Replay) -> None:
     _asked(opened, TABLE)
 
 
+def claim(opened: Tab, _: Replay) -> None:
+    _asked(opened, CLAIM)
+    opened.page.click("#current .why summary")
+    opened.page.wait_for_selector(".why-body table")
+
+
 def asked_back(opened: Tab, _: Replay) -> None:
     _asked(opened, UNCLEAR)
 
@@ -236,6 +243,69 @@ def scope(opened: Tab, _: Replay) -> None:
 def library_pane(opened: Tab, _: Replay) -> None:
     opened.show("library")
     opened.page.hover(".documents li >> nth=2")
+
+
+def _library(opened: Tab) -> None:
+    """The library's pane, which a narrow window keeps in a menu."""
+    if not opened.page.is_visible("#tab-library"):
+        opened.page.click("[data-action=left]")
+    opened.show("library")
+
+
+def tree(opened: Tab, _: Replay) -> None:
+    _library(opened)
+    opened.page.select_option("#library-order", "folder")
+    opened.page.click(".fold summary >> nth=0")
+    opened.page.wait_for_selector(".fold .inside li")
+
+
+def picking(opened: Tab, _: Replay) -> None:
+    _library(opened)
+    opened.page.click("[data-action=select]")
+    opened.page.check(".documents .pick >> nth=0")
+
+
+def in_text(opened: Tab, _: Replay) -> None:
+    _library(opened)
+    opened.page.fill("#library-words", "permits")
+    opened.page.wait_for_selector(".in-text li")
+
+
+def overview(opened: Tab, _: Replay) -> None:
+    _library(opened)
+    opened.page.click("[data-action=overview]")
+    opened.page.wait_for_selector("dialog.overview .bars")
+
+
+def address_box(opened: Tab, _: Replay) -> None:
+    _library(opened)
+    opened.page.click(".in-place summary")
+    opened.page.fill("#place-path", "https://example.org/feed.xml")
+
+
+def collections(opened: Tab, _: Replay) -> None:
+    _library(opened)
+    opened.page.select_option("#collection", "Summits")
+    opened.page.wait_for_selector("#scope .chips li")
+
+
+def _in_language(opened: Tab, code: str) -> None:
+    opened.page.click(".machine summary")
+    opened.page.wait_for_selector("#language")
+    with opened.page.expect_navigation():
+        opened.page.select_option("#language", code)
+    opened.wait_until_ready()
+
+
+def arabic(opened: Tab, _: Replay) -> None:
+    _in_language(opened, "ar")
+    _asked(opened, CLAIM)
+
+
+def german(opened: Tab, _: Replay) -> None:
+    _in_language(opened, "de")
+    _asked(opened, PAINTING)
+    _library(opened)
 
 
 def rebuild(opened: Tab, _: Replay) -> None:
@@ -305,7 +375,11 @@ WIDE = (
     empty_chat, answering, answer, citation, reader, card, not_found, partial, why,
     follow_up, problem, scope, library_pane, failed_file, conversations, dropping, rebuild,
 )  # fmt: skip
-IN_PARTS = (comparison, timeline, summary, table, asked_back, missing, greeting, documents)
+IN_PARTS = (
+    comparison, timeline, summary, table, claim, asked_back, missing, greeting, documents,
+)  # fmt: skip
+LIBRARY = (tree, picking, in_text, overview, address_box, collections)
+LANGUAGES = (arabic, german)
 NARROW = (empty_chat, answer, sheet, reader, not_found, menu, *IN_PARTS)
 
 
@@ -343,6 +417,9 @@ class Camera:
 
     def _leave(self, opened: Tab, replay: Replay) -> None:
         """Nothing that was held goes on into the next picture."""
+        if opened.page.evaluate("document.documentElement.lang") != "en":
+            _in_language(opened, "en")
+            opened.complaints.clear()  # Gradio logs the stream that loading anew cuts off
         if opened.page.is_visible("#cancel"):
             opened.page.click("#cancel")
             Held.go_on.set()
@@ -370,10 +447,12 @@ def shoot(folder: Path, only: Sequence[str]) -> None:
     for name in ("library", "empty", "articles", "models"):
         shutil.rmtree(folder / name, ignore_errors=True)
     own = folder / "articles"
-    own.mkdir(parents=True)
+    (own / "exhibition").mkdir(parents=True)
     for name, (title, date, count) in COUNTS.items():
         said = f"In all {count} visitors came to the Orrin Bay cable exhibition."
-        (own / name).write_text(f"{title}\nPublished: {date}\nSource: Orrin Bay Post\n\n{said}\n")
+        (own / "exhibition" / name).write_text(
+            f"{title}\nPublished: {date}\nSource: Orrin Bay Post\n\n{said}\n"
+        )
     library = Held.open(folder / "library")
     library.update([seeds.articles()])
     full = Replay(assistant := Assistant(library))
@@ -393,6 +472,11 @@ def shoot(folder: Path, only: Sequence[str]) -> None:
             camera.take(address, full, (citation, library_pane), "small-", (1100, 700))
             library.update([own])
             camera.take(address, full, (conflict,))
+        in_place = app.PageOptions(quick=without, by_path=True)
+        library.collect([r.id for r in library.documents() if "ummit" in r.title], "Summits")
+        with served(full, library, in_place) as address:
+            camera.take(address, full, (*LIBRARY, *LANGUAGES))
+            camera.take(address, full, (*LIBRARY, *LANGUAGES), "narrow-", (375, 780))
         models = ModelFolder(folder / "models")
         models.remember("bundled", Speed(352.0, 44.0, 1))
         options = app.PageOptions(models=ModelOptions(models, mirror=lambda *_: Trickling()))

@@ -517,6 +517,11 @@ def record(id_: str, title: str, date: str = "", characters: int = 10) -> Docume
     return DocumentRecord(id_, title, "", "", date, 1, 1, 1, characters, "h", id_, "2026-11-29T10")
 
 
+def test_folders_of_one_name_are_told_apart_by_what_they_lie_in() -> None:
+    drawn = panes.places({Path("/a/old/papers"): "", Path("/a/new/papers"): None, Path("/b"): None})
+    assert ">old/papers<" in drawn and ">new/papers<" in drawn and ">b<" in drawn
+
+
 def test_every_document_can_be_reached_in_its_order() -> None:
     records = [record(f"{n}.txt", f"Title {n:05}") for n in range(2 * panes.LISTED + 50)]
     drawn = panes.library(panes.in_order(records[::-1], ""), {})

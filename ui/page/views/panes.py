@@ -145,10 +145,13 @@ def places(folders: Mapping[Path, str | None]) -> str:
             not watched.
     """
     shown = []
+    called = Counter(folder.name for folder in folders)
     for folder, state in folders.items():
+        # folders of one name are told apart by what they lie in
+        name = f"{folder.parent.name}/{folder.name}" if called[folder.name] > 1 else folder.name
         stop, keep = gettext("Stop keeping {name} up to date"), gettext("Keep {name} up to date")
-        label = (stop if state == "" else keep).format(name=folder.name)
-        shown.append((str(folder), folder.name, state, label))
+        label = (stop if state == "" else keep).format(name=name)
+        shown.append((str(folder), name, state, label))
     return render("library/places.html", folders=shown)
 
 
