@@ -542,9 +542,11 @@ class PageApi:
     def _rate(self, given: Given) -> Reply:
         turn, way = self._turn(given), given.get("way")
         verdict: Verdict = "up" if way == "up" else "down" if way == "down" else ""
-        if verdict == turn.verdict:  # the same thumb again takes it back
+        why = str(given.get("why", ""))
+        why = why if why in feedback.REASONS else ""
+        if verdict == turn.verdict and not why:  # the same thumb again takes it back
             verdict = ""
-        feedback.record(self._library.path, turn.key, self._answer(given), verdict)
+        feedback.record(self._library.path, turn.key, self._answer(given), verdict, why)
         self._conversations.rate(turn.key, verdict)
         text = gettext("Noted, on this computer only.") if verdict else gettext("Taken back.")
         return {"verdict": verdict, "toast": {"text": text}}

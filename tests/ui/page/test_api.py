@@ -450,6 +450,12 @@ def test_thumbs_go_to_a_question_file_and_back_out(room: Room) -> None:
     assert text[question.gold[0].start : question.gold[0].end].startswith("More than 9,000")
     assert room.api.ask({"name": "rate", "key": key, "way": "up"})["verdict"] == ""
     assert path.read_text() == ""
+    wrong = {"name": "rate", "key": key, "way": "down"}
+    room.api.ask(wrong)
+    assert room.api.ask(wrong | {"why": "incomplete"})["verdict"] == "down"
+    noted = (room.library.path / feedback.WRONG).read_text()
+    assert noted.count("\n") == 1 and '"why": "incomplete"' in noted
+    assert room.api.ask(wrong | {"why": "x" * 999})["verdict"] == ""  # no reason there is
 
 
 def test_names_and_filters_look_at_every_document(room: Room) -> None:

@@ -530,6 +530,13 @@ def test_an_answer_is_rated_copied_explained_and_exported(
     opened.finish()
     page.click("#current [data-way=up]")
     page.wait_for_selector("#current [data-way=up][aria-pressed=true]")
+    page.click("#current [data-way=down]")
+    page.click("#toast button:has-text('Say why')")
+    page.wait_for_selector("dialog[open]:has-text('What is wrong')")
+    assert opened.inaccessible() == []
+    page.click("dialog button:has-text('Something is missing')")
+    page.wait_for_selector("dialog", state="detached")
+    page.wait_for_selector("#current [data-way=down][aria-pressed=true]")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.click("#current [data-action=copy]")
     page.wait_for_selector("#toast:has-text('Copied')")

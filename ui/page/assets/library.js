@@ -1,6 +1,6 @@
 // The left pane: conversations, the library, files on their way in.
 
-import { ask, byId, debounce, field, placeOf, slot, toast } from "./api.js";
+import { ask, askOneOf, byId, debounce, field, placeOf, slot, toast } from "./api.js";
 import {
   choose, chooseOnly, clear, currentConversation, drawChips, enter, limit, limitOnly, openConversation,
   running,
@@ -505,35 +505,14 @@ async function upload(files) {
  * @param {[string, string][]} taken
  */
 function askWhatToDo(taken) {
-  const dialog = document.createElement("dialog");
-  dialog.className = "same-name";
-  const line = document.createElement("p");
-  line.id = "same-name";
-  line.dir = "auto";
   const titles = taken.slice(0, 3).map(([, name]) => gettext("“{name}”", { name })).join(gettext(", "));
   const more = taken.length > 3 ? " " + gettext("and {n} more", { n: number(taken.length - 3) }) : "";
-  line.textContent = taken.length === 1
+  const words = taken.length === 1
     ? gettext("A file called {name} is in the library already, as {titles}.", { name: taken[0][0], titles })
     : gettext("{files} have names that are in the library already: {titles}.", { files: plural(taken.length, "file"), titles: `${titles}${more}` });
-  dialog.setAttribute("aria-labelledby", line.id);
-  const row = document.createElement("form");
-  row.method = "dialog";
-  for (const [value, words] of [
+  return askOneOf(words, [
     ["replace", gettext("Replace")], ["both", gettext("Keep both")], ["skip", gettext("Skip")],
-  ]) {
-    const button = document.createElement("button");
-    Object.assign(button, { value, textContent: words, className: "quiet-button" });
-    row.append(button);
-  }
-  dialog.append(line, row);
-  byId("left").append(dialog);
-  dialog.showModal();
-  return new Promise((done) => {
-    dialog.addEventListener("close", () => {
-      dialog.remove();
-      done(dialog.returnValue || "skip");
-    });
-  });
+  ], "skip");
 }
 
 /**
