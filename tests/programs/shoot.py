@@ -33,7 +33,7 @@ from ui.page.models import ModelOptions
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-OFFLINE = "How many people were offline in 2023?"
+FINE = "How much can a company be fined under the EU AI Act for using a banned practice?"
 FORUM = "Where did the Internet Governance Forum meet for the first time?"
 PAINTING = "Who painted the Mona Lisa?"
 NEXT = "What will the next forum decide?"
@@ -120,13 +120,13 @@ def empty_chat(opened: Tab, _: Replay) -> None:
 
 def answering(opened: Tab, replay: Replay) -> None:
     replay.go_on.clear()
-    opened.ask(OFFLINE)
+    opened.ask(FINE)
     opened.page.wait_for_selector("#current [data-running]")
     opened.page.wait_for_selector("#current-sources .source, #current .headline")
 
 
 def answer(opened: Tab, _: Replay) -> None:
-    opened.ask(OFFLINE)
+    opened.ask(FINE)
     opened.finish()
     opened.page.wait_for_selector("#current .follow-ups .suggestion")
 
@@ -326,7 +326,7 @@ def failed_file(opened: Tab, _: Replay) -> None:
 
 
 def conversations(opened: Tab, _: Replay) -> None:
-    for question in (LONG, PAINTING, NEXT, FORUM, OFFLINE):
+    for question in (LONG, PAINTING, NEXT, FORUM, FINE):
         opened.page.click("#new-chat")
         opened.page.wait_for_function("!document.querySelector('.turn')")
         opened.ask(question)
