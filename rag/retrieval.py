@@ -137,8 +137,9 @@ class Retriever:
         if first.question.wants_list and ranking.sentences:
             items = self._list_items(first.variant, first.scope)
         conflicts: Sequence[RankedSentence] = ()
-        if first.time is None and not items:
-            conflicts = find_conflicts(first.variant, ranking.sentences)
+        if not items:
+            timed = first.time is not None
+            conflicts = find_conflicts(first.variant, ranking.sentences, timed=timed)
         return Retrieved(first.question, first.variant, hits, ranking, items, conflicts)
 
     def _attempt(self, variant: QueryVariant, scope: SearchScope) -> _Attempt:

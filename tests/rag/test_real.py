@@ -135,6 +135,13 @@ def test_an_empty_library_is_made_ready_as_well(
         assert Assistant(empty, None).answer("Who signed the treaty?").state == "not_found"
 
 
+def test_of_two_statements_the_one_that_is_asked_about_comes_first(library: Library) -> None:
+    answer = Assistant(library, None).answer(
+        "Did the United States sign the Paris AI summit statement?"
+    )
+    assert "The United States and Britain did not." in answer.statements[0].text
+
+
 def test_a_story_is_told_by_the_dates_of_its_own_passages(library: Library) -> None:
     answer = Assistant(library, None).answer("timeline of the malabo convention")
     assert [group.label for group in answer.groups] == ["2014-06", "2023-05"]
@@ -170,6 +177,8 @@ LIBRARY_HOURS = """Bibliothek schließt früher
 
 Die städtische Bibliothek schließt ab Herbst schon um achtzehn Uhr. Der Leiter Jonas Weber nennt \
 die hohen Heizkosten als Grund. Die Zweigstelle am Hafen bleibt samstags geöffnet.
+
+Der Kai ist 120 Meter lang.
 """
 
 
@@ -179,6 +188,7 @@ die hohen Heizkosten als Grund. Die Zweigstelle am Hafen bleibt samstags geöffn
         ("Wie viel kostete der Bau der Brücke?", "48 Millionen"),
         ("Wann wurde die neue Brücke eröffnet?", "Mai 2021"),
         ("Wer zerschnitt das Band?", "Anna Keller"),
+        ("Wie lang ist der Kai?", "120 Meter"),
         ("Wer hat die Mona Lisa gemalt?", NOT_FOUND),
         ("Wie hoch ist der Eiffelturm?", NOT_FOUND),
     ],

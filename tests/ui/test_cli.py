@@ -656,6 +656,12 @@ def test_a_terminal_shows_dates_beside_what_happened() -> None:
     assert any(re.search(r"^13 March 2024 +Sentence 2\. \[2\]$", line) for line in lines)
 
 
+def test_a_terminal_lists_what_speaks_to_a_claim_without_a_verdict() -> None:
+    lines = shown_of(in_parts("prose", "", "", task="yes_no"))
+    assert lines[-3:] == ["What your documents say about it:", "•  Sentence 1. [1]",
+                          "•  Sentence 2. [2]"]  # fmt: skip
+
+
 def test_a_terminal_shows_a_list_and_a_table() -> None:
     assert [line[:1] for line in shown_of(in_parts("bullets", "", ""))[-2:]] == ["•", "•"]
     assert "13 March 2024" in shown_of(in_parts("conflict", "2024-03-13", "2023-12"))[0]

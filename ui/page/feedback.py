@@ -20,10 +20,12 @@ from ui.language.catalogue import gettext
 from ui.page.conversations import Verdict
 
 GOOD, WRONG = "feedback.jsonl", "feedback-wrong.jsonl"
+REASONS = ("false", "beside", "incomplete")
+"""Why an answer is found wrong, as it is noted: it is not true, beside the point, incomplete."""
 _writing = Lock()
 
 
-def record(folder: Path, key: str, answer: Answer, verdict: Verdict) -> None:
+def record(folder: Path, key: str, answer: Answer, verdict: Verdict, why: str = "") -> None:
     """Write a verdict down, in place of an earlier one on the same answer.
 
     Args:
@@ -31,6 +33,7 @@ def record(folder: Path, key: str, answer: Answer, verdict: Verdict) -> None:
         key: the turn's key, which becomes the question's id.
         answer: what was rated.
         verdict: empty to take an earlier one back.
+        why: it is found wrong, one of `REASONS`; empty where nobody says.
 
     Raises:
         LibraryUnwritable: when the disk refuses.
@@ -38,18 +41,19 @@ def record(folder: Path, key: str, answer: Answer, verdict: Verdict) -> None:
     try:
         with _writing:
             for name, wanted in ((GOOD, "up"), (WRONG, "down")):
-                entry = _entry(key, answer, verdict) if verdict == wanted else None
+                entry = _entry(key, answer, verdict, why) if verdict == wanted else None
                 _write(folder / name, key, entry)
     except OSError as error:
         words = gettext("this could not be noted ({reason}); try again", reason=error.strerror)
         raise LibraryUnwritable(words) from error
 
 
-def _entry(key: str, answer: Answer, verdict: Verdict) -> dict[str, Any]:
+def _entry(key: str, answer: Answer, verdict: Verdict, why: str) -> dict[str, Any]:
     cited = [{"document": c.document_id, "start": c.start, "end": c.end} for c in answer.citations]
     entry: dict[str, Any] = {"id": key, "question": answer.question}
     if verdict == "down":
-        return entry | {"said": answer.text, "state": answer.state, "cited": cited}
+        said = {"said": answer.text, "state": answer.state, "cited": cited}
+        return entry | said | ({"why": why} if why else {})
     if not cited:
         return entry | {"answerable": False, "kind": "judged_unanswerable"}
     return entry | {"answerable": True, "gold": cited, "need": "any"}

@@ -1,7 +1,7 @@
 // The conversation: what goes along with a question, where it may look, what one can do with an
 // answer, and how finished turns stay on screen without being sent again.
 
-import { ask, byId, debounce, field, slot, toast } from "./api.js";
+import { ask, askOneOf, byId, debounce, field, slot, toast } from "./api.js";
 import { closeReader, followLatest, printAll, pullSheet, showTurn } from "./sources.js";
 import { gettext, plural } from "./texts.js";
 
@@ -316,7 +316,21 @@ async function rate(button) {
   for (const thumb of turn.querySelectorAll('[data-action="rate"]')) {
     thumb.setAttribute("aria-pressed", String(thumb.dataset.way === reply.verdict));
   }
-  toast(reply.toast.text);
+  if (reply.verdict === "down") toast(reply.toast.text, gettext("Say why"), () => sayWhy(turn));
+  else toast(reply.toast.text);
+}
+
+/**
+ * Notes why an answer was found wrong.
+ * @param {HTMLElement} turn
+ */
+async function sayWhy(turn) {
+  const why = await askOneOf(gettext("What is wrong with the answer?"), [
+    ["false", gettext("It is not true")], ["beside", gettext("It is not what was asked")],
+    ["incomplete", gettext("Something is missing")],
+  ], "");
+  const reply = why && await ask("rate", { key: turn.dataset.key, way: "down", why });
+  if (reply) toast(reply.toast.text);
 }
 
 /** @param {HTMLElement} button */
