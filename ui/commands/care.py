@@ -181,7 +181,7 @@ def verify(
     session = session_of(ctx, store, as_json)
     file = read(path)
     with session.library() as library:
-        findings = bundle.check_bundle(file.saved, library, sealing.key_in(library.path))
+        findings = bundle.check_bundle(file.saved, library, sealing.key_of(library))
     findings += looks(file)
     if session.json:
         print_json([asdict(finding) for finding in findings])
