@@ -13,6 +13,7 @@ import re
 import secrets
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -67,7 +68,7 @@ def reports(
             _RayWorker,
             fn_constructor_args=(plan,),
             compute=ray.data.ActorPoolStrategy(
-                size=workers.count, max_tasks_in_flight_per_actor=_ONE_AHEAD
+                size=min(workers.count, len(packed)), max_tasks_in_flight_per_actor=_ONE_AHEAD
             ),
             num_cpus=workers.threads,
         )
@@ -180,7 +181,8 @@ def _join(ray: Any, workers: Workers, folder: str) -> None:
     try:
         if not folder:
             _knock(workers.address)
-        ray.init(workers.address, **options)
+        with _native_output_aside():
+            ray.init(workers.address, **options)
     except (OSError, OverflowError, ValueError, RuntimeError) as error:
         raise PilcrowError(
             f"no Ray cluster can be used at {workers.address!r} ({_first_line(error)}). Start one "
@@ -192,6 +194,23 @@ def _join(ray: Any, workers: Workers, folder: str) -> None:
             f"the Ray cluster has {there} cores, and a worker is to use {workers.threads}: "
             "see --threads"
         )
+
+
+@contextmanager
+def _native_output_aside() -> Iterator[None]:
+    """While this lasts, what is written to standard error past Python goes nowhere.
+
+    Ray's core says there how much it is to say.
+    """
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _knock(address: str) -> None:

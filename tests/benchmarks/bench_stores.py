@@ -162,13 +162,14 @@ def measure_import(place: str, shelf: Path, count: int, threads: int) -> dict[st
         passages, all_s = library.stats().passages, time.perf_counter() - begun
     done = [step for step in steps if step[0]]
     share = 1 - done[0][0] / done[-1][0]
-    cpu_s = done[-1][2] - done[0][2]
+    most = max(done, key=lambda step: step[2])  # workers that have ended count no more
+    cpu_share, cpu_s = (most[0] - done[0][0]) / done[-1][0], most[2] - done[0][2]
     return {
         "workers": count, "threads": threads, "passages": passages, "first_s": done[0][1],
         "all_s": all_s,
         "passages_a_second": passages * share / max(done[-1][1] - done[0][1], 1e-9),
         "cpu_s": cpu_s, "server_cpu_s": cpu_of(named("postgres")) - server_before,
-        "passages_a_cpu_second": passages * share / cpu_s,
+        "passages_a_cpu_second": passages * cpu_share / cpu_s,
     }  # fmt: skip
 
 
