@@ -41,6 +41,7 @@ _PATIENCE = 10.0
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _FOLDER = "pilcrow-ray-"
 """How the name of such a folder begins, before the number of the driver's process."""
+_PROXIES = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
 _TOKEN = secrets.token_hex(32)
 
 
@@ -181,7 +182,7 @@ def _join(ray: Any, workers: Workers, folder: str) -> None:
     try:
         if not folder:
             _knock(workers.address)
-        with _native_output_aside():
+        with _native_output_aside(), _cut_off(bool(folder)):
             ray.init(workers.address, **options)
     except (OSError, OverflowError, ValueError, RuntimeError) as error:
         raise PilcrowError(
@@ -194,6 +195,25 @@ def _join(ray: Any, workers: Workers, folder: str) -> None:
             f"the Ray cluster has {there} cores, and a worker is to use {workers.threads}: "
             "see --threads"
         )
+
+
+@contextmanager
+def _cut_off(wanted: bool) -> Iterator[None]:
+    """While this lasts, processes that are started ask nobody else's web server anything.
+
+    One of Ray's looks for the cloud that it might be in (169.254.169.254 and
+    metadata.google.internal), reports or no reports, and has no switch. Nobody is at this proxy.
+    """
+    before = {name: os.environ.get(name) for name in _PROXIES} if wanted else {}
+    os.environ.update(dict.fromkeys(before, "http://127.0.0.1:9"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 @contextmanager

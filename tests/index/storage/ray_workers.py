@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -46,13 +46,15 @@ def killing(marker: Path, process: int, threads: int) -> BagOfWordsEncoder:
     return _Killing(marker, process)
 
 
-def main(place: str, shelf: str, marker: str) -> None:
-    """An import whose first worker kills it."""
+def main(place: str, shelf: str, marker: str = "") -> None:
+    """An import, whose first worker kills it where there is a marker."""
     from tests.index.storage import ray_workers  # whose name workers know, as they do not this one
 
-    kill = partial(ray_workers.killing, Path(marker), os.getpid())
+    make: Callable[[int], BagOfWordsEncoder] = ray_workers.bag_of_words
+    if marker:
+        make = partial(ray_workers.killing, Path(marker), os.getpid())
     with Library.open(place, encoder=BagOfWordsEncoder()) as library:
-        library.update([shelf], workers=Workers(make_encoder=kill))
+        library.update([shelf], workers=Workers(make_encoder=make))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from index.ingest.parcels import Workers
 from index.storage.postgres.address import is_address
 from tests.index.storage import ray_workers
 from tests.index.storage.postgres_server import Given, Server
+from tests.programs.wiretap import STRACE, calls_out, tapped
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.programs import PATIENCE
 
@@ -101,6 +102,15 @@ def added(place: str, shelf: Path) -> tuple[UpdateReport, tuple[object, ...]]:
     """What adding in one process makes."""
     with opened(place) as library:
         return told(library.update([shelf], collection="Papers")), state(library)
+
+
+@pytest.mark.skipif(STRACE is None, reason="needs strace to see system calls")
+@pytest.mark.fault("G20")
+def test_an_import_reaches_for_nobody(shelf: Path, tmp_path: Path) -> None:
+    program = [sys.executable, "-m", "tests.index.storage.ray_workers"]
+    command = tapped([*program, str(tmp_path / "library"), str(shelf)], tmp_path / "calls")
+    subprocess.run(command, cwd=ROOT, check=True, timeout=2 * PATIENCE)
+    assert calls_out(tmp_path / "calls") == []
 
 
 def test_nobody_else_reaches_a_cluster_of_this_machines_own(place: str, shelf: Path) -> None:
