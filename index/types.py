@@ -106,8 +106,8 @@ class Document:
     """Other names its front matter gives it; words of theirs find it as words of the title do."""
     description: str = ""
     """What its front matter says it is about, as one line."""
-    place: str = ""
-    """Where it was written, as its dateline says."""
+    written_in: str = ""
+    """Where, as its dateline says: `Kyoto`."""
     pages: tuple[Page, ...] = ()
     """Its pages, slides or sheets by where they begin; empty for a format without."""
     headings: tuple[Heading, ...] = ()
@@ -469,7 +469,7 @@ class DocumentRecord:
     """As in `Document`, with the next three."""
     aliases: tuple[str, ...] = ()
     description: str = ""
-    place: str = ""
+    written_in: str = ""
     collection: str = ""
     """The one collection that it is in; empty for none."""
 

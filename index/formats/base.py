@@ -123,7 +123,7 @@ def rebuilt(
         author or front.author,
         date or front.date,
         front.boilerplate,
-        place=front.place,
+        written_in=front.written_in,
         pages=tuple(pages),
         headings=tuple(
             replace(h, text=clean(h.text))

@@ -46,7 +46,7 @@ class FrontMatter:
     description: str = ""
     headings: tuple[Heading, ...] = ()
     """But for the title itself."""
-    place: str = ""
+    written_in: str = ""
     """Where it was written, as its dateline says."""
 
 
@@ -96,7 +96,7 @@ def read(
         aliases=block.aliases,
         description=block.description,
         headings=tuple(h for h in sections if h.text != clean(facts.get("title", ""))),
-        place=clean(facts.get("place", "")),
+        written_in=clean(facts.get("written_in", "")),
     )
 
 
@@ -184,7 +184,7 @@ def _head(text: str, start: int, facts: dict[str, str], spans: list[Span]) -> in
             if found_line := dateline(text[line.start : line.end], text):
                 hints = {"source": found_line.source, "date": found_line.date}
                 facts |= {name: value for name, value in hints.items() if not facts.get(name)}
-                facts["place"] = found_line.place
+                facts["written_in"] = found_line.place
                 spans.append(Span(line.start, line.start + found_line.length))
             return line.start
         spans.append(line.span)

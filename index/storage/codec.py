@@ -93,10 +93,15 @@ def damaged_meta(key: str) -> LibraryDamaged:
     )
 
 
+_LABELS = ("tags", "aliases", "description", "place")
+"""The keys under which they are stored, in the order of `Labels`."""
+
+
 def encode_labels(document: Document) -> str:
-    """Tags, aliases, description and place as JSON; empty when a document has none."""
-    labels = Labels(document.tags, document.aliases, document.description, document.place)
-    return json.dumps(labels._asdict()) if any(labels) else ""
+    """Tags, aliases, description and dateline's place as JSON; empty when a document has none."""
+    labels = Labels(document.tags, document.aliases, document.description, document.written_in)
+    stored = dict(zip(_LABELS, labels, strict=True))
+    return json.dumps(stored) if any(labels) else ""
 
 
 def decode_labels(stored: str) -> Labels:
@@ -251,7 +256,7 @@ def decode_passage(row: Sequence[Any], names: Sequence[str], labels: str = "") -
         author=author,
         date=date,
         places=decode_places(places),
-        written_in=decode_labels(labels).place,
+        written_in=decode_labels(labels).written_in,
         paragraph=paragraph,
         start=start,
         end=end,

@@ -62,7 +62,7 @@ class Labels(NamedTuple):
     tags: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     description: str = ""
-    place: str = ""
+    written_in: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,8 @@ class FollowUpLimits:
     """Names taken from the last answer."""
     own_content_words: int = 2
     """Fewer cannot name a subject by themselves."""
+    own_without_name: int = 3
+    """Fewer, without a name or a number, speak of what is talked of: "how many countries came?"."""
 
 
 LIMITS = FollowUpLimits()
@@ -119,6 +121,8 @@ def needs_context(question: str, code: str | None = None) -> bool:
     content = [word for word in words(question) if word not in _joining(code)]
     if len(content) < LIMITS.own_content_words:
         return True
+    if code == "en" and len(content) < LIMITS.own_without_name and not _names_anything(question):
+        return True
     opener, pronoun = _pointing(code)
     if code != "en" and opener.search(question):
         return True  # what a capital means differs, see `answer_type`
@@ -126,6 +130,10 @@ def needs_context(question: str, code: str | None = None) -> bool:
     if code == "en":
         return bool(points) and not names(question)
     return bool(points) and not any(word[0].isupper() for word in question.split()[1:])
+
+
+def _names_anything(question: str) -> bool:
+    return bool(names(question)) or any(c.isdigit() for c in question)
 
 
 def language_in_talk(question: str, history: History) -> str:

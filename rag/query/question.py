@@ -22,6 +22,7 @@ from rag.query.follow_ups import (
     topic_question,
 )
 from rag.query.task import TOPIC_TASKS, Request, understand
+from rag.query.task_classifier import PLAIN
 from rag.query.text_features import TextFeatures
 from rag.query.time_scope import TimeScope, time_scope
 
@@ -101,6 +102,8 @@ def analyze(text: str, history: History = (), vectors: QuestionVectors | None = 
     # what to do with a topic is no part of what is searched for
     to_do = request.task in TOPIC_TASKS or request.count is not None
     asked = request.topic if to_do and not history else core_of(text)
+    if request.task in PLAIN and code == "en" and not history and "?" not in asked:
+        asked += "?"
     wordings = [*query_variants(asked, history, code), *_without_remark(asked)]
     variants = [variant for wording in wordings for variant in _of(wording)]
     is_follow_up = bool(history) and needs_context(text, code)

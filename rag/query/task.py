@@ -192,10 +192,20 @@ def _sides(named: Sequence[str]) -> tuple[str, ...]:
 
 def parts(question: str) -> tuple[str, ...]:
     """The questions that one question asks; itself alone when it asks one thing."""
+    found = _parts(question)
+    return tuple(f"{part.rstrip('?')}?" for part in found) if len(found) > 1 else found
+
+
+def _parts(question: str) -> tuple[str, ...]:
     plain = " ".join(question.split()).rstrip("?!. ")
     if found := _BOTH.match(plain) or _YEARS.match(plain):
         word = found["word"] if found.re is _BOTH else "in"
         return tuple(f"{found['head']} {word} {found[member]}{found['tail']}" for member in "ab")
+    if found := _EACH_YEAR.match(plain) or _NAMES_JOINED.match(plain):
+        return tuple(
+            f"{found['head']} {member}{found['tail']}"
+            for member in _JOINS.split(found["members"])[:_MOST_SIDES]
+        )
     if found := _EACH.match(plain) or _EACH_NAME.match(plain):
         members = _JOINS.split(found["members"])
         return tuple(
@@ -205,9 +215,25 @@ def parts(question: str) -> tuple[str, ...]:
         part.strip(" ,;?") for part in _NEXT_QUESTION.split(plain) if part and part.strip(" ,;?")
     ]
     cut = [part for part in cut if classify(part, follow_up=True).task != "rephrase"]
+    cut = [_THOSE.sub(_noun_before(cut[0]), part) for part in cut]
     if len(cut) < 2 or any(len(words(part)) < 2 for part in cut):
         return (question,)
     return tuple(cut[:3])
+
+
+_THOSE = re.compile(
+    r"\b(?:those|that|the ones?)(?= (?P<word>of|in|for|on|from|at)\b)", re.IGNORECASE
+)
+
+
+def _noun_before(part: str) -> Callable[[re.Match[str]], str]:
+    """What "those" means before "of": the noun that has it in another part of the question."""
+
+    def noun(those: re.Match[str]) -> str:
+        found = re.search(rf"((?:the )?[\w'’-]+) {those['word']}\b", part)
+        return found[1] if found else those[0]
+
+    return noun
 
 
 _WHAT_ABOUT = re.compile(
@@ -254,6 +280,16 @@ _EACH_NAME = re.compile(
     rf" (?P<word>in|for|of|by|at|on|from) (?P<members>{_CAPITALS} and {_CAPITALS})$"
 )
 """The same of two, whose capitals say that they are names."""
+_EACH_YEAR = re.compile(
+    r"(?P<head>(?:how|what|who|when|where|which)\b.{4,}?(?: (?:in|of|for|from|at))?)"
+    r" (?P<members>\d{4}(?:, \d{4}){0,2},? and \d{4})(?P<tail>\b.*)$",
+    re.IGNORECASE,
+)
+_NAMES_JOINED = re.compile(
+    r"(?P<head>(?:[Hh]ow|[Ww]hat|[Ww]ho|[Ww]hen|[Ww]here|[Ww]hich)\b(?: [^A-Z,;?]{2,40}?)?)"
+    rf" (?P<members>(?:the )?{_CAPITALS} and (?:the )?{_CAPITALS})(?P<tail> [a-z][^,;?]{{3,60}})$"
+)
+"""What is asked of two names before a verb: "when did A and B enter into force"."""
 _JOINS = re.compile(r",? and |,? or |, ")
 _YEARS = re.compile(
     r"(?P<head>(?=.*\b(?:chang|gr[eo]w|r[io]se|f[ae]ll|develop|increas|decreas|differ|evolv|shift"
@@ -282,7 +318,7 @@ def leans_on_other_part(part: str) -> bool:
     """Whether a part of a question can only be understood with the part before it."""
     content = [word for word in words(part) if word not in STOP_WORDS]
     pointing = re.search(r"\b(?:it|its|they|them|their|he|she|his|her)\b", part, re.IGNORECASE)
-    return len(content) <= 2 or pointing is not None
+    return (len(content) <= 2 and not names(part)) or pointing is not None
 
 
 def _count_of(question: str) -> int | None:

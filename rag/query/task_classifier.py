@@ -33,6 +33,7 @@ CERTAIN, CERTAIN_ALONE = 0.35, 0.25
 """Probability from which on a task is another one than a plain question's; by words alone."""
 
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+|[?!:,]")
+_ALIKE = {"versus": "vs"}
 _PLURAL = re.compile(r"[^su]s$")
 """Of "which ships" and "which ship" one asks for a list."""
 _NOUN = 4
@@ -114,7 +115,7 @@ def classify(
 def tokens_of(question: str) -> list[str]:
     """The words of a question in lower case, numbers all alike, and its telling signs."""
     found = [token.lower().replace("’", "'") for token in _TOKEN.findall(question)]
-    return ["<number>" if token.isdigit() else token for token in found]
+    return ["<number>" if token.isdigit() else _ALIKE.get(token, token) for token in found]
 
 
 def features(question: str, *, follow_up: bool, common: Container[str]) -> list[str]:

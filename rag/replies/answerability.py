@@ -144,13 +144,14 @@ class Answerability:
             first: what was found for it.
             decision: whether that answers.
         """
-        if question.request.task not in ASKED_BACK or decision.missing:
+        request = question.request
+        if decision.missing or not (request.task in ASKED_BACK or _points_at_one(request)):
             return None
         if question.language != "en":
             return None
-        if len(question.request.parts) > 1:  # what asks several things is answered piece by piece
+        if len(request.parts) > 1:  # what asks several things is answered piece by piece
             return None
-        unclear = not question.previous and only_points(question.request)
+        unclear = not question.previous and only_points(request)
         if not unclear and decision.state != "not_found":
             unclear = clarity.is_unclear(
                 self._library, question, first.hits, first.ranking, first.scope
@@ -320,6 +321,13 @@ class Answerability:
     def _everyday(self, wording: str) -> frozenset[str]:
         """The words that the encoder has whole; rare names are in pieces."""
         return frozenset(self._library.encode_query(wording).pieces)
+
+
+def _points_at_one(request: Request) -> bool:
+    """Whether an overview is asked of one thing without a name: "tell me about the treaty"."""
+    topic = request.topic
+    named = f"the {topic}" in request.question and topic.isalpha() and topic.islower()
+    return request.task == "overview" and named
 
 
 def lacks_form(request: Request, hit: Hit) -> bool:

@@ -37,7 +37,7 @@ class ComposerLimits:
     """Sentences whose scores tell which document has most on a topic."""
     paragraph: int = 140
     """Words of an open question's answer, which is filled up from around its best run."""
-    unsaid: float = 0.3
+    unsaid: float = 0.25
     """Share of a question, weighed by rarity, that its answer may leave unsaid."""
     supplied: float = 0.25
     """Share of that which another sentence of the document says to be told too."""
@@ -312,9 +312,12 @@ class Composer:
         unsaid = {word: weight for word, weight in weights.items() if word not in said}
         if sum(unsaid.values()) < LIMITS.unsaid * sum(weights.values()):
             return list(made)
+        within = replace(scope, documents=frozenset({first.document_id}))
+        seen = {sentence.key for sentence in sentences}
+        more = self._topics.rank(wording, within, TOPIC_LIMITS.hits).sentences
         supplying = [
             replace(sentence, score=supplied * _seen(sentence))
-            for sentence in sentences
+            for sentence in [*sentences, *(s for s in more if s.key not in seen)]
             if _is_near(sentence, first)
             and not any(run.holds(sentence) for run in made)
             and (supplied := composition.weighted_coverage(unsaid, sentence.features.stems))
@@ -336,9 +339,10 @@ class Composer:
                 if not any(run.holds(sentence) for run in made)
             ]
             if ranked:
-                made += _with_beside(
+                told = _with_beside(
                     ranked, room * 2 // 3, room // 3, composition.LIMITS.beside_share
                 )
+                made += self._completed(told, query, ranked, scope, room)
         return made
 
 
@@ -438,10 +442,18 @@ def _stems_of_names(document: Document) -> frozenset[str]:
 
 
 def _names_in(topic: str, text: str) -> frozenset[str]:
-    """The stems of the words of a topic that a text always writes with a capital."""
+    """The stems of the words of a topic that a text always writes with a capital.
+
+    A capital at the beginning of a sentence says nothing: "Breaks are ordinary" names nobody.
+    """
     held = frozenset(_WORD.findall(text))
     asked = (word for word in words(topic) if word not in STOP_WORDS)
-    return frozenset(stem(word) for word in asked if is_capitalised(word, held))
+    capitalised = (word for word in asked if is_capitalised(word, held))
+    return frozenset(
+        stem(word)
+        for word in capitalised
+        if word.upper() in held or re.search(rf"\w,? {re.escape(word.capitalize())}\b", text)
+    )
 
 
 def _is_open(request: Request, sentences: Sequence[RankedSentence]) -> bool:

@@ -86,7 +86,7 @@ def document_dict(record: DocumentRecord) -> dict[str, Any]:
         "date": record.date,
         "tags": list(record.tags),
         "description": record.description,
-        "place": record.place,
+        "place": record.written_in,
         "paragraphs": record.paragraphs,
         "passages": record.passages,
         "characters": record.characters,

@@ -56,7 +56,7 @@ def _reader(marks: Callable[[str], Iterator[_Mark]]) -> Parser:
         front = front_matter.read(text, title=title, boilerplate=spans)
         return Document(
             document_id, front.title, text, front.source, front.author, front.date,
-            front.boilerplate, place=front.place,
+            front.boilerplate, written_in=front.written_in,
             headings=tuple(h for h in headings if h.text != front.title),
         )  # fmt: skip
 

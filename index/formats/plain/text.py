@@ -35,6 +35,6 @@ def _text(document_id: str, data: bytes, *, markdown: bool) -> Document:
         front.tags,
         front.aliases,
         front.description,
-        front.place,
+        front.written_in,
         headings=front.headings,
     )

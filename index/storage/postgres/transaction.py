@@ -307,7 +307,7 @@ class PostgresTransaction(PostgresSnapshot, Transaction):
         language = self._language_of(document.text)
         title = indexed_title(document.name, document.aliases, language)
         texts = [
-            (title, indexed_text(p.text, language, "" if at + i else document.place))
+            (title, indexed_text(p.text, language, "" if at + i else document.written_in))
             for i, p in enumerate(new.passages[at : at + len(rows)])
         ]
         self._added[0] += len(rows)
@@ -449,7 +449,7 @@ class PostgresTransaction(PostgresSnapshot, Transaction):
         ids = [id_ for id_, _ in passages]
         self._unindex(ids)
         texts = [
-            (names, indexed_text(text, language, "" if i else labels.place))
+            (names, indexed_text(text, language, "" if i else labels.written_in))
             for i, (_, text) in enumerate(passages)
         ]
         for at in range(0, len(ids), _BATCH):

@@ -151,7 +151,7 @@ class SQLiteTransaction(SQLiteSnapshot, Transaction):
         content = int(cursor.lastrowid or 0)
         language = self._language_of(document.text)
         title = indexed_title(document.name, document.aliases, language)
-        written_in = document.place
+        written_in = document.written_in
         for passage, digest, vectors in zip(new.passages, new.digests, new.vectors, strict=True):
             names = title, indexed_text(passage.text, language, written_in)
             self._add_passage(content, document, passage, digest, vectors, names)
@@ -306,7 +306,7 @@ class SQLiteTransaction(SQLiteSnapshot, Transaction):
             names = indexed_title(title or title_from_id(name), labels.aliases, language)
             self._db.execute(
                 "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)",
-                (id_, names, indexed_text(text, language, labels.place if opens else "")),
+                (id_, names, indexed_text(text, language, labels.written_in if opens else "")),
             )
 
     def purge_text_index(self) -> None:

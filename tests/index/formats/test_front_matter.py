@@ -252,7 +252,7 @@ def test_a_dateline_gives_place_and_date_and_is_no_prose(
 ) -> None:
     text = f"A headline\n\n{opening}{PROSE[0]}\n\n{PROSE[1]} So it was in Suva."
     front = front_matter.read(text)
-    assert (front.place, front.source, front.date) == (place, source, day)
+    assert (front.written_in, front.source, front.date) == (place, source, day)
     assert boilerplate(text) == ["A headline", opening]
 
 
@@ -271,7 +271,7 @@ def test_a_dateline_gives_place_and_date_and_is_no_prose(
 def test_what_may_be_no_dateline_stays(opening: str) -> None:
     text = f"A headline\n\n{opening}{PROSE[0]}\n\n{PROSE[1]}"
     front = front_matter.read(text)
-    assert (front.place, front.source, front.date) == ("", "", "")
+    assert (front.written_in, front.source, front.date) == ("", "", "")
     assert boilerplate(text) == ["A headline"]
 
 
@@ -280,7 +280,7 @@ def test_each_report_of_a_text_that_holds_several_begins_with_its_prose() -> Non
     text = (
         f"Kept\n\nKYOTO, Oct 12 - {PROSE[0]}\n\n{second}{PROSE[1]}\n\nNASA (Houston) - {PROSE[0]}"
     )
-    assert front_matter.read(text).place == "Kyoto"
+    assert front_matter.read(text).written_in == "Kyoto"
     assert boilerplate(text) == ["Kept", "KYOTO, Oct 12 - ", second]
 
 

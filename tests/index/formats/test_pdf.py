@@ -175,7 +175,7 @@ def test_a_library_from_before_there_were_pages_gets_them_without_embedding_anyt
         report = library.rebuild()
         assert (report.updated, report.unchanged) == (("book.pdf", "note.txt"), ())
         assert encoder.encoded == embedded
-        assert [library.document(id_).place for id_ in report.updated] == ["", "Kyoto"]
+        assert [library.document(id_).written_in for id_ in report.updated] == ["", "Kyoto"]
         hit = library.search("steps of the lighthouse of chapter 2", 1)[0]
         assert hit.location(text.index("The lighthouse of chapter 2")).page == 2
         assert library.check().ok

@@ -25,6 +25,7 @@ def test_without_history_a_question_is_passed_through_byte_for_byte(question: st
         "What did he say there?",
         "Why?",
         "How many people came to it?",
+        "How many countries signed?",
     ],
 )
 def test_a_leaning_follow_up_carries_the_subject_along(question: str) -> None:

@@ -50,8 +50,25 @@ def test_any_question_in_any_talk_is_searched_for_as_typed_first(
     text: str, history: list[tuple[str, str]]
 ) -> None:
     question = analyze(text, history)
-    assert question.variants[0].text == question.text == text
+    assert question.text == text
+    assert question.variants[0].text in (text, f"{text}?")
     assert question.is_follow_up or len([v for v in question.variants if not v.speaker]) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "searched"),
+    [
+        ("who opened the forum", "who opened the forum?"),
+        ("Who opened the forum?", "Who opened the forum?"),
+        ("was it 8 or 9? my sources disagree", "was it 8 or 9? my sources disagree"),
+        ("wer hat das Forum eröffnet", "wer hat das Forum eröffnet"),
+    ],
+)
+def test_a_question_typed_without_its_mark_is_searched_for_with_it(
+    asked: str, searched: str
+) -> None:
+    question = analyze(asked)
+    assert (question.text, question.variants[0].text) == (asked, searched)
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,19 @@ def test_a_timeline_of_what_a_document_tells_by_the_way_has_nothing_else(tmp_pat
     assert [group.label for group in answer.groups] == ["2011-06", "2013"]
 
 
+def test_a_capital_at_the_beginning_of_a_sentence_makes_no_name(tmp_path: Path) -> None:
+    (tmp_path / "cables.txt").write_text(
+        "Cut Off\nPublished: 2024-06-01\n\nBreaks are ordinary at sea.\n\n"
+        "On March 4, 2023 the cable to Vintrop was cut.\n\n"
+        "On May 9, 2024 a cable off Solnes was cut as well.\n",
+        encoding="utf-8",
+    )
+    with Library.open(tmp_path / "library", encoder=BagOfWordsEncoder()) as made:
+        made.update([tmp_path / "cables.txt"])
+        answer = ask(made, "timeline of cable breaks")
+    assert [group.label for group in answer.groups] == ["2023-03-04", "2024-05-09"]
+
+
 def test_what_another_sentence_of_the_document_says_of_the_question_is_told_too(
     tmp_path: Path,
 ) -> None:

@@ -327,7 +327,7 @@ def reader(document: Document, marks: Sequence[tuple[int, int, int]], at: int | 
         byline=" · ".join(
             filter(
                 None,
-                (document.source, document.author, document.place, short_date(document.date)),
+                (document.source, document.author, document.written_in, short_date(document.date)),
             )
         ),
         marked=len(marks),
