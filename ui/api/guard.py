@@ -26,6 +26,8 @@ _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
+_OPEN = ("/health", "/ready")
+"""What needs no key: whoever keeps servers running asks for it."""
 _READER = "/read/"
 """What a citation's link opens in a browser; the link itself is sealed."""
 
@@ -88,7 +90,7 @@ class Guard:
         reads = scope["path"].startswith(_READER)
         if is_foreign(headers) and not (reads and headers.get("sec-fetch-mode") == "navigate"):
             raise ApiError(403, f"Pilcrow answers only {ours}.", "forbidden")
-        if self._key is None or reads or scope["path"] == "/health":
+        if self._key is None or reads or scope["path"] in _OPEN:
             return
         who = network_of(scope)
         if wait := self._attempts.wait(who):

@@ -547,9 +547,13 @@ class PageApi:
         why = why if why in feedback.REASONS else ""
         if verdict == turn.verdict and not why:  # the same thumb again takes it back
             verdict = ""
-        feedback.record(self._library.path, turn.key, self._answer(given), verdict, why)
+        tables, path = self._conversations.tables, self._library.path
+        feedback.record(path, turn.key, self._answer(given), verdict, why, tables)
         self._conversations.rate(turn.key, verdict)
-        text = gettext("Noted, on this computer only.") if verdict else gettext("Taken back.")
+        noted = gettext("Noted, with the library.")
+        if tables is None:
+            noted = gettext("Noted, on this computer only.")
+        text = noted if verdict else gettext("Taken back.")
         return {"verdict": verdict, "toast": {"text": text}}
 
     def _copy(self, given: Given) -> Reply:
@@ -559,7 +563,7 @@ class PageApi:
     def _export(self, given: Given) -> Reply:
         """The answer as a file: its name, type and content."""
         answer = replace(self._answer(given), explain=None)
-        key = sealing.key_in(self._library.path, create=True)
+        key = sealing.key_of(self._library, create=True)
         bundle = grounding_bundle.make_bundle(
             answer,
             self._library,

@@ -32,7 +32,7 @@ def client(tmp_path: Path) -> Iterator[TestClient]:
 def events(reply: Any) -> list[tuple[str, Any]]:
     pairs = []
     for block in reply.text.strip().split("\n\n"):
-        name, data = block.split("\n")
+        *_, name, data = block.split("\n")  # before them its number
         pairs.append((name.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
     return pairs
 
