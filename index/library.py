@@ -46,7 +46,7 @@ from index.system import roots
 from index.system.cpu import one_core, usable_cores
 from index.system.ignoring import IgnoreRules
 from index.system.priority import QueryPriority, Turns
-from index.tokenization import sound
+from index.tokenization import CONTROLS, sound
 from index.types import (
     EVERYWHERE,
     NO_CARD,
@@ -69,6 +69,7 @@ from index.types import (
 # Candidates that each leg hands to the joint ranking; on the visible sets more changed nothing.
 _CANDIDATES = 50
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
+_CONTROL = re.compile(f"[{CONTROLS}]")
 # Questions whose vectors are kept: searching, reading and asking again share one forward pass.
 _REMEMBERED = 64
 LONGEST_TAG = 60
@@ -877,7 +878,8 @@ def _label(given: object, kind: str, *, optional: bool = False) -> str:
     Raises:
         InputError: when it is none.
     """
-    name = " ".join(sound(given).split()).lstrip("#").strip() if isinstance(given, str) else None
+    words = _CONTROL.sub(" ", sound(given)).split() if isinstance(given, str) else None
+    name = None if words is None else " ".join(words).lstrip("#").strip()
     if name is None or len(name) > LONGEST_TAG or not (name or optional):
         raise InputError(f"a {kind} has 1 to {LONGEST_TAG} characters, like law or law/eu")
     return name
@@ -899,6 +901,8 @@ def _globs(given: Iterable[str]) -> list[str]:
     globs = [glob for glob in _several(given, "globs") if isinstance(glob, str) and glob.strip()]
     for glob in globs:
         try:
+            if "\0" in glob or "\n" in glob:
+                raise ValueError("they are kept a line each, where no name has these")
             IgnoreRules(Path(), [glob]).ignores(Path("x"))
         except ValueError as error:
             raise InputError(f"{glob!r:.80} is no glob of files, as in .gitignore") from error

@@ -80,6 +80,7 @@ G13 | a request that names a file of this computer, a device, a pipe, an address
 G14 | a request that names what somebody else uploaded, or what an upload became | refused unopened
 G15 | the doors' watch fails | Gradio's own file checks and the library's refuse such files too
 G16 | anything at all is sent to the server | no 500, no safety header missing, nothing grows
+G17 | a tunnel leads strangers to a page that may name folders | only this computer's own names work
 G56 | a part that comes from an index is another one | one version, its checksums; else refused
 G57 | the lock and the ranges drift apart, or a part is missing | found by the tests: `make lock`
 G58 | a command is killed at any instant | old or new; the next run ends as if undisturbed

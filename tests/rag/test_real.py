@@ -19,6 +19,7 @@ from rag import Assistant
 from rag.evaluation import evaluate, load_questions
 from rag.snapshots import NOT_FOUND
 from rag.types import Answer
+from tests.support.seeded import seeded_copy
 
 pytestmark = pytest.mark.model
 
@@ -34,9 +35,7 @@ def encoder() -> SentenceTransformerEncoder:
 def library(
     tmp_path_factory: pytest.TempPathFactory, encoder: SentenceTransformerEncoder
 ) -> Library:
-    library = Library.open(tmp_path_factory.mktemp("seeds"), encoder=encoder)
-    library.update([seeds.articles()])
-    return library
+    return Library.open(seeded_copy(tmp_path_factory), encoder=encoder)
 
 
 @pytest.fixture(scope="session")

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from starlette.datastructures import Headers
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_HEADERS = {
+HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
+"""Of every response."""
 _OPEN = ("/health", "/ready")
 """What needs no key: whoever keeps servers running asks for it."""
 _READER = "/read/"
@@ -63,7 +64,7 @@ class Guard:
             nonlocal started
             started = True
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(_HEADERS)
+                MutableHeaders(scope=message).update(HEADERS)
             await send(message)
 
         app, headers = self._app, Headers(scope=scope)

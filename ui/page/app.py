@@ -155,7 +155,9 @@ def build_app(
     guarded.add_middleware(BodyLimit, most=most_bytes)
     guarded.add_middleware(PageLanguage, texts=lambda: frame_texts(services))
     policy = PagePolicy(_template(gr), panes.first_script(f"{files}/reload.js"))
-    guarded.add_middleware(SecurityHeaders, any_host=bool(password), files=files, policy=policy)
+    # a tunnel or a proxy that nobody named would lead strangers to where folders can be named
+    any_host = bool(password) and not options.by_path
+    guarded.add_middleware(SecurityHeaders, any_host=any_host, files=files, policy=policy)
     return guarded
 
 

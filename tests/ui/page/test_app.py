@@ -598,6 +598,25 @@ def test_a_question_can_be_held_to_documents_and_dates(
 
 
 @pytest.mark.browser
+def test_who_types_fast_gets_what_was_typed_and_not_what_was_offered_before(opened: Tab) -> None:
+    page = opened.page
+    page.keyboard.type("@type")
+    page.wait_for_selector("#choices li[aria-selected=true]:has-text('type txt')")
+    page.evaluate(  # before the list can follow
+        """() => {
+            const box = document.querySelector("#question textarea");
+            box.setRangeText(" md", box.selectionEnd, box.selectionEnd, "end");
+            box.dispatchEvent(new Event("input", { bubbles: true }));
+            box.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
+        }"""
+    )
+    page.wait_for_selector("#scope .chips li:has-text('type md')")
+    assert page.locator("#scope .chips li").count() == 1
+    assert page.input_value("#question textarea") == ""
+    assert page.is_hidden("#choices")
+
+
+@pytest.mark.browser
 def test_documents_are_filtered_read_removed_and_brought_back(opened: Tab) -> None:
     page = opened.page
     opened.show("library")
@@ -914,11 +933,11 @@ def test_on_paper_stand_all_turns_with_their_sources(opened: Tab) -> None:
     assert last and last["y"] + last["height"] <= height
     page.emulate_media(media="screen")
     opened.reload()  # now only the last turn's sources are here
-    page.evaluate("window.print = () => document.documentElement.dataset.printed = 'yes'")
+    page.evaluate("window.print = () => document.documentElement.dataset.printed = document.title")
     page.click("#t1 .save summary")
     page.click("#t1 [data-action=print]")
     page.wait_for_selector("html[data-printed]")
-    assert page.title() == KYOTO
+    assert page.get_attribute("html", "data-printed") == KYOTO
     page.emulate_media(media="print")
     with pypdfium2.PdfDocument(page.pdf(print_background=True)) as paper:
         text = " ".join(paper[i].get_textpage().get_text_bounded() for i in range(len(paper)))
