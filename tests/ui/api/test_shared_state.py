@@ -129,16 +129,16 @@ def test_thumbs_of_all_machines_become_one_file_of_questions(
 ) -> None:
     good, wrong = turn("Who came?"), turn("Who went?")
     assert good.answer and wrong.answer
-    feedback.record(library.path, "k1", good.answer, "up", talk(library).tables)
+    feedback.record(library.path, "k1", good.answer, "up", tables=talk(library).tables)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "two"))
     with Library.open(address, encoder=BagOfWordsEncoder()) as there:
         assert there.path != library.path
-        feedback.record(there.path, "k2", wrong.answer, "up", talk(there).tables)
+        feedback.record(there.path, "k2", wrong.answer, "up", tables=talk(there).tables)
         assert [q.id for q in load_questions(there.path / feedback.GOOD)] == ["k1", "k2"]
-        feedback.record(there.path, "k1", good.answer, "down", talk(there).tables)
+        feedback.record(there.path, "k1", good.answer, "down", tables=talk(there).tables)
         assert [q.id for q in load_questions(there.path / feedback.GOOD)] == ["k2"]
         assert '"k1"' in (there.path / feedback.WRONG).read_text()
-        feedback.record(there.path, "k1", good.answer, "", talk(there).tables)
+        feedback.record(there.path, "k1", good.answer, "", tables=talk(there).tables)
         assert (there.path / feedback.WRONG).read_text() == ""
 
 
