@@ -141,6 +141,14 @@ def test_of_two_statements_the_one_that_is_asked_about_comes_first(library: Libr
     assert "The United States and Britain did not." in answer.statements[0].text
 
 
+def test_figures_of_two_years_that_are_both_asked_for_contradict_nothing(library: Library) -> None:
+    asked = "how many people were offline in 2023 and how many in 2025?"
+    answer = Assistant(library, None).answer(asked)
+    assert answer.form != "conflict"
+    assert "2.6 billion people were offline in 2023" in answer.text
+    assert "2.2 billion remained offline" in answer.text
+
+
 def test_a_story_is_told_by_the_dates_of_its_own_passages(library: Library) -> None:
     answer = Assistant(library, None).answer("timeline of the malabo convention")
     assert [group.label for group in answer.groups] == ["2014-06", "2023-05"]
