@@ -452,12 +452,20 @@ class Assistant:
         stop: Callable[[], bool],
     ) -> Iterator[Answer]:
         """The composed answer at once, then with what a capable model says of it."""
-        generator = state.generator
-        if generator is None or generator.small or state.question.request.task in LEFT_AS_QUOTED:
+        generator, task = state.generator, state.question.request.task
+        if generator is None or generator.small:
+            yield state.composed()
+            return
+        long = task == "summarise" and self._generation.long_document(state, generator)
+        if task in LEFT_AS_QUOTED and not long:
             yield state.composed()
             return
         yield state.composed("reading")
-        for _ in self._generation.reword(state, generator, wording, hits, scope, stop):
+        if long:
+            steps = self._generation.sum_up(state, generator, long, scope, stop)
+        else:
+            steps = self._generation.reword(state, generator, wording, hits, scope, stop)
+        for _ in steps:
             stage = "waiting" if state.ahead else "writing" if state.told else "reading"
             yield state.composed(stage)
         yield state.composed()

@@ -17,10 +17,11 @@ from rag.llm import prompt
 from rag.llm.current import CurrentModel
 from rag.llm.generator import Generator, PrefixReuse, QueuePosition
 from rag.query.question import QueryVariant
-from rag.replies.writer import Commission, Writer, Written, is_enough, with_quotes
+from rag.replies.wording.digest import Digest, Digested
+from rag.replies.wording.writer import Commission, Writer, Written, is_enough, with_quotes
 from rag.retrieval import Retrieved
 from rag.snapshots import AnswerState
-from rag.types import Draft, Evidence, Rejection, SourcedStatement
+from rag.types import Draft, Evidence, Progress, Rejection, SourcedStatement
 
 
 class Generation:
@@ -37,6 +38,7 @@ class Generation:
         self._library = library
         self._model = model
         self._writer = Writer(library, judges=judges)
+        self._digest = Digest(library, judges=judges)
         self._last_prompt = evidence.LastPrompt()
 
     def choose_evidence(self, state: AnswerState, retrieved: Retrieved) -> tuple[Evidence, ...]:
@@ -109,6 +111,52 @@ class Generation:
             state.notes.append(f"Finished with quotes only: {error}")
         if not is_enough(written, dropped):
             state.told = ()
+
+    def long_document(self, state: AnswerState, generator: Generator) -> str:
+        """The id of the document that a composed summary is of, where it is long; else empty."""
+        return self._digest.long_document(generator, state.quotations)
+
+    def sum_up(
+        self,
+        state: AnswerState,
+        generator: Generator,
+        document_id: str,
+        scope: SearchScope,
+        stop: Callable[[], bool],
+    ) -> Iterator[None]:
+        """Adds what the model says of a long document; yields when it has read on.
+
+        Args:
+            state: with the composed summary.
+            generator: a capable model.
+            document_id: whose summary it is.
+            scope: where it was looked for.
+            stop: asked often; when it says True the quotes stay as they are.
+        """
+        question = state.question
+        try:
+            for piece in self._digest.sum_up(
+                generator, question.request, question.text, document_id, scope, stop
+            ):
+                match piece:
+                    case QueuePosition(ahead):
+                        state.ahead = ahead
+                        yield
+                    case Progress():
+                        state.progress = piece
+                        yield
+                    case Written(draft):
+                        state.explain_written(draft)
+                    case Digested(told):
+                        state.told = with_quotes(told, state.quotations)
+                        yield
+                    case _:
+                        state.ahead = 0
+                        state.first_token_ms = state.first_token_ms or state.elapsed_ms()
+        except ModelMissing as error:
+            self._lose_model(state, error)
+        except ModelFailed as error:
+            state.notes.append(f"Finished with quotes only: {error}")
 
     def write(
         self,

@@ -29,6 +29,7 @@ from rag.types import (
     Group,
     HitScores,
     PassageRead,
+    Progress,
     Quotation,
     RankedSentence,
     ShownSentence,
@@ -75,6 +76,8 @@ class AnswerState:
     short: str | None = None
     ahead: int = 0
     """How many answers the model writes before this one."""
+    progress: Progress | None = None
+    """How far a long document was read."""
     notes: list[str] = field(default_factory=list)
     evidence_ms: float | None = None
     first_token_ms: float | None = None
@@ -150,6 +153,7 @@ class AnswerState:
             ahead=self.ahead if stage == "waiting" else 0,
             headline=self.headline,
             closest=self.closest,
+            progress=self.progress if stage != "done" else None,
             short=self.short if self._is_quoted(citations) else None,
             notes=tuple(self.notes),
             answerable=self.answerable,

@@ -355,6 +355,16 @@ class Timings:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a language model has read a long document."""
+
+    done: int
+    """Parts that were read."""
+    total: int
+    """Parts; what is made of them together is one more."""
+
+
+@dataclass(frozen=True, slots=True)
 class HitScores:
     """A passage that was found, with each opinion about it; see `index.Hit`."""
 
@@ -478,6 +488,8 @@ class Answer:
     """What was asked for and is not in the documents, in plain sentences."""
     options: tuple[str, ...] = ()
     """When the question may mean several things: what it may mean."""
+    progress: Progress | None = None
+    """While a long document is read: how far."""
     closest: Citation | None = None
     """Where nothing is answered and nothing is seen to be missing: a sentence that may answer."""
 
@@ -517,6 +529,7 @@ class Answer:
             "complete": self.complete,
             "stage": self.stage,
             "ahead": self.ahead,
+            "progress": asdict(self.progress) if self.progress else None,
         }
         if self.explain is not None:
             shown["explain"] = self.explain.to_dict()

@@ -67,7 +67,10 @@ def _growing(answer: Answer) -> Text:
     for statement in answer.statements:
         markers = "".join(f" [{number}]" for number in statement.citations)
         shown.append(f"{clean(statement.text)}{markers}\n")
-    return shown.append(f"{clean(answer.stage)} …" if answer.stage else "", style="dim")
+    stage = clean(answer.stage)
+    if answer.progress:
+        stage = f"reading part {answer.progress.done + 1} of {answer.progress.total}"
+    return shown.append(f"{stage} …" if stage else "", style="dim")
 
 
 # --- an answer in parts --------------------------------------------------------------------------

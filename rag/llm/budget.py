@@ -31,6 +31,9 @@ class ReadingLimits:
 
 
 LIMITS = ReadingLimits()
+_OFTEN, _SELDOM = 6, 48
+"""Chunks of a prompt after which another number of threads is tried again: at first, and where it
+is the slower one again and again."""
 
 
 def prompt_tokens(speeds: Sequence[float], context_tokens: int, answer_tokens: int) -> int:
@@ -60,3 +63,48 @@ def context_tokens(own: int | None, free_memory: int | None) -> int:
     ample = free_memory is not None and free_memory >= LIMITS.ample_memory
     wanted = LIMITS.fastest_context if ample else LIMITS.context
     return min(wanted, own or LIMITS.context)
+
+
+class Pace:
+    """How many threads read fastest just now, found out while reading.
+
+    On an idle machine all cores read nearly twice as fast as all but one; where something else runs
+    they wait for each other, and read at half the speed. So the other number is tried now and then,
+    the more seldom the longer it is the slower one.
+    """
+
+    def __init__(self, threads: int, most: int) -> None:
+        """Choose between these.
+
+        Args:
+            threads: that are a good choice on a busy machine.
+            most: on an idle one.
+        """
+        self._all = sorted({threads, max(threads, most)})
+        self._speeds: dict[int, float] = {}
+        self._wait = self._left = _OFTEN
+
+    @property
+    def threads(self) -> int:
+        """How many to read the next tokens with."""
+        untried = [one for one in self._all if one not in self._speeds]
+        if untried:
+            return untried[0]
+        if self._left <= 0:
+            return next((one for one in self._all if one != self.fastest), self.fastest)
+        return self.fastest
+
+    @property
+    def fastest(self) -> int:
+        """Those that were the fastest the last time."""
+        return max(self._all, key=lambda one: self._speeds.get(one, 0.0))
+
+    def took(self, threads: int, tokens: int, seconds: float) -> None:
+        """Remember how long so many tokens took to read."""
+        before = self.fastest
+        is_trial = threads != before and len(self._speeds) == len(self._all) > 1
+        self._speeds[threads] = tokens / max(seconds, 1e-9)
+        self._left -= 1
+        if is_trial:
+            self._wait = _OFTEN if self.fastest == threads else min(2 * self._wait, _SELDOM)
+            self._left = self._wait

@@ -78,6 +78,7 @@ class LlamaClient:
         counting: float = COUNTING_SECONDS,
         worker: str = "rag.llm.model_worker",
         gpu_layers: int | None = None,
+        most_threads: int = 0,
     ) -> None:
         """Prepare; nothing is started or loaded.
 
@@ -90,6 +91,7 @@ class LlamaClient:
             counting: seconds for the tokens of one text or conversation, once it is loaded.
             worker: the module whose `main` the process runs.
             gpu_layers: layers that run on a GPU; None is all, where llama.cpp was built for one.
+            most_threads: cores for it while that is faster.
 
         Raises:
             ModelMissing: when llama-cpp-python is not installed.
@@ -107,7 +109,7 @@ class LlamaClient:
         self._threads = threads
         self._model = model
         self._process = ModelProcess(
-            model, threads, context_tokens, deadline, counting, worker, gpu_layers
+            model, threads, context_tokens, deadline, counting, worker, gpu_layers, most_threads
         )
         self._lock = FairLock()  # a loaded model writes one text at a time
 
@@ -207,9 +209,20 @@ class LlamaClient:
         return found[-1] if found else None
 
     def _timed(self, prompt: Sequence[int], pieces: Iterator[Piece | _Odds]) -> Iterator[Piece]:
-        """The pieces, while how fast the prompt is read and they are written is remembered."""
+        """The pieces, while how fast the prompt is read and they are written is remembered.
+
+        A prompt that was not read in time was read at most so fast: the next one is shorter.
+        """
         began, unread, written = 0.0, 0, -1
-        for piece in pieces:
+        while True:
+            try:
+                piece = next(pieces)
+            except StopIteration:
+                return
+            except ModelFailed:
+                if unread >= _TIMED_TOKENS and written < 0:
+                    self._speeds.append(unread / max(time.perf_counter() - began, 1e-6))
+                raise
             if isinstance(piece, PrefixReuse):
                 began, unread = time.perf_counter(), len(prompt) - piece.reused
             elif isinstance(piece, str):
@@ -306,15 +319,19 @@ def default_choice(model: str | None, threads: int, gpu_layers: int | None = Non
         key = load_settings().model_key
         server = ServerModel(ServerChoice.read(model), key.get_secret_value() if key else None)
         return ModelChoice(server, named=True)
-    # one core stays free for whoever asks: when all are taken, llama.cpp's threads spin waiting
-    # for each other (13 tokens/s on two busy cores, 53 on one of them)
+    # one core stays free for whoever asks, unless all read faster: when something else runs,
+    # llama.cpp's threads spin waiting for each other (13 tokens/s on two busy cores, 53 on one)
     try:
         found = find_model(model)
         name = found.origin.removeprefix("catalogue: ")
         measured = ModelFolder(models_folder()).speeds().get(name)
         reading = measured.reading if measured else None
         client = LlamaClient(
-            found, threads=max(1, threads - 1), reading=reading, gpu_layers=gpu_layers
+            found,
+            threads=max(1, threads - 1),
+            most_threads=threads,
+            reading=reading,
+            gpu_layers=gpu_layers,
         )
         return ModelChoice(client, named=model is not None, let_go=client.close)
     except ModelMissing as error:

@@ -18,6 +18,7 @@ from typing import Any
 from weakref import finalize
 
 from index.errors import ModelMissing
+from rag.llm.budget import Pace
 from rag.llm.chat_format import IM_END, IM_START, chatml
 from rag.llm.generator import Message, PrefixReuse
 from rag.llm.grammar import is_complete, repeats, says_again
@@ -40,7 +41,12 @@ class Llama:
     """
 
     def __init__(
-        self, path: Path, threads: int, context_tokens: int, gpu_layers: int | None = 0
+        self,
+        path: Path,
+        threads: int,
+        context_tokens: int,
+        gpu_layers: int | None = 0,
+        most_threads: int = 0,
     ) -> None:
         """Load a model.
 
@@ -48,6 +54,7 @@ class Llama:
             path: a GGUF file.
             threads: cores for it.
             context_tokens: tokens of prompt and answer together.
+            most_threads: cores for it while that is faster.
             gpu_layers: layers that run on a GPU; None is all where llama.cpp was built for one.
 
         Raises:
@@ -74,6 +81,7 @@ class Llama:
         if not self._context:
             raise unusable(path, log[-1] if log else "llama.cpp does not say why")
         self._vocab = api.llama_model_get_vocab(self._model)
+        self._threads, self._pace = threads, Pace(threads, most_threads)
         self._read: list[int] = []  # the whole chunks of a prompt that are in the cache
 
     def encode(self, text: str) -> list[int]:
@@ -234,10 +242,28 @@ class Llama:
             if cancelled.is_set():
                 return False
             chunk = prompt[start : min(start + CHUNK_TOKENS, last) if start < last else None]
-            self._eval(chunk)
             if len(chunk) == CHUNK_TOKENS:
+                self._eval_timed(chunk)
                 self._read += chunk
+            else:
+                self._eval(chunk)
         return True
+
+    def _eval_timed(self, chunk: Sequence[int]) -> None:
+        """Compute a whole chunk with as many threads as are fastest just now.
+
+        What is shorter always has the same number: llama.cpp divides its attention among them, so
+        that another one would give numbers that differ in their last bits.
+        """
+        threads = self._pace.threads
+        self._use(threads)
+        began = time.perf_counter()
+        self._eval(chunk)
+        self._pace.took(threads, len(chunk), time.perf_counter() - began)
+        self._use(self._threads)
+
+    def _use(self, threads: int) -> None:
+        self._api.llama_set_n_threads(self._context, threads, threads)
 
     def _eval(self, tokens: Sequence[int]) -> None:
         row = (self._api.llama_token * len(tokens))(*tokens)

@@ -45,6 +45,7 @@ class ModelProcess:
         counting: float,
         worker: str,
         gpu_layers: int | None = None,
+        most_threads: int = 0,
     ) -> None:
         """Prepare; nothing is started.
 
@@ -56,10 +57,12 @@ class ModelProcess:
             counting: seconds for the tokens of one text or conversation, once it is loaded.
             worker: the module whose `main` the process runs.
             gpu_layers: layers that run on a GPU; None is all, where there is one.
+            most_threads: cores for it while that is faster.
         """
         self._model = model
         layers = "" if gpu_layers is None else str(gpu_layers)
-        self._arguments = [str(model.path), str(threads), str(context_tokens), model.sha256, layers]
+        sizes = str(threads), str(context_tokens)
+        self._arguments = [str(model.path), *sizes, model.sha256, layers, str(most_threads)]
         self._deadline = deadline
         self._longest_count = counting
         self._worker = worker

@@ -44,13 +44,19 @@ class LoadedModel(Protocol):
 
 def main(arguments: Sequence[str]) -> None:
     """Load the model at a path and write with it until the parent is gone."""
-    path, threads, context_tokens, sha256, layers = arguments
+    path, threads, context_tokens, sha256, layers, most = arguments
     gpu_layers = int(layers) if layers else None
-    serve(lambda: load_llama(Path(path), sha256, int(threads), int(context_tokens), gpu_layers))
+    settings = int(threads), int(context_tokens), gpu_layers, int(most)
+    serve(lambda: load_llama(Path(path), sha256, *settings))
 
 
 def load_llama(
-    path: Path, sha256: str, threads: int, context_tokens: int, gpu_layers: int | None = 0
+    path: Path,
+    sha256: str,
+    threads: int,
+    context_tokens: int,
+    gpu_layers: int | None = 0,
+    most_threads: int = 0,
 ) -> Llama:
     """The model of a file, checked, in the variant that this machine reads fastest.
 
@@ -58,7 +64,8 @@ def load_llama(
         ModelMissing: when it is another file than the digest says, or none that can be run.
     """
     check_digest(path, sha256)
-    return Llama(fastest_variant(path, sha256, threads), threads, context_tokens, gpu_layers)
+    file = fastest_variant(path, sha256, threads)
+    return Llama(file, threads, context_tokens, gpu_layers, most_threads)
 
 
 def serve(load: Callable[[], LoadedModel]) -> None:

@@ -197,3 +197,18 @@ def support_messages(statement: str, sources: Sequence[str]) -> list[Message]:
         {"role": "system", "content": _JUDGE},
         {"role": "user", "content": f"{asked} Answer Yes or No."},
     ]
+
+
+NOTE = Instruction(
+    "This is a part of an article. Write down in one or two short sentences the facts in it that "
+    "matter most. Do not speak of the article.",
+    80,
+)
+
+
+def note_messages(block: Block) -> list[Message]:
+    """The messages for a note of a part of a document."""
+    return [
+        {"role": "system", "content": WRITER},
+        {"role": "user", "content": f"{block}\n\n{NOTE.text}"},
+    ]

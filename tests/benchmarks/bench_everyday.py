@@ -4,7 +4,9 @@
 
 With a model, a name of the catalogue or a file, that writes too. A question row is `{"id",
 "question", "history"}`, an answer row `{"id", "state", "text", "task", "citations":
-[{"document_id", "quote"}]}`. Prints the median milliseconds until evidence.
+[{"document_id", "quote"}]}`, with a model also its `drafts` and what became of each. Each answer is
+written when it is there, and another run goes on after the last. Prints the median milliseconds
+until evidence.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import json
 import statistics
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +22,14 @@ from index import Library
 from rag import Assistant
 
 
-def answered(assistant: Assistant, row: dict[str, Any]) -> tuple[dict[str, Any], float | None]:
-    """An answer row, and the milliseconds until evidence."""
+def answered(assistant: Assistant, row: dict[str, Any]) -> dict[str, Any]:
+    """An answer row."""
     history = [(str(question), str(answer)) for question, answer in row.get("history", [])]
-    answer = assistant.answer(row["question"], history)
+    answer = assistant.answer(row["question"], history, explain=True)
     cited = [{"document_id": c.document_id, "quote": c.quote} for c in answer.citations]
     told = {"id": row["id"], "state": answer.state, "text": answer.text, "task": answer.task}
-    return {**told, "citations": cited}, answer.timings.evidence_ms
+    drafts = [asdict(draft) for draft in answer.explain.drafts] if answer.explain else []
+    return {**told, "citations": cited, "drafts": drafts, "timings": asdict(answer.timings)}
 
 
 def main(arguments: list[str]) -> None:
@@ -33,13 +37,21 @@ def main(arguments: list[str]) -> None:
     library, questions, answers = map(Path, arguments[:3])
     model = arguments[3] if arguments[3:] else None
     rows = [json.loads(line) for line in questions.read_text("utf-8").splitlines() if line]
-    with Library.open(library, create=False) as opened:
+    lines = answers.read_text("utf-8").splitlines() if answers.exists() else []
+    there = {json.loads(line)["id"] for line in lines}
+    times = []
+    with Library.open(library, create=False) as opened, answers.open("a", encoding="utf-8") as out:
         assistant = Assistant(opened, "default" if model else None, model=model)
-        made = [answered(assistant, row) for row in rows]
-    lines = [json.dumps(row, ensure_ascii=False) for row, _ in made]
-    answers.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    times = [ms for _, ms in made if ms is not None]
-    sys.stdout.write(f"{statistics.median(times):.0f} ms until evidence, at the median\n")
+        for row in rows:
+            if row["id"] in there:
+                continue
+            told = answered(assistant, row)
+            out.write(json.dumps(told, ensure_ascii=False) + "\n")
+            out.flush()
+            if (evidence := told["timings"]["evidence_ms"]) is not None:
+                times.append(evidence)
+    if times:
+        sys.stdout.write(f"{statistics.median(times):.0f} ms until evidence, at the median\n")
 
 
 if __name__ == "__main__":

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.llm.budget import LIMITS, context_tokens, prompt_tokens
+from rag.llm.budget import LIMITS, Pace, context_tokens, prompt_tokens
 from rag.llm.grammar import says_again
 from rag.llm.weights import gguf
 
@@ -60,3 +63,41 @@ def test_a_file_says_what_its_model_was_made_for() -> None:
 )
 def test_prose_that_says_a_sentence_again_is_stopped(text: str, again: bool) -> None:
     assert says_again(text) is again
+
+
+def read(pace: Pace, chunks: int, speed_of: Callable[[int], float]) -> list[int]:
+    """Threads that each chunk is read with, at these tokens a second."""
+    used = []
+    for _ in range(chunks):
+        used.append(pace.threads)
+        pace.took(used[-1], 64, 64 / speed_of(used[-1]))
+    return used
+
+
+@given(st.integers(1, 8), st.integers(0, 9), st.integers(1, 200))
+def test_threads_are_of_those_allowed_and_the_faster_ones_read_most(
+    threads: int, most: int, chunks: int
+) -> None:
+    pace = Pace(threads, most)
+    used = read(pace, chunks, float)  # the more, the faster
+    assert set(used) <= {threads, max(threads, most)}
+    assert used.count(max(used)) >= chunks - 1 - chunks // 4
+    assert pace.fastest == max(used)
+
+
+def test_another_number_of_threads_is_tried_more_and_more_seldom_where_it_is_slower() -> None:
+    used = read(Pace(1, 2), 400, lambda threads: 50.0 if threads == 1 else 13.0)
+    tried = [at for at, threads in enumerate(used) if threads == 2]
+    gaps = [after - before for before, after in pairwise(tried)]
+    assert gaps == sorted(gaps)
+    assert len(tried) < 15
+
+
+def test_a_machine_that_falls_idle_or_gets_busy_is_noticed() -> None:
+    pace = Pace(1, 2)
+    read(pace, 200, lambda threads: 50.0 / threads)
+    assert pace.fastest == 1
+    read(pace, 60, lambda threads: 35.0 * threads)
+    assert pace.fastest == 2
+    read(pace, 60, lambda threads: 50.0 / threads)
+    assert pace.fastest == 1

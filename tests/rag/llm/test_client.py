@@ -116,6 +116,16 @@ def test_a_model_that_hangs_is_ended_after_its_time(make: Make, model: Path) -> 
 
 
 @pytest.mark.fault("E3")
+def test_a_prompt_that_was_not_read_in_time_tells_how_fast_it_is_at_most(make: Make) -> None:
+    generator = make("hang ", deadline=3)
+    generator.small = False
+    long: list[Message] = [{"role": "user", "content": "word " * 120}]
+    unknown = generator.prompt_tokens
+    with pytest.raises(ModelFailed, match="it did not answer within 3 s"):
+        list(generator.stream(long, ids=(), max_tokens=30))
+    assert generator.prompt_tokens != unknown  # worked out from what it did not do
+
+
 def test_a_model_that_is_slow_is_stopped_and_not_ended(make: Make, model: Path) -> None:
     generator = make("polite [1] It met", deadline=3)
     generator.load()

@@ -78,6 +78,15 @@ class TestWriting:
         assert written(llama, asked("Where was it?")) == first
         assert written(loaded(), asked("Where was it?")) == first
 
+    def test_how_many_threads_read_changes_no_number(self, llama: Llama) -> None:
+        """They are changed in the middle of a prompt, by what is fastest just then."""
+        prompt = llama.prompt([SYSTEM, *asked("Where was it?")[1:] * 6])
+        assert len(prompt) > 4 * CHUNK_TOKENS
+        model = find_model()
+        paced = load_llama(model.path, model.sha256, 1, CONTEXT_TOKENS, 0, 2)
+        odds = [one.log_odds(prompt, Event()) for one in (llama, paced)]
+        assert odds[0] is not None and set(odds) == {odds[0]}
+
     def test_what_two_prompts_share_is_read_once(self) -> None:
         fresh = loaded()
         first, again, other = (

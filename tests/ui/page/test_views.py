@@ -33,6 +33,7 @@ from rag.types import (
     Group,
     HitScores,
     PassageRead,
+    Progress,
     Statement,
 )
 from ui.page import export
@@ -679,3 +680,12 @@ def test_what_is_to_be_said_of_a_file_is_not_folded_away() -> None:
     quiet, told = jobs.JobRow("a", "done"), jobs.JobRow("b", "done", "another file is called “a”")
     assert "<details>" in jobs.draw(jobs.JobView("Done", running=False, rows=(quiet,)))
     assert "<details open>" in jobs.draw(jobs.JobView("Done", running=False, rows=(quiet, told)))
+
+
+def test_how_a_long_document_is_read_is_told_with_the_time_left() -> None:
+    reading = Answer("q", "answered", "", stage="reading", progress=Progress(0, 9))
+    drawn = answers.answer(reading, 1, "running")
+    assert "Reading part 1 of 9" in drawn and " left" not in drawn
+    further = replace(reading, progress=Progress(3, 9))
+    drawn = answers.answer(further, 1, "running", seconds=answers.Seconds(30.0))
+    assert "Reading part 4 of 9, about 60 s left" in drawn

@@ -17,8 +17,16 @@ from types import MappingProxyType
 from typing import Literal
 
 from rag.snapshots import DISAGREE
-from rag.types import Answer, Citation, PassageRead, Statement
-from ui.language.catalogue import decimal, gettext, gettext_noop, milliseconds, plural
+from rag.types import Answer, Citation, PassageRead, Progress, Statement
+from ui.language.catalogue import (
+    decimal,
+    duration,
+    gettext,
+    gettext_noop,
+    milliseconds,
+    number,
+    plural,
+)
 from ui.page.views.html import render, render_macro
 from ui.page.views.replies import retold_reply
 from ui.sections import Line, is_left_open, parts_of_reply, sections_of
@@ -142,7 +150,7 @@ def answer(
         answer=snapshot,
         phase=phase,
         running=phase == "running",
-        **_status(snapshot.stage, seconds.total, snapshot.ahead),
+        **_status(snapshot.stage, seconds.total, snapshot.ahead, snapshot.progress),
         outcome=_outcome(snapshot, phase, seconds, meta),
         missing=_is_missing(snapshot),
         unread=_unread(meta.unread),
@@ -202,14 +210,27 @@ def _quoted_document(line: Line) -> str:
     return line.citations[0].document_id if quoted else ""
 
 
-def _status(stage: str, seconds: float, ahead: int = 0) -> dict[str, str]:
+def _status(
+    stage: str, seconds: float, ahead: int = 0, progress: Progress | None = None
+) -> dict[str, str]:
     """What is being done for a question, and for how long."""
     words = gettext(_STAGES.get(stage, stage.capitalize() or gettext_noop("Working")))
+    if progress:
+        words = _part(progress, seconds)
     if ahead:
         words = plural(ahead, "answer")
         words = gettext("{answers} to be written before this one", answers=words)
     shown = decimal(seconds, 1)
     return {"stage": stage, "status": words, "seconds": f"{seconds:.1f}", "shown_seconds": shown}
+
+
+def _part(progress: Progress, seconds: float) -> str:
+    """Which part of a long document is read, and how long that will take yet."""
+    n, total = number(progress.done + 1), number(progress.total)
+    if not progress.done:
+        return gettext("Reading part {n} of {total}", n=n, total=total)
+    left = duration(seconds / progress.done * (progress.total - progress.done))
+    return gettext("Reading part {n} of {total}, about {time} left", n=n, total=total, time=left)
 
 
 def _outcome(snapshot: Answer, phase: Phase, seconds: Seconds, meta: TurnMeta) -> str:

@@ -15,7 +15,7 @@ from index.errors import ModelFailed
 from rag import Assistant
 from rag.grounding.citations import ProseParser
 from rag.llm.generator import Message
-from rag.replies.writer import with_quotes
+from rag.replies.wording.writer import with_quotes
 from rag.types import Answer, Quotation, SourcedStatement
 from tests.rag.test_assistant import CABLES, FORUM, check_pointers
 from tests.support.fakes import BagOfWordsEncoder, ScriptedGenerator
@@ -195,6 +195,18 @@ def test_what_points_at_a_statement_that_is_not_shown_is_not_shown_either(librar
         leaning,
     ]
     assert answer.explain and answer.explain.drafts[1].outcome == "kept"
+
+
+def test_what_points_at_a_statement_is_shown_once_that_one_is(library: Library) -> None:
+    doubtful, leaning = "Ada Lind was done with the old bridge in 1884.", "It is made of stone."
+    generator = ScriptedGenerator([f"{doubtful} {leaning}"])
+    generator.odds = lambda messages: 9.0
+    question = "What is the old bridge of Ravenport?"
+    answer = Assistant(library, generator).answer(question, explain=True)
+    told = [statement.text for statement in answer.statements if not statement.quoted]
+    assert told == [doubtful, leaning] and answer.explain
+    outcomes = [draft.outcome for draft in answer.explain.drafts]
+    assert outcomes == ["dropped", "dangling", "judged +9.0", "kept"]
 
 
 def test_what_adds_nothing_is_neither_asked_about_nor_told_again(library: Library) -> None:

@@ -19,7 +19,7 @@ from rag.grounding.citations import ProseParser
 from rag.grounding.composition import leans_on_previous
 from rag.grounding.injection import looks_like_injection
 from rag.grounding.verification.attribution import Attribution, Attributor
-from rag.llm.generator import Generator, Piece
+from rag.llm.generator import Generator, Message, Piece
 from rag.llm.prompt import Block, answer_messages, instruction, plain, support_messages
 from rag.query.task import Request
 from rag.query.text_features import TextFeatures, content_stems, names, negations, numbers
@@ -57,7 +57,7 @@ _VERDICT = re.compile(r"^(?P<verdict>yes|no)(?:\s*[,.:;–—-]+\s*|\s*$)", re.I
 """At the head of a statement, whatever the question's task; of "No country signed" it is none."""
 _META = re.compile(
     r"\b(?:the|these|this|provided|given) (?:passages?|texts?|articles?|documents?|context|"
-    r"information)\b.{0,40}\b(?:do(?:es)?|did|is|are|provide|mention|say|contain|state)\b"
+    r"information)\b.{0,40}\b(?:do(?:es)?|did|is|are|provide|mention|say|contain|state|discuss(?:es)?)\b"
     r"|\bas an ai\b|\bi (?:cannot|can't|do not|don't)\b",
     re.IGNORECASE,
 )
@@ -130,19 +130,9 @@ class Writer:
         )
         asked(generator.count(messages))
         attributor = Attributor(self._library.encode_query, self._sentences(material))
-        check = _Check(attributor, request, commission.composed)
-        parser = ProseParser()
-        limit = instruction(request).tokens
-        for piece in generator.stream(messages, ids=(), max_tokens=limit, stop=stop):
-            yield piece
-            if isinstance(piece, str):
-                for draft in parser.feed(piece):
-                    yield check.written(draft)
-        if stop():
-            return
-        for draft in parser.close():
-            yield check.written(draft)
-        if self._judges:
+        check = Check(attributor, request, commission.composed)
+        yield from check.stream(generator, messages, instruction(request).tokens, stop)
+        if self._judges and not stop():
             yield from check.judged(generator, stop)
 
     def _material(self, generator: Generator, commission: Commission) -> list[Quotation]:
@@ -228,7 +218,7 @@ class _Doubt:
     found: Attribution
 
 
-class _Check:
+class Check:
     """Checks the statements of one answer, one after the other."""
 
     def __init__(
@@ -239,10 +229,30 @@ class _Check:
         self._request = request
         self._told: list[SourcedStatement] = []
         self._doubtful: list[_Doubt] = []
+        self._dangling: dict[int, str] = {}
+        """Statements that point at one which is not shown, by their places."""
         self._verdict = ""
         self._place = -1
         self._before = True
         """Whether the statement before is shown, or says what is."""
+
+    def stream(
+        self,
+        generator: Generator,
+        messages: Sequence[Message],
+        tokens: int,
+        stop: Callable[[], bool],
+    ) -> Iterator[Piece | Written]:
+        """What a model says to these messages, and each of its statements as soon as it ends."""
+        parser = ProseParser()
+        for piece in generator.stream(messages, ids=(), max_tokens=tokens, stop=stop):
+            yield piece
+            if isinstance(piece, str):
+                for draft in parser.feed(piece):
+                    yield self.written(draft)
+        if not stop():
+            for draft in parser.close():
+                yield self.written(draft)
 
     def written(self, draft: Draft) -> Written:
         """A statement with its sources, or without where it is not to be shown."""
@@ -250,6 +260,7 @@ class _Check:
         label, text = self._labelled(draft.text)
         # "It was not binding" says nothing when what it was stands nowhere
         if not self._before and not label and leans_on_previous(plain(text)):
+            self._dangling[self._place] = text
             return Written(CheckedDraft((), draft.text, "dangling"), None, self._place)
         outcome, told = self._judged(text, label)
         if told is not None:
@@ -274,6 +285,16 @@ class _Check:
                 self._told.append(doubt.told)
                 draft = CheckedDraft((), doubt.told.text, f"judged {odds:+.1f}")
                 yield Written(draft, doubt.told, doubt.place)
+                yield from self._after(doubt.place)
+
+    def _after(self, place: int) -> Iterator[Written]:
+        """The statements that point at one which is shown after all, as far as they stand."""
+        while text := self._dangling.pop(place := place + 1, ""):
+            outcome, told = self._judged(text, "")
+            if told is None or outcome != "kept":
+                return
+            self._told.append(told)
+            yield Written(CheckedDraft((), text, outcome), told, place)
 
     def _labelled(self, text: str) -> tuple[str, str]:
         """The side of a comparison that a statement is about, and the statement."""
