@@ -39,7 +39,7 @@ chat: .venv/.installed
 	$(BIN)/pilcrow chat "$$@"
 
 test: .venv/.installed-dev
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not browser and not large"
+	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not browser and not large and not adapters"
 	@$(BIN)/python -m pytest -m browser  # one browser at a time: two starved each other of a page
 
 # With the model that `pilcrow model get qwen-1.5b` fetched, or PILCROW_LARGE_MODEL=FILE

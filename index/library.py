@@ -29,6 +29,7 @@ from index.errors import (
 )
 from index.formats import registry
 from index.ingest import discovery
+from index.ingest.parcels import Workers
 from index.ingest.run import IngestRun
 from index.integrity.check import check_library
 from index.integrity.repair import repair as repair_library
@@ -45,7 +46,7 @@ from index.system import roots
 from index.system.cpu import one_core, usable_cores
 from index.system.ignoring import IgnoreRules
 from index.system.priority import QueryPriority, Turns
-from index.tokenization import sound
+from index.tokenization import CONTROLS, sound
 from index.types import (
     EVERYWHERE,
     NO_CARD,
@@ -68,10 +69,13 @@ from index.types import (
 # Candidates that each leg hands to the joint ranking; on the visible sets more changed nothing.
 _CANDIDATES = 50
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
+_CONTROL = re.compile(f"[{CONTROLS}]")
 # Questions whose vectors are kept: searching, reading and asking again share one forward pass.
 _REMEMBERED = 64
 LONGEST_TAG = 60
 """Characters of a tag that is given to a document, and of a collection's name."""
+_TAGS = "\0tags"
+"""What is claimed by whoever changes tags, which are written all together; no document's name."""
 _T = TypeVar("_T")
 
 
@@ -88,6 +92,9 @@ class Library:
     def __init__(self, store: Store, search: Search, encoder: Encoder | None, threads: int) -> None:
         """Use `Library.open`."""
         self.path = store.folder
+        """A folder of this machine's for files that belong to the library."""
+        self.place = store.place
+        """Where it is: a folder, the same one, or a server's address."""
         self._threads = threads
         self._given_encoder = encoder
         self._made_with: tuple[EncoderIdentity | None, Encoder] | None = None
@@ -161,6 +168,7 @@ class Library:
         progress: Callable[[Progress], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
         dry_run: bool = False,
+        workers: Workers | None = None,
     ) -> UpdateReport:
         """What became of files and folders; only what changed is read again and embedded.
 
@@ -185,6 +193,8 @@ class Library:
             cancelled: asked between steps; when it says True the update stops, and what is done
                 so far is kept.
             dry_run: only say what would happen.
+            workers: who reads and embeds (extra `ray`); this process when None. What comes of it is
+                the same.
 
         Raises:
             InputError: when something is no path.
@@ -199,7 +209,9 @@ class Library:
             if not dry_run:
                 self._note_of(wanted, cards or {}, name)
             work = IngestRun(self._store, self.encoder, progress, self._yield_to_queries(cancelled))
-            report = work.run(wanted, dry_run=dry_run, folder=within, exclude=globs)
+            report = work.run(
+                wanted, dry_run=dry_run, folder=within, exclude=globs, workers=workers
+            )
             if not dry_run:
                 self._engine.refresh(progress, cancelled)
         return report
@@ -289,6 +301,7 @@ class Library:
         wanted = tuple(dict.fromkeys(_several(document_ids, "document ids")))
         with self._writing():
             with self._store.writing() as writer:
+                writer.claim(wanted)
                 own = writer.tags()
                 locations = [_placed(writer, document_id) for document_id in wanted]
                 cards = tuple((at.path, writer.card(at.path)) for at in locations)
@@ -324,6 +337,7 @@ class Library:
         wanted = tuple(dict.fromkeys(_several(document_ids, "document ids")))
         name = _label(tag, "tag")
         with self._writing(), self._store.writing() as writer:
+            writer.claim([*wanted, _TAGS])
             own, changed = writer.tags(), []
             for document_id in wanted:
                 _placed(writer, document_id)
@@ -346,8 +360,10 @@ class Library:
             LibraryBusy: when another process is writing.
         """
         name = _label(collection, "collection", optional=True)
+        wanted = dict.fromkeys(_several(document_ids, "document ids"))
         with self._writing(), self._store.writing() as writer:
-            for document_id in dict.fromkeys(_several(document_ids, "document ids")):
+            writer.claim(wanted)
+            for document_id in wanted:
                 writer.set_collection(_placed(writer, document_id).path, name)
 
     def forget(self, path: str | Path) -> Receipt:
@@ -374,6 +390,7 @@ class Library:
                     raise InputError(
                         f"nothing under {str(path)!r} was ever added. See: pilcrow list"
                     )
+                writer.claim(location.id for location in locations)
                 for root in known:
                     writer.drop_root(root)
                 excluded = writer.excluded()
@@ -445,6 +462,7 @@ class Library:
             report = IngestRun(self._store, self.encoder, None, None).restore_files(receipt.origins)
             if receipt.tags:
                 with self._store.writing() as writer:
+                    writer.claim([_TAGS])
                     writer.set_tags(writer.tags() | dict(receipt.tags))
             self._engine.refresh()
         return report
@@ -860,7 +878,8 @@ def _label(given: object, kind: str, *, optional: bool = False) -> str:
     Raises:
         InputError: when it is none.
     """
-    name = " ".join(sound(given).split()).lstrip("#").strip() if isinstance(given, str) else None
+    words = _CONTROL.sub(" ", sound(given)).split() if isinstance(given, str) else None
+    name = None if words is None else " ".join(words).lstrip("#").strip()
     if name is None or len(name) > LONGEST_TAG or not (name or optional):
         raise InputError(f"a {kind} has 1 to {LONGEST_TAG} characters, like law or law/eu")
     return name
@@ -882,6 +901,8 @@ def _globs(given: Iterable[str]) -> list[str]:
     globs = [glob for glob in _several(given, "globs") if isinstance(glob, str) and glob.strip()]
     for glob in globs:
         try:
+            if "\0" in glob or "\n" in glob:
+                raise ValueError("they are kept a line each, where no name has these")
             IgnoreRules(Path(), [glob]).ignores(Path("x"))
         except ValueError as error:
             raise InputError(f"{glob!r:.80} is no glob of files, as in .gitignore") from error

@@ -435,7 +435,8 @@ class Progress:
     """One report of a long job: how far the whole is, or news of one file."""
 
     stage: str
-    """`reading`, `embedding` or `saving`; `file` for news of one file."""
+    """`reading`, `embedding` or `saving`; `importing` where many workers do these; `file` for news
+    of one file."""
     done: int
     """Units of the stage, of `total`; both 0 for news of one file."""
     total: int

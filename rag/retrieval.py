@@ -137,8 +137,10 @@ class Retriever:
         if first.question.wants_list and ranking.sentences:
             items = self._list_items(first.variant, first.scope)
         conflicts: Sequence[RankedSentence] = ()
-        if first.time is None and not items:
-            conflicts = find_conflicts(first.variant, ranking.sentences)
+        # 2023's figure and 2025's are asked for, and contradict nothing
+        if not items and len(first.question.request.parts) < 2:
+            timed = first.time is not None
+            conflicts = find_conflicts(first.variant, ranking.sentences, timed=timed)
         return Retrieved(first.question, first.variant, hits, ranking, items, conflicts)
 
     def _attempt(self, variant: QueryVariant, scope: SearchScope) -> _Attempt:

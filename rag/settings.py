@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError
+from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from index.errors import InputError
 from index.storage.postgres.address import Place, is_address, parse_address
 from index.system.cpu import usable_cores
+from index.tokenization import sound
 
 DISTRIBUTION = "pilcrow-rag"
 """What package indexes call it; `pilcrow` there is another project."""
@@ -60,6 +62,20 @@ class Settings(BaseSettings):
     trusted_proxy: IPvAnyNetwork | None = None
     """Address or network of a proxy before the page, believed when it says who asks."""
 
+    @field_validator("password")
+    @classmethod
+    def _can_be_typed(cls, password: SecretStr | None) -> SecretStr | None:
+        if password and sound(password.get_secret_value()) != password.get_secret_value():
+            raise ValueError("it has letters that are no text in UTF-8")
+        return password
+
+    @field_validator("api_key", "model_key")
+    @classmethod
+    def _fits_a_header(cls, key: SecretStr | None) -> SecretStr | None:
+        if key and not re.fullmatch(r"[!-~]+", key.get_secret_value()):
+            raise ValueError("it has other letters than ASCII, or blanks, which no header carries")
+        return key
+
 
 def load_settings() -> Settings:
     """The settings from the environment; InputError names the variable that cannot be used."""
@@ -67,8 +83,11 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        name = "PILCROW_" + str(first["loc"][0]).upper()
-        raise InputError(f"{name}={first['input']!r} cannot be used: {first['msg']}") from None
+        field = str(first["loc"][0])
+        secret = "SecretStr" in str(Settings.model_fields[field].annotation)
+        given = "" if secret else f"={first['input']!r}"
+        words = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"PILCROW_{field.upper()}{given} cannot be used: {words}") from None
 
 
 def store_path(flag: str | Path | None = None) -> Place:

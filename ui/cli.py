@@ -78,6 +78,7 @@ def _begin(
 
 # in the order of the help
 app.command(help=articles.ADD_HELP)(articles.add)
+app.command("import")(articles.import_)
 app.command()(articles.watch)
 app.command()(articles.remove)
 app.command()(articles.rebuild)

@@ -17,6 +17,8 @@ _ISO_DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?")
 _NAMED = re.compile(r"“([^“”]+)”(?: \(([^()]*)\))?[;.]?\s*")
 _APART = ("bullets", "table")
 """Forms in which statements without a group stand each for itself."""
+_VERDICT = re.compile(r"(Yes|No)[,:] (?=\S)")
+"""At the head of what a language model says to a question for a yes or a no."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,16 @@ class Line:
             if " ".join(citation.quote.split()) == said:
                 return citation.quote
         return said
+
+    @property
+    def verdict(self) -> str:
+        """The `Yes` or `No` that a model's checked statement begins with; else empty.
+
+        A source's own "No" may answer another question than the one that was asked.
+        """
+        stands = self.statement.support == "supported" and not self.statement.quoted
+        found = _VERDICT.match(self.statement.text) if stands else None
+        return found[1] if found else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +85,12 @@ def sections_of(answer: Answer) -> tuple[Section, ...]:
         Section(answer.groups[position].label if position >= 0 else "", tuple(lines))
         for (position, _), lines in ordered
     )
+
+
+def is_left_open(answer: Answer) -> bool:
+    """Whether a yes or a no is asked for, and sentences are quoted that nobody has weighed."""
+    asked = answer.task == "yes_no" and answer.form == "prose" and bool(answer.statements)
+    return asked and all(statement.quoted for statement in answer.statements)
 
 
 def date_in_words(label: str) -> str:

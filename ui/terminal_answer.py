@@ -16,7 +16,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from ui.sections import Line, Section, asked_back, sections_of
+from ui.sections import Line, Section, asked_back, is_left_open, sections_of
 from ui.terminal import about, clean, indented
 
 if TYPE_CHECKING:
@@ -82,6 +82,9 @@ def _in_parts(answer: Answer, width: int) -> list[RenderableType]:
     if answer.options:
         options = (Text(f"  • {clean(option)}") for option in answer.options)
         return [Text(clean(asked_back(answer))), *options]
+    if is_left_open(answer):
+        said = [Section("", (line,)) for section in sections for line in section.lines]
+        return [Text("What your documents say about it:", style="bold"), _list(said)]
     match answer.form:
         case "table":
             return [_table(sections)]

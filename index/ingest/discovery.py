@@ -31,6 +31,8 @@ class SourceFile:
     id: str
     root: str
     path: Path
+    replaces: str = ""
+    """The path of the file whose document had this id and gives way; empty where nobody's did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -471,7 +473,8 @@ class DocumentIds:
             wanted = f"{root.name}/{name}" if number == 1 else f"{root.name}~{number}/{name}"
             number += 1
         self.given[wanted] = str(path)
-        return SourceFile(wanted, str(root), path)
+        holder = self._by_id.get(wanted)
+        return SourceFile(wanted, str(root), path, holder.path if holder else "")
 
     def _free(self, document_id: str, path: Path) -> bool:
         if document_id in self.given:

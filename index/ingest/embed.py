@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from index.embedding.encoder import Embeddable, Encoder, PassageVectors
 from index.ingest.parse import FileParser, ParsedFile
@@ -23,11 +23,25 @@ class BatchEmbedder:
     """Makes the vectors that the library does not have yet."""
 
     def __init__(
-        self, store: Store, encoder: Encoder, parser: FileParser, progress: RunProgress
+        self,
+        store: Store,
+        encoder: Encoder,
+        parser: FileParser,
+        progress: RunProgress,
+        keep: Callable[[Iterable[tuple[bytes, PassageVectors]]], object] | None = None,
     ) -> None:
-        """Embed with `encoder` what `parser` split; drafts go into `store`."""
+        """Embed with `encoder` what `parser` split.
+
+        Args:
+            store: what knows which vectors there are.
+            encoder: makes those that are missing.
+            parser: knows what is read before each passage.
+            progress: hears of it.
+            keep: takes what is made, each with what it depends on; drafts in `store` when None.
+        """
         self._store, self._encoder = store, encoder
         self._parser, self._progress = parser, progress
+        self._keep = keep or self._save_drafts
 
     def embed(self, batch: Sequence[ParsedFile], *, anew: bool = False) -> None:
         """Make the vectors that are not there yet, saving them as drafts stride by stride.
@@ -53,13 +67,16 @@ class BatchEmbedder:
             self._progress.pause("embedding", at, len(missing), wanted[stride[0]][2])
             self._progress.embedding(files.with_any(stride))
             made = self._encoder.encode([embeddable(*wanted[digest][:2]) for digest in stride])
-            with self._store.writing(counted=False) as writer:
-                writer.save_drafts(zip(stride, made, strict=True))
+            self._keep(zip(stride, made, strict=True))
             report.embedded += len(stride)
             files.count(stride)
             self._progress.embedding(files.with_any(stride))
         if missing:
             self._progress.pause("embedding", len(missing), len(missing), batch[-1].file.id)
+
+    def _save_drafts(self, made: Iterable[tuple[bytes, PassageVectors]]) -> None:
+        with self._store.writing(counted=False) as writer:
+            writer.save_drafts(made)
 
     def new_content(self, reader: Snapshot, parsed: ParsedFile) -> NewContent:
         """A parsed document with the vectors that were made for it, read as they are written."""

@@ -1,28 +1,31 @@
 """One run over some roots: only what changed is read, split and embedded.
 
-Its steps: find the files (`discovery.py`); compare hashes; read and split what is new (`parse.py`);
-embed the passages whose text is new, keeping drafts so that a killed run resumes (`embed.py`);
-write whole documents, one transaction per batch; last, let go of what has vanished (`write.py`).
+Its steps: find the files (`discovery.py`); compare hashes (`changed.py`); read and split what is
+new (`parse.py`); embed the passages whose text is new, keeping drafts so that a killed run resumes
+(`embed.py`); write whole documents, one transaction per batch; last, let go of what has vanished
+(`write.py`). All but the first and the last may be done by many workers (`parcels.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 from index.embedding.encoder import Encoder
 from index.formats import registry
 from index.formats.sandbox import Cancelled
 from index.ingest import discovery
+from index.ingest.changed import ChangedFiles
 from index.ingest.discovery import SourceFile, Survey, content_hash
 from index.ingest.embed import BatchEmbedder
+from index.ingest.parcels import ParcelReport, Workers, WorkPlan, parcels
 from index.ingest.parse import FileParser, ParsedFile
 from index.ingest.progress import RunProgress
 from index.ingest.write import DocumentWriter
 from index.storage.records import DocumentLocation
 from index.storage.store import Store, require_match
 from index.system.roots import look, real
-from index.types import CatalogueCard, Document, Origin, Progress, UpdateReport
+from index.types import CatalogueCard, Origin, Progress, UpdateReport
 
 # A batch of documents is written when it has this many passages or documents.
 _BATCH_PASSAGES, _BATCH_DOCUMENTS = 512, 256
@@ -43,6 +46,7 @@ class IngestRun:
         self._encoder = encoder
         self._progress = RunProgress(progress, cancelled)
         self._parser = FileParser(encoder, self._progress)
+        self._changed = ChangedFiles(store, self._parser, self._progress)
         embedder = BatchEmbedder(store, encoder, self._parser, self._progress)
         self._writer = DocumentWriter(store, encoder, embedder, self._progress)
         self._named: frozenset[Path] = frozenset()
@@ -58,6 +62,7 @@ class IngestRun:
         folder: Path | None = None,
         lister: registry.Lister = Path.iterdir,
         exclude: Sequence[str] | None = None,
+        workers: Workers | None = None,
     ) -> UpdateReport:
         """The report of bringing the library up to date with these roots.
 
@@ -70,6 +75,7 @@ class IngestRun:
             folder: what the files lie in; it is remembered in their stead.
             lister: lists a folder.
             exclude: as in `discovery.survey`.
+            workers: who reads and embeds what has changed; this process when None.
         """
         self._named = frozenset(() if implied else map(real, roots))
         with self._store.reading() as reader:
@@ -89,7 +95,10 @@ class IngestRun:
                 self._renew(survey)
             else:
                 self._require_match()
-                self._take_in(survey)
+                if workers is None:
+                    self._take_in(survey)
+                else:
+                    self._hand_out(survey, workers)
         except Cancelled:
             report.cancelled = True
         return self._report()
@@ -149,7 +158,7 @@ class IngestRun:
         batch: list[ParsedFile] = []
         for number, file in enumerate(survey.files, start=1):
             self._progress.pause("reading", number, len(survey.files), file.id)
-            parsed = self._read(file)
+            parsed = self._changed.read(file, self._named)
             if parsed is not None:
                 batch.append(parsed)
             if (
@@ -160,27 +169,56 @@ class IngestRun:
                 batch = []
         self._writer.add(batch, survey)
 
-    def _read(self, file: SourceFile) -> ParsedFile | None:
-        """A changed file, parsed; None when it is unchanged or cannot be read."""
-        try:
-            data = registry.read_bytes(file.path)
-            with self._store.reading() as reader:
-                card = reader.card(str(file.path))
-                hash_ = content_hash(data, file.path.suffix, card)
-                before = reader.by_path(str(file.path))
-                content = reader.content_of(hash_)
-                today = content is not None and (
-                    reader.edition_of(content) >= registry.edition(file.path)
-                )
-            if today and before is not None and before.hash == hash_:
+    def _hand_out(self, survey: Survey, workers: Workers) -> None:
+        """Let others read and embed what changed; what they hand back is written here."""
+        from index.ingest import cluster
+
+        plan = WorkPlan(
+            self._store.place, self._encoder.folder, workers.threads, self._named,
+            workers.make_encoder,
+        )  # fmt: skip
+        cluster.require(plan, workers)
+        if workers.is_local:  # the first on a machine exports the encoder, and many would at once
+            self._encoder.encode_query("export")
+        with self._store.reading() as reader:
+            held = {location.path for location in reader.locations()}
+        self._writer.add([], Survey(roots=survey.roots))
+        done, total = 0, len(survey.files)
+        self._progress.pause("importing", done, total, "")
+        for report in cluster.reports(parcels(survey.files), plan, workers):
+            self._take_over(report, held)
+            done += report.files
+            self._progress.pause("importing", done, total, "")
+        self._writer.add([], survey)
+
+    def _take_over(self, report: ParcelReport, held: Collection[str]) -> None:
+        """Note what became of a parcel, and write what is still to be written.
+
+        Args:
+            report: a worker's.
+            held: the files that documents stood for before.
+        """
+        if report.error is not None:
+            raise report.error
+        for failed in report.failed:
+            self._progress.fail(Path(failed.path), failed.reason)
+        for skipped in report.skipped:
+            self._progress.skip(Path(skipped.path), skipped.reason)
+        for file in report.unchanged:
+            if str(file.path) in held:
                 self._progress.unchanged(file.id)
-                return None
-            if today:  # moved, copied or renamed
-                return ParsedFile(file, hash_, Document(file.id, "", ""), (), ())
-            return self._parser.parse(file, card)
-        except registry.Unreadable as error:
-            self._pass_over(file, error)
-        return None
+            else:  # written by a worker that died before it could say so
+                self._progress.written(file.id, True)
+        for file in report.written:
+            self._progress.written(file.id, str(file.path) not in held)
+        self._progress.report.embedded += report.embedded
+        self._progress.report.reused += report.reused
+        if report.parsed:
+            with self._store.writing(counted=False) as writer:
+                writer.save_drafts(report.vectors)
+            self._writer.add(report.parsed, Survey())
+            # found as drafts, which counts as used again
+            self._progress.report.reused -= len(report.vectors) + report.reused
 
     # --- everything anew ------------------------------------------------------------------
 
@@ -205,15 +243,8 @@ class IngestRun:
         try:
             return self._parser.parse(file, self._card(file))
         except registry.Unreadable as error:
-            self._pass_over(file, error)
+            self._changed.pass_over(file, error, self._named)
         return self._stored(file, before) if before else None
-
-    def _pass_over(self, file: SourceFile, error: registry.Unreadable) -> None:
-        """Note why a file is not read; a picture without words fails only who named it."""
-        if isinstance(error, registry.Wordless) and file.path not in self._named:
-            self._progress.skip(file.path, error.reason)
-        else:
-            self._progress.fail(file.path, error.reason, file.id)
 
     def _stored(self, file: SourceFile, before: DocumentLocation) -> ParsedFile | None:
         """A document as the library holds it, split by today's rules."""

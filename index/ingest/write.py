@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from index.embedding.encoder import Encoder
 from index.errors import LibraryBusy
-from index.ingest.discovery import SourceFile, Survey
+from index.formats import registry
+from index.ingest.discovery import DocumentIds, SourceFile, Survey
 from index.ingest.embed import BatchEmbedder, VectorsGone
 from index.ingest.parse import ParsedFile
 from index.ingest.progress import RunProgress
 from index.splitting import CHUNKER
-from index.storage.store import Store, Transaction
+from index.storage.store import Snapshot, Store, Transaction
 
 # How often a batch is embedded when another writer takes vectors away that were to serve again.
 _TRIES = 5
+
+
+class _NameTaken(Exception):
+    """Another writer has given a document the id that was meant for this one. Never shown."""
 
 
 class DocumentWriter:
@@ -38,8 +44,12 @@ class DocumentWriter:
         """
         for _ in range(_TRIES):
             self._embedder.embed(batch)
-            with suppress(VectorsGone):
+            try:
                 return self._write(batch, survey)
+            except VectorsGone:
+                continue
+            except _NameTaken:
+                batch = self._named_anew(batch)
         raise LibraryBusy("others change the same documents all the time. Try again in a moment")
 
     def _write(self, batch: Sequence[ParsedFile], survey: Survey) -> None:
@@ -48,6 +58,8 @@ class DocumentWriter:
             files = [parsed.file for parsed in batch]
             touched = [(parsed.file.id, str(parsed.file.path), parsed.hash) for parsed in batch]
             writer.claim([*survey.vanished, *(name for names in touched for name in names)])
+            if any(_is_taken(writer, file) for file in files):
+                raise _NameTaken
             if batch and writer.encoder is None:
                 writer.set_encoder(self._encoder, CHUNKER)
             news = [self._put(writer, parsed) for parsed in batch]
@@ -61,6 +73,17 @@ class DocumentWriter:
         self._progress.report.removed += survey.vanished
         for parsed, new in zip(batch, news, strict=True):
             self._progress.written(parsed.file.id, new)
+
+    def _named_anew(self, batch: Sequence[ParsedFile]) -> list[ParsedFile]:
+        """A batch with other ids for the documents whose own another writer has given away."""
+        with self._store.reading() as reader:
+            held = {location.path: location for location in reader.locations()}
+            taken = {parsed.file.path for parsed in batch if _is_taken(reader, parsed.file)}
+        names = DocumentIds(held)
+        for parsed in batch:
+            if parsed.file.path not in taken:
+                names.given[parsed.file.id] = str(parsed.file.path)
+        return [_renamed(p, names) if p.file.path in taken else p for p in batch]
 
     def replace_all(self, documents: Sequence[ParsedFile], survey: Survey) -> None:
         """Embed everything anew beside the old state, then replace that in one change."""
@@ -108,6 +131,23 @@ class DocumentWriter:
         new = self._embedder.new_content(writer, parsed)
         # vectors that lie in the old state have to be read before it goes
         return writer.replace_content(content, replace(new, vectors=tuple(new.vectors)))
+
+
+def _is_taken(reader: Snapshot, file: SourceFile) -> bool:
+    """Whether a file's id was given to another file since it was chosen."""
+    holder = reader.by_id(file.id)
+    return holder is not None and holder.path not in (str(file.path), file.replaces)
+
+
+def _renamed(parsed: ParsedFile, names: DocumentIds) -> ParsedFile:
+    """A parsed file with an id that is free."""
+    old = parsed.file
+    name = registry.safe_name(old.path.name)
+    with suppress(ValueError):  # it was added by itself
+        inside = old.path.relative_to(old.root)
+        name = registry.safe_name(inside.as_posix()) if inside.parts else name
+    file = names.identify(name, Path(old.root), old.path)
+    return replace(parsed, file=file, document=replace(parsed.document, id=file.id))
 
 
 def _remember(writer: Transaction, survey: Survey, files: Iterable[SourceFile]) -> None:

@@ -159,9 +159,9 @@ class Fetcher:
                 "Accept-Encoding": "gzip", "Connection": "close", **headers}  # fmt: skip
         silence = self._limits.silence
         patience = {"timeout": {"connect": silence, "read": silence, "write": silence}}
-        with pool.stream(
-            "GET", target, headers=list(sent.items()), extensions=patience
-        ) as response:
+        # what a server said comes back to it byte for byte, whatever alphabet it is in
+        lines = [(name.encode(), value.encode("latin-1")) for name, value in sent.items()]
+        with pool.stream("GET", target, headers=lines, extensions=patience) as response:
             told = {
                 name.decode("latin-1").lower(): value.decode("latin-1").strip()
                 for name, value in response.headers

@@ -34,6 +34,8 @@ _STOPPED = FetchFailed("stopped")
 """For what was not asked for any more."""
 _SEGMENT, _SEGMENTS = 60, 6
 """Characters of a part of a copy's name, and parts: paths have limits."""
+_PART = 160
+"""Bytes of such a part: disks allow 255, of which what is written beside a copy needs some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,18 +336,22 @@ class _Look:
 
     def _free(self, found: Fetched) -> str:
         """The name of a new copy, which no other address has."""
-        name = _name(found)
-        other = _read(_note_of(self._home / name))
-        if other is None or other.cited == found.address:
-            return name
-        path = PurePosixPath(name)
-        return str(path.with_name(f"{path.stem}-{_digest(found.address)}{path.suffix}"))
+        name = PurePosixPath(_name(found))
+        other, path = _read(_note_of(self._home / name)), self._home / name
+        own = f"{name.stem}-{_digest(found.address)}{name.suffix}"
+        if any(
+            above.is_file() for above in path.parents
+        ):  # `/a.html` is there, and this `/a.html/b`
+            return f"{name.parts[0]}/{own}"
+        if path.is_dir() or (other is not None and other.cited != found.address):
+            return str(name.with_name(own))
+        return str(name)
 
 
 def _name(found: Fetched) -> str:
     """What a page is called: `example.org/news/kyoto.html`."""
     parts = urlsplit(found.address)
-    host = re.sub(r"[^\w.-]", "-", parts.netloc.lower().removeprefix("www."))
+    host = re.sub(r"[^\w.-]", "-", parts.netloc.lower().removeprefix("www."))[:_PART]
     steps = [_cleaned(step) for step in unquote(parts.path).split("/") if _cleaned(step)]
     *above, last = steps[-_SEGMENTS:] or ["index"]
     known = found.suffix if last.lower().endswith(found.suffix) else PurePosixPath(last).suffix
@@ -355,7 +361,8 @@ def _name(found: Fetched) -> str:
 
 
 def _cleaned(step: str) -> str:
-    return re.sub(r"[^\w.-]+", "-", step).strip(".-_")[:_SEGMENT]
+    name = re.sub(r"[^\w.-]+", "-", step).strip(".-_")[:_SEGMENT]
+    return name.encode()[:_PART].decode(errors="ignore")
 
 
 def _digest(text: str) -> str:

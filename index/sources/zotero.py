@@ -83,8 +83,7 @@ def add(
     Raises:
         InputError: when there is no Zotero library.
     """
-    given = typed.strip()[len(SCHEME) :].strip()
-    folder = Path(given).expanduser() if given else _data_folder(home or Path.home())
+    folder = _named(typed.strip()[len(SCHEME) :].strip()) or _data_folder(home or Path.home())
     found = read(folder, home or Path.home())
     kept = [found.storage] if roots.look(found.storage).kind == "folder" else []
     report = library.update(
@@ -254,6 +253,16 @@ def _state(path: Path) -> tuple[int, int] | None:
 
 
 # --- where it lies ------------------------------------------------------------------------
+
+
+def _named(given: str) -> Path | None:
+    """The folder that somebody names; no shell opens a `~` behind `zotero:`."""
+    if not given:
+        return None
+    try:
+        return Path(given).expanduser()
+    except RuntimeError:  # nobody is called so here, which whoever looks is told
+        return Path(given)
 
 
 def _data_folder(home: Path) -> Path:

@@ -18,6 +18,7 @@ from typing import Protocol
 from index.embedding.encoder import Encoder, EncoderIdentity, PassageVectors, Vector
 from index.errors import LibraryMismatch
 from index.splitting import CHUNKER
+from index.storage.postgres.address import Place
 from index.storage.records import DocumentLocation, NewContent, StoredPassage
 from index.types import NO_CARD, CatalogueCard, Document, DocumentRecord, Ids, SearchScope
 
@@ -317,6 +318,10 @@ class Transaction(Snapshot, Protocol):
 
 class Store(Protocol):
     """A library's database, as states to read and changes to write. Shared between threads."""
+
+    @property
+    def place(self) -> Place:
+        """Where another process opens it."""
 
     @property
     def folder(self) -> Path:

@@ -1,8 +1,8 @@
 """The switches that keep what we are built on from calling home, in one place.
 
 onnxruntime's wheel reports to its maker unless told not to, from native code that no Python hook
-sees; Gradio and the Hugging Face hub library have reports of their own. Each reads its switch when
-it is imported and never again, so whoever imports one calls us first. A program that imported
+sees; Gradio, Ray and the Hugging Face hub library have reports of their own. Each reads its switch
+when it is imported and never again, so whoever imports one calls us first. A program that imported
 onnxruntime before it used us has to set the switch itself: nothing ends the reports afterwards.
 """
 
@@ -17,6 +17,7 @@ NO_TELEMETRY = MappingProxyType(
         "ORT_DISABLE_TELEMETRY": "1",
         "GRADIO_ANALYTICS_ENABLED": "False",
         "HF_HUB_DISABLE_TELEMETRY": "1",
+        "RAY_USAGE_STATS_ENABLED": "0",
     }
 )
 """Nobody is told what is used and how."""

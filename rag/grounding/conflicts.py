@@ -2,7 +2,8 @@
 
 Only what can be shown without understanding: both sentences cover the question alike, both carry a
 value of the kind asked for, and the values differ; or under one title both say the same in the same
-words but for a number, a name or a "not". Then both are quoted, with their dates, newest first.
+words but for a number, a name or a "not"; or both have a figure of about one size for what is
+counted (`figures`). Then both are quoted, with their dates, newest first.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from collections.abc import Sequence
 
 from index.tokenization import STOP_WORDS
+from rag.grounding.figures import gives_another_figure
 from rag.grounding.limits import LIMITS
 from rag.query.question import QueryVariant
 from rag.query.text_features import (
@@ -31,13 +33,15 @@ _QUANTITY = re.compile(
 
 
 def find_conflicts(
-    question: QueryVariant, sentences: Sequence[RankedSentence]
+    question: QueryVariant, sentences: Sequence[RankedSentence], *, timed: bool = False
 ) -> list[RankedSentence]:
     """Sentences of other documents that say otherwise than the best one, at most two.
 
     Args:
         question: in the wording that was searched for.
         sentences: ranked, best first.
+        timed: whether a time is asked about: then only figures whose passage tells that time
+            disagree, for what was so at another time contradicts nothing.
     """
     if not sentences:
         return []
@@ -46,13 +50,17 @@ def find_conflicts(
     mine = _values(question, best.features) if _covers(best, asked) else frozenset()
     found: list[RankedSentence] = []
     for other in others:
-        if len(found) == LIMITS.conflicts or other.score < NEAR_BEST_SHARE * best.score:
+        if len(found) == LIMITS.conflicts:
             break
         if {other.hit.document_id, *other.hit.also} & {best.hit.document_id, *best.hit.also}:
             continue
         theirs = _values(question, other.features) if mine else frozenset()
         valued = theirs and _differ(mine, theirs) and _covers(other, asked) and _alike(best, other)
-        if valued or _differ_in_a_value(question, best, other):
+        is_near = not timed and other.score >= NEAR_BEST_SHARE * best.score
+        told = any(other.hit.document_id == one.hit.document_id for one in found)
+        if (is_near and (valued or _differ_in_a_value(question, best, other))) or (
+            not told and gives_another_figure(question, best, other)
+        ):
             found.append(other)
     return found
 

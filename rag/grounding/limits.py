@@ -25,6 +25,14 @@ class GroundingLimits:
     conflict_likeness: float = 0.4
     """Share of the shorter sentence's words, values apart, that the other one must have too."""
 
+    figure_said: float = 0.5
+    """Share of a counting question's content words that a sentence of another document must hold,
+    in some form, for its figure to be another one for the same."""
+    figure_around: float = 0.75
+    """The same of its passage and title, which must hold all names and years asked about."""
+    figure_size: float = 1.5
+    """Times by which the larger of two such figures may exceed the other."""
+
     value_share: float = 0.6
     """Share of the best score from which a sentence is shown beside the best one, where a number, a
     time, a person or a place is asked for."""

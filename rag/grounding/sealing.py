@@ -11,10 +11,12 @@ import hmac
 import json
 import secrets
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from threading import Lock
 from typing import Any, Literal
 
+from index import Library
 from index.system.files import replacing
 
 FILE = "seal.key"
@@ -42,6 +44,22 @@ def key_in(folder: Path, *, create: bool = False) -> bytes | None:
             return key
     except OSError:
         return None
+
+
+def key_of(library: Library, *, create: bool = False) -> bytes | None:
+    """The key of a library, the same on every machine that opens it; None as in `key_in`.
+
+    Args:
+        library: which one.
+        create: whether to make a key where there is none; on a server one is always made.
+    """
+    if isinstance(library.place, Path):
+        return key_in(library.place, create=create)
+    from index.storage.postgres.tables import PeoplesTables
+
+    new = key_in(library.path) or secrets.token_bytes(_SIZE)
+    with closing(PeoplesTables(library.place)) as tables:
+        return tables.secret(FILE, new)
 
 
 def seal(content: Mapping[str, Any], key: bytes) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from index.embedding.encoder import QuestionVectors
 from index.errors import QuestionError
@@ -28,6 +28,9 @@ from rag.query.time_scope import TimeScope, time_scope
 
 LONGEST_QUESTION = 2_000
 """Characters. A question longer than a page is a document: add it instead."""
+TALK_ELSEWHERE = 0.5
+"""Probability from which on words of another language than English, which the task is told by, are
+small talk or about the library: either is answered without looking into a document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,8 @@ def analyze(text: str, history: History = (), vectors: QuestionVectors | None = 
     """
     code = language_in_talk(text, history)
     request = understand(text, follow_up=bool(history), vectors=vectors)
+    if code != "en" and request.intent and request.confidence < TALK_ELSEWHERE:
+        request = replace(request, task="fact", intent="")  # what documents are asked
     # what to do with a topic is no part of what is searched for
     to_do = request.task in TOPIC_TASKS or request.count is not None
     asked = request.topic if to_do and not history else core_of(text)

@@ -51,6 +51,8 @@ class AnswerabilityLimits:
     """Share of a refused question, weighed by rarity, that the closest passage holds from which on
     it may answer. Of SQuAD's refused questions 2 of 23 answerable and 4 of 41 near misses have it,
     of CLAPNQ's 40 near misses one."""
+    whole: float = 0.95
+    """The same from which on a passage of another document is as close: what it gives is there."""
     closest: int = 12
     """Sentences whose passages are the closest ones: what one of them mentions is not missing."""
     options: int = 3
@@ -236,7 +238,7 @@ class Answerability:
         if request.task in ("fact", "explain") and ranking.sentences:
             best = ranking.sentences[0].hit
             title = best.title or title_from_id(best.document_id)
-            if what := missing_form(request.question, _beside(ranking)):
+            if what := missing_form(request.question, self._closest_texts(topic, ranking, scope)):
                 told = near_miss(request.question, title, stems_around(best), f"give the {what}")
                 return told or f"The closest passage, in “{title}”, does not give the {what}."
             numbers = large_numbers(topic)  # mostly none: then no document need be read
@@ -244,6 +246,20 @@ class Answerability:
                 told = near_miss(request.question, title, stems_around(best), f"mention {number}")
                 return told or f"The closest passage, in “{title}”, does not mention {number}."
         return ""
+
+    def _closest_texts(self, topic: str, ranking: Ranking, scope: SearchScope) -> str:
+        """The closest passage, the paragraphs right beside it, and others with all that is asked.
+
+        A subject is named in one paragraph and priced in the next, or in another document.
+        """
+        best = ranking.sentences[0].hit
+        near = {sentence.hit.key: sentence.hit for sentence in ranking.sentences[: LIMITS.closest]}
+        return "\n".join(
+            hit.text
+            for hit in near.values()
+            if (hit.document_id == best.document_id and abs(hit.paragraph - best.paragraph) <= 1)
+            or self._topics.covered(topic, [hit], scope) >= LIMITS.whole
+        )
 
     def _unknown_name(self, question: str, scope: SearchScope) -> str:
         """The name, told by its capital, that is asked about and is nowhere; may be empty.
@@ -333,20 +349,6 @@ def _points_at_one(request: Request) -> bool:
 def lacks_form(request: Request, hit: Hit) -> bool:
     """Whether a fact is asked for that has a form of its own, which this passage has nowhere."""
     return request.task == "fact" and bool(missing_form(request.question, hit.text))
-
-
-def _beside(ranking: Ranking) -> str:
-    """The closest passage, and what was found of the paragraphs right beside it.
-
-    A subject is named in one paragraph and priced in the next.
-    """
-    best = ranking.sentences[0].hit
-    near = {sentence.hit.key: sentence.hit for sentence in ranking.sentences[: LIMITS.closest]}
-    return "\n".join(
-        hit.text
-        for hit in near.values()
-        if hit.document_id == best.document_id and abs(hit.paragraph - best.paragraph) <= 1
-    )
 
 
 def _unread(asked: str, read: str) -> str:

@@ -104,6 +104,8 @@ class Composer:
         if not request.wants_paragraph and _is_across(wording, sentences):
             return _runs_across(sentences)
         made = _runs(request, sentences)
+        if request.task == "yes_no":
+            made = self._by_what_is_named(made, wording, sentences, scope)
         if _is_open(request, sentences):
             return self._stretched(made, sentences, scope)
         return self._completed(made, wording, sentences, scope, LIMITS.completed)
@@ -289,6 +291,25 @@ class Composer:
             return told
         rest = [sentence for sentence in sentences if not any(run.holds(sentence) for run in told)]
         return told + composition.runs(rest, room, most=1, told=told)
+
+    def _by_what_is_named(
+        self,
+        made: Sequence[Quotation],
+        wording: str,
+        sentences: Sequence[RankedSentence],
+        scope: SearchScope,
+    ) -> list[Quotation]:
+        """The runs, first the one whose passage has more of what is asked about.
+
+        "Both signed it" is as near to a question about another statement as to one about its own.
+        """
+        weights = self._topics.weights(wording, scope, unknown=False)
+
+        def named(run: Quotation) -> float:
+            hit = next(s.hit for s in sentences if run.holds(s))
+            return composition.weighted_coverage(weights, stems_around(hit))
+
+        return sorted(made, key=named, reverse=True)
 
     def _completed(
         self,

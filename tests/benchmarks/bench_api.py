@@ -3,29 +3,128 @@
 `python -m tests.benchmarks.bench_api [TIMES]`: quotes only. Each question is asked both ways one
 after the other, now this way first, now that, so that what else the machine does falls on both
 alike: small talk, which takes no time itself, and the questions of the seeds.
+
+`python -m tests.benchmarks.bench_api --crowd [ROUNDS]`: so many people at once ask `pilcrow serve`
+with one worker and with two: milliseconds to the evidence, and the memory of each worker.
 """
 
 from __future__ import annotations
 
 import json
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
+import numpy as np
 
 import seeds
 from index import Library
 from rag import Assistant
 from ui.api.server import serve_api
+from ui.http.server import listen
 
 Spent = tuple[float, float]
 """Milliseconds that passed, and that this process computed."""
 Pair = tuple[Spent, Spent]
 """In process, over HTTP."""
+
+
+PEOPLE = 1, 8, 32
+
+
+def crowds(rounds: int) -> None:
+    """Print a row for each number of workers and of people."""
+    with tempfile.TemporaryDirectory() as folder:
+        with Library.open(folder) as library:
+            library.update([seeds.articles()])
+        lines = (seeds.articles().parent / "questions.jsonl").read_text(encoding="utf-8")
+        questions = [json.loads(line)["question"] for line in lines.splitlines()]
+        show("workers", "people", "evidence, p50", "p95", "all there", "MB a worker")
+        show(*["---"] * 6)
+        for workers in (1, 2):
+            with serving(folder, workers) as (address, process):
+                for people in PEOPLE:
+                    crowd(address, questions[:people])
+                    taken = [crowd(address, questions[:people]) for _ in range(rounds)]
+                    waits = [1000 * wait for waits in taken for wait in waits]
+                    p50, p95 = np.percentile(waits, [50, 95])
+                    whole = 1000 * statistics.median(max(waits) for waits in taken)
+                    held = ", ".join(f"{mb:.0f}" for mb in memory_mb(process, workers))
+                    shown = [f"{ms:.0f}" for ms in (p50, p95, whole)]
+                    show(workers, people, *shown, held)
+
+
+def show(*cells: object) -> None:
+    """Print a row of a table."""
+    print("|", " | ".join(map(str, cells)), "|", flush=True)  # noqa: T201
+
+
+@contextmanager
+def serving(folder: str, workers: int) -> Iterator[tuple[str, int]]:
+    """The address of a server with so many workers, and the number of its process."""
+    with listen("127.0.0.1", 0) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "ui.cli", "--store", folder, "serve", "--no-model"]
+    process = subprocess.Popen(
+        [*command, "--workers", str(workers), "--port", str(port)],
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stderr is not None
+        any("answers programs" in line for line in process.stderr)
+        yield f"http://127.0.0.1:{port}", process.pid
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def crowd(address: str, questions: Sequence[str]) -> list[float]:
+    """Seconds to the evidence, or to the answer that there is none, of all who ask at once."""
+    together = threading.Barrier(len(questions))
+
+    def ask(question: str) -> float:
+        seen, events = 0.0, list[str]()
+        with httpx.Client(base_url=address, timeout=600) as client:
+            together.wait()
+            begun = time.perf_counter()
+            body = {"question": question, "stream": True}
+            with client.stream("POST", "/v1/answers", json=body) as reply:
+                for line in reply.iter_lines():
+                    if line.startswith(("event: evidence", "event: done")):
+                        seen = seen or time.perf_counter() - begun
+                    events += [line] * line.startswith("data: ")
+        told = json.loads(events[-1][6:])["answer"]["question"]
+        assert told == question, "somebody else's answer"
+        return seen
+
+    with ThreadPoolExecutor(len(questions)) as pool:
+        return list(pool.map(ask, questions))
+
+
+def memory_mb(process: int, workers: int) -> list[float]:
+    """What each worker has for itself alone, and its share of what they share."""
+    held = [process]
+    if workers > 1:
+        command = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(process)]
+        shown = subprocess.run(command, capture_output=True, text=True).stdout
+        held = [int(line.split()[0]) for line in shown.splitlines() if "spawn_main" in line]
+    return [
+        sum(
+            int(line.split()[1])
+            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            if line.startswith("Pss:")
+        )
+        / 1000
+        for pid in held
+    ]
 
 
 def main(times: str = "5") -> None:
@@ -90,4 +189,7 @@ def report(kind: str, rounds: Sequence[Sequence[Pair]]) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if sys.argv[1:2] == ["--crowd"]:
+        crowds(int((sys.argv[2:3] or ["5"])[0]))
+    else:
+        main(*sys.argv[1:])

@@ -80,6 +80,7 @@ G13 | a request that names a file of this computer, a device, a pipe, an address
 G14 | a request that names what somebody else uploaded, or what an upload became | refused unopened
 G15 | the doors' watch fails | Gradio's own file checks and the library's refuse such files too
 G16 | anything at all is sent to the server | no 500, no safety header missing, nothing grows
+G17 | a tunnel leads strangers to a page that may name folders | only this computer's own names work
 G56 | a part that comes from an index is another one | one version, its checksums; else refused
 G57 | the lock and the ranges drift apart, or a part is missing | found by the tests: `make lock`
 G58 | a command is killed at any instant | old or new; the next run ends as if undisturbed
@@ -137,6 +138,15 @@ P6 | the server's disk is full | one line, 74; the library is as it was
 P7 | no connection left, here or on the server | one line, 75; in a moment there is one
 P8 | two writers of the same, of different documents | one waits, then says so; both are whole
 P9 | others change a library that is open | readers hear of it; each question sees one state
+P10 | two writers choose the same new id for different files | both documents are there, one renamed
+P11 | two change the same documents in opposite order | one waits for the other; nothing is lost
+P12 | the server's clock jumps while articles are embedded | embedded again at worst, then whole
+P13 | the server is down when an answer is to be kept | said once, remembered, kept with the next
+R1 | a worker of an import on Ray is killed | another one does its parcel; each document once
+R2 | an import on Ray is killed | the next goes on; what was written is unchanged
+R3 | no cluster, no encoder on a worker, no ray installed | one line with the way out; nothing lost
+R4 | a worker of `pilcrow serve` is killed while it answers | asked again elsewhere, the rest comes
+R5 | the workers of `pilcrow serve` are renewed | one by one; no stream is lost, nobody is refused
 """.strip()
 FAULTS = [Fault(*(part.strip() for part in line.split(" | "))) for line in _FAULTS.splitlines()]
 

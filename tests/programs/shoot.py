@@ -34,14 +34,15 @@ from ui.page.models import ModelOptions
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-OFFLINE = "How many people were offline in 2023?"
+FINE = "How much can a company be fined under the EU AI Act for using a banned practice?"
 FORUM = "Where did the Internet Governance Forum meet for the first time?"
 PAINTING = "Who painted the Mona Lisa?"
 NEXT = "What will the next forum decide?"
 COMPARISON = "Compare the Bletchley and Paris AI summits"
 TIMELINE = "Give me a timeline of AI regulation"
 SUMMARY = "Summarise the article about submarine cables"
-TABLE = "Make a table of the AI summits"
+TABLE = "Make a table of the dates of the AI safety summits"
+CLAIM = "Did the United States sign the Paris AI summit statement?"
 UNCLEAR = "What did they decide?"
 COST = "How much did the Kyoto forum cost?"
 BOATS = "How many boats did the master of the Borea harbour count?"
@@ -121,13 +122,13 @@ def empty_chat(opened: Tab, _: Replay) -> None:
 
 def answering(opened: Tab, replay: Replay) -> None:
     replay.go_on.clear()
-    opened.ask(OFFLINE)
+    opened.ask(FINE)
     opened.page.wait_for_selector("#current [data-running]")
     opened.page.wait_for_selector("#current-sources .source, #current .headline")
 
 
 def answer(opened: Tab, _: Replay) -> None:
-    opened.ask(OFFLINE)
+    opened.ask(FINE)
     opened.finish()
     opened.page.wait_for_selector("#current .follow-ups .suggestion")
 
@@ -181,6 +182,12 @@ def summary(opened: Tab, _: Replay) -> None:
 
 def table(opened: Tab, _: Replay) -> None:
     _asked(opened, TABLE)
+
+
+def claim(opened: Tab, _: Replay) -> None:
+    _asked(opened, CLAIM)
+    opened.page.click("#current .why summary")
+    opened.page.wait_for_selector(".why-body table")
 
 
 def asked_back(opened: Tab, _: Replay) -> None:
@@ -262,6 +269,69 @@ def library_pane(opened: Tab, _: Replay) -> None:
     opened.page.hover(".documents li >> nth=2")
 
 
+def _library(opened: Tab) -> None:
+    """The library's pane, which a narrow window keeps in a menu."""
+    if not opened.page.is_visible("#tab-library"):
+        opened.page.click("[data-action=left]")
+    opened.show("library")
+
+
+def tree(opened: Tab, _: Replay) -> None:
+    _library(opened)
+    opened.page.select_option("#library-order", "folder")
+    opened.page.click(".fold summary >> nth=0")
+    opened.page.wait_for_selector(".fold .inside li")
+
+
+def picking(opened: Tab, _: Replay) -> None:
+    _library(opened)
+    opened.page.click("[data-action=select]")
+    opened.page.check(".documents .pick >> nth=0")
+
+
+def in_text(opened: Tab, _: Replay) -> None:
+    _library(opened)
+    opened.page.fill("#library-words", "permits")
+    opened.page.wait_for_selector(".in-text li")
+
+
+def overview(opened: Tab, _: Replay) -> None:
+    _library(opened)
+    opened.page.click("[data-action=overview]")
+    opened.page.wait_for_selector("dialog.overview .bars")
+
+
+def address_box(opened: Tab, _: Replay) -> None:
+    _library(opened)
+    opened.page.click(".in-place summary")
+    opened.page.fill("#place-path", "https://example.org/feed.xml")
+
+
+def collections(opened: Tab, _: Replay) -> None:
+    _library(opened)
+    opened.page.select_option("#collection", "Summits")
+    opened.page.wait_for_selector("#scope .chips li")
+
+
+def _in_language(opened: Tab, code: str) -> None:
+    opened.page.click(".machine summary")
+    opened.page.wait_for_selector("#language")
+    with opened.page.expect_navigation():
+        opened.page.select_option("#language", code)
+    opened.wait_until_ready()
+
+
+def arabic(opened: Tab, _: Replay) -> None:
+    _in_language(opened, "ar")
+    _asked(opened, CLAIM)
+
+
+def german(opened: Tab, _: Replay) -> None:
+    _in_language(opened, "de")
+    _asked(opened, PAINTING)
+    _library(opened)
+
+
 def rebuild(opened: Tab, _: Replay) -> None:
     opened.show("library")
     opened.page.click("#rebuild")
@@ -280,7 +350,7 @@ def failed_file(opened: Tab, _: Replay) -> None:
 
 
 def conversations(opened: Tab, _: Replay) -> None:
-    for question in (LONG, PAINTING, NEXT, FORUM, OFFLINE):
+    for question in (LONG, PAINTING, NEXT, FORUM, FINE):
         opened.page.click("#new-chat")
         opened.page.wait_for_function("!document.querySelector('.turn')")
         opened.ask(question)
@@ -329,7 +399,11 @@ WIDE = (
     empty_chat, answering, answer, citation, reader, card, not_found, partial, why,
     follow_up, problem, scope, library_pane, failed_file, conversations, dropping, rebuild,
 )  # fmt: skip
-IN_PARTS = (comparison, timeline, summary, table, asked_back, missing, greeting, documents)
+IN_PARTS = (
+    comparison, timeline, summary, table, claim, asked_back, missing, greeting, documents,
+)  # fmt: skip
+LIBRARY = (tree, picking, in_text, overview, address_box, collections)
+LANGUAGES = (arabic, german)
 PLACES = (paper, places, filters)
 NARROW = (empty_chat, answer, sheet, reader, not_found, menu, *IN_PARTS)
 
@@ -368,6 +442,9 @@ class Camera:
 
     def _leave(self, opened: Tab, replay: Replay) -> None:
         """Nothing that was held goes on into the next picture."""
+        if opened.page.evaluate("document.documentElement.lang") != "en":
+            _in_language(opened, "en")
+            opened.complaints.clear()  # Gradio logs the stream that loading anew cuts off
         if opened.page.is_visible("#cancel"):
             opened.page.click("#cancel")
             Held.go_on.set()
@@ -395,12 +472,14 @@ def shoot(folder: Path, only: Sequence[str]) -> None:
     for name in ("library", "empty", "articles", "models"):
         shutil.rmtree(folder / name, ignore_errors=True)
     own = folder / "articles"
-    own.mkdir(parents=True)
+    (own / "exhibition").mkdir(parents=True)
     for name, (title, date, count) in COUNTS.items():
         said = f"In all {count} visitors came to the Orrin Bay cable exhibition."
-        (own / name).write_text(f"{title}\nPublished: {date}\nSource: Orrin Bay Post\n\n{said}\n")
+        (own / "exhibition" / name).write_text(
+            f"{title}\nPublished: {date}\nSource: Orrin Bay Post\n\n{said}\n"
+        )
     made = {made.name: made.data for made in pdf_files.every()}
-    (own / "report.pdf").write_bytes(made["two-heads"])
+    (own / "exhibition" / "report.pdf").write_bytes(made["two-heads"])
     library = Held.open(folder / "library")
     library.update([seeds.articles()])
     full = Replay(assistant := Assistant(library))
@@ -421,6 +500,11 @@ def shoot(folder: Path, only: Sequence[str]) -> None:
             library.update([own], collection="exhibition")
             camera.take(address, full, (conflict, *PLACES))
             camera.take(address, full, PLACES, "narrow-", (420, 860))
+        in_place = app.PageOptions(quick=without, by_path=True)
+        library.collect([r.id for r in library.documents() if "ummit" in r.title], "Summits")
+        with served(full, library, in_place) as address:
+            camera.take(address, full, (*LIBRARY, *LANGUAGES))
+            camera.take(address, full, (*LIBRARY, *LANGUAGES), "narrow-", (375, 780))
         models = ModelFolder(folder / "models")
         models.remember("bundled", Speed(352.0, 44.0, 1))
         options = app.PageOptions(models=ModelOptions(models, mirror=lambda *_: Trickling()))

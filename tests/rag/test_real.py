@@ -19,6 +19,7 @@ from rag import Assistant
 from rag.evaluation import evaluate, load_questions
 from rag.snapshots import NOT_FOUND
 from rag.types import Answer
+from tests.support.seeded import seeded_copy
 
 pytestmark = pytest.mark.model
 
@@ -34,9 +35,7 @@ def encoder() -> SentenceTransformerEncoder:
 def library(
     tmp_path_factory: pytest.TempPathFactory, encoder: SentenceTransformerEncoder
 ) -> Library:
-    library = Library.open(tmp_path_factory.mktemp("seeds"), encoder=encoder)
-    library.update([seeds.articles()])
-    return library
+    return Library.open(seeded_copy(tmp_path_factory), encoder=encoder)
 
 
 @pytest.fixture(scope="session")
@@ -135,6 +134,21 @@ def test_an_empty_library_is_made_ready_as_well(
         assert Assistant(empty, None).answer("Who signed the treaty?").state == "not_found"
 
 
+def test_of_two_statements_the_one_that_is_asked_about_comes_first(library: Library) -> None:
+    answer = Assistant(library, None).answer(
+        "Did the United States sign the Paris AI summit statement?"
+    )
+    assert "The United States and Britain did not." in answer.statements[0].text
+
+
+def test_figures_of_two_years_that_are_both_asked_for_contradict_nothing(library: Library) -> None:
+    asked = "how many people were offline in 2023 and how many in 2025?"
+    answer = Assistant(library, None).answer(asked)
+    assert answer.form != "conflict"
+    assert "2.6 billion people were offline in 2023" in answer.text
+    assert "2.2 billion remained offline" in answer.text
+
+
 def test_a_story_is_told_by_the_dates_of_its_own_passages(library: Library) -> None:
     answer = Assistant(library, None).answer("timeline of the malabo convention")
     assert [group.label for group in answer.groups] == ["2014-06", "2023-05"]
@@ -170,6 +184,8 @@ LIBRARY_HOURS = """Bibliothek schließt früher
 
 Die städtische Bibliothek schließt ab Herbst schon um achtzehn Uhr. Der Leiter Jonas Weber nennt \
 die hohen Heizkosten als Grund. Die Zweigstelle am Hafen bleibt samstags geöffnet.
+
+Der Kai ist 120 Meter lang.
 """
 
 
@@ -179,6 +195,7 @@ die hohen Heizkosten als Grund. Die Zweigstelle am Hafen bleibt samstags geöffn
         ("Wie viel kostete der Bau der Brücke?", "48 Millionen"),
         ("Wann wurde die neue Brücke eröffnet?", "Mai 2021"),
         ("Wer zerschnitt das Band?", "Anna Keller"),
+        ("Wie lang ist der Kai?", "120 Meter"),
         ("Wer hat die Mona Lisa gemalt?", NOT_FOUND),
         ("Wie hoch ist der Eiffelturm?", NOT_FOUND),
     ],

@@ -7,13 +7,11 @@ kind: first follow-up, ellipsis, pronoun, another year, a change of topic.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-import seeds
 from index import Library
 from rag import Assistant
+from tests.support.seeded import seeded_copy
 
 CONVERSATIONS: tuple[tuple[tuple[str, str], ...], ...] = (
     (
@@ -66,9 +64,7 @@ FOLLOW_UPS = sum(len(turns) - 1 for turns in CONVERSATIONS)
 
 @pytest.fixture(scope="module")
 def assistant(tmp_path_factory: pytest.TempPathFactory) -> Assistant:
-    library = Library.open(tmp_path_factory.mktemp("seeds") / "library")
-    library.update([Path(str(seeds.articles()))])
-    return Assistant(library, None)
+    return Assistant(Library.open(seeded_copy(tmp_path_factory)), None)
 
 
 @pytest.mark.model

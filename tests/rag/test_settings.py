@@ -20,7 +20,16 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees what the person who runs it has set."""
-    for name in ("STORE", "MODEL", "THREADS", "HOST", "PORT", "PASSWORD", "TRUSTED_PROXY"):
+    for name in (
+        "STORE",
+        "MODEL",
+        "THREADS",
+        "HOST",
+        "PORT",
+        "PASSWORD",
+        "API_KEY",
+        "TRUSTED_PROXY",
+    ):
         monkeypatch.delenv(f"PILCROW_{name}", raising=False)
 
 
@@ -43,6 +52,26 @@ def test_a_password_does_not_show_itself(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "sesame" not in repr(settings)
     assert settings.password is not None
     assert settings.password.get_secret_value() == "open sesame"
+
+
+@pytest.mark.fault("G43")
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("PASSWORD", "caf\udce9", "letters that are no text"),
+        ("API_KEY", "caf\udce9", "other letters than ASCII"),
+        ("API_KEY", "schlüssel", "other letters than ASCII"),
+        ("API_KEY", "two words", "other letters than ASCII"),
+        ("MODEL_KEY", "sch\u0142\u00fcssel", "other letters than ASCII"),
+    ],
+)
+def test_a_secret_that_nobody_could_give_is_refused_without_showing_it(
+    name: str, value: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"PILCROW_{name}", value)
+    with pytest.raises(InputError, match=f"PILCROW_{name} cannot be used: .*{why}") as refused:
+        load_settings()
+    assert value not in str(refused.value) and "\n" not in str(refused.value)
 
 
 def test_no_proxy_is_trusted_unless_named(monkeypatch: pytest.MonkeyPatch) -> None:

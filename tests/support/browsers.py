@@ -65,7 +65,7 @@ _KEPT = _Kept()
 
 @contextmanager
 def served(assistant: Any, library: Any, options: app.PageOptions | None = None) -> Iterator[str]:
-    """The page on a free port, in a thread of its own; gives its address."""
+    """The page on a free port, in a thread of its own, while the block lasts; gives its address."""
     ready = threading.Event()
     addresses: list[str] = []
 
@@ -73,16 +73,20 @@ def served(assistant: Any, library: Any, options: app.PageOptions | None = None)
         addresses.append(address)
         ready.set()
 
-    def run() -> None:
-        server.serve(
-            assistant, library, port=0, options=options or app.PageOptions(), on_ready=on_ready
-        )
-
-    threading.Thread(target=run, daemon=True).start()
+    running, listening = server.page_server(
+        assistant, library, on_ready, port=0, options=options or app.PageOptions()
+    )
+    thread = threading.Thread(target=running.run, args=([listening],), daemon=True)
+    thread.start()
     assert ready.wait(PATIENCE), "the page did not start"
     for name in ("uvicorn.error", "ui"):  # uvicorn takes handlers away when it starts
         logging.getLogger(name).addHandler(_KEPT)
-    yield addresses[0]
+    try:
+        yield addresses[0]
+    finally:
+        running.should_exit = True
+        thread.join(PATIENCE)
+    assert not thread.is_alive(), "the page did not end"
 
 
 @dataclass

@@ -49,6 +49,7 @@ Nearly all traffic between continents runs through submarine cables. A cable las
 """
 COMMANDS = (
     "add",
+    "import",
     "remove",
     "rebuild",
     "forget",
@@ -126,6 +127,40 @@ def test_every_command_has_help_and_takes_the_store(run: Run, command: str) -> N
     result = run(command, "--help")
     assert result.exit_code == 0
     assert "--store" in result.stdout
+
+
+@pytest.mark.fault("R3")
+def test_an_import_without_ray_says_what_to_install_and_loses_nothing(
+    run: Run, articles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)  # as where it is not installed
+    manifest = articles.parent / "manifest.txt"
+    manifest.write_text("articles/kyoto.txt\n\narticles/cables.txt\n")
+    for source in (articles, manifest):
+        result = run("import", source)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "pip install 'pilcrow-rag[ray]'" in result.stderr
+    assert len(json.loads(run("list", "--json").stdout)["documents"]) == 0
+    assert run("add", articles).exit_code == 0
+
+
+def test_an_import_needs_a_folder_or_a_list_of_paths(run: Run, tmp_path: Path) -> None:
+    (empty := tmp_path / "empty.txt").write_text("\n \n")
+    (binary := tmp_path / "binary").write_bytes(b"\xff\x00")
+    told = {
+        source: run("import", source, "--ray", "local")
+        for source in (tmp_path / "nowhere", empty, binary)
+    }
+    assert {result.exit_code for result in told.values()} == {2}
+    assert "cannot be read" in told[tmp_path / "nowhere"].stderr
+    assert "names no file" in told[empty].stderr
+    assert "not text" in told[binary].stderr
+
+
+def test_a_library_in_a_folder_is_imported_into_on_this_machine(run: Run, articles: Path) -> None:
+    result = run("import", articles, "--ray", "10.0.0.5:6379")
+    assert result.exit_code == 2
+    assert "a library in a folder is this machine's alone" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -654,6 +689,12 @@ def test_a_terminal_shows_dates_beside_what_happened() -> None:
     lines = shown_of(in_parts("bullets", "2023-12", "2024-03-13"))
     assert any(re.search(r"^December 2023 +Sentence 1\. \[1\]$", line) for line in lines)
     assert any(re.search(r"^13 March 2024 +Sentence 2\. \[2\]$", line) for line in lines)
+
+
+def test_a_terminal_lists_what_speaks_to_a_claim_without_a_verdict() -> None:
+    lines = shown_of(in_parts("prose", "", "", task="yes_no"))
+    assert lines[-3:] == ["What your documents say about it:", "•  Sentence 1. [1]",
+                          "•  Sentence 2. [2]"]  # fmt: skip
 
 
 def test_a_terminal_shows_a_list_and_a_table() -> None:

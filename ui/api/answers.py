@@ -32,7 +32,9 @@ def answer_routes(service: Service, links_of: LinksOf) -> APIRouter:
         """An answer whose every statement points at exact characters of documents.
 
         With `stream` a stream of events: `searching`, `evidence` (the best sentence, at once),
-        `statement` (each one checked), `done` (the whole answer, and that one counts).
+        `statement` (each one checked), `done` (the whole answer, and that one counts). Who loses
+        the connection asks the same again with the `id` of the last event that came as
+        `Last-Event-ID`, of any server of this library, and gets those after it.
         """
         links = links_of(request)
         wanted = Asked(
@@ -42,7 +44,8 @@ def answer_routes(service: Service, links_of: LinksOf) -> APIRouter:
             asked.explain,
         )
         if asked.stream:
-            return EventStream(await begun(_events(service, wanted, links)))
+            last = request.headers.get("last-event-id", "")
+            return EventStream(await begun(_events(service, wanted, links, last)))
         async with watched(request) as gone:
             answer = await service.answer(wanted, "native", gone)
         return Json(answer_dict(answer, links))
@@ -65,16 +68,30 @@ def answer_dict(answer: Answer, links: Links) -> dict[str, Any]:
     return shown
 
 
-async def _events(service: Service, asked: Asked, links: Links) -> AsyncGenerator[str]:
+async def _events(
+    service: Service, asked: Asked, links: Links, last: str = ""
+) -> AsyncGenerator[str]:
+    """The events of an answer, numbered; those up to `last` are left out.
+
+    Nothing is remembered of streams: the answer is worked out again, by whichever server is asked,
+    and is the same as long as the library is. Where that has changed it is told from the beginning.
+    """
     before: Answer | None = None
+    change = await service.work(lambda: service.library.change)
+    state, _, number = last.partition(".")
+    had = int(number[:9]) if state == str(change) and number.isdecimal() else 0
+    count = 0
     snapshots = service.stream(asked, "native")
     async with aclosing(snapshots):
         async for snapshot in snapshots:
             for new in new_events(before, snapshot):
+                count += 1
+                if count <= had and new.type != "done":
+                    continue
                 data = new.to_dict()
                 if new.type == "done":
                     data["answer"] = answer_dict(snapshot, links)
-                yield event(data, new.type)
+                yield event(data, new.type, f"{change}.{count}")
             before = snapshot
 
 

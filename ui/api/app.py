@@ -48,6 +48,8 @@ class ApiOptions:
     """Where it is served, for the links that agents get."""
     allow_changes: bool = False
     """Whether agents may change the library."""
+    stateless: bool = False
+    """Whether any other process may get an agent's next request; else its session is remembered."""
 
 
 def build_api(
@@ -62,7 +64,7 @@ def build_api(
         metrics: counts what is asked, here and wherever else it was handed; new ones when None.
     """
     service = Service(assistant, library, metrics)
-    seal = sealing.key_in(library.path, create=True) if options.key else None
+    seal = sealing.key_of(library, create=True) if options.key else None
 
     def links_of(request: Request) -> Links:
         base = f"{request.url.scheme}://{request.headers.get('host', '')}"
@@ -75,7 +77,9 @@ def build_api(
     )
     # the guard before everything has looked at Host and Origin
     unguarded = TransportSecuritySettings(enable_dns_rebinding_protection=False)
-    mcp_routes = agents.streamable_http_app(transport_security=unguarded).routes
+    mcp_routes = agents.streamable_http_app(
+        transport_security=unguarded, stateless_http=options.stateless
+    ).routes
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -102,6 +106,12 @@ def _add_small_routes(app: FastAPI, service: Service, seal: bytes | None) -> Non
     async def health() -> Response:
         """Says `ok`; needs no key."""
         return Json({"status": "ok"})
+
+    @app.get("/ready", tags=["Server"], summary="Can it answer?")
+    async def ready() -> Response:
+        """Says `ready` and the number of the library's state; 503 while the library is away."""
+        change = await service.work(lambda: service.library.change)
+        return Json({"status": "ready", "change": change})
 
     @app.get("/metrics", tags=["Server"], summary="Counters for Prometheus")
     async def metrics() -> Response:

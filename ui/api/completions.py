@@ -7,7 +7,6 @@ the one key `pilcrow` everything that OpenAI's form has no place for.
 
 from __future__ import annotations
 
-import re
 import time
 import uuid
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -36,7 +35,8 @@ MODEL = "pilcrow"
 """What the whole of it is called as a model."""
 MOST_MESSAGES = 500
 _STARTED = int(time.time())
-_NOTES = re.compile(r"(?:\n\nNote: [^\n]*)+\Z")
+_NOTE = "\n\nNote: "
+"""Before what the person should know besides an answer."""
 _CORRECTED = "\n\nAfter checking, the whole answer:\n\n"
 
 
@@ -195,7 +195,7 @@ def conversation(messages: Sequence[Message]) -> tuple[str, list[tuple[str, str]
         if message.role == "user":
             asked = text
         elif message.role == "assistant" and any(c.isalnum() for c in asked):
-            turns.append((asked, _NOTES.sub("", text)))
+            turns.append((asked, _without_notes(text)))
             asked = ""
     if messages[-1].role != "user":
         words = "the last message must be the user's question"
@@ -205,7 +205,15 @@ def conversation(messages: Sequence[Message]) -> tuple[str, list[tuple[str, str]
 
 def content_of(answer: Answer) -> str:
     """The text of a message: the answer, then what the person should know besides."""
-    return answer.text + "".join(f"\n\nNote: {' '.join(note.split())}" for note in answer.notes)
+    return answer.text + "".join(f"{_NOTE}{' '.join(note.split())}" for note in answer.notes)
+
+
+def _without_notes(text: str) -> str:
+    """The answer in a message as `content_of` made it, in time linear in its length."""
+    end = len(text)
+    while (at := text.rfind(_NOTE, 0, end)) >= 0 and "\n" not in text[at + len(_NOTE) : end]:
+        end = at
+    return text[:end]
 
 
 def url_citations(answer: Answer, links: Links, begin: int = 0) -> list[dict[str, Any]]:

@@ -63,9 +63,9 @@ def document_routes(service: Service) -> APIRouter:
         """Copies files into the library's folder and indexes them. What fails is named."""
         if len(file) > MOST_FILES:
             raise ApiError(413, f"more than {MOST_FILES} files at once", "too_many_files", "file")
-        folder = await service.work(service.incoming)
-        failed = await _received(file, folder)
-        report, renamed = await service.work(lambda: service.add(folder))
+        with service.incoming() as folder:
+            failed = await _received(file, folder)
+            report, renamed = await service.work(lambda: service.add(folder))
         shown = report_dict(report, renamed)
         shown["failed"] += failed
         there = shown["added"] or shown["updated"] or shown["unchanged"]

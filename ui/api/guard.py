@@ -19,13 +19,16 @@ if TYPE_CHECKING:
     from starlette.datastructures import Headers
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_HEADERS = {
+HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
+"""Of every response."""
+_OPEN = ("/health", "/ready")
+"""What needs no key: whoever keeps servers running asks for it."""
 _READER = "/read/"
 """What a citation's link opens in a browser; the link itself is sealed."""
 
@@ -61,7 +64,7 @@ class Guard:
             nonlocal started
             started = True
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(_HEADERS)
+                MutableHeaders(scope=message).update(HEADERS)
             await send(message)
 
         app, headers = self._app, Headers(scope=scope)
@@ -88,7 +91,7 @@ class Guard:
         reads = scope["path"].startswith(_READER)
         if is_foreign(headers) and not (reads and headers.get("sec-fetch-mode") == "navigate"):
             raise ApiError(403, f"Pilcrow answers only {ours}.", "forbidden")
-        if self._key is None or reads or scope["path"] == "/health":
+        if self._key is None or reads or scope["path"] in _OPEN:
             return
         who = network_of(scope)
         if wait := self._attempts.wait(who):

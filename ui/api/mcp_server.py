@@ -228,12 +228,12 @@ def _add_changing_tools(server: MCPServer[Any], service: Service) -> None:
         text: Annotated[str, Field(max_length=5_000_000)],
     ) -> dict[str, Any]:
         """Add a text to the library; it is kept there as a file of this name."""
-        folder = await service.work(service.incoming)
 
         def add() -> dict[str, Any]:
-            (folder / "0").mkdir(mode=0o700)
-            (folder / "0" / bare(name)).write_text(text, encoding="utf-8", errors="replace")
-            return report_dict(*service.add(folder))
+            with service.incoming() as folder:
+                (folder / "0").mkdir(mode=0o700)
+                (folder / "0" / bare(name)).write_text(text, encoding="utf-8", errors="replace")
+                return report_dict(*service.add(folder))
 
         return await service.work(add)
 

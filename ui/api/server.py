@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from index import Library
-from index.errors import PilcrowError
-from index.system.offline import is_loopback, stay_offline
+from index.system.offline import stay_offline
 from rag import Assistant
 from ui.api.app import ApiOptions, build_api
-from ui.http.server import address_of, listen, make_server
+from ui.http.server import address_of, listen, make_server, require_key
 
 
 def serve_api(
@@ -39,10 +38,7 @@ def serve_api(
         PilcrowError: The address is open to others without a key, or the port is taken.
     """
     stay_offline()
-    if not key and not is_loopback(host):
-        raise PilcrowError(
-            f"{host} can be reached by others: set PILCROW_API_KEY, or serve on 127.0.0.1."
-        )
+    require_key(host, key)
     listening = listen(host, port)
     address = address_of(host, listening.getsockname()[1])
     options = ApiOptions(key=key, address=address, allow_changes=allow_changes)

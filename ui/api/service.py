@@ -18,7 +18,8 @@ import anyio
 from anyio import to_thread
 
 from index import Library
-from index.errors import LibraryBusy
+from index.errors import LibraryBusy, LibraryUnwritable
+from index.system import roots
 from index.system.files import make_folder
 from index.types import EVERYWHERE, Hit, Progress, Receipt, SearchScope, UpdateReport
 from rag import Assistant
@@ -127,11 +128,22 @@ class Service:
 
     # --- changing -------------------------------------------------------------------------
 
-    def incoming(self) -> Path:
-        """A new folder for what is sent by one request; its owner's alone."""
+    @contextmanager
+    def incoming(self) -> Iterator[Path]:
+        """A new folder for what is sent by one request: its owner's alone, gone with the block.
+
+        Raises:
+            LibraryUnwritable: when the disk refuses what is put there.
+        """
         folder = self.library.path / _RECEIVED / uuid.uuid4().hex
-        make_folder(folder)
-        return folder
+        try:
+            make_folder(folder)
+            yield folder
+        except OSError as error:
+            reason = f"what was sent cannot be kept ({roots.why(error)})"
+            raise LibraryUnwritable(f"{reason}. Make room, then send it again") from error
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def add(self, folder: Path) -> tuple[UpdateReport, dict[str, str]]:
         """Takes in the files of one request; the report, and what renamed files asked to be called.

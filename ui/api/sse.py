@@ -14,10 +14,17 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 
-def event(data: Any, name: str = "") -> str:
-    """One message; `name` tells its kind to those who listen for kinds."""
+def event(data: Any, name: str = "", number: str = "") -> str:
+    """One message.
+
+    Args:
+        data: text, or what is sent as JSON.
+        name: its kind, for those who listen for kinds.
+        number: what whoever loses the connection says they have last (`Last-Event-ID`).
+    """
     data = data if isinstance(data, str) else to_json(data)
-    return f"{f'event: {name}' + chr(10) if name else ''}data: {data}\n\n"
+    fields = (("id", number), ("event", name), ("data", data))
+    return "".join(f"{field}: {value}\n" for field, value in fields if value) + "\n"
 
 
 class EventStream(StreamingResponse):

@@ -1,4 +1,4 @@
-"""Articles in, articles out: `add`, `remove`, `rebuild`, `forget`, `list`."""
+"""Articles in, articles out: `add`, `import`, `remove`, `rebuild`, `forget`, `list`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from index.errors import InputError
 from index.formats.registry import SUFFIXES_IN_WORDS
 from ui.commands.session import (
     EncoderOption,
@@ -83,6 +84,73 @@ def add(
     ):
         reports = list(_added(session, library, paths, exclude or None, collection, progress))
     _finish_update(session, reduce(_joined, reports), list_skipped=skipped)
+
+
+def import_(
+    ctx: typer.Context,
+    source: Annotated[Path, typer.Argument(metavar="FOLDER|MANIFEST", show_default=False)],
+    ray: Annotated[
+        str,
+        typer.Option(
+            "--ray",
+            metavar="ADDRESS|local",
+            help="A running cluster, or one of this machine's own for as long as it takes.",
+        ),
+    ] = "local",
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, help="Encoders at once; a core each here when not given."),
+    ] = None,
+    threads: Annotated[
+        int, typer.Option("--threads", min=1, help="Cores that each encoder uses.")
+    ] = 1,
+    exclude: ExcludeOption = None,
+    collection: CollectionOption = None,
+    skipped: SkippedOption = False,
+    encoder: EncoderOption = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add very many articles with Ray, on this machine or on a cluster.
+
+    What comes of it is what `add` would have made. A manifest is a text file with a path on each
+    line. Interrupted, or when workers die, run the same again: what is done is kept. On a cluster
+    the library is on a server, and files lie at the same paths on every machine.
+    """
+    from index.ingest.parcels import LOCAL, Workers
+    from index.system.cpu import usable_cores
+
+    session = replace(session_of(ctx, store, as_json), encoder=encoder)
+    count = workers or (max(1, usable_cores() // threads) if ray == LOCAL else 1)
+    paths = [source] if source.is_dir() else _manifest(source)
+    with (
+        session.library(create=True) as library,
+        progress_bar(open_console(stderr=True)) as progress,
+    ):
+        report = library.update(
+            paths, exclude=exclude or None, collection=collection, progress=progress,
+            workers=Workers(ray, count, threads),
+        )  # fmt: skip
+    _finish_update(session, report, list_skipped=skipped)
+
+
+def _manifest(file: Path) -> list[Path]:
+    """The paths that a file names, one on each line, relative ones from the folder it lies in.
+
+    Raises:
+        InputError: when it cannot be read, or names none.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not text in UTF-8"
+        raise InputError(
+            f"{str(file)!r} cannot be read ({reason}). Name a folder, or a file with a path on "
+            "each line"
+        ) from None
+    if not (paths := [file.parent / line for line in lines if line.strip()]):
+        raise InputError(f"{str(file)!r} names no file: a manifest has a path on each line")
+    return paths
 
 
 def _added(

@@ -53,7 +53,9 @@ def check(
 
     session = session_of(ctx, store, as_json)
     with session.library() as library:
-        lines = (*library.check(repair=repair).lines, salvage.check(library.path, repair=repair))
+        lines = library.check(repair=repair).lines
+        if isinstance(library.place, Path):  # else the server minds them
+            lines = (*lines, salvage.check(library.place, repair=repair))
     show_findings(session, lines)
     if not all(line.ok for line in lines):
         if not repair:
@@ -181,7 +183,7 @@ def verify(
     session = session_of(ctx, store, as_json)
     file = read(path)
     with session.library() as library:
-        findings = bundle.check_bundle(file.saved, library, sealing.key_in(library.path))
+        findings = bundle.check_bundle(file.saved, library, sealing.key_of(library))
     findings += looks(file)
     if session.json:
         print_json([asdict(finding) for finding in findings])

@@ -24,6 +24,8 @@ from ui.terminal import harmless_output
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from index import Library
+    from rag import Assistant
     from rag.settings import Settings
 
 _PORT = 7861
@@ -132,6 +134,15 @@ def serve(
         str | None, typer.Option("--host", help="Address to listen on (PILCROW_HOST).")
     ] = None,
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port.")] = _PORT,
+    workers: Annotated[
+        int,
+        typer.Option(
+            "--workers",
+            min=1,
+            help="Processes that answer, each with its own encoder and model; SIGHUP renews them "
+            "one by one.",
+        ),
+    ] = 1,
     store: StoreOption = None,
 ) -> None:
     """Serve programs: OpenAI-compatible and native HTTP.
@@ -140,7 +151,11 @@ def serve(
     without it only this computer is answered.
     """
     session = session_of(ctx, store, False)
-    _serve_programs(session, settings_of(session, model, gpu_layers), no_model, host, port)
+    settings = settings_of(session, model, gpu_layers)
+    if workers == 1:
+        _serve_programs(session, settings, no_model, host, port)
+    else:
+        _serve_by_many(session, settings, no_model, host, port, workers)
 
 
 def mcp(
@@ -211,3 +226,44 @@ def _serve_programs(
                 on_ready=ready,
                 trusted_proxy=str(settings.trusted_proxy or ""),
             )
+
+
+def _serve_by_many(
+    session: Session,
+    settings: Settings,
+    no_model: bool,
+    host: str | None,
+    port: int,
+    workers: int,
+) -> None:
+    """Serves HTTP and MCP by several processes."""
+    from ui.api.app import ApiOptions
+
+    with session.library(create=True) as library:  # what is wrong with it is told once, and here
+        if not library.documents():
+            say("the library is empty: add articles with `pilcrow add ARTICLES` or POST them")
+        if missing := session.parts.make_assistant(library, settings, no_model).missing:
+            say(f"answers are quotes only: {missing}")
+    each = settings.model_copy(update={"threads": max(1, settings.threads // workers)})
+
+    def ready(url: str) -> None:
+        say(f"Pilcrow answers programs at {url}v1 by {workers} workers (Ctrl-C stops it)")
+
+    with harmless_output():
+        session.parts.serve_by_many(
+            partial(_opened, session, each, no_model),
+            workers,
+            options=ApiOptions(key=secret(settings.api_key)),
+            host=host or settings.host,
+            port=port,
+            on_ready=ready,
+            trusted_proxy=str(settings.trusted_proxy or ""),
+        )
+
+
+def _opened(session: Session, settings: Settings, no_model: bool) -> tuple[Assistant, Library]:
+    """What one of several processes answers with and from."""
+    library = session.parts.open_library(session.path, False, settings.threads)
+    if settings.encoder:
+        library.use_encoder(session.find_encoder(settings.encoder))
+    return session.parts.make_assistant(library, settings, no_model), library

@@ -66,6 +66,12 @@ def _serve_mcp(assistant: Assistant, library: Library, **options: Any) -> None:
     serve_mcp(assistant, library, **options)
 
 
+def _serve_by_many(opening: Callable[[], Any], count: int, *, options: Any, **more: Any) -> None:
+    from ui.api.workers import Worker, serve_by_many
+
+    serve_by_many(Worker(opening, options), count, **more)
+
+
 def _at_terminal() -> bool:
     """Whether somebody sits at the terminal."""
     return sys.stdin.isatty() and sys.stderr.isatty()
@@ -87,6 +93,7 @@ class Parts:
     serve: Callable[..., None] = _serve
     serve_api: Callable[..., None] = _serve_api
     serve_mcp: Callable[..., None] = _serve_mcp
+    serve_by_many: Callable[..., None] = _serve_by_many
     confirm: Callable[[str], bool] = _confirm
     at_terminal: Callable[[], bool] = _at_terminal
 

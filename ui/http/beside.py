@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-PROGRAMS = re.compile(r"/(?:v1/.*|mcp/?|health|metrics|openapi\.json|docs|read/.*)", re.DOTALL)
+PROGRAMS = re.compile(
+    r"/(?:v1/.*|mcp/?|health|ready|metrics|openapi\.json|docs|read/.*)", re.DOTALL
+)
 """What programs ask for; all else is the page's."""
 
 

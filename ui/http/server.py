@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from index.errors import PilcrowError
+from index.system.offline import is_loopback
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -21,17 +22,42 @@ def make_server(app: ASGIApp, ready: Callable[[], None], trusted_proxy: str) -> 
             await super().startup(sockets)
             ready()
 
+    return Server(server_config(app, trusted_proxy))
+
+
+def server_config(app: Any, trusted_proxy: str, **options: Any) -> Any:
+    """How it serves, a `uvicorn.Config`.
+
+    Args:
+        app: the application, or with `factory` what makes it.
+        trusted_proxy: address or network of a proxy that is believed where a request comes from.
+        options: of uvicorn, in the place of ours.
+    """
+    import uvicorn
+
     # Open tabs hold a heartbeat connection; without a limit Ctrl-C would wait for each of them.
-    config = uvicorn.Config(
+    given: dict[str, Any] = {"timeout_graceful_shutdown": 1} | options
+    return uvicorn.Config(
         app,
         log_level="warning",
-        timeout_graceful_shutdown=1,
         ws="none",
         # anybody on this computer, and any tunnel, could say to come from another address
         proxy_headers=bool(trusted_proxy),
         forwarded_allow_ips=trusted_proxy,
+        **given,
     )
-    return Server(config)
+
+
+def require_key(host: str, key: str | None) -> None:
+    """Refuse to answer others than this computer without a key.
+
+    Raises:
+        PilcrowError: when that is what would happen.
+    """
+    if not key and not is_loopback(host):
+        raise PilcrowError(
+            f"{host} can be reached by others: set PILCROW_API_KEY, or serve on 127.0.0.1."
+        )
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -309,7 +309,10 @@ class PageApi:
     def _read_a_bit(self, document_id: str) -> str:
         with suppress(PilcrowError):  # it may have been removed meanwhile
             document = self._library.document(document_id)
-            return f"{document.title}\n{document.text[: MAP_LIMITS.characters]}"
+            said = document.text[: MAP_LIMITS.characters]
+            for aside in reversed(document.boilerplate):  # "By …", "Published …" are no topics
+                said = said[: aside.start] + said[aside.end :]
+            return f"{document.title}\n{said}"
         return ""
 
     def _listed(self, given: Given) -> Reply:
@@ -535,17 +538,22 @@ class PageApi:
     def _why(self, given: Given) -> Reply:
         answer = self._answer(given)
         names = {r.id: name_of(r) for r in self._library.documents()}
-        why = panes.why(answer.explain, answer.timings, names, gate.NOT_FOUND_BELOW)
-        return {"html": why}
+        return {"html": panes.why(answer, names, gate.NOT_FOUND_BELOW)}
 
     def _rate(self, given: Given) -> Reply:
         turn, way = self._turn(given), given.get("way")
         verdict: Verdict = "up" if way == "up" else "down" if way == "down" else ""
-        if verdict == turn.verdict:  # the same thumb again takes it back
+        why = str(given.get("why", ""))
+        why = why if why in feedback.REASONS else ""
+        if verdict == turn.verdict and not why:  # the same thumb again takes it back
             verdict = ""
-        feedback.record(self._library.path, turn.key, self._answer(given), verdict)
+        tables, path = self._conversations.tables, self._library.path
+        feedback.record(path, turn.key, self._answer(given), verdict, why, tables)
         self._conversations.rate(turn.key, verdict)
-        text = gettext("Noted, on this computer only.") if verdict else gettext("Taken back.")
+        noted = gettext("Noted, with the library.")
+        if tables is None:
+            noted = gettext("Noted, on this computer only.")
+        text = noted if verdict else gettext("Taken back.")
         return {"verdict": verdict, "toast": {"text": text}}
 
     def _copy(self, given: Given) -> Reply:
@@ -555,7 +563,7 @@ class PageApi:
     def _export(self, given: Given) -> Reply:
         """The answer as a file: its name, type and content."""
         answer = replace(self._answer(given), explain=None)
-        key = sealing.key_in(self._library.path, create=True)
+        key = sealing.key_of(self._library, create=True)
         bundle = grounding_bundle.make_bundle(
             answer,
             self._library,

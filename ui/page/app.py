@@ -31,7 +31,7 @@ from rag.types import Answer
 from ui.http.body_limit import BodyLimit
 from ui.page.api import PageApi
 from ui.page.chat import GRACE, Chat
-from ui.page.conversations import Conversations
+from ui.page.conversations import Conversations, drawer_of
 from ui.page.jobs import JobRunner
 from ui.page.layout import Services, calls_of, frame_texts, make_page, wrong_passwords
 from ui.page.middleware import uploads
@@ -155,7 +155,9 @@ def build_app(
     guarded.add_middleware(BodyLimit, most=most_bytes)
     guarded.add_middleware(PageLanguage, texts=lambda: frame_texts(services))
     policy = PagePolicy(_template(gr), panes.first_script(f"{files}/reload.js"))
-    guarded.add_middleware(SecurityHeaders, any_host=bool(password), files=files, policy=policy)
+    # a tunnel or a proxy that nobody named would lead strangers to where folders can be named
+    any_host = bool(password) and not options.by_path
+    guarded.add_middleware(SecurityHeaders, any_host=any_host, files=files, policy=policy)
     return guarded
 
 
@@ -208,7 +210,7 @@ def _folder_for_uploads(library: Library) -> Path:
 
 def build_services(assistant: Assistant, library: Library, options: PageOptions) -> Services:
     """What stands behind the page of a library, connected."""
-    conversations, runner = Conversations(library.path), JobRunner(library, options.fetcher)
+    conversations, runner = Conversations(drawer_of(library)), JobRunner(library, options.fetcher)
     quick = options.quick
 
     def ask(question: str) -> Answer:

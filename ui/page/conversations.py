@@ -1,4 +1,4 @@
-"""Conversations, kept in one SQLite file in the library's folder.
+"""Conversations, kept in one SQLite file in the library's folder, or beside a library on a server.
 
 Each turn holds its whole answer as JSON, sources and quotes included, so that it reads the same
 when the documents it was drawn from have changed or gone. A library has one owner: whoever may
@@ -11,20 +11,25 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 from uuid import uuid4
 
+from index import Library
 from index.errors import PilcrowError
 from index.system.files import open_private
 from index.tokenization import sound, strip_invisible
 from index.types import SearchScope
 from rag.types import Answer
 from ui.language.catalogue import gettext, gettext_noop
+
+if TYPE_CHECKING:
+    from index.storage.postgres.tables import PeoplesTables
 
 FILE = "conversations.sqlite"
 LONGEST_TITLE = 120
@@ -121,27 +126,75 @@ class Listed:
     """When it was last added to, in UTC."""
 
 
+class Statements(Protocol):
+    """Runs statements in one transaction: a connection of SQLite, or of a server."""
+
+    def execute(self, query: str, values: Sequence[Any] = (), /) -> Any:
+        """The cursor of a statement that was run, with `?` for each value."""
+
+
+class ConversationFile:
+    """The file in a library's folder; each call opens it anew."""
+
+    def __init__(self, folder: Path) -> None:
+        """Use the file in `folder`, made when it is written."""
+        self._path = folder / FILE
+
+    @property
+    def shown(self) -> str:
+        """The file's path."""
+        return repr(str(self._path))
+
+    def rows(self, query: str, values: Sequence[str] = ()) -> Iterator[tuple[Any, ...]]:
+        """What a query finds, one by one; nothing when the file is not there."""
+        if self._path.exists():
+            with closing(opened(self._path)) as db:
+                yield from db.execute(query, values)
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A connection to a file with our tables; the block is one transaction, kept at its end."""
+        open_private(self._path)
+        with closing(sqlite3.connect(self._path, timeout=10)) as db, db:
+            prepare(db)
+            yield db
+
+
+def drawer_of(library: Library) -> ConversationFile | PeoplesTables:
+    """Where the conversations of a library lie: with it, in its folder or on its server."""
+    if isinstance(library.place, Path):
+        return ConversationFile(library.place)
+    from index.storage.postgres.tables import PeoplesTables
+
+    return PeoplesTables(library.place)
+
+
 class ConversationsUnusable(PilcrowError):
     """The file cannot be read or written."""
 
 
 class Conversations:
-    """All conversations of a library. Safe from many threads: each call opens the file anew.
+    """All conversations of a library. Safe from many threads, and on a server from many machines.
 
     What cannot be kept (the disk is full, the file is damaged, the folder is read-only) is
     remembered until it can be, or until the program ends; asking and answering go on.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Use the file in `folder`, made when missing; what was deleted last time goes for good."""
-        self._path = folder / FILE
+    def __init__(self, place: Path | ConversationFile | PeoplesTables) -> None:
+        """Use a folder's file, or another drawer; what was deleted last time goes for good."""
+        self._drawer = ConversationFile(place) if isinstance(place, Path) else place
         self._unkept: dict[str, list[tuple[Turn, str]]] = {}
         """By conversation: turns that are not in the file, each with what it takes the place of."""
         self._lock = threading.Lock()
         self.problem = ""
         """Why conversations cannot be kept at present, with the way out; empty when they can."""
         with suppress(ConversationsUnusable), self._writing() as db:
-            db.execute("DELETE FROM conversations WHERE deleted")
+            db.execute("DELETE FROM conversations WHERE deleted = 1")
+
+    @property
+    def tables(self) -> PeoplesTables | None:
+        """The tables on a server that they are kept in; None for a file."""
+        return None if isinstance(self._drawer, ConversationFile) else self._drawer
 
     def listed(self, words: str = "") -> list[Listed]:
         """The conversations whose title, questions or answers hold every word; newest first.
@@ -149,18 +202,16 @@ class Conversations:
         Those that cannot be read are left out; `problem` says why.
         """
         wanted = words.casefold().split()
-        said = (
-            "(SELECT group_concat(question || ' ' || words, ' ') FROM turns WHERE conversation = "
-            "c.id)"
-        )
-        rows = self._rows(
-            f"SELECT id, title, updated, {said if wanted else repr('')} FROM conversations c "
-            "WHERE NOT deleted"
-        )
+        rows = self._rows("SELECT id, title, updated FROM conversations WHERE deleted = 0")
+        said = defaultdict[str, list[str]](list)
+        for id_, question, answer in (
+            self._rows("SELECT conversation, question, words FROM turns") if wanted else ()
+        ):
+            said[id_].append(f"{question} {answer}")
         listed = {
             id_: Listed(id_, str(title), when(updated) or _OLDEST)
-            for id_, title, updated, said in rows
-            if all(word in f"{title} {said}".casefold() for word in wanted)
+            for id_, title, updated in rows
+            if all(word in f"{title} {' '.join(said[id_])}".casefold() for word in wanted)
         }
         for id_, waiting in self._waiting():
             asked = " ".join(
@@ -175,7 +226,7 @@ class Conversations:
         """The turns of a conversation in order; empty when there is no such conversation."""
         rows = self._rows(
             "SELECT t.key, t.question, t.kept, t.verdict FROM turns t JOIN conversations c"
-            " ON c.id = t.conversation WHERE c.id = ? AND NOT c.deleted ORDER BY t.position",
+            " ON c.id = t.conversation WHERE c.id = ? AND c.deleted = 0 ORDER BY t.position",
             sound(conversation),
         )
         turns = [read_turn(*row) for row in rows]
@@ -198,7 +249,7 @@ class Conversations:
     def title(self, conversation: str) -> str:
         """What a conversation is called; empty when there is no such conversation."""
         rows = self._rows(
-            "SELECT title FROM conversations WHERE id = ? AND NOT deleted", sound(conversation)
+            "SELECT title FROM conversations WHERE id = ? AND deleted = 0", sound(conversation)
         )
         waiting = dict(self._waiting()).get(conversation)
         return str(rows[0][0]) if rows else shortened(waiting[0][0].question) if waiting else ""
@@ -261,7 +312,7 @@ class Conversations:
         try:
             with self._writing() as db:
                 id_ = (sound(conversation),)
-                db.execute("DELETE FROM conversations WHERE deleted AND id != ?", id_)
+                db.execute("DELETE FROM conversations WHERE deleted = 1 AND id != ?", id_)
                 db.execute("UPDATE conversations SET deleted = 1 WHERE id = ?", id_)
         except ConversationsUnusable:
             if forgotten is None:  # it was in the file, and still is
@@ -271,12 +322,12 @@ class Conversations:
         """Take the last deletion back; False when it is too late or cannot be done."""
         id_ = (sound(conversation),)
         with suppress(ConversationsUnusable):
-            if self._rows("SELECT 1 FROM conversations WHERE id = ? AND deleted", *id_):
+            if self._rows("SELECT 1 FROM conversations WHERE id = ? AND deleted = 1", *id_):
                 with self._writing() as db:
                     done = db.execute(
-                        "UPDATE conversations SET deleted = 0 WHERE id = ? AND deleted", id_
+                        "UPDATE conversations SET deleted = 0 WHERE id = ? AND deleted = 1", id_
                     )
-                    return done.rowcount == 1
+                    return bool(done.rowcount == 1)
         return False
 
     def _waiting(self) -> list[tuple[str, list[tuple[Turn, str]]]]:
@@ -296,25 +347,18 @@ class Conversations:
             self._unkept.pop(next(iter(self._unkept)))
 
     def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
-        """What a query finds, as far as it can be read; nothing when the file is not there."""
+        """What a query finds, as far as it can be read."""
         rows: list[tuple[Any, ...]] = []
-        if self._path.exists():
-            with (
-                suppress(ConversationsUnusable),
-                self._explained(),
-                closing(opened(self._path)) as db,
-            ):
-                for row in db.execute(query, values):
-                    rows.append(row)  # one by one: what comes before the damage is sound
+        with suppress(ConversationsUnusable), self._explained():
+            for row in self._drawer.rows(query, values):
+                rows.append(row)  # one by one: what comes before the damage is sound
         return rows
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """A connection to a file with our tables; the block is one transaction, kept at its end."""
+    def _writing(self) -> Iterator[Statements]:
+        """Statements of one transaction, kept at the end of the block."""
         with self._explained():
-            open_private(self._path)
-            with closing(sqlite3.connect(self._path, timeout=10)) as db, db:
-                prepare(db)
+            with self._drawer.writing() as db:
                 yield db
             self.problem = ""
 
@@ -323,6 +367,9 @@ class Conversations:
         """Failures of disk and file become one line, which `problem` holds until it is over."""
         try:
             yield
+        except PilcrowError as error:  # a server's, which says the way out
+            self.problem = str(error)
+            raise ConversationsUnusable(self.problem) from error
         except FAILURES as error:
             damaged = isinstance(error, UnicodeDecodeError)
             damaged |= getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
@@ -330,7 +377,7 @@ class Conversations:
             free = gettext("Free some space, or make the folder writable for you")
             self.problem = gettext(
                 "conversations cannot be kept in {path} ({reason}). {way}",
-                path=repr(str(self._path)),
+                path=self._drawer.shown,
                 reason=getattr(error, "strerror", None) or error,
                 way=mend if damaged else free,
             )
@@ -364,7 +411,7 @@ def opened(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _insert(db: sqlite3.Connection, conversation: str, turn: Turn, replaces: str) -> None:
+def _insert(db: Statements, conversation: str, turn: Turn, replaces: str) -> None:
     """Write a turn at the end, or where the one that gives way to it was."""
     conversation, replaces = sound(conversation), sound(replaces)
     db.execute(

@@ -3,7 +3,8 @@
 `feedback.jsonl` is a question file: an answer that was found good becomes a question with its cited
 sentences as gold, a refusal that was found good an unanswerable one. `feedback-wrong.jsonl` holds
 what was found wrong, with the sentences that were cited: what the right ones are only a person can
-say, so it waits to be completed and is not itself a question file.
+say, so it waits to be completed and is not itself a question file. Of a library on a server the
+verdicts are kept there, and the files of a machine are as of the last thumb on it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from index.errors import LibraryUnwritable
 from index.system.files import replacing
@@ -19,11 +20,23 @@ from rag.types import Answer
 from ui.language.catalogue import gettext
 from ui.page.conversations import Verdict
 
+if TYPE_CHECKING:
+    from index.storage.postgres.tables import PeoplesTables
+
 GOOD, WRONG = "feedback.jsonl", "feedback-wrong.jsonl"
+REASONS = ("false", "beside", "incomplete")
+"""Why an answer is found wrong, as it is noted: it is not true, beside the point, incomplete."""
 _writing = Lock()
 
 
-def record(folder: Path, key: str, answer: Answer, verdict: Verdict) -> None:
+def record(
+    folder: Path,
+    key: str,
+    answer: Answer,
+    verdict: Verdict,
+    why: str = "",
+    tables: PeoplesTables | None = None,
+) -> None:
     """Write a verdict down, in place of an earlier one on the same answer.
 
     Args:
@@ -31,6 +44,8 @@ def record(folder: Path, key: str, answer: Answer, verdict: Verdict) -> None:
         key: the turn's key, which becomes the question's id.
         answer: what was rated.
         verdict: empty to take an earlier one back.
+        why: it is found wrong, one of `REASONS`; empty where nobody says.
+        tables: of a library on a server.
 
     Raises:
         LibraryUnwritable: when the disk refuses.
@@ -38,18 +53,23 @@ def record(folder: Path, key: str, answer: Answer, verdict: Verdict) -> None:
     try:
         with _writing:
             for name, wanted in ((GOOD, "up"), (WRONG, "down")):
-                entry = _entry(key, answer, verdict) if verdict == wanted else None
-                _write(folder / name, key, entry)
+                entry = _entry(key, answer, verdict, why) if verdict == wanted else None
+                if tables is None:
+                    _write(folder / name, key, entry)
+                else:
+                    lines = _kept_there(tables, key, wanted, entry)
+                    _write_lines(folder / name, lines)
     except OSError as error:
         words = gettext("this could not be noted ({reason}); try again", reason=error.strerror)
         raise LibraryUnwritable(words) from error
 
 
-def _entry(key: str, answer: Answer, verdict: Verdict) -> dict[str, Any]:
+def _entry(key: str, answer: Answer, verdict: Verdict, why: str) -> dict[str, Any]:
     cited = [{"document": c.document_id, "start": c.start, "end": c.end} for c in answer.citations]
     entry: dict[str, Any] = {"id": key, "question": answer.question}
     if verdict == "down":
-        return entry | {"said": answer.text, "state": answer.state, "cited": cited}
+        said = {"said": answer.text, "state": answer.state, "cited": cited}
+        return entry | said | ({"why": why} if why else {})
     if not cited:
         return entry | {"answerable": False, "kind": "judged_unanswerable"}
     return entry | {"answerable": True, "gold": cited, "need": "any"}
@@ -61,6 +81,25 @@ def _write(path: Path, key: str, entry: dict[str, Any] | None) -> None:
     kept = [line for line in before if f'"id": "{key}"' not in line]
     if entry is None and kept == before:
         return
-    lines = kept + ([json.dumps(entry)] if entry else [])
+    _write_lines(path, kept + ([json.dumps(entry)] if entry else []))
+
+
+def _kept_there(
+    tables: PeoplesTables, key: str, verdict: str, entry: dict[str, Any] | None
+) -> list[str]:
+    """All that was found good, or wrong, once a verdict is written down on the server."""
+    with tables.writing() as db:
+        db.execute("DELETE FROM feedback WHERE key = ? AND verdict = ?", (key, verdict))
+        if entry:
+            db.execute(
+                "INSERT INTO feedback VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE "
+                "SET verdict = excluded.verdict, entry = excluded.entry",
+                (key, verdict, json.dumps(entry)),
+            )
+    query = "SELECT entry FROM feedback WHERE verdict = ? ORDER BY key"
+    return [line for (line,) in tables.rows(query, (verdict,))]
+
+
+def _write_lines(path: Path, lines: list[str]) -> None:
     with replacing(path) as file:
         file.write("".join(f"{line}\n" for line in lines).encode())

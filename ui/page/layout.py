@@ -36,6 +36,8 @@ _LONGEST_PATH = 4_000
 """Characters of a folder's path; disks allow 4,096 bytes."""
 _SESSIONS = 500
 """Tabs whose state Gradio keeps, 0.1 MB each; of the others only the Stop button is lost."""
+_LOOKS_EVERY = 0.02
+"""Seconds between Gradio's looks for work; its own thousand looks a second keep a laptop busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,7 @@ def make_page(gr: Any, services: Services) -> Any:
     page.max_threads = 2 * AT_ONCE
     page.state_session_capacity = _SESSIONS
     page.queue(default_concurrency_limit=4)
+    page._queue.sleep_when_free = page._queue.progress_update_sleep_when_free = _LOOKS_EVERY
     # Gradio looks where named files lie only on a page that was launched, as mounting does not
     page.has_launched = True
     return page

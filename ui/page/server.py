@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import webbrowser
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from index import Library
 from index.errors import PilcrowError
@@ -47,6 +48,35 @@ def serve(
     Raises:
         PilcrowError: The address is open to others without a password, or the port is taken.
     """
+
+    def ready(address: str) -> None:
+        if on_ready:
+            on_ready(address)
+        if open_browser:
+            webbrowser.open(address)
+
+    server, listening = page_server(
+        assistant, library, ready, host=host, port=port, password=password,
+        trusted_proxy=trusted_proxy, options=options,
+    )  # fmt: skip
+    server.run(sockets=[listening])
+
+
+def page_server(
+    assistant: Assistant,
+    library: Library,
+    on_ready: Callable[[str], None],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    password: str | None = None,
+    trusted_proxy: str = "",
+    options: PageOptions | None = None,
+) -> tuple[Any, socket.socket]:
+    """The page's web server, an unstarted `uvicorn.Server`, and the socket it is to run on.
+
+    The arguments, and what is raised, are those of `serve`.
+    """
     if not password and not is_loopback(host):
         raise PilcrowError(
             f"{host} can be reached by others: give a password, or serve on 127.0.0.1."
@@ -59,11 +89,4 @@ def serve(
     app: ASGIApp = build_app(assistant, library, password=password, options=options)
     if options.beside:
         app = Beside(app, options.beside)
-
-    def ready() -> None:
-        if on_ready:
-            on_ready(address)
-        if open_browser:
-            webbrowser.open(address)
-
-    make_server(app, ready, trusted_proxy).run(sockets=[listening])
+    return make_server(app, lambda: on_ready(address), trusted_proxy), listening

@@ -73,7 +73,23 @@ _CATALOGUE = """
 CREATE TABLE cards (path bytea PRIMARY KEY, card text NOT NULL);
 CREATE TABLE collections (path bytea PRIMARY KEY, name text NOT NULL);
 """
-MIGRATIONS = (_TRUTH + _AS_THEY_ARE, _WORDS, _CATALOGUE)
+# What people do with a library: `tables.py`; the first two are as in the file of one in a folder.
+_PEOPLE = """
+CREATE TABLE conversations (
+    id text PRIMARY KEY, title text NOT NULL, updated text NOT NULL,
+    deleted integer NOT NULL DEFAULT 0
+);
+CREATE TABLE turns (
+    key text PRIMARY KEY,
+    conversation text NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+    position bigint NOT NULL, question text NOT NULL, words text NOT NULL, kept text NOT NULL,
+    verdict text NOT NULL DEFAULT ''
+);
+CREATE INDEX turns_in_order ON turns (conversation, position);
+CREATE TABLE feedback (key text PRIMARY KEY, verdict text NOT NULL, entry text NOT NULL);
+CREATE TABLE secrets (name text PRIMARY KEY, secret bytea NOT NULL);
+"""
+MIGRATIONS = (_TRUTH + _AS_THEY_ARE, _WORDS, _CATALOGUE, _PEOPLE)
 """What turns a schema of each version, 0 being an empty one, into the next."""
 
 

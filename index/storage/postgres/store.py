@@ -55,6 +55,11 @@ class PostgresStore(Store):
         files.make_private(self.folder)
 
     @property
+    def place(self) -> Address:
+        """Its address."""
+        return self.address
+
+    @property
     def folder(self) -> Path:
         """A folder of this machine's own: copies of uploads and conversations lie there."""
         return self.address.folder

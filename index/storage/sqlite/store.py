@@ -27,6 +27,11 @@ class SQLiteStore(Store):
         self._database = Database(path)
 
     @property
+    def place(self) -> Path:
+        """The same folder."""
+        return self._folder
+
+    @property
     def folder(self) -> Path:
         """The folder that the file lies in, with all that belongs to the library."""
         return self._folder

@@ -35,7 +35,7 @@ SMALL = Limits(memory=1_000_000_000, text=5_000_000, files=4)
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    made = Sandbox(SMALL, "tests.support.hostile_readers")
+    made = Sandbox(SMALL, "tests.support.hostile.readers")
     yield made
     made.close()
 
@@ -81,7 +81,7 @@ def test_whatever_a_parser_does_costs_one_file(sandbox: Sandbox, deed: str, reas
 
 @pytest.mark.fault("C15")
 def test_a_parser_that_computes_for_ever_is_ended_after_its_time() -> None:
-    sandbox = Sandbox(Limits(processor=1), "tests.support.hostile_readers")
+    sandbox = Sandbox(Limits(processor=1), "tests.support.hostile.readers")
     with pytest.raises(Unreadable, match="timed out: more than 1 s of processor time"):
         sandbox.read("x", b"spin", ".html")
     sandbox.close()
@@ -90,7 +90,7 @@ def test_a_parser_that_computes_for_ever_is_ended_after_its_time() -> None:
 @pytest.mark.fault("C15")
 @pytest.mark.parametrize("deed", ["hang", "deaf"])
 def test_a_parser_that_waits_for_ever_is_ended_after_its_time(deed: str) -> None:
-    sandbox = Sandbox(Limits(wall=1), "tests.support.hostile_readers")
+    sandbox = Sandbox(Limits(wall=1), "tests.support.hostile.readers")
     pid = process_of(sandbox)
     with pytest.raises(Unreadable, match="timed out: not read within 1 s"):
         sandbox.read("x", deed.encode(), ".html")
@@ -109,7 +109,7 @@ def test_a_parser_cannot_write_files(sandbox: Sandbox, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def held() -> Confinement:
-    sandbox = Sandbox(SMALL, "tests.support.hostile_readers")
+    sandbox = Sandbox(SMALL, "tests.support.hostile.readers")
     try:
         return sandbox.confinement()
     finally:
@@ -211,7 +211,7 @@ def test_stop_and_ctrl_c_end_a_parser_at_once(
 def test_a_killed_parent_leaves_no_orphan() -> None:
     program = (
         "from index.formats.sandbox import Sandbox; "
-        "sandbox = Sandbox(worker='tests.support.hostile_readers'); "
+        "sandbox = Sandbox(worker='tests.support.hostile.readers'); "
         "pid = sandbox.read('x', b'tell', '.html').text; "
         "sandbox.read('x', b'hang', '.html', lambda: print(pid, flush=True))"
     )

@@ -42,6 +42,14 @@ def test_a_page_comes_with_its_address_and_what_to_ask_again_with(site: Site) ->
     assert fetcher().fetch(address, found.etag, found.modified) is not None
 
 
+@pytest.mark.fault("C19")
+def test_a_server_is_asked_again_in_its_own_words_whatever_they_are(site: Site) -> None:
+    address = site.put("/odd", PAGE, Last_Modified="mañana", ETag='"é\u0085"')
+    found = fetcher().fetch(address)
+    assert found is not None and found.modified == "mañana"
+    assert fetcher().fetch(address, '"é\xff\'"', found.modified) is not None
+
+
 @pytest.mark.parametrize(
     ("kind", "body", "suffix"),
     [

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from typer.testing import CliRunner
@@ -219,6 +220,23 @@ def test_two_addresses_of_one_name_stay_apart(library: Library, site: Site) -> N
     assert len(web.add(library, [first], fetcher()).added) == 1
     assert len(web.add(library, [second], fetcher()).added) == 1
     assert len({record.source for record in library.documents()}) == 2
+
+
+@pytest.mark.fault("C19")
+def test_names_that_no_disk_takes_cost_no_other_page(library: Library, site: Site) -> None:
+    """A page below what is a file here, one where a folder is, and one of a name too long."""
+    long = "\U00020000" * 60
+    paths = ["/a.html", "/a.html/b", "/c.html/d", "/c.html", f"/{long}?x=1", f"/{long}?x=2"]
+    for path in paths:
+        text = FERRY.replace("nine", f"nine {len(site.pages)}")
+        site.pages[quote(path.partition("?")[0])] = "text/html", text.encode(), {}
+    feed = site.put("/feed", rss(*paths), "application/rss+xml")
+    report = web.add(library, [feed], fetcher())
+    assert (len(report.added), report.failed) == (len(paths), ())
+    site.asked.clear()
+    again.rebuild(library, fetcher())
+    assert len(ids(library)) == len(paths)
+    assert library.check().ok
 
 
 def test_a_full_rebuild_and_a_repair_keep_what_is_known_of_a_page(

@@ -258,6 +258,8 @@ def test_where_its_data_are_its_preferences_say(library: Library, shelf: Zotero)
 def test_what_is_no_zotero_library_is_told_in_one_line(library: Library, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no Zotero library in"):
         zotero.add(library, home=tmp_path)
+    with pytest.raises(InputError, match="no Zotero library in '~nobody-is-called-so/x'"):
+        zotero.add(library, "zotero:~nobody-is-called-so/x")
     folder = tmp_path / "Zotero"
     folder.mkdir()
     (folder / "zotero.sqlite").write_bytes(b"no database at all, " * 100)

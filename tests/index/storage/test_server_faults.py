@@ -30,6 +30,7 @@ from rag.settings import Settings
 from tests.index.storage.postgres_server import PASSWORD, Given, Server
 from tests.index.storage.proxy import Proxy
 from tests.support.fakes import BagOfWordsEncoder
+from tests.support.programs import PATIENCE
 
 pytestmark = pytest.mark.adapters
 ROOT = Path(__file__).resolve().parents[3]
@@ -425,6 +426,33 @@ def test_when_the_server_has_no_connection_left_that_is_said(own_server: Server)
     opened(address).close()
 
 
+@pytest.mark.fault("P7")
+def test_more_people_than_connections_all_get_their_answers(
+    server: Given | Server, shelf: Path
+) -> None:
+    address = server.address()
+    with opened(address) as library:
+        library.update([shelf])
+        wanted = library.search("forum and moon")
+    from index.search.server_search import ServerSearch
+    from index.storage.postgres.store import PostgresStore
+
+    store = PostgresStore(parse_address(address), create=False, most=2)
+    library = Library(store, ServerSearch(store, 100), BagOfWordsEncoder(), 1)
+    answers: list[object] = []
+
+    def ask() -> None:
+        answers.append(library.search("forum and moon"))
+
+    people = [threading.Thread(target=ask) for _ in range(32)]
+    for person in people:
+        person.start()
+    for person in people:
+        person.join()
+    library.close()
+    assert answers == [wanted] * 32
+
+
 @pytest.mark.fault("P8")
 def test_two_writers_of_the_same_document(server: Given | Server, shelf: Path) -> None:
     from index.ingest.run import IngestRun
@@ -535,6 +563,130 @@ def test_many_writers_of_the_same_documents_in_any_order(
             wanted = {r.path: r.content_hash for r in fresh.documents()}
         left_out = library.removed_files()
         assert held == {path: hash_ for path, hash_ in wanted.items() if path not in left_out}
+
+
+@pytest.mark.fault("P10")
+def test_two_writers_who_choose_the_same_new_id(server: Given | Server, tmp_path: Path) -> None:
+    """Both have looked at the library before either writes: no document takes another's place."""
+    both = threading.Barrier(2, timeout=PATIENCE)
+
+    class Waiting(BagOfWordsEncoder):
+        def encode(self, passages):  # type: ignore[no-untyped-def]
+            if not self.encoded:
+                both.wait()
+            return super().encode(passages)
+
+    address, shelves, errors = server.address(), [], []
+    opened(address).close()
+    for number in range(2):
+        (shelf := tmp_path / f"shelf-{number}").mkdir()
+        for name in ("a.txt", f"own-{number}.txt"):
+            (shelf / name).write_text(f"The forum of shelf {number} met. It was about {name}.\n")
+        shelves.append(shelf)
+
+    def write(shelf: Path) -> None:
+        try:
+            with Library.open(address, encoder=Waiting()) as library:
+                library.update([shelf])
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=write, args=(shelf,)) for shelf in shelves]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    with opened(address) as library:
+        assert library.check().ok
+        held = {record.path: record.id for record in library.documents()}
+        assert held.keys() == {str(path) for shelf in shelves for path in shelf.iterdir()}
+        first, second = (held[str(shelf / "a.txt")] for shelf in shelves)
+        assert {first, second} in ({"a.txt", "shelf-1/a.txt"}, {"a.txt", "shelf-0/a.txt"})
+        assert len(library.update(shelves).unchanged) == 4
+
+
+@pytest.mark.fault("P11")
+@pytest.mark.parametrize("kind", ["collect", "tag", "remove"])
+def test_who_changes_the_same_documents_in_another_order_waits(
+    server: Given | Server, tmp_path: Path, kind: str
+) -> None:
+    shelf, address = tmp_path / "shelf", server.address()
+    shelf.mkdir()
+    names = [f"{number}.txt" for number in range(12)]
+    for name in names:
+        (shelf / name).write_text(f"The forum met for {name}. It was about cables.\n")
+    with opened(address) as library:
+        library.update([shelf])
+    errors: list[BaseException] = []
+
+    def change(order: list[str], mine: str) -> None:
+        try:
+            with opened(address) as library:
+                for turn in range(10):
+                    if kind == "collect":
+                        library.collect(order, f"{mine} {turn}")
+                    elif kind == "tag":
+                        library.tag([order[turn]], mine)
+                    else:
+                        library.restore(library.remove(order[turn : turn + 2]))
+        except InputError:  # the other one has removed it just now
+            pass
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [
+        threading.Thread(target=change, args=(order, mine))
+        for order, mine in ((names, "up"), (names[::-1], "down"))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    with opened(address) as library:
+        assert library.check().ok
+        records = library.documents()
+        if kind == "collect":
+            assert len({record.collection for record in records}) == 1
+        if kind == "tag":
+            tagged = {record.id: set(record.tags) for record in records}
+            assert [name for name in names[:10] if "up" not in tagged[name]] == []
+            assert [name for name in names[2:] if "down" not in tagged[name]] == []
+
+
+@pytest.mark.fault("P12")
+def test_a_clock_of_the_server_that_jumps_costs_no_more_than_work(
+    server: Given | Server, tmp_path: Path
+) -> None:
+    """Drafts are abandoned by their age: those of a run that goes on may look a week old."""
+    from index.storage.postgres.connections import connect
+
+    article, other = tmp_path / "long.txt", tmp_path / "other.txt"
+    article.write_text("\n\n".join(f"Paragraph {i} is about cable {i}." for i in range(80)))
+    other.write_text("Tea was served. Nobody drank it.\n")
+    address = server.address()
+
+    class Jumping(BagOfWordsEncoder):
+        def encode(self, passages):  # type: ignore[no-untyped-def]
+            if self.encoded == 64:
+                with closing(connect(parse_address(address))) as connection:
+                    connection.execute("UPDATE drafts SET at = at - interval '10 days'")
+                with opened(address) as library:
+                    library.update([other])
+            return super().encode(passages)
+
+    with Library.open(address, encoder=Jumping()) as library:
+        assert library.update([article]).added == ("long.txt",)
+        assert len(library.documents()) == 2
+        assert library.check().ok
+    with closing(connect(parse_address(address))) as connection:  # and back: from the future
+        connection.execute("UPDATE changes SET at = at + interval '10 years'")
+    with opened(address) as library:
+        before = library.change
+        library.tag(["long.txt"], "cables")
+        assert library.change == before + 1
+        assert library.check().ok
 
 
 @pytest.mark.fault("P8")

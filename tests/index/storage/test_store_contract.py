@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index import Library, LibraryDamaged, LibraryMismatch, LibraryMissing, SearchScope
+from index import InputError, Library, LibraryDamaged, LibraryMismatch, LibraryMissing, SearchScope
 from index.embedding.encoder import Embeddable, PassageVectors
 from index.storage.postgres.address import is_address, parse_address
 from index.types import CatalogueCard
@@ -191,6 +191,24 @@ def test_collections_are_of_folders_and_of_files_and_are_filtered_by(
     assert within(library, "papers") == {"kyoto.txt"}, "what has one of its own keeps it"
     assert encoded(library) == before
     assert library.check().ok
+
+
+@pytest.mark.fault("C3")
+def test_names_that_a_person_gives_steer_no_terminal_and_suit_every_store(
+    library: Library, shelf: Path
+) -> None:
+    library.update([shelf])
+    library.collect(["kyoto.txt"], "the\0sis \x1b[31m")
+    library.tag(["kyoto.txt"], "sea\0cables\x07")
+    record = next(record for record in library.documents() if record.id == "kyoto.txt")
+    assert (record.collection, record.tags) == ("the sis [31m", ("sea cables",))
+    assert within(library, "the sis [31m") == {"kyoto.txt"}
+    assert within(library, "the\0sis [31m") == set()
+    with pytest.raises(InputError, match="a tag has 1 to 60 characters"):
+        library.tag(["kyoto.txt"], "\0\x1b")
+    for glob in ("a\0b", "a\nb"):
+        with pytest.raises(InputError, match="no glob of files"):
+            library.update([shelf], exclude=[glob])
 
 
 def test_what_moves_is_in_the_collection_of_where_it_lies(library: Library, shelf: Path) -> None:

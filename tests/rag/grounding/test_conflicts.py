@@ -131,6 +131,33 @@ def test_two_versions_that_differ_in_a_value_or_a_not_are_set_against_each_other
     assert (newest.text, oldest.text) == (sentence.format(new), sentence.format(old))
 
 
+OTHERWISE = (
+    "The club of Orn liked the forum. Ada Lind, who was there, put the attendance in Kyoto at "
+    "9,000, counting those who watched."
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "other", "disagrees"),
+    [
+        ("How many people attended the Kyoto forum?", OTHERWISE, True),
+        ("How many people attended the Kyoto forum?", OTHERWISE.replace("9,000", "8,000"), False),
+        ("How many people attended the Kyoto forum?", OTHERWISE.replace("9,000", "19,000"), False),
+        ("How many people attended the Kyoto forum?", OTHERWISE.replace("Kyoto", "Oslo"), False),
+        ("How many people attended the Kyoto forum in 2023?", OTHERWISE, False),
+    ],
+    ids=["another figure", "the same", "of another size", "of another place", "of another year"],
+)
+def test_a_figure_in_quite_other_words_is_another_one_for_the_same(
+    tmp_path: Path, question: str, other: str, disagrees: bool
+) -> None:
+    first = "By Wednesday 8,000 people had attended the Kyoto forum of 2023."
+    second = f"Who Was There\nPublished: May 1, 2025\n\n{other}\n"
+    answer = asked(tmp_path, question, article("Oct 13, 2023", first), second)
+    assert "8,000" in answer.text
+    assert (answer.form == "conflict") == disagrees
+
+
 def test_what_the_question_tells_apart_is_no_conflict(tmp_path: Path) -> None:
     answer = asked(
         tmp_path,

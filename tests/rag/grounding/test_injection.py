@@ -25,8 +25,8 @@ from rag.llm.prompt import SYSTEM, plain
 from rag.types import Answer
 from tests.rag.test_assistant import check_pointers
 from tests.support.fakes import BagOfWordsEncoder, ScriptedGenerator
-from tests.support.hostile_documents import ATTACKS, CANARY, Attack
-from tests.support.hostile_held_out import HELD_OUT
+from tests.support.hostile.documents import ATTACKS, CANARY, Attack
+from tests.support.hostile.held_out import HELD_OUT
 
 _NUMBERED = re.compile(r"^\[(\d+)\] (.*)$", re.MULTILINE)
 Reply = Callable[[str, int, int, str], str]

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-import seeds
 from index import Library
 from rag import Assistant
 from rag.query.question import analyze
 from rag.replies.clarity import NAMES, clarity_features, pointer_of
 from rag.types import Ranking
 from tests.support.fakes import BagOfWordsEncoder
+from tests.support.seeded import seeded_copy
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,4 @@ def test_a_question_that_fits_many_articles_is_asked_back(
 
 @pytest.fixture(scope="module")
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Library:
-    library = Library.open(tmp_path_factory.mktemp("seeds") / "library")
-    library.update([Path(str(seeds.articles()))])
-    return library
+    return Library.open(seeded_copy(tmp_path_factory))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from rag.query.task import understand
 from rag.query.text_features import with_capitals
 from rag.reader.ranker import Ranker
 from rag.replies.answerability import Answerability
+from rag.replies.composer import Composer
 from rag.replies.topics import TopicSearch
+from rag.types import RankedSentence, Ranking
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.page_fakes import make_library
 
@@ -148,6 +151,30 @@ def test_what_another_sentence_of_the_document_says_of_the_question_is_told_too(
     assert "in a mill on the sound" in answer.text
 
 
+def test_of_two_claims_the_one_about_what_is_named_comes_first(tmp_path: Path) -> None:
+    told = (
+        "Three Meetings\n\nThe charter of Vintrop was agreed by nine towns. Both Malm and Haug "
+        "signed it.\n\nThe closing statement of Solnes found fewer friends. Malm refused."
+    )
+    (tmp_path / "meetings.txt").write_text(told, encoding="utf-8")
+    question = "Did Malm sign the closing statement of Solnes?"
+    with Library.open(tmp_path / "library", encoder=BagOfWordsEncoder()) as made:
+        made.update([tmp_path / "meetings.txt"])
+        hits = made.search(question, 10)
+        by_text = {
+            sentence.text: RankedSentence.of(hit, position, 0.0)
+            for hit in hits
+            for position, sentence in enumerate(hit.sentences)
+        }
+        signed = replace(by_text["Both Malm and Haug signed it."], score=0.6)
+        refused = replace(by_text["Malm refused."], score=0.3)
+        composed = Composer(made).compose(
+            understand(question), question, Ranking((signed, refused), 0.9), EVERYWHERE
+        )
+    assert "Malm refused." in composed[0].text
+    assert "signed it" in composed[1].text
+
+
 def test_a_question_with_the_words_of_one_title_is_not_asked_back(library: Library) -> None:
     topics = TopicSearch(library)
     assert (
@@ -204,6 +231,22 @@ def test_a_price_in_the_paragraph_beside_the_closest_one_is_not_missing(tmp_path
         answer = ask(library, "What did moving the tide gauge of Vintrop cost?")
     assert not any("amount of money" in sentence for sentence in answer.missing)
     assert "90,000" in answer.text or answer.state != "answered"
+
+
+def test_a_price_in_another_document_that_is_as_close_is_not_missing(tmp_path: Path) -> None:
+    texts = {
+        "plan.txt": "Plans of Vintrop\n\nThe dredging of Vintrop has a cost nobody likes.\n",
+        "report.txt": "A Report\n\nDredging at Vintrop took eleven weeks at a cost, in the end, of "
+        "13 million crowns.\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    with Library.open(tmp_path / "library", encoder=BagOfWordsEncoder()) as made:
+        made.update([tmp_path / name for name in texts])
+        answer = ask(made, "What was the cost of the dredging of Vintrop?")
+        assert answer.state != "not_found"
+        other = ask(made, "What was the price of the dredging of Vintrop?")
+        assert other.missing
 
 
 def test_only_a_refusal_that_knows_of_nothing_missing_names_what_may_answer(

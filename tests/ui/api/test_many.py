@@ -58,7 +58,7 @@ def events(address: str, number: int, together: threading.Barrier) -> list[tuple
     body = {"question": f"Who built the lighthouse of {town(number)}?", "stream": True}
     reply = httpx.post(f"{address}/v1/answers", json=body, **LOCAL)
     pairs = [block.split("\n") for block in reply.text.strip().split("\n\n")]
-    return [(name[7:], json.loads(data[6:])) for name, data in pairs]
+    return [(name[7:], json.loads(data[6:])) for _, name, data in pairs]
 
 
 def everybody(address: str) -> list[list[tuple[str, Any]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def client(tmp_path: Path) -> Iterator[TestClient]:
 def events(reply: Any) -> list[tuple[str, Any]]:
     pairs = []
     for block in reply.text.strip().split("\n\n"):
-        name, data = block.split("\n")
+        *_, name, data = block.split("\n")  # before them its number
         pairs.append((name.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
     return pairs
 
@@ -117,6 +118,21 @@ def test_what_was_sent_does_not_stay_behind(client: TestClient, tmp_path: Path) 
     assert reply.status_code == 422
     assert not [path for path in (tmp_path / "library" / "received").rglob("*")]
     assert not list((tmp_path / "library" / "uploads").glob("*.png"))
+
+
+@pytest.mark.fault("G41")
+def test_what_the_disk_does_not_take_is_one_line_and_leaves_nothing(
+    client: TestClient, tmp_path: Path
+) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, before[1]))
+    try:
+        reply = client.post("/v1/documents", files=[("file", ("a.txt", b"word " * 150_000))])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert reply.status_code == 507
+    assert "Make room, then send it again" in problem(reply)
+    assert not [*(tmp_path / "library" / "received").rglob("*")]
 
 
 def test_a_rebuild_says_how_far_it_is(client: TestClient, tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_what_chat_programs_set_by_themselves_is_taken(client: OpenAI) -> None:
 
 def test_what_librechat_is_told_is_so(client: OpenAI) -> None:
     text = (ROOT / "ui/README.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (block,) = re.findall(r"^```yaml\n(endpoints:.*?)^```", text, re.MULTILINE | re.DOTALL)
     (endpoint,) = yaml.safe_load(block)["endpoints"]["custom"]
     assert endpoint["models"]["default"] == [model.id for model in client.models.list()]
     assert endpoint["baseURL"] == f"http://127.0.0.1:{_PORT}/v1"

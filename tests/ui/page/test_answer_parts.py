@@ -55,6 +55,7 @@ def assistant(library: HeldLibrary) -> ScriptedAssistant:
         "What of both?": {"form": "columns", "groups": together},
         "When was it?": {"form": "bullets", "groups": dates},
         "Make a table": {"form": "table", "groups": sides},
+        "Did they meet?": {"task": "yes_no"},
         "Summarise it": {"missing": (f"Nothing is said of {HOSTILE}.",)},
     }
     for question, more in texts.items():
@@ -123,10 +124,11 @@ def test_what_tells_of_both_stands_above_them_and_across(opened: Tab) -> None:
 
 
 def test_an_answer_in_parts_can_be_read_by_everybody(opened: Tab) -> None:
-    for number, question in enumerate(("Compare them", "When was it?", "Make a table"), start=1):
+    asked = ("Compare them", "When was it?", "Make a table", "Did they meet?", "Did they meet?")
+    for number, question in enumerate(asked, start=1):
         opened.ask(question)
         opened.page.wait_for_selector(f"#t{number}:not([data-running])")
-    for width in (1440, 420):  # all three, one below the other
+    for width in (1440, 420):  # all of them, one below the other
         opened.page.set_viewport_size({"width": width, "height": 900})
         assert opened.inaccessible() == []
 
@@ -145,6 +147,17 @@ def test_a_table_has_a_head_and_a_row_for_each_statement(opened: Tab) -> None:
     assert head == ["About", "What the source says", "Source"]
     assert table.locator("tbody tr").count() == 4
     assert TONGA in table.locator("tbody tr").nth(3).inner_text()
+
+
+def test_a_table_on_a_narrow_window_has_its_sources_beneath_and_nothing_aside(opened: Tab) -> None:
+    asked(opened, "Make a table")
+    sources = opened.page.locator("#current tbody .beneath")
+    assert not sources.first.is_visible()
+    opened.page.set_viewport_size({"width": 375, "height": 780})
+    assert sources.first.is_visible()
+    assert not opened.page.locator("#current td.from").first.is_visible()
+    aside = "one => one.scrollWidth - one.clientWidth"
+    assert opened.page.locator("#current .scroller").evaluate(aside) == 0
 
 
 def test_what_is_missing_is_said_below_what_is_there(opened: Tab) -> None:

@@ -450,6 +450,12 @@ def test_thumbs_go_to_a_question_file_and_back_out(room: Room) -> None:
     assert text[question.gold[0].start : question.gold[0].end].startswith("More than 9,000")
     assert room.api.ask({"name": "rate", "key": key, "way": "up"})["verdict"] == ""
     assert path.read_text() == ""
+    wrong = {"name": "rate", "key": key, "way": "down"}
+    room.api.ask(wrong)
+    assert room.api.ask(wrong | {"why": "incomplete"})["verdict"] == "down"
+    noted = (room.library.path / feedback.WRONG).read_text()
+    assert noted.count("\n") == 1 and '"why": "incomplete"' in noted
+    assert room.api.ask(wrong | {"why": "x" * 999})["verdict"] == ""  # no reason there is
 
 
 def test_names_and_filters_look_at_every_document(room: Room) -> None:
@@ -623,7 +629,7 @@ def wait_for(done: Callable[[], bool]) -> None:
 def test_why_names_forms_scores_and_times(room: Room) -> None:
     key = room.ask(KYOTO)
     page = room.api.ask({"name": "why", "key": key})["html"]
-    for words in (KYOTO, "0.91", "prefix reused: 96 of 120 tokens", "prompt 372 ms",
+    for words in (KYOTO, "0.91", "120 tokens, 96 of which it knew", "the model’s reading 372 ms",
                   "searching and reading 38 ms", "Kyoto hosts", "0.70", "3.20"):  # fmt: skip
         assert words in page
 
@@ -645,6 +651,15 @@ def test_a_page_of_a_pdf_is_shown_with_the_sentence_boxed(room: Room, tmp_path: 
     assert "no page 9" in room.api.ask({"name": "page", **place, "page": 9})["problem"]
     plain = room.api.ask({"name": "read", "document": document_ids(room.library)[-1]})
     assert "as printed" not in plain["slots"]["reader"]
+
+
+def test_a_topic_is_not_called_by_what_stands_above_each_text(room: Room) -> None:
+    write_articles(room.library, {
+        f"{n}.txt": f"On {thing}\nBy the Quillmark editors\nPublished: May {n}, 2024\n\n"
+        f"The {thing} of Orn is old. Nobody repairs the {thing}.\n"
+        for n, thing in enumerate(("bridge", "tower", "ferry", "quay", "market"), start=1)
+    })  # fmt: skip
+    assert "quillmark" not in room.api.ask({"name": "overview"})["html"].lower()
 
 
 def test_the_library_is_seen_from_above_and_a_topic_names_its_documents(room: Room) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,6 @@ import pytest
 
 from index import Library
 from index.errors import PilcrowError
-from index.formats.registry import SUFFIXES_IN_WORDS
 from index.types import EVERYWHERE, Passage, SearchScope
 from rag.grounding import bundle, sealing
 from rag.types import Answer, Citation, Statement
@@ -530,6 +530,13 @@ def test_an_answer_is_rated_copied_explained_and_exported(
     opened.finish()
     page.click("#current [data-way=up]")
     page.wait_for_selector("#current [data-way=up][aria-pressed=true]")
+    page.click("#current [data-way=down]")
+    page.click("#toast button:has-text('Say why')")
+    page.wait_for_selector("dialog[open]:has-text('What is wrong')")
+    assert opened.inaccessible() == []
+    page.click("dialog button:has-text('Something is missing')")
+    page.wait_for_selector("dialog", state="detached")
+    page.wait_for_selector("#current [data-way=down][aria-pressed=true]")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.click("#current [data-action=copy]")
     page.wait_for_selector("#toast:has-text('Copied')")
@@ -591,6 +598,25 @@ def test_a_question_can_be_held_to_documents_and_dates(
 
 
 @pytest.mark.browser
+def test_who_types_fast_gets_what_was_typed_and_not_what_was_offered_before(opened: Tab) -> None:
+    page = opened.page
+    page.keyboard.type("@type")
+    page.wait_for_selector("#choices li[aria-selected=true]:has-text('type txt')")
+    page.evaluate(  # before the list can follow
+        """() => {
+            const box = document.querySelector("#question textarea");
+            box.setRangeText(" md", box.selectionEnd, box.selectionEnd, "end");
+            box.dispatchEvent(new Event("input", { bubbles: true }));
+            box.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
+        }"""
+    )
+    page.wait_for_selector("#scope .chips li:has-text('type md')")
+    assert page.locator("#scope .chips li").count() == 1
+    assert page.input_value("#question textarea") == ""
+    assert page.is_hidden("#choices")
+
+
+@pytest.mark.browser
 def test_documents_are_filtered_read_removed_and_brought_back(opened: Tab) -> None:
     page = opened.page
     opened.show("library")
@@ -639,6 +665,39 @@ def test_the_overview_limits_a_question_by_time_and_topic(opened: Tab) -> None:
     assert page.locator("dialog").count() == 0
 
 
+class Held(HeldLibrary):
+    """A library whose long files can be held on their way in."""
+
+    def update(self, paths: Any, **options: Any) -> Any:
+        if any(Path(path).name == "annals.txt" for path in paths):
+            self.go_on.wait()
+        return super().update(paths, **options)
+
+
+@pytest.mark.browser
+def test_what_is_ready_is_listed_while_a_long_file_is_read(
+    browser: Browser, tmp_path: Path
+) -> None:
+    library = Held.open(tmp_path / "library", encoder=BagOfWordsEncoder())
+    assert isinstance(library, Held)
+    library.go_on = threading.Event()
+    (tmp_path / "moon.txt").write_text("The moon is full tonight.")
+    (tmp_path / "annals.txt").write_text("In this year nothing happened at all. " * 4000)
+    with (
+        served(ScriptedAssistant(library), library) as address,
+        tab(browser, address) as opened,
+    ):
+        files = [str(tmp_path / name) for name in ("moon.txt", "annals.txt")]
+        opened.page.set_input_files("#upload input[type=file]", files)
+        try:
+            opened.page.wait_for_selector(".documents li[data-document='moon.txt']")
+            assert "1 document" in opened.page.inner_text("#masthead")
+            assert opened.page.locator("#job [data-running], #job .job[data-running]").count()
+        finally:
+            library.go_on.set()
+        opened.page.wait_for_selector(".documents li[data-document='annals.txt']")
+
+
 @pytest.mark.browser
 def test_a_whole_folder_can_be_added(opened: Tab, tmp_path: Path) -> None:
     (tmp_path / "papers" / "old").mkdir(parents=True)
@@ -669,12 +728,12 @@ def test_files_and_folders_are_dropped_and_none_is_lost_silently(
     assert {" ".join(row.split()) for row in rows} == {
         "notes - mars.txt done",
         "notes - deep - mars.txt done",
-        f"notes - deep - map.png failed: not an article: {SUFFIXES_IN_WORDS}",
+        "notes - deep - map.png failed: of a kind that is not read",
         "long.txt failed: larger than 20 MB",
     }
     page.wait_for_selector(".documents li[data-document='notes - deep - mars.txt']")
     drop(opened, tmp_path / "notes" / "deep" / "map.png")
-    page.wait_for_selector("#toast:has-text('Nothing to add')")
+    page.wait_for_selector("#toast:has-text('Nothing to add. What is read: txt, md, ')")
 
 
 @pytest.mark.browser
@@ -874,11 +933,11 @@ def test_on_paper_stand_all_turns_with_their_sources(opened: Tab) -> None:
     assert last and last["y"] + last["height"] <= height
     page.emulate_media(media="screen")
     opened.reload()  # now only the last turn's sources are here
-    page.evaluate("window.print = () => document.documentElement.dataset.printed = 'yes'")
+    page.evaluate("window.print = () => document.documentElement.dataset.printed = document.title")
     page.click("#t1 .save summary")
     page.click("#t1 [data-action=print]")
     page.wait_for_selector("html[data-printed]")
-    assert page.title() == KYOTO
+    assert page.get_attribute("html", "data-printed") == KYOTO
     page.emulate_media(media="print")
     with pypdfium2.PdfDocument(page.pdf(print_background=True)) as paper:
         text = " ".join(paper[i].get_textpage().get_text_bounded() for i in range(len(paper)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import os
 import re
@@ -166,10 +167,11 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
 
 
 @contextmanager
-def opened(folder: Path, password: str) -> Iterator[Door]:
+def opened(folder: Path, password: str, *, by_path: bool = False) -> Iterator[Door]:
     with make_library(folder) as library, asyncio.Runner() as loop:
         assistant = ScriptedAssistant(library)
-        app = page_app.build_app(assistant, library, password=password or None)
+        options = page_app.PageOptions(by_path=by_path)
+        app = page_app.build_app(assistant, library, password=password or None, options=options)
         life = app.router.lifespan_context(app)
         loop.run(life.__aenter__())
         yield Door(app, loop)
@@ -366,6 +368,17 @@ def test_only_the_own_address_is_answered(door: Door, headers: Headers, status: 
     assert (heard.status, heard.is_safe) == (status, True)
 
 
+@pytest.mark.fault("G17")
+@pytest.mark.parametrize("by_path", [True, False])
+def test_a_page_that_may_name_folders_is_for_this_computer_whoever_knows_the_password(
+    tmp_path: Path, by_path: bool
+) -> None:
+    with opened(tmp_path, PASSWORD, by_path=by_path) as door:
+        assert door.ask("GET", "/", {"host": "localhost:7860"}).status == 200
+        told = door.ask("GET", "/", {"host": "tunnel.example"})
+        assert (told.status, told.is_safe) == (403 if by_path else 200, True)
+
+
 def test_what_others_say_of_our_address_is_not_believed(door: Door) -> None:
     page = door.ask("GET", "/", {"x-forwarded-host": "[", "x-gradio-server": "http://evil.example"})
     assert page.status == 200
@@ -514,6 +527,18 @@ def test_only_calls_of_the_page_are_made(door: Door) -> None:
         for body in (b"", b"\x80", b'{"a": []}', '{"event_id": "x"}'.encode("utf-16")):
             assert door.post(path, body).status == 400
     assert door.post("/gradio_api/reset", {"event_id": "x"}).status == 200
+
+
+def test_an_idle_page_rests(door: Door) -> None:
+    """Gradio's queue looks for work a thousand times a second, of a laptop's core a twelfth."""
+    mounted = (getattr(route, "app", None) for route in door.app.routes)
+    (queue,) = (app.blocks._queue for app in mounted if app and hasattr(app, "blocks"))
+    for loop, name in (
+        (queue.start_processing, "sleep_when_free"),
+        (queue.start_progress_updates, "progress_update_sleep_when_free"),
+    ):
+        assert f"asyncio.sleep(self.{name})" in inspect.getsource(loop)
+        assert getattr(queue, name) >= 0.01
 
 
 # --- anything at all ------------------------------------------------------------------------------

@@ -10,22 +10,28 @@ import gc
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote
 
-import anyio
 import pytest
-from anyio.from_thread import start_blocking_portal
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from starlette.types import Message, Scope
 
-from tests.support.page_fakes import HOSTILE, ScriptedAssistant, make_library
-from tests.support.programs import PATIENCE
+from tests.support.fire import Fire, Request, complaints, paths_of, under_fire
+from tests.support.page_fakes import (
+    ARTICLES,
+    HOSTILE,
+    HeldLibrary,
+    ScriptedAssistant,
+    make_library,
+)
 from ui.page import app as page_app
+from ui.page.chat import AskRequest
+from ui.page.conversations import Conversations
+from ui.page.layout import Services
 from ui.page.middleware.security import SAFETY_HEADERS
 
 REQUESTS = int(os.environ.get("PILCROW_FUZZ_REQUESTS", "400"))
@@ -38,74 +44,16 @@ SESSIONS = ("s", "a" * 10, "0")
 # --- the server under fire --------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Request:
-    """One request, as a server hands it on."""
-
-    method: str
-    path: bytes
-    """Percent-encoded, with its query."""
-    headers: tuple[tuple[bytes, bytes], ...]
-    body: bytes
-
-    def scope(self) -> Scope:
-        path, _, query = self.path.partition(b"?")
-        return {
-            "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "http_version": "1.1", "scheme": "http", "root_path": "", "method": self.method,
-            "path": unquote_to_bytes(path).decode("utf-8", "replace"), "raw_path": path,
-            "query_string": query, "headers": list(self.headers),
-            "client": ("127.0.0.1", 50_000), "server": ("127.0.0.1", 7860),
-        }  # fmt: skip
-
-
-@dataclass
-class Response:
-    """What came back."""
-
-    statuses: list[int] = field(default_factory=list)
-    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
-    body: bytes = b""
-    error: Exception | None = None
-    """What the server fell over."""
-
-
-async def ask(app: Any, request: Request) -> Response:
-    """Sends a request and hangs up once its answer has begun to come."""
-    response, answered = Response(), anyio.Event()
-    waiting: list[Message] = [{"type": "http.request", "body": request.body, "more_body": False}]
-
-    async def receive() -> Message:
-        if waiting:
-            return waiting.pop()
-        await answered.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            response.statuses.append(message["status"])
-            response.headers += message.get("headers", [])
-        else:
-            response.body += message.get("body", b"")
-        answered.set()
-
-    with anyio.fail_after(PATIENCE):  # a server that hangs
-        try:
-            await app(request.scope(), receive, send)
-        except Exception as error:
-            response.error = error
-    return response
-
-
 @dataclass
 class Page:
     """The assembled application, running."""
 
-    fire: Callable[[Request], Response]
+    fire: Fire
     routes: list[str]
     folder: Path
     cookie: str
     """Of somebody who is logged in; empty where nobody has to."""
+    complaints: list[str]
 
 
 @pytest.fixture(scope="module", params=["", PASSWORD], ids=["open", "password"])
@@ -117,20 +65,11 @@ def page(
     library = make_library(folder)
     app = page_app.build_app(ScriptedAssistant(library), library, password=request.param or None)
     routes = sorted(set(paths_of(app.routes)))
-    with (
-        library,
-        start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(app.router.lifespan_context(app)),
-    ):
-
-        def fire(one: Request) -> Response:
-            response: Response = portal.call(ask, app, one)
-            return response
-
-        yield Page(fire, routes, folder, log_in(fire) if request.param else "")
+    with library, under_fire(app) as fire, complaints() as said:
+        yield Page(fire, routes, folder, log_in(fire) if request.param else "", said)
 
 
-def log_in(fire: Callable[[Request], Response]) -> str:
+def log_in(fire: Fire) -> str:
     """Gives the password; the cookies that come back."""
     kind = (b"content-type", b"application/x-www-form-urlencoded")
     body = f"username=pilcrow&password={PASSWORD}".encode()
@@ -139,15 +78,6 @@ def log_in(fire: Callable[[Request], Response]) -> str:
     given = [value.decode() for name, value in response.headers if name == b"set-cookie"]
     assert given
     return "; ".join(one.partition(";")[0] for one in given)
-
-
-def paths_of(routes: Any) -> Iterator[str]:
-    """Every path that some part of the application has a route for."""
-    for route in routes:
-        if inner := getattr(route, "original_router", getattr(route, "app", None)):
-            yield from paths_of(getattr(inner, "routes", ()))
-        if path := getattr(route, "path", ""):
-            yield path
 
 
 def test_every_route_is_found(page: Page) -> None:
@@ -297,6 +227,7 @@ def check(page: Page, request: Request) -> None:
     response = page.fire(request)
     # Gradio ends a stream of which nothing is known, once it has said so, with an error
     assert request.path.startswith(STREAM) or response.error is None, (request, response)
+    assert not page.complaints, (request, page.complaints)
     assert len(response.statuses) == 1, (request, response)
     assert response.statuses[0] < 500, (request, response)
     told = {name.decode().lower(): value.decode("latin-1") for name, value in response.headers}
@@ -372,3 +303,63 @@ def test_nothing_grows(page: Page) -> None:
     grown = [objects() - before for _ in range(5)]
     # one object kept of each request would be five of them by now; other work comes and goes
     assert grown[-1] < 3 * len(sent), grown
+
+
+# --- behind the doors: what the page asks for besides answers -----------------------------------
+
+CONVERSATION = "c" * 32
+ENTRIES = st.sampled_from([
+    "id", "ids", "words", "key", "document", "conversation", "collection", "number", "way", "kind",
+    "title", "from", "folder", "order", "tag", "off", "sure", "place", "first", "before", "start",
+    "end", "page", "topic", "names", "paragraph",
+])  # fmt: skip
+
+
+@dataclass
+class Room:
+    """What stands behind the page, without Gradio."""
+
+    services: Services
+    library: HeldLibrary
+    complaints: list[str]
+
+    def tidy(self) -> str:
+        """Brings back what requests have taken away; the key of the one turn there is."""
+        articles = self.library.path.parent / "articles"
+        if len(self.library.documents()) < len(ARTICLES):
+            self.library.update([articles / name for name in ARTICLES])
+        store = Conversations(self.library.path)
+        if not (turns := store.turns(CONVERSATION)):
+            asked = AskRequest(conversation=CONVERSATION)
+            _, _, run = self.services.chat.begin("How many registered in Kyoto?", asked)
+            assert list(self.services.chat.answer(run))
+            turns = store.turns(CONVERSATION)
+        return turns[0].key
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    with make_library(tmp_path_factory.mktemp("room")) as library, complaints() as said:
+        options = page_app.PageOptions(by_path=True)
+        services = page_app.build_services(ScriptedAssistant(library), library, options)
+        yield Room(services, library, said)
+        services.watches.close()
+        services.chat.close()
+
+
+@settings(
+    max_examples=REQUESTS, derandomize="PILCROW_FUZZ_REQUESTS" not in os.environ, database=None,
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+@given(st.data())
+@pytest.mark.fault("G16")
+@pytest.mark.timeout(0)
+def test_nothing_that_the_page_can_ask_for_is_a_bug(room: Room, data: st.DataObject) -> None:
+    """Any request with anything in it is done, or refused in a sentence; none costs a traceback."""
+    known = [*ARTICLES, room.tidy(), CONVERSATION, json.dumps([*ARTICLES][:1]), ""]
+    plain = st.none() | st.booleans() | st.integers(-2, 300) | TEXT | st.sampled_from([10**30, -1])
+    name = data.draw(st.sampled_from(sorted(room.services.api._requests)))
+    given_ = data.draw(st.dictionaries(ENTRIES, st.sampled_from(known) | plain, max_size=5))
+    reply = room.services.api.ask({**given_, "name": name})
+    assert not room.complaints, (name, given_, room.complaints)
+    json.dumps(reply, allow_nan=False).encode()

@@ -35,7 +35,6 @@ from rag.types import (
     PassageRead,
     Progress,
     Statement,
-    Timings,
 )
 from ui.page import export
 from ui.page.conversations import Listed
@@ -95,6 +94,7 @@ def every_view(text: str) -> list[str]:
         said, statements=(said.statements[0], Statement(text, "supported", (1,), True)) * 2,
         groups=(Group(text, (1, 2)), Group("2023-12-08", (3,))), missing=(text,),
     )  # fmt: skip
+    claim = replace(said, task="yes_no", statements=(Statement(text, "supported", (1,), True),))
     hit = Hit(text, text, "", 0, len(text), text, 0.5, 1, sentences=(sentence,))
     reply = Answer(text, "partial", f"“{text}” (x)", complete=True, options=(text, text))
     return [
@@ -103,6 +103,7 @@ def every_view(text: str) -> list[str]:
         answers.answer(replace(said, state="not_found"), 1, meta=meta),
         *(answers.answer(replace(in_parts, form=form), 1) for form in FORMS),
         *(export.as_rich_text(replace(in_parts, form=form)) for form in FORMS),
+        *(answers.answer(replace(claim, state=state), 1) for state in ("answered", "not_found")),
         answers.answer(reply, 1, documents={text: text}),
         answers.sources(said, 1, {}),
         answers.sources(said, 1, contexts, text),
@@ -120,7 +121,8 @@ def every_view(text: str) -> list[str]:
         panes.library([record], {text: "away"}, folders=[(text, 1)], inside=text),
         panes.in_text([hit], text),
         panes.reader(Document(text, text, text, text, text, text), [(0, len(text), 1)], 0),
-        panes.why(explained, Timings(), {text: text}, 0.5),
+        panes.why(replace(said, explain=explained), {text: text}, 0.5),
+        panes.why(replace(said, state="not_found", missing=(text,), explain=explained), {}, 0.5),
     ]
 
 
@@ -284,11 +286,53 @@ def test_a_timeline_is_an_ordered_list_with_dates_a_machine_can_read() -> None:
 def test_documents_that_disagree_are_one_card_with_the_newest_first() -> None:
     groups = (Group("2024-03-13", (1,)), Group("A report <b>", (2,)))
     drawn = answers.answer(quoted(3, groups=groups, form="conflict", notes=(DISAGREE,)), 1)
-    card, beside = drawn.split('<section class="conflict"')[1].split("</section>")
+    card, beside = drawn.split('<div class="conflict"')[1].split("</div>", 1)
     assert drawn.count(DISAGREE) == 1 and DISAGREE in card
     assert card.index("13 March 2024") < card.index(">newest<") < card.index("A report &lt;b&gt;")
     assert "Sentence 2." in card and "Sentence 3." in beside
     assert ">newest<" not in beside
+
+
+def test_what_speaks_to_a_claim_is_a_form_of_its_own_without_a_verdict() -> None:
+    drawn = answers.answer(quoted(2, task="yes_no"), 1)
+    card = drawn.split('<div class="claim"')[1].split("</div>")[0]
+    assert card.index("What your documents say about it") < card.index("no verdict")
+    assert card.count("<li>") == 2 and "Sentence 1." in card and "Sentence 2." in card
+    assert 'class="verdict"' not in drawn
+    said = quoted(2, task="yes_no")
+    near = replace(said, citations=tuple(replace(c, paragraph=4) for c in said.citations))
+    assert answers.answer(near, 1).split('class="claim"')[1].count("<li>") == 1
+    swapped = replace(near, citations=(replace(near.citations[0], start=90, end=101),
+                                       near.citations[1]))  # fmt: skip
+    assert answers.answer(swapped, 1).split('class="claim"')[1].count("<li>") == 2
+
+
+def test_a_verdict_is_drawn_only_where_a_checked_statement_begins_with_it() -> None:
+    claim = replace(quoted(1, task="yes_no"), statements=(
+        Statement("Yes, it was signed.", "supported", (1,)),
+    ))  # fmt: skip
+    drawn = answers.answer(claim, 1)
+    assert '<b class="verdict">Yes</b>, it was signed.' in drawn and "claim" not in drawn
+    doubtful = replace(claim, statements=(Statement("No, it was not.", "unsupported", (1,)),))
+    quote = replace(claim, statements=(Statement("No, said Ada.", "supported", (1,), True),))
+    for other in (doubtful, quote):
+        assert 'class="verdict"' not in answers.answer(other, 1)
+
+
+def test_a_claim_that_no_document_speaks_of_is_not_stated() -> None:
+    nothing = Answer("Is it?", "not_found", "", task="yes_no", complete=True)
+    assert "Not stated in your documents" in answers.answer(nothing, 1)
+
+
+def test_why_nothing_is_answered_is_said_in_plain_words() -> None:
+    explained = Explanation(("q",), drafts=tuple(
+        CheckedDraft((1,), "x", outcome) for outcome in ("kept", "replaced", "dropped", "dangling")
+    ))  # fmt: skip
+    asked = Answer("q", "not_found", "", complete=True, explain=explained)
+    missing = replace(asked, missing=("Your documents do not mention “Oslo”.",))
+    assert "no sentence is likely enough" in panes.why(asked, {}, 0.5)
+    assert "do not mention “Oslo”" in panes.why(missing, {}, 0.5)
+    assert "1 shown, 1 in the source’s words instead, 2 left out" in panes.why(asked, {}, 0.5)
 
 
 def test_a_list_has_an_item_for_each_sentence() -> None:
@@ -474,6 +518,11 @@ def record(id_: str, title: str, date: str = "", characters: int = 10) -> Docume
     return DocumentRecord(id_, title, "", "", date, 1, 1, 1, characters, "h", id_, "2026-11-29T10")
 
 
+def test_folders_of_one_name_are_told_apart_by_what_they_lie_in() -> None:
+    drawn = panes.places({Path("/a/old/papers"): "", Path("/a/new/papers"): None, Path("/b"): None})
+    assert ">old/papers<" in drawn and ">new/papers<" in drawn and ">b<" in drawn
+
+
 def test_every_document_can_be_reached_in_its_order() -> None:
     records = [record(f"{n}.txt", f"Title {n:05}") for n in range(2 * panes.LISTED + 50)]
     drawn = panes.library(panes.in_order(records[::-1], ""), {})
@@ -549,6 +598,12 @@ def test_a_quoted_sentence_says_whose_it_is_and_of_when() -> None:
     assert where.index("A &lt;b&gt;") < where.index("2024-06-03") < where.index("paragraph 3")
 
 
+def test_an_error_begins_with_a_capital_and_a_path_stays_as_it_is() -> None:
+    said = [answers.failure("q", 1, text) for text in ("no such file", "'/home/me' is away")]
+    assert ">No such file<" in said[0] and "&#x27;/home/me&#x27; is away" in said[1]
+    assert "first-letter" not in (TEMPLATES.parents[1] / "assets/frame.css").read_text()
+
+
 def test_of_several_failures_the_rows_say_which_and_why() -> None:
     failed = tuple(FailedFile(f"{name}.pdf", "damaged PDF") for name in "ab")
     summary = jobs.summary(UpdateReport(added=("c",), failed=failed), 3)
@@ -607,6 +662,12 @@ def test_beside_the_drop_zone_stands_what_the_registry_reads() -> None:
     drawn = panes.folder(KINDS, by_path=False)
     assert f"txt, md, html, pdf, docx and {len(KINDS) - 5} more kinds, to 20 MB" in drawn
     assert all(suffix.removeprefix(".") in drawn for suffix in KINDS)
+
+
+def test_a_job_says_how_many_files_can_be_asked_about() -> None:
+    states = ("done", "done", "embedding", "waiting", "failed")
+    rows = tuple(jobs.JobRow(f"{n}.txt", state) for n, state in enumerate(states))
+    assert 'data-ready="2"' in jobs.draw(jobs.JobView("Adding", rows=rows))
 
 
 def test_a_finished_job_takes_little_of_the_librarys_room() -> None:

@@ -137,3 +137,29 @@ export function debounce(act) {
     timer = window.setTimeout(act, 150);
   };
 }
+
+/**
+ * One of some answers to a question that stands above all else: its value.
+ * @param {string} words
+ * @param {[string, string][]} options values with what is said of them
+ * @param {string} otherwise what it is where none is chosen
+ * @returns {Promise<string>}
+ */
+export function askOneOf(words, options, otherwise) {
+  const dialog = Object.assign(document.createElement("dialog"), { className: "same-name" });
+  const line = Object.assign(document.createElement("p"), { id: "same-name", dir: "auto", textContent: words });
+  dialog.setAttribute("aria-labelledby", line.id);
+  const row = Object.assign(document.createElement("form"), { method: "dialog" });
+  for (const [value, textContent] of options) {
+    row.append(Object.assign(document.createElement("button"), { value, textContent, className: "quiet-button" }));
+  }
+  dialog.append(line, row);
+  document.querySelector(".gradio-container").append(dialog);
+  dialog.showModal();
+  return new Promise((done) => {
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      done(dialog.returnValue || otherwise);
+    });
+  });
+}

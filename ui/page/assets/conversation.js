@@ -1,7 +1,7 @@
 // The conversation: what goes along with a question, where it may look, what one can do with an
 // answer, and how finished turns stay on screen without being sent again.
 
-import { ask, byId, debounce, field, slot, toast } from "./api.js";
+import { ask, askOneOf, byId, debounce, field, slot, toast } from "./api.js";
 import { closeReader, followLatest, printAll, pullSheet, showTurn } from "./sources.js";
 import { gettext, plural } from "./texts.js";
 
@@ -316,7 +316,21 @@ async function rate(button) {
   for (const thumb of turn.querySelectorAll('[data-action="rate"]')) {
     thumb.setAttribute("aria-pressed", String(thumb.dataset.way === reply.verdict));
   }
-  toast(reply.toast.text);
+  if (reply.verdict === "down") toast(reply.toast.text, gettext("Say why"), () => sayWhy(turn));
+  else toast(reply.toast.text);
+}
+
+/**
+ * Notes why an answer was found wrong.
+ * @param {HTMLElement} turn
+ */
+async function sayWhy(turn) {
+  const why = await askOneOf(gettext("What is wrong with the answer?"), [
+    ["false", gettext("It is not true")], ["beside", gettext("It is not what was asked")],
+    ["incomplete", gettext("Something is missing")],
+  ], "");
+  const reply = why && await ask("rate", { key: turn.dataset.key, way: "down", why });
+  if (reply) toast(reply.toast.text);
 }
 
 /** @param {HTMLElement} button */
@@ -540,11 +554,19 @@ const choices = () => byId("choices");
 
 export const offering = () => !choices().hidden;
 
-export const offer = debounce(async () => {
+const wordsTyped = () => AT.exec(box().value.slice(0, box().selectionStart))?.[1];
+/** @type {string | undefined} */
+let wordsOffered; // what the choices are for: whoever types fast is ahead of them
+
+export const offer = debounce(drawChoices);
+
+async function drawChoices() {
   const input = box();
-  const words = AT.exec(input.value.slice(0, input.selectionStart))?.[1];
+  const words = wordsTyped();
   if (words === undefined) return hideChoices();
   const reply = await ask("names", { words });
+  if (wordsTyped() !== words) return;
+  wordsOffered = words;
   const documents = reply?.names ?? [];
   choices().replaceChildren(...documents.map((/** @type {string[]} */ [id, name, path], /** @type {number} */ i) => {
     const item = document.createElement("li");
@@ -580,7 +602,7 @@ export const offer = debounce(async () => {
   choices().hidden = offered === 0;
   input.setAttribute("aria-controls", "choices");
   input.setAttribute("aria-activedescendant", offered ? "choice-0" : "");
-});
+}
 
 export function hideChoices() {
   choices().hidden = true;
@@ -594,8 +616,10 @@ export function hideChoices() {
 export function handleListKey(key) {
   const items = [...choices().querySelectorAll('[role="option"]')];
   const at = items.findIndex((item) => item.getAttribute("aria-selected") === "true");
-  if (key === "Enter" || key === "Tab") take(items[at]);
-  else if (key === "ArrowDown" || key === "ArrowUp") {
+  if (key === "Enter" || key === "Tab") {
+    if (wordsTyped() === wordsOffered) take(items[at]);
+    else void drawChoices().then(() => offering() && handleListKey(key));
+  } else if (key === "ArrowDown" || key === "ArrowUp") {
     const next = (at + (key === "ArrowDown" ? 1 : items.length - 1)) % items.length;
     items.forEach((item, i) => item.setAttribute("aria-selected", String(i === next)));
     items[next].scrollIntoView({ block: "nearest" });

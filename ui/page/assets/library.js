@@ -1,6 +1,6 @@
 // The left pane: conversations, the library, files on their way in.
 
-import { ask, byId, debounce, field, placeOf, slot, toast } from "./api.js";
+import { ask, askOneOf, byId, debounce, field, placeOf, slot, toast } from "./api.js";
 import {
   choose, chooseOnly, clear, currentConversation, drawChips, enter, limit, limitOnly, openConversation,
   running,
@@ -195,7 +195,7 @@ async function findInText() {
   const { words } = listed();
   const place = slot("in-text");
   if (!words.trim()) return place.replaceChildren();
-  const reply = await ask("in-text", { words });
+  const reply = await ask("in-text", listed());
   if (reply && words === listed().words) place.innerHTML = reply.html;
 }
 
@@ -348,7 +348,7 @@ async function collectPicked() {
     await ask("collect", undo);
     await listLibrary();
   };
-  toast(text, "Undo", undo ? back : null);
+  toast(text, gettext("Undo"), undo ? back : null);
 }
 
 function onlyPicked() {
@@ -468,7 +468,8 @@ async function upload(files) {
     else named.set(name, file);
   }
   if (!named.size) {
-    toast(gettext("Nothing to add: articles are {kinds}, up to 20 MB.", { kinds: accepted().join(", ") }));
+    const kinds = document.querySelector(".kinds").textContent;
+    toast(gettext("Nothing to add. What is read: {kinds}", { kinds }));
     return;
   }
   showTab("library");
@@ -504,35 +505,14 @@ async function upload(files) {
  * @param {[string, string][]} taken
  */
 function askWhatToDo(taken) {
-  const dialog = document.createElement("dialog");
-  dialog.className = "same-name";
-  const line = document.createElement("p");
-  line.id = "same-name";
-  line.dir = "auto";
   const titles = taken.slice(0, 3).map(([, name]) => gettext("“{name}”", { name })).join(gettext(", "));
   const more = taken.length > 3 ? " " + gettext("and {n} more", { n: number(taken.length - 3) }) : "";
-  line.textContent = taken.length === 1
+  const words = taken.length === 1
     ? gettext("A file called {name} is in the library already, as {titles}.", { name: taken[0][0], titles })
     : gettext("{files} have names that are in the library already: {titles}.", { files: plural(taken.length, "file"), titles: `${titles}${more}` });
-  dialog.setAttribute("aria-labelledby", line.id);
-  const row = document.createElement("form");
-  row.method = "dialog";
-  for (const [value, words] of [
+  return askOneOf(words, [
     ["replace", gettext("Replace")], ["both", gettext("Keep both")], ["skip", gettext("Skip")],
-  ]) {
-    const button = document.createElement("button");
-    Object.assign(button, { value, textContent: words, className: "quiet-button" });
-    row.append(button);
-  }
-  dialog.append(line, row);
-  byId("left").append(dialog);
-  dialog.showModal();
-  return new Promise((done) => {
-    dialog.addEventListener("close", () => {
-      dialog.remove();
-      done(dialog.returnValue || "skip");
-    });
-  });
+  ], "skip");
 }
 
 /**
@@ -616,12 +596,17 @@ export function acceptFiles() {
 // --- work under way ------------------------------------------------------------------------------
 
 let announced = ""; // the number of the job whose end was announced
+let ready = "0"; // how many files of the job under way are in the list
 
-/** Says what a finished job has changed, once. */
+/** Lists what a job has ready as it goes on, and says what it has changed once it is over. */
 export function watchWork() {
   const job = document.querySelector("#job .job");
   const now = Boolean(job?.dataset.running);
   document.body.classList.toggle("working", now);
+  if (now && job.dataset.ready !== ready) {
+    ready = job.dataset.ready;
+    if (ready !== "0") void listLibrary();
+  }
   if (!job || now || job.dataset.number === announced) return;
   announced = job.dataset.number;
   const said = job.querySelector(".summary, .problem")?.textContent ?? "";

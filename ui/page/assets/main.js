@@ -323,7 +323,7 @@ function observe() {
     });
   }).observe(byId("panes"), {
     childList: true, subtree: true, attributes: true,
-    attributeFilter: ["data-key", "data-running", "data-number"],
+    attributeFilter: ["data-key", "data-running", "data-number", "data-ready"],
   });
 }
 

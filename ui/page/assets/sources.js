@@ -296,8 +296,9 @@ export async function showPage(button) {
   const more = { page: Number(page), start: Number(start), end: Number(end) };
   if (!(await ask("page", { document: id, ...more }))) return;
   const paper = slot("paper");
-  const place = paper.querySelector(".boxed") ?? paper.firstElementChild;
-  place?.scrollIntoView({ block: "center", behavior: motion() });
+  const boxed = paper.querySelector(".boxed");
+  if (boxed) boxed.scrollIntoView({ block: "center", behavior: motion() });
+  else paper.firstElementChild?.scrollIntoView({ block: "start", behavior: motion() });
   paper.querySelector(".sheet-of-paper")?.focus({ preventScroll: true });
 }
 

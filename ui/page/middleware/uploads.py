@@ -8,7 +8,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from index.formats.registry import SUFFIXES_IN_WORDS
 from index.library import LONGEST_TAG
 from index.tokenization import sound
 from index.types import FailedFile
@@ -30,7 +29,7 @@ _FULL = gettext_noop(
 )
 
 _LEFT_OUT = {
-    "kind": gettext_noop("not an article: {kinds}"),
+    "kind": gettext_noop("of a kind that is not read"),
     "size": gettext_noop("larger than 20 MB"),
     "unreadable": gettext_noop("the browser cannot read it"),
     "skip": gettext_noop("skipped: a document of this name is kept"),
@@ -106,7 +105,7 @@ def left_behind(sent: str) -> tuple[FailedFile, ...]:
 def _why(short: str) -> str:
     """Why a file was not sent, in words."""
     words = _LEFT_OUT.get(short, gettext_noop("not added"))
-    return gettext(words, kinds=SUFFIXES_IN_WORDS)
+    return gettext(words)
 
 
 def to_replace(sent: str) -> frozenset[str]:

@@ -29,7 +29,7 @@ from ui.language.catalogue import (
 )
 from ui.page.views.html import render, render_macro
 from ui.page.views.replies import retold_reply
-from ui.sections import Line, parts_of_reply, sections_of
+from ui.sections import Line, is_left_open, parts_of_reply, sections_of
 
 Phase = Literal["running", "done", "stopped"]
 
@@ -158,9 +158,10 @@ def answer(
         headline=headline,
         short=_short_answer(snapshot),
         headline_number=_number_of(headline, snapshot.citations) if headline else HEADLINE,
-        layout=_LAYOUTS.get(snapshot.form, "prose"),
+        layout="claim" if is_left_open(snapshot) else _LAYOUTS.get(snapshot.form, "prose"),
         disagree=DISAGREE,
         sections=[(section, _runs(section.lines)) for section in sections],
+        beside=[entry for section in sections for entry in _of_one_paragraph(section.lines)],
         folded=ITEMS if len(sections) > ITEMS + 1 else len(sections),
         labelled=any(section.label for section in sections),
         together=_tells_of_all([section.label for section in sections]),
@@ -183,6 +184,24 @@ def _runs(lines: Sequence[Line]) -> list[list[Line]]:
         else:
             runs.append([line])
     return runs
+
+
+def _of_one_paragraph(lines: Iterable[Line]) -> list[list[Line]]:
+    """The lines in order; what one paragraph says after the other stands together."""
+    entries: list[list[Line]] = []
+    for line in lines:
+        before = entries[-1][-1].citations if entries else ()
+        if [_paragraph(c) for c in before] == [_paragraph(c) for c in line.citations] and all(
+            a.end <= b.start for a, b in zip(before, line.citations, strict=True)
+        ):
+            entries[-1].append(line)
+        else:
+            entries.append([line])
+    return entries
+
+
+def _paragraph(citation: Citation) -> tuple[str, int]:
+    return citation.document_id, citation.paragraph
 
 
 def _quoted_document(line: Line) -> str:

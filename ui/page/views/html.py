@@ -107,6 +107,7 @@ def environment() -> Environment:
         "pieces": pieces,
         "plural": plural,
         "recognition": recognition,
+        "sentence": sentence,
         "retold": retold,
         "short_date": short_date,
         "shorten": shorten,
@@ -168,6 +169,11 @@ def pieces(text: str) -> list[str | list[list[str]]]:
         found += [text[end : table.start()], cells]
         end = table.end()
     return [piece for piece in [*found, text[end:]] if piece]
+
+
+def sentence(text: str) -> str:
+    """A text with a capital at its start, if that is a letter; a colon precedes it elsewhere."""
+    return text[:1].upper() + text[1:]
 
 
 def day(added_at: str) -> str:

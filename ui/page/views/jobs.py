@@ -67,6 +67,7 @@ def draw(view: JobView | None) -> str:
         job=view,
         done=min(view.done, view.total),
         pace=pace(view),
+        ready=sum(row.state == "done" for row in view.rows),
         open=view.running or any(r.detail and r.state != "unchanged" for r in rows),
         files=[(row, _state(row)) for row in rows[:ROWS]],
         more=len(rows) - ROWS,

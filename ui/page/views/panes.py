@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from index.types import Document, DocumentRecord, Hit, PagePicture
-from rag.types import Explanation, HitScores, Timings
+from rag.types import Answer, Explanation, HitScores, Timings
 from ui.language.catalogue import (
     decimal,
     gettext,
+    gettext_noop,
     long_date,
     milliseconds,
     number,
@@ -30,6 +31,7 @@ from ui.language.catalogue import (
 )
 from ui.page.conversations import Listed
 from ui.page.views.html import name_of, render, render_macro
+from ui.page.views.replies import retold
 
 READ_AT_ONCE = 60
 """Paragraphs of an article drawn at a time; scrolling brings the others."""
@@ -513,38 +515,33 @@ def _paragraph(
 # --- why an answer --------------------------------------------------------------------------------
 
 
-def why(
-    explanation: Explanation | None,
-    timings: Timings,
-    names: Mapping[str, str],
-    threshold: float,
-) -> str:
-    """How an answer was made: variants, candidates with their scores, the gate, tokens, time.
+def why(answer: Answer, names: Mapping[str, str], threshold: float) -> str:
+    """How an answer was made: what was decided and why, variants, candidates, the model, time.
 
     Args:
-        explanation: Of the answer; None when nothing was noted.
-        timings: Of the answer.
+        answer: With its explanation, or without where nothing was noted.
         names: What documents are called, by id.
         threshold: The gate's score below which nothing is answered.
     """
+    explanation = answer.explain
     if explanation is None:
         return render("why.html", facts={}, variants=[], columns=[], candidates=[])
-    answerable = gettext(
-        "{score} (nothing is answered below {threshold})",
+    likely = gettext(
+        "{score}; {threshold} is enough",
         score=decimal(explanation.answerable, 2),
         threshold=decimal(threshold, 2),
     )
+    read = len(explanation.evidence)
     return render(
         "why.html",
         variants=explanation.forms or [explanation.form],
         facts={
-            gettext("Answerable"): answerable,
-            gettext("Sentences read"): plural(len(explanation.evidence), "sentence"),
-            gettext("Prompt"): _prompt(explanation),
-            gettext("Model’s drafts"): gettext(", ").join(
-                gettext(draft.outcome) for draft in explanation.drafts
-            ),
-            gettext("Time"): _times(timings),
+            gettext("Decided"): _decided(answer, likely=explanation.answerable >= threshold),
+            gettext("How likely one of the sentences answers"): likely,
+            gettext("Sentences read"): plural(read, "sentence") if read else "",
+            gettext("The language model read"): _prompt(explanation),
+            gettext("Of what it wrote"): _drafts(explanation),
+            gettext("Time"): _times(answer.timings),
         },
         columns=[
             gettext("Passage"),
@@ -568,14 +565,47 @@ def _candidate(hit: HitScores, names: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+def _decided(answer: Answer, *, likely: bool) -> str:
+    """Whether the documents were found to answer, and why not where they were not.
+
+    Args:
+        answer: What was decided.
+        likely: Whether one of the sentences is likely enough to answer; a topic need only be there.
+    """
+    if answer.state == "answered":
+        named = gettext_noop("What the question names is in the documents.")
+        return gettext("The documents answer.") if likely else gettext(named)
+    if answer.state == "partial":
+        return gettext("The closest sentences may answer; it is not certain.")
+    if answer.missing:
+        return " ".join(map(retold, answer.missing))
+    if answer.closest:
+        return gettext("Nothing is answered: one sentence may, but not certainly enough.")
+    return gettext("Nothing is answered: no sentence is likely enough to answer.")
+
+
 def _prompt(explanation: Explanation) -> str:
     """What the model had to read, and what it remembered of the prompt before."""
     if explanation.prompt_tokens is None:
         return ""
     length, reused = plural(explanation.prompt_tokens, "token"), explanation.prefix_reused
-    if reused is None:
+    if not reused:
         return length
-    return gettext("prefix reused: {n} of {length}", n=number(reused), length=length)
+    return gettext("{length}, {n} of which it knew from before", length=length, n=number(reused))
+
+
+def _drafts(explanation: Explanation) -> str:
+    """How many of a model's statements are shown, shown in the source's words, and left out."""
+    outcomes = [draft.outcome for draft in explanation.drafts]
+    kept = sum(outcome in ("kept", "re-pointed") for outcome in outcomes)
+    replaced = outcomes.count("replaced")
+    rest = len(outcomes) - kept - replaced
+    parts = (
+        (kept, gettext("{n} shown")),
+        (replaced, gettext("{n} in the source’s words instead")),
+        (rest, gettext("{n} left out")),
+    )
+    return gettext(", ").join(words.format(n=number(count)) for count, words in parts if count)
 
 
 def _times(timings: Timings) -> str:
@@ -585,7 +615,7 @@ def _times(timings: Timings) -> str:
     if evidence is not None:
         parts.append(gettext("searching and reading {time}", time=milliseconds(evidence)))
     if first is not None and evidence is not None:
-        parts.append(gettext("prompt {time}", time=milliseconds(first - evidence)))
+        parts.append(gettext("the model’s reading {time}", time=milliseconds(first - evidence)))
     if total is not None and (before := first if first is not None else evidence) is not None:
         written, checked = gettext("writing and checking {time}"), gettext("checking {time}")
         words = written if first is not None else checked

@@ -1,4 +1,4 @@
-"""A sandbox's process whose readers do the worst: Sandbox(worker="tests.support.hostile_readers").
+"""A sandbox's process whose readers do the worst: Sandbox(worker="tests.support.hostile.readers").
 
 What a reader does is named by the first word of the file; the second is its argument.
 """

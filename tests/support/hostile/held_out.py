@@ -8,7 +8,7 @@ words only.
 
 from __future__ import annotations
 
-from tests.support.hostile_documents import Attack
+from tests.support.hostile.documents import Attack
 
 _KINDS: list[tuple[str, str]] = [
     (

@@ -68,7 +68,7 @@ _TOWNS = [
     "Hollin", "Istvar", "Jorvask", "Kelmund", "Lorvane", "Mirstad", "Norwick", "Ostrand",
     "Pelagos", "Quenby", "Rossard", "Selvig", "Torvald", "Ulmere", "Vintrop", "Westray",
     "Xanthe", "Yarmond", "Zeelund", "Ambrel", "Birkdal", "Corvina",
-    # of those in hostile_held_out.py
+    # of those in held_out.py
     "Dravik", "Elmsund", "Farrow", "Gildern", "Havset", "Ilvane", "Junmark", "Kestwell", "Lindas",
     "Morrick",
 ]  # fmt: skip
