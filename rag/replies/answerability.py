@@ -172,7 +172,9 @@ class Answerability:
         """Whether the document or the topic that a task names is there, whatever the gate says."""
         if request.task == "summarise" and self._topics.document_named(request.topic, first.scope):
             return True
-        by_topic = request.task in BY_TOPIC and request.confidence >= LIMITS.task
+        # two things compared that are both there say by themselves that it is a comparison
+        certain = request.confidence >= LIMITS.task or bool(request.subjects)
+        by_topic = request.task in BY_TOPIC and certain
         doubtful = gate.decide(first.ranking.answerable) != "answered"
         return by_topic and doubtful and self.has_topic(request, first.hits, first.scope)
 

@@ -179,7 +179,7 @@ def test_one_process_reads_many_files_and_is_replaced_in_time(sandbox: Sandbox) 
 
 
 def test_a_process_that_is_started_ahead_reads_the_first_file() -> None:
-    sandbox = Sandbox(SMALL, "tests.support.hostile_readers")
+    sandbox = Sandbox(SMALL, "tests.support.hostile.readers")
     sandbox.start()
     child = sandbox._child
     sandbox.start()
