@@ -188,6 +188,12 @@ def test_a_marker_in_a_text_is_only_text() -> None:
     assert 'data-n="1"' in drawn
 
 
+def test_statements_without_a_source_are_drawn() -> None:
+    said = (Statement("Round and", "unsupported", ()), Statement("round.", "unsupported", ()))
+    drawn = answers.answer(Answer("q", "answered", "", said, (), complete=True), 1)
+    assert "Round and" in drawn and "round." in drawn
+
+
 def test_support_is_said_in_words() -> None:
     given_ = answer("x")
     loose = Statement("Loose.", "unsupported", (1,))

@@ -191,9 +191,10 @@ def _of_one_paragraph(lines: Iterable[Line]) -> list[list[Line]]:
     entries: list[list[Line]] = []
     for line in lines:
         before = entries[-1][-1].citations if entries else ()
-        if [_paragraph(c) for c in before] == [_paragraph(c) for c in line.citations] and all(
+        same = [_paragraph(c) for c in before] == [_paragraph(c) for c in line.citations]
+        if entries and same and all(
             a.end <= b.start for a, b in zip(before, line.citations, strict=True)
-        ):
+        ):  # fmt: skip
             entries[-1].append(line)
         else:
             entries.append([line])
