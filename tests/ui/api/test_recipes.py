@@ -107,7 +107,7 @@ def test_their_command_serves_a_library_on_a_server(
         kept = {k: v for k, v in os.environ.items() if not k.startswith("PILCROW_")}
         environment = kept | {
             "PILCROW_STORE": server.address(), "XDG_DATA_HOME": str(tmp_path / "data"),
-            "PILCROW_API_KEY": "a key",
+            "PILCROW_API_KEY": "a-key",
         }  # fmt: skip
         pilcrow = [sys.executable, "-m", "ui.cli"]
         subprocess.run([*pilcrow, "add", articles], cwd=ROOT, env=environment, check=True)
@@ -120,7 +120,7 @@ def test_their_command_serves_a_library_on_a_server(
             assert any("by 2 workers" in line for line in serving.stderr)
             subprocess.run([sys.executable, "-c", probe], check=True)
             body = {"question": "Where did the forum open?"}
-            key = {"Authorization": "Bearer a key"}
+            key = {"Authorization": "Bearer a-key"}
             url = f"http://127.0.0.1:{port}"
             assert httpx.post(f"{url}/v1/answers", json=body, **LOCAL).status_code == 401
             told = httpx.post(f"{url}/v1/answers", json=body, headers=key, **LOCAL).json()
