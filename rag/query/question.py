@@ -106,12 +106,12 @@ def analyze(text: str, history: History = (), vectors: QuestionVectors | None = 
         request = replace(request, task="fact", intent="")  # what documents are asked
     # what to do with a topic is no part of what is searched for
     to_do = request.task in TOPIC_TASKS or request.count is not None
-    asked = request.topic if to_do and not history else core_of(text)
+    is_follow_up = bool(history) and needs_context(text, code)
+    asked = request.topic if to_do and not is_follow_up else core_of(text)
     if request.task in PLAIN and code == "en" and not history and "?" not in asked:
         asked += "?"
     wordings = [*query_variants(asked, history, code), *_without_remark(asked)]
     variants = [variant for wording in wordings for variant in _of(wording)]
-    is_follow_up = bool(history) and needs_context(text, code)
     previous, last_answer = history[-1] if history else ("", "")
     return Question(
         as_typed=variants[0] if asked == text else QueryVariant.of(text),

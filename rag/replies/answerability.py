@@ -113,7 +113,8 @@ class Answerability:
             return Decision(state, _unread(asked_in, read_in) if unread else "")
         anchored = self._topics.anchored(wording, first.ranking, scope)
         # in a talk too, a question that needs none of it is held to what it names
-        as_typed = not question.previous or first.variant == question.as_typed
+        by_itself = (question.as_typed, question.variants[0])
+        as_typed = not question.previous or first.variant in by_itself
         # capitals tell names and words ask in English ways in English: German nouns all have one
         alone = as_typed and not question.is_follow_up and asked_in == "en"
         if alone and request.task in _ASK_ABOUT and (name := self._unknown_name(wording, scope)):

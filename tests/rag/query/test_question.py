@@ -40,6 +40,14 @@ def test_who_said_it_makes_a_wording_of_its_own() -> None:
     assert "Junru" not in attributed.text
 
 
+@pytest.mark.parametrize("history", [(), [("Who came?", "Nobody did. [1]")]])
+def test_what_to_do_with_a_topic_is_not_searched_for_in_a_talk_either(
+    history: list[tuple[str, str]],
+) -> None:
+    asked = analyze("make a table of the Harbour Act deadlines", history)
+    assert asked.variants[0].text == "Harbour Act deadlines"
+
+
 def test_a_list_is_known_by_its_form() -> None:
     assert analyze("List all cities.").wants_list
 

@@ -933,7 +933,9 @@ def test_on_paper_stand_all_turns_with_their_sources(opened: Tab) -> None:
     assert last and last["y"] + last["height"] <= height
     page.emulate_media(media="screen")
     opened.reload()  # now only the last turn's sources are here
-    page.evaluate("window.print = () => document.documentElement.dataset.printed = document.title")
+    # a function of its own: one that is the value of what is evaluated would be called at once
+    printed = "document.documentElement.dataset.printed = document.title"
+    page.evaluate(f"() => {{ window.print = () => {{ {printed}; }}; }}")
     page.click("#t1 .save summary")
     page.click("#t1 [data-action=print]")
     page.wait_for_selector("html[data-printed]")
