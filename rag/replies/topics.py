@@ -171,7 +171,11 @@ class TopicSearch:
             return records[0]
         if not topic.strip() or not records:
             return None
-        wanted = " ".join(w for w in words(topic) if w not in STOP_WORDS) or topic.lower()
+        content = [word for word in words(topic) if word not in STOP_WORDS]
+        called = [r for r in records if content and set(content) <= self.name_of(r)]
+        if len(called) == 1:  # by its own name, whatever else speaks of it more
+            return called[0]
+        wanted = " ".join(content) or topic.lower()
         votes: dict[str, float] = {}
         hits = self.search(topic, scope)
         for hit in hits:

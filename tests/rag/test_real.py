@@ -141,6 +141,11 @@ def test_of_two_statements_the_one_that_is_asked_about_comes_first(library: Libr
     assert "The United States and Britain did not." in answer.statements[0].text
 
 
+def test_a_document_called_by_its_name_is_the_one_summed_up(library: Library) -> None:
+    answer = Assistant(library, None).answer("Summarise the article about the digital divide")
+    assert {citation.document_id for citation in answer.citations} == {"digital-divide.txt"}
+
+
 def test_figures_of_two_years_that_are_both_asked_for_contradict_nothing(library: Library) -> None:
     asked = "how many people were offline in 2023 and how many in 2025?"
     answer = Assistant(library, None).answer(asked)
