@@ -11,6 +11,9 @@ class ComposerLimits:
 
     on_topic: float = 0.75
     """Share of the best sentence's relevance from which on another one belongs to a topic."""
+    denial: float = 4.0
+    """What a sentence that denies something counts more beside one of the same document that speaks
+    to a claim and denies nothing."""
     certain: float = 0.7
     """The best sentence's score from which on a value asked for in a talk is as good as found."""
     voting: int = 24

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from rag.grounding import composition
 from rag.query.task import Request
+from rag.query.text_features import TextFeatures
 from rag.replies.extractive.limits import LIMITS
 from rag.types import Quotation, RankedSentence
 
@@ -35,7 +36,7 @@ def plain_runs(request: Request, sentences: Sequence[RankedSentence]) -> list[Qu
     if request.task == "fact" and best >= composition.LIMITS.certain:
         return composition.runs(sentences, composition.LIMITS.fact, most=1)
     if request.task == "yes_no":  # what speaks for a claim and what denies it stand apart
-        return with_beside(sentences, composition.LIMITS.claim, composition.LIMITS.claim, 0.0)
+        return _for_and_against(sentences)
     if request.wants_value and best < composition.LIMITS.undecided:
         return with_beside(
             sentences,
@@ -64,6 +65,24 @@ def runs_across(sentences: Sequence[RankedSentence]) -> list[Quotation]:
         made += composition.runs(rest, budget, most=1, told=made)
         rest = [sentence for sentence in rest if not any(run.holds(sentence) for run in made)]
     return made
+
+
+def _for_and_against(sentences: Sequence[RankedSentence]) -> list[Quotation]:
+    """The run that speaks to a claim best, and the best of the others, or one that denies."""
+    made = composition.runs(sentences, composition.LIMITS.claim, most=1)
+    denied = any(TextFeatures(run.text).negations for run in made)
+
+    def weight(sentence: RankedSentence) -> float:
+        same = any(sentence.hit.document_id == run.document_id for run in made)
+        return LIMITS.denial if same and not denied and sentence.features.negations else 1.0
+
+    rest = [
+        replace(sentence, score=joint_score(sentence) * weight(sentence))
+        for sentence in sentences
+        if not any(run.holds(sentence) for run in made)
+    ]
+    rest.sort(key=lambda sentence: -sentence.score)
+    return made + composition.runs(rest, composition.LIMITS.claim, most=1, told=made)
 
 
 def with_beside(
