@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ui.api.errors import ApiError, as_api_error
@@ -36,17 +35,11 @@ _READER = "/read/"
 class Guard:
     """Refuses requests without the key, or from elsewhere; dresses every response."""
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        key: str | None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """Wraps `app`; `key` is asked for when there is one, `clock` gives seconds."""
+    def __init__(self, app: ASGIApp, *, key: str | None) -> None:
+        """Wraps `app`; `key` is asked for when there is one."""
         self._app = app
         self._key = key
-        self._attempts = Attempts(clock)
+        self._attempts = Attempts(time.monotonic)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on, or refuses it."""
