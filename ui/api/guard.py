@@ -11,10 +11,12 @@ import time
 from typing import TYPE_CHECKING
 
 from ui.api.errors import ApiError, as_api_error
-from ui.http.attempts import Attempts, network_of
+from ui.http.attempts import ATTEMPTS, Attempts, network_of
 from ui.http.origin import is_foreign, origin_refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.datastructures import Headers
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -35,11 +37,25 @@ _READER = "/read/"
 class Guard:
     """Refuses requests without the key, or from elsewhere; dresses every response."""
 
-    def __init__(self, app: ASGIApp, *, key: str | None) -> None:
-        """Wraps `app`; `key` is asked for when there is one."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        key: str | None,
+        attempts: int = ATTEMPTS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Wraps `app`; `key` is asked for when there is one.
+
+        Args:
+            app: what is guarded.
+            key: what callers have to know.
+            attempts: wrong keys in a row that are looked at before an address has to wait.
+            clock: gives seconds.
+        """
         self._app = app
         self._key = key
-        self._attempts = Attempts(time.monotonic)
+        self._attempts = Attempts(clock, attempts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on, or refuses it."""
