@@ -155,6 +155,11 @@ class Library:
         """Close."""
         self.close()
 
+    @property
+    def elsewhere(self) -> str:
+        """The other computer that it is kept on; empty where it is this one."""
+        return self.place.elsewhere if isinstance(self.place, Address) else ""
+
     # --- changing -------------------------------------------------------------------------
 
     def update(
