@@ -103,6 +103,8 @@ class Library:
         self._encoder_lock = threading.Lock()
         self._questions: dict[tuple[EncoderIdentity, str], QuestionVectors] = {}
         self._vocabulary: tuple[int, Mapping[str, int]] | None = None
+        self._listed: tuple[str, tuple[DocumentRecord, ...]] = ("", ())
+        """The documents in the state of that name."""
         self._vocabulary_lock = threading.Lock()
         self._questions_lock = threading.Lock()
         self._selections = Selections()
@@ -592,9 +594,12 @@ class Library:
             return reader.generation
 
     def documents(self) -> list[DocumentRecord]:
-        """Every document, by id."""
+        """Every document, by id; listed anew when the library has changed."""
         with self._store.reading() as reader:
-            return reader.records()
+            state, listed = self._listed
+            if state != reader.generation_id:
+                state, listed = self._listed = reader.generation_id, tuple(reader.records())
+            return list(listed)
 
     def document(self, document_id: str) -> Document:
         """One document, whole.
