@@ -159,6 +159,11 @@ class SQLiteSnapshot(Snapshot):
             "sentences": self._number("sentences"),
         }
 
+    @property
+    def passages_held(self) -> int:
+        """How many passages there are."""
+        return self._number("passages")
+
     def recounted(self) -> dict[str, int]:
         """The same, counted one by one."""
         row = self._db.execute(
