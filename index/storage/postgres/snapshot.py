@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cache
-from math import log
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,33 +53,19 @@ from index.types import (
 
 # BM25 as FTS5 has it, so that both backends rank alike; titles count half, as there.
 _K1, _B, _TITLE_WEIGHT, _LEAST_IDF = 1.2, 0.75, 0.5, 1e-6
-_LOW = _K1 * (1 - _B)
 # How many more candidates half precision hands on than are wanted: they are compared exactly.
 _MORE = 2
-_FEW = 20_000
-"""Places of a question's words up to which all are looked at, without asking which can matter."""
-_SCORE = f"""sum(w.weight * f.count * {_K1 + 1} / (f.count + p.length * %(by_length)s + {_LOW}))
-"""
-_PLACES = f"""JOIN postings p ON p.term = w.term
-CROSS JOIN LATERAL (SELECT ({_TITLE_WEIGHT} * p.title + p.body)::float8 AS count) f"""
-_MATCHES = f"""
-SELECT p.passage, {_SCORE} FROM unnest(%(terms)s::text[], %(weights)s::float8[]) AS w (term, weight)
-{_PLACES} {{where}} GROUP BY p.passage ORDER BY 2 DESC, 1 LIMIT %(k)s
-"""
-# The passages with one of the rarer words, and of these what they have of the others where that
-# can still bring them among the best (MaxScore: Turtle and Flood, Query evaluation, 1995).
-_RARER_FIRST = f"""
-WITH rarer AS MATERIALIZED (
-    SELECT p.passage, {_SCORE} AS score
-    FROM unnest(%(terms)s::text[], %(weights)s::float8[]) AS w (term, weight)
-    {_PLACES} GROUP BY p.passage
-), least AS (SELECT score FROM rarer ORDER BY score DESC OFFSET %(k)s - 1 LIMIT 1)
-SELECT r.passage, r.score + coalesce((
-    SELECT {_SCORE} FROM unnest(%(others)s::text[], %(other_weights)s::float8[]) AS w (term, weight)
-    {_PLACES} WHERE p.passage = r.passage
-), 0)
-FROM rarer r WHERE r.score + %(more)s >= coalesce((SELECT score FROM least), 0)
-ORDER BY 2 DESC, 1 LIMIT %(k)s
+_MATCHES = """
+SELECT p.passage, sum(
+    w.times * greatest(
+        {least}, ln((greatest(0, %(total)s - t.passages) + 0.5) / (t.passages + 0.5))
+    )
+    * f.count * {k1_1} / (f.count + p.length * %(by_length)s + {low})
+)
+FROM unnest(%(terms)s::text[], %(times)s::float8[]) AS w (term, times)
+JOIN terms t ON t.term = w.term JOIN postings p ON p.term = w.term
+CROSS JOIN LATERAL (SELECT ({title} * p.title + p.body)::float8 AS count) f
+{where} GROUP BY p.passage ORDER BY 2 DESC, 1 LIMIT %(k)s
 """
 _STATE = f"""
 SELECT (SELECT coalesce(json_object_agg(key, value), '{{}}') FROM meta),
@@ -91,16 +76,6 @@ SELECT (SELECT coalesce(json_object_agg(key, value), '{{}}') FROM meta),
     c.number, c.token, c.passages, c.sentences, c.words
 FROM (SELECT 1) one LEFT JOIN (SELECT * FROM changes ORDER BY number DESC LIMIT 1) c ON true
 """
-
-
-class _Word(NamedTuple):
-    """A term of a question."""
-
-    term: str
-    passages: int
-    """How many have it."""
-    weight: float
-    """Its rarity, times how often the question has it."""
 
 
 class _State(NamedTuple):
@@ -407,9 +382,7 @@ class PostgresSnapshot(Snapshot):
 
     # --- words ----------------------------------------------------------------------------
 
-    def matches(
-        self, query: str, k: int, among: Collection[int] | None = None, few: int = _FEW
-    ) -> dict[int, float]:
+    def matches(self, query: str, k: int, among: Collection[int] | None = None) -> dict[int, float]:
         """Passage ids with their BM25 (higher is better), the best `k` for a query of words.
 
         A form that falls into several terms, which no word of our splitting does, counts for each.
@@ -418,49 +391,26 @@ class PostgresSnapshot(Snapshot):
             query: from `languages.stemming.any_of`.
             k: how many at most.
             among: only passages with these ids; all when None.
-            few: places of these words up to which all are looked at.
         """
-        words = self._weighed(query)
-        total, _, held = self._state().totals
-        asked: dict[str, object] = {
-            "by_length": _K1 * _B * total / max(held, 1),
-            "k": k,
-            "among": None if among is None else list(among),
-        }
-        frequent = 0
-        if among is None and sum(word.passages for word in words) > few:
-            frequent = _frequent(words, k)
-        while frequent:
-            others = words[-frequent:]
-            more = _most(others)
-            asked |= {"others": [w.term for w in others], "more": more}
-            asked |= {"other_weights": [w.weight for w in others]}
-            best = self._scored(_RARER_FIRST, words[:-frequent], asked)
-            # who has none of the rarer words has less than what the others can bring
-            if len(best) == k and min(best.values()) >= more:
-                return best
-            frequent = frequent - 1 if len(best) == k else 0
-        where = "" if among is None else "WHERE p.passage = ANY(%(among)s)"
-        return self._scored(_MATCHES.format(where=where), words, asked) if words else {}
-
-    def _weighed(self, query: str) -> list[_Word]:
-        """The terms of a query that any passage has, the rarest first."""
         wanted = Counter(term for phrase in fulltext.phrases(query) for term in phrase)
-        total = self._state().totals[0]
-        known = self._rows(
-            "SELECT term, passages FROM terms WHERE term = ANY(%s) ORDER BY 2, 1", list(wanted)
+        total, _, words = self._state().totals
+        if not wanted or not words:
+            return {}
+        asked = _MATCHES.format(
+            k1_1=_K1 + 1, low=_K1 * (1 - _B), title=_TITLE_WEIGHT, least=_LEAST_IDF,
+            where="" if among is None else "WHERE p.passage = ANY(%(among)s)",
+        )  # fmt: skip
+        rows = self._db.execute(
+            asked.encode(),
+            {
+                "terms": list(wanted),
+                "times": [float(times) for times in wanted.values()],
+                "total": float(total),
+                "by_length": _K1 * _B * total / words,
+                "k": k,
+                "among": None if among is None else list(among),
+            },
         )
-        return [
-            _Word(term, passages, wanted[term] * _rarity(passages, total))
-            for term, passages in known
-        ]
-
-    def _scored(
-        self, query: str, words: Sequence[_Word], asked: Mapping[str, object]
-    ) -> dict[int, float]:
-        """What a query of `_MATCHES`' kind says for some words."""
-        chosen = {"terms": [w.term for w in words], "weights": [w.weight for w in words]}
-        rows = self._db.execute(query.encode(), {**asked, **chosen})
         return {int(id_): float(score) for id_, score in rows}
 
     def passages_with(self, word: str, among: Collection[int] | None = None) -> int:
@@ -684,28 +634,6 @@ class PostgresSnapshot(Snapshot):
                 ("passages", "id"), ("neighbours", "passage"), ("postings", "passage"),
             )
         )  # fmt: skip
-
-
-def _rarity(passages: int, total: int) -> float:
-    """The inverse document frequency of a term, as FTS5 has it."""
-    return max(_LEAST_IDF, log((max(0, total - passages) + 0.5) / (passages + 0.5)))
-
-
-def _most(words: Sequence[_Word]) -> float:
-    """What words can bring a passage at most, however often and in however short a text."""
-    return (_K1 + 1) * sum(word.weight for word in words)
-
-
-def _frequent(words: Sequence[_Word], k: int) -> int:
-    """How many of a question's last, most frequent words need only be looked up elsewhere.
-
-    Those which together can bring a passage less than what `k` passages have by one word alone.
-    """
-    least = max((word.weight for word in words if word.passages >= k), default=0.0)
-    found = 0
-    while found + 1 < len(words) and _most(words[-found - 1 :]) <= least:
-        found += 1
-    return found
 
 
 def _id(document_id: object) -> str:

@@ -86,36 +86,6 @@ def test_words_weigh_the_same_to_the_last_bit_but_one(both: tuple[Library, Libra
         assert found[0] or question == "the"
 
 
-def test_the_rarer_words_alone_find_the_best_that_all_words_find(
-    server: Given | Server, tmp_path: Path
-) -> None:
-    """What a passage with frequent words alone can have at most is known; the rest is exact."""
-    from index.languages.stemming import any_of, match_forms
-    from index.storage.postgres.snapshot import PostgresSnapshot, _frequent
-
-    chance, article = random.Random(3), tmp_path / "long.txt"
-    words = [f"w{number}" for number in range(200)]
-    often = [1 / (number + 1) for number in range(200)]
-    text = "\n\n".join(
-        " ".join(chance.choices(words, often, k=chance.randint(5, 40))) for _ in range(500)
-    )
-    article.write_text(text)
-    spared = 0
-    with Library.open(server.address(), encoder=BagOfWordsEncoder()) as library:
-        library.update([article])
-        with library._store.reading() as reader:
-            assert isinstance(reader, PostgresSnapshot)
-            for _ in range(200):
-                asked = " ".join(chance.choices(words, k=chance.randint(1, 9)))
-                query = any_of(match_forms(asked))
-                every = reader.matches(query, 5, few=1_000_000)
-                found = reader.matches(query, 5, few=0)
-                assert list(found) == list(every), asked
-                assert found == pytest.approx(every, rel=1e-12), asked
-                spared += bool(_frequent(reader._weighed(query), 5))
-    assert spared > 50
-
-
 def test_a_graph_finds_what_comparing_every_vector_finds(
     server: Given | Server, tmp_path: Path
 ) -> None:
