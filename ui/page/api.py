@@ -149,7 +149,10 @@ class PageApi:
         change = self._library.change  # before it is listed: what comes meanwhile is news later
         records = self._library.documents()
         paragraphs = sum(record.paragraphs for record in records)
-        welcome = panes.welcome(len(records), paragraphs, self._notice, samples=self._samples)
+        welcome = panes.welcome(
+            len(records), paragraphs, self._notice, samples=self._samples,
+            kept_on=self._library.elsewhere,
+        )  # fmt: skip
         return {
             "documents": len(records),
             "change": change,

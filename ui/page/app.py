@@ -246,7 +246,7 @@ def build_services(assistant: Assistant, library: Library, options: PageOptions)
     )
     return Services(
         chat, runner, api, suggester, watches, models, options.samples, options.by_path,
-        options.sends_to,
+        options.sends_to, library.elsewhere,
     )  # fmt: skip
 
 

@@ -363,6 +363,9 @@ class Models:
             return gettext(
                 "the encoder comes from its makers or the package index; nothing of yours is sent"
             )
+        if self._library.elsewhere:
+            kept = gettext_noop("for the library on {place}; nothing is sent anywhere else")
+            return gettext(kept, place=self._library.elsewhere)
         return gettext("not used: works offline, nothing is sent or fetched")
 
     def _offered(self) -> list[CatalogueEntry]:
