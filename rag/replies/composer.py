@@ -226,7 +226,7 @@ class Composer:
     def _dated(self, topic: str, scope: SearchScope) -> list[Quotation]:
         """What documents date of a topic, oldest first; nothing where that is little.
 
-        The passages have the topic's rarest word; years alone come after months and days.
+        The passages have the topic's rarest word; where enough has a month, years alone are left.
         """
         telling = self._topics.telling(topic, scope)
         rows = []
@@ -242,6 +242,8 @@ class Composer:
                     rows.append(
                         composition.quotation(hit, at, at, score + _PRECISION[len(date)], date)
                     )
+        closer = [row for row in rows if len(row.label) > len("2024")]
+        rows = closer if len(closer) >= LIMITS.rows else rows
         return composition.chronological(rows) if len(rows) >= LIMITS.rows else []
 
     def _main_document(
