@@ -19,6 +19,7 @@ from ui.commands.session import (
     session_of,
     settings_of,
 )
+from ui.language.catalogue import gettext, gettext_noop, speaking
 from ui.terminal import harmless_output
 
 if TYPE_CHECKING:
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
 
 _PORT = 7861
 """Of `serve`; the page has 7860."""
+
+
+_EMPTY = gettext_noop(
+    "the library is empty: add articles on the page, or with `pilcrow add ARTICLES`"
+)
 
 
 def secret(value: SecretStr | None) -> str | None:
@@ -76,7 +82,7 @@ def chat(
     from ui.page.models import ModelOptions
 
     session = session_of(ctx, store, False)
-    settings = settings_of(session, model, gpu_layers)
+    spoken, settings = session.language, settings_of(session, model, gpu_layers)
     password, key = secret(settings.password), secret(settings.api_key)
     named = no_model or settings.model is not None
     to_get = model_to_get(get, settings, named, session.parts.at_terminal) if get else ""
@@ -84,7 +90,8 @@ def chat(
     used = "" if no_model else settings.model or folder.default or ""
     with session.library(create=True) as library:
         if not library.documents():
-            say("the library is empty: add articles on the page, or with `pilcrow add ARTICLES`")
+            with speaking(spoken):
+                say(gettext(_EMPTY))
         assistant = session.parts.make_assistant(library, settings, no_model)
         if hint := "" if no_model or assistant.missing or get else larger_model_hint(settings):
             say(hint)
@@ -96,7 +103,8 @@ def chat(
             beside = build_api(assistant, library, served, metrics)
 
         def ready(url: str) -> None:
-            say(f"Pilcrow is at {url} (Ctrl-C stops it)")
+            with speaking(spoken):
+                say(gettext("Pilcrow is at {url} (Ctrl-C stops it)", url=url))
             # while the person types the first question; one that ends first is not waited for
             threading.Thread(target=assistant.warm_up, daemon=True).start()
 
