@@ -29,9 +29,9 @@ from ui.language.catalogue import (
     short_date,
     weekday,
 )
+from ui.language.replies import retold
 from ui.page.conversations import Listed
 from ui.page.views.html import name_of, render, render_macro
-from ui.page.views.replies import retold
 
 READ_AT_ONCE = 60
 """Paragraphs of an article drawn at a time; scrolling brings the others."""

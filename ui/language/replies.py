@@ -1,4 +1,4 @@
-"""What `rag` says of an answer, in the language of the page: known sentences around their names."""
+"""What `rag` says of an answer, in the language that is spoken: known sentences and their names."""
 
 from __future__ import annotations
 
