@@ -57,7 +57,9 @@ _VERDICT = re.compile(r"^(?P<verdict>yes|no)(?:\s*[,.:;–—-]+\s*|\s*$)", re.I
 """At the head of a statement, whatever the question's task; of "No country signed" it is none."""
 _META = re.compile(
     r"\b(?:the|these|this|provided|given) (?:passages?|texts?|articles?|documents?|context|"
-    r"information)\b.{0,40}\b(?:do(?:es)?|did|is|are|provide|mention|say|contain|state|discuss(?:es)?)\b"
+    r"information)\b.{0,40}\b(?:do(?:es)?|did|is|are|provides?|mentions?|says?|contains?|states?|"
+    r"discuss(?:es)?|suggests?|describes?|explains?|indicates?|notes?|shows?)\b"
+    r"|\b(?:based on|according to) the (?:information|passages?|texts?|context)\b"
     r"|\bas an ai\b|\bi (?:cannot|can't|do not|don't)\b",
     re.IGNORECASE,
 )

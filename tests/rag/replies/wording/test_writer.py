@@ -69,6 +69,8 @@ def test_a_statement_that_its_sentence_carries_is_told_first_and_cites_it(librar
         "President Emmanuel Macron gave the opening speech.",  # a name that is nowhere
         "Prime Minister Fumio Kishida gave the opening speech in 2017.",  # a number that is nowhere
         "The passages do not mention who gave the speech.",  # of what it was given
+        "The passage suggests that Prime Minister Fumio Kishida gave the opening speech.",
+        "According to the text Prime Minister Fumio Kishida gave the opening speech.",
         "As an AI I cannot say who gave the opening speech.",
         "Kishida",
         "Whales sing to each other across oceans at night.",
