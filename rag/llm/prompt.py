@@ -137,7 +137,6 @@ class Instruction:
     """Of the answer, at most."""
 
 
-_IN_A_TALK = Instruction("Answer in two to four sentences.", 160)
 _PARTS = Instruction("Answer every part of the question, in one or two sentences each.", 160)
 _BULLETS = "Write each on a line of its own that begins with “- ”."
 _INSTRUCTIONS = {
@@ -167,7 +166,7 @@ def instruction(request: Request) -> Instruction:
     if request.count:
         sentences = "one sentence" if request.count == 1 else f"exactly {request.count} sentences"
         return Instruction(f"Answer in {sentences}.", 50 * request.count + 20)
-    return _IN_A_TALK if request.task == "fact" and request.wants_paragraph else wanted
+    return wanted
 
 
 def answer_messages(

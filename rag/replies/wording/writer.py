@@ -366,7 +366,7 @@ def is_enough(told: Collection[int], dropped: Collection[int]) -> bool:
 
 
 def with_quotes(
-    written: Sequence[SourcedStatement], composed: Sequence[Quotation]
+    written: Sequence[SourcedStatement], composed: Sequence[Quotation], *, in_talk: bool = False
 ) -> list[SourcedStatement]:
     """The statements, then of the composed answer what they do not say, hardly longer than it was.
 
@@ -377,9 +377,14 @@ def with_quotes(
     Args:
         written: what stood the check; the whole composed answer is returned where nothing did.
         composed: the answer in the sources' own sentences.
+        in_talk: whether there are turns before. What a short question goes on with a model knows
+            better than the search: quotes that nothing it says rests on are of something else.
     """
     if not written:
         return [SourcedStatement.of_quotation(quotation) for quotation in composed]
+    resting = [source for statement in written for source in statement.sources]
+    if in_talk and not any(one.overlaps(quoted) for one in resting for quoted in composed):
+        return list(written)
     said = [statement.text for statement in written]
     length = sum(quotation.length for quotation in composed)
     most = max(LIMITS.short, length if length > LIMITS.long else int(length * LIMITS.longer))
