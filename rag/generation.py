@@ -101,7 +101,7 @@ class Generation:
                             written[place] = told
                             ordered = [written[place] for place in sorted(written)]
                             state.told = with_quotes(
-                                ordered, state.quotations, in_talk=bool(question.previous)
+                                ordered, state.quotations, before=question.previous
                             )
                             yield
                     case _:

@@ -366,7 +366,7 @@ def is_enough(told: Collection[int], dropped: Collection[int]) -> bool:
 
 
 def with_quotes(
-    written: Sequence[SourcedStatement], composed: Sequence[Quotation], *, in_talk: bool = False
+    written: Sequence[SourcedStatement], composed: Sequence[Quotation], *, before: str = ""
 ) -> list[SourcedStatement]:
     """The statements, then of the composed answer what they do not say, hardly longer than it was.
 
@@ -377,15 +377,17 @@ def with_quotes(
     Args:
         written: what stood the check; the whole composed answer is returned where nothing did.
         composed: the answer in the sources' own sentences.
-        in_talk: whether there are turns before. What a short question goes on with a model knows
-            better than the search: quotes that nothing it says rests on are of something else.
+        before: the question that a follow-up goes on with. What that was about a model knows better
+            than the search: where its statements name it, and rest on none of the quotes, these
+            are of something else.
     """
     if not written:
         return [SourcedStatement.of_quotation(quotation) for quotation in composed]
-    resting = [source for statement in written for source in statement.sources]
-    if in_talk and not any(one.overlaps(quoted) for one in resting for quoted in composed):
-        return list(written)
     said = [statement.text for statement in written]
+    resting = [source for statement in written for source in statement.sources]
+    elsewhere = not any(one.overlaps(quoted) for one in resting for quoted in composed)
+    if elsewhere and before and _names(said, before):
+        return list(written)
     length = sum(quotation.length for quotation in composed)
     most = max(LIMITS.short, length if length > LIMITS.long else int(length * LIMITS.longer))
     room = most - sum(len(statement.text.split()) for statement in written)
@@ -476,6 +478,13 @@ def _adds_nothing(text: str, told: Sequence[str]) -> bool:
     if not (numbers(text) <= facts[0] and names(text) <= facts[1]):
         return False
     return len(stems & said) >= LIMITS.said * len(stems)
+
+
+def _names(said: Sequence[str], asked: str) -> bool:
+    """Whether statements say most of what a question names."""
+    wanted = set(content_stems(asked))
+    told = set[str]().union(*map(content_stems, said))
+    return bool(wanted) and len(wanted & told) >= LIMITS.said * len(wanted)
 
 
 def _alike(head: str, subject: str) -> float:

@@ -328,10 +328,12 @@ def test_what_is_said_of_something_else_leaves_the_quotation_where_it_is() -> No
     elsewhere = (replace(composed[0], document_id="b.txt"),)
     written = [SourcedStatement(f"{beside} {beside}", elsewhere, quoted=False)]
     assert [one.text for one in with_quotes(written, composed)][1:] == [text]
-    # but what a follow-up is about the model knows better than the search
-    assert with_quotes(written, composed, in_talk=True) == written
+    # but what a follow-up is about the model knows better than the search, if it names that
+    where = "Where do whales sing at night?"
+    assert with_quotes(written, composed, before=where) == written
+    assert [one.text for one in with_quotes(written, composed, before="Who met?")][1:] == [text]
     resting = [replace(written[0], sources=tuple(composed))]
-    assert [one.text for one in with_quotes(resting, composed, in_talk=True)][1:] == [text]
+    assert [one.text for one in with_quotes(resting, composed, before=where)][1:] == [text]
 
 
 @pytest.mark.parametrize(
