@@ -78,8 +78,10 @@ def main(arguments: list[str]) -> None:
     library, path, answers = map(Path, arguments[:3])
     model = next((name for name in arguments[3:4] if name != "none"), None)
     count = int(arguments[4]) if arguments[4:] else 0
-    asking: list[Any] = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line]
-    questions = {q.id: q for q in drawn(path, count)} if count else {q["id"]: q for q in asking}
+    rows = map(json.loads, filter(None, path.read_text("utf-8").splitlines()))
+    questions: dict[str, Any] = {row["id"]: row for row in rows}
+    if count:
+        questions = {question.id: question for question in drawn(path, count)}
     lines = answers.read_text("utf-8").splitlines() if answers.exists() else []
     times = []
     with Library.open(library, create=False) as opened, answers.open("a", encoding="utf-8") as out:
