@@ -85,7 +85,7 @@ class Request:
         """What it asks for that no quote can give, as a noun; empty when quotes are enough."""
         if self.task != "rephrase" or self.form != "prose" or self.count:
             return ""
-        return "a translation" if _TRANSLATE.search(self.question) else "simpler words"
+        return TRANSLATION if _TRANSLATE.search(self.question) else "simpler words"
 
     @property
     def wants_one_thing(self) -> bool:
@@ -98,6 +98,8 @@ class Request:
         return self.task == "fact" and _VALUE.search(self.question) is not None
 
 
+TRANSLATION = "a translation"
+"""What no quote can give, and no check can find in its sources."""
 _VALUE = re.compile(
     r"\bhow (?:many|much|old|long|far|large|big|high|tall|often)\b|^\s*(?:who|when|where|whose)\b"
     r"|\bwhat (?:year|date|day|percent\w*|share|number|time)\b|\bwhich\b",

@@ -96,7 +96,7 @@ class ModelOptions:
 
 def _speed(wait: FirstWord) -> str:
     """How fast a model is here."""
-    seconds = f"{wait.seconds:.0f}"
+    seconds = f"{max(wait.seconds, 1):.0f}"
     if not wait.measured:
         return gettext("first word after about {n} s (estimated)", n=seconds)
     return gettext(
