@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ui.api.errors import ApiError, as_api_error
@@ -16,6 +15,8 @@ from ui.http.attempts import ATTEMPTS, Attempts, network_of
 from ui.http.origin import is_foreign, origin_refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.datastructures import Headers
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
