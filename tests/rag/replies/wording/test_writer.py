@@ -62,6 +62,15 @@ def test_a_statement_that_its_sentence_carries_is_told_first_and_cites_it(librar
     check_pointers(library, answer)
 
 
+def test_the_best_sentence_is_not_shown_once_more_above_words_that_rest_on_it(
+    library: Library,
+) -> None:
+    quotes = Assistant(library, None).answer(OPENING)
+    assert quotes.headline is not None and "Kishida" in quotes.headline.quote
+    assert ask(library, OPENING, f"{SAID} ").headline is None
+    assert ask(library, OPENING, "Whales sing at night.").headline == quotes.headline
+
+
 @pytest.mark.fault("D9")
 @pytest.mark.parametrize(
     "said",
