@@ -22,7 +22,7 @@ from rag.query.follow_ups import (
     query_variants,
     topic_question,
 )
-from rag.query.task import TOPIC_TASKS, Request, understand
+from rag.query.task import TOPIC_TASKS, Request, title_to_summarise, understand
 from rag.query.task_classifier import PLAIN
 from rag.query.text_features import TextFeatures
 from rag.query.time_scope import TimeScope, time_scope
@@ -112,6 +112,8 @@ def analyze(text: str, history: History = (), vectors: QuestionVectors | None = 
     request = understand(text, follow_up=bool(history), vectors=vectors)
     if code != "en" and request.intent and request.confidence < TALK_ELSEWHERE:
         request = replace(request, task="fact", intent="")  # what documents are asked
+    if title := title_to_summarise(text):
+        request = replace(request, task="summarise", topic=title, intent="")
     # what to do with a topic is no part of what is searched for
     to_do = request.task in TOPIC_TASKS or request.count is not None
     is_follow_up = bool(history) and needs_context(text, code)

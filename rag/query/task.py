@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal
 
 from index.embedding.encoder import QuestionVectors
+from index.languages.word_lists import union
 from index.tokenization import STOP_WORDS, words
 from rag.query.answer_type import answer_type
 from rag.query.task_classifier import ABOUT_LAST_ANSWER, PLAIN, Task, classify
@@ -83,7 +85,7 @@ class Request:
         """What it asks for that no quote can give, as a noun; empty when quotes are enough."""
         if self.task != "rephrase" or self.form != "prose" or self.count:
             return ""
-        return "a translation" if _TRANSLATE.search(self.question) else "simpler words"
+        return TRANSLATION if _TRANSLATE.search(self.question) else "simpler words"
 
     @property
     def wants_one_thing(self) -> bool:
@@ -96,6 +98,8 @@ class Request:
         return self.task == "fact" and _VALUE.search(self.question) is not None
 
 
+TRANSLATION = "a translation"
+"""What no quote can give, and no check can find in its sources."""
 _VALUE = re.compile(
     r"\bhow (?:many|much|old|long|far|large|big|high|tall|often)\b|^\s*(?:who|when|where|whose)\b"
     r"|\bwhat (?:year|date|day|percent\w*|share|number|time)\b|\bwhich\b",
@@ -288,6 +292,30 @@ def with_title(request: Request, is_title: Callable[[str], bool]) -> Request:
         return request
     title = found["title"].strip("\"'“”‘’«»")
     return replace(request, task="summarise", topic=title) if is_title(title) else request
+
+
+def title_to_summarise(question: str) -> str:
+    """What a question in another language than English asks to have summed up; empty for others.
+
+    "Fassen Sie „A“ zusammen" asks for A. English ones are told by the fitted classifier.
+    """
+    plain = " ".join(question.split()).rstrip(" .?!。？！؟")
+    for pattern in _summarising():
+        if found := pattern.fullmatch(plain):
+            return found["title"].strip(_QUOTES)
+    return ""
+
+
+_QUOTES = " \"'“”„‚‘’«»‹›「」『』《》"
+
+
+@cache
+def _summarising() -> tuple[re.Pattern[str], ...]:
+    """What asks for a summary, in all languages that have words for it in their lists."""
+    return tuple(
+        re.compile(re.escape(phrase).replace(r"\{\}", "(?P<title>.+)"), re.IGNORECASE)
+        for phrase in union("summarise")
+    )
 
 
 _ASKS = (

@@ -29,9 +29,9 @@ from ui.language.catalogue import (
     short_date,
     weekday,
 )
+from ui.language.replies import retold
 from ui.page.conversations import Listed
 from ui.page.views.html import name_of, render, render_macro
-from ui.page.views.replies import retold
 
 READ_AT_ONCE = 60
 """Paragraphs of an article drawn at a time; scrolling brings the others."""
@@ -74,13 +74,14 @@ def slot(name: str) -> str:
     return render_macro("frame.html", "slot", name)
 
 
-def masthead(sends_to: str = "") -> str:
+def masthead(sends_to: str = "", kept_on: str = "") -> str:
     """The line at the top of the page; the page's script fills in the count.
 
     Args:
         sends_to: Another computer whose model reads the questions; empty where none does.
+        kept_on: Another computer that the library is kept on; empty where it is this one.
     """
-    return render_macro("frame.html", "masthead", sends_to)
+    return render_macro("frame.html", "masthead", sends_to, kept_on)
 
 
 def count(documents: int, paragraphs: int) -> str:
@@ -90,7 +91,9 @@ def count(documents: int, paragraphs: int) -> str:
     return f"{plural(documents, 'document')}{gettext(', ')}{plural(paragraphs, 'paragraph')} · "
 
 
-def welcome(documents: int, paragraphs: int, notice: str = "", *, samples: bool = False) -> str:
+def welcome(
+    documents: int, paragraphs: int, notice: str = "", *, samples: bool = False, kept_on: str = ""
+) -> str:
     """The chat before its first question; with an empty library, the way to fill it.
 
     Args:
@@ -98,6 +101,7 @@ def welcome(documents: int, paragraphs: int, notice: str = "", *, samples: bool 
         paragraphs: How many they have together.
         notice: Something the person should know before asking, such as a missing language model.
         samples: Whether there are articles to try it with.
+        kept_on: Another computer that the library is kept on; empty where it is this one.
     """
     return render(
         "welcome.html",
@@ -105,6 +109,7 @@ def welcome(documents: int, paragraphs: int, notice: str = "", *, samples: bool 
         paragraphs=paragraphs,
         notice=_COMMAND.split(notice) if notice else [],  # every second part is a command
         samples=samples,
+        kept_on=kept_on,
     )
 
 

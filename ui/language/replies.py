@@ -1,4 +1,4 @@
-"""What `rag` says of an answer, in the language of the page: known sentences around their names."""
+"""What `rag` says of an answer, in the language that is spoken: known sentences and their names."""
 
 from __future__ import annotations
 
@@ -65,6 +65,10 @@ SENTENCES = (
     gettext_noop("Every passage was looked at."),
     gettext_noop("One more sentence belongs to this list. Ask for a part of it to read on."),
     gettext_noop("{n} more sentences belong to this list. Ask for a part of it to read on."),
+    gettext_noop(
+        "Your documents are quoted as they are written: a translation cannot be checked against "
+        "its sources."
+    ),
     gettext_noop(
         "Your documents are quoted as they are written: {wanted} would take a larger language "
         "model."
@@ -148,7 +152,6 @@ def _form(value: str) -> str:
 
 def _wanted(value: str) -> str:
     known = {
-        "a translation": gettext("a translation"),
         "simpler words": gettext("simpler words"),
     }
     return known.get(value, value)
