@@ -608,8 +608,8 @@ class PageApi:
         if not answer.citations:
             return {"html": ""}
         asked = {t.question for t in self._conversations.turns(str(given.get("conversation")))}
-        questions = self._suggester.following(answer, asked | {turn.question})
-        return {"html": panes.suggestions(questions, gettext("Ask next"))}
+        following = self._suggester.following(answer, asked | {turn.question})
+        return {"html": panes.suggestions(following, gettext("Ask next"))}
 
     # --- small things -------------------------------------------------------------------------
 
