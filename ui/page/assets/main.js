@@ -151,6 +151,7 @@ document.addEventListener("keydown", (event) => {
 
 /** @param {KeyboardEvent} event */
 function escape(event) {
+  if (document.querySelector("dialog[open]")) return; // which the browser closes
   const inSources = placeOf(event).closest?.("#sources");
   const [menu] = openMenus();
   if (conversation.offering()) conversation.hideChoices();
