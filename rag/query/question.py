@@ -15,6 +15,7 @@ from index.errors import QuestionError
 from rag.query.answer_type import AnswerType, answer_type, asks_for_list, has_answer_type
 from rag.query.follow_ups import (
     History,
+    asked_of_another,
     attribution_of,
     language_in_talk,
     needs_context,
@@ -95,11 +96,18 @@ class Question:
 def analyze(text: str, history: History = (), vectors: QuestionVectors | None = None) -> Question:
     """A question with all that its words and the turns before it say.
 
+    What only names another one ("and in Paris?") is the question before it, asked of that one.
+
     Args:
         text: as typed.
         history: earlier turns, oldest first.
         vectors: of the text, by the encoder that `task_classifier` was fitted with; None without.
     """
+    if again := asked_of_another(text, history):
+        previous, last_answer = history[-1]
+        return replace(
+            analyze(again), previous=previous, last_answer=last_answer, history=tuple(history)
+        )
     code = language_in_talk(text, history)
     request = understand(text, follow_up=bool(history), vectors=vectors)
     if code != "en" and request.intent and request.confidence < TALK_ELSEWHERE:

@@ -201,7 +201,7 @@ FOR_PROGRAMS = {"call_gate.py", "file_data.py", "security.py", "page_language.py
 NAMES = {
     "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "Pilcrow", "English", "Deutsch", "yMd",
     "_Step", "Retry-After", "not done", "llama-cpp-python is not installed", "no articles yet",
-    "amount of money", "a translation", "simpler words", *_HELD.values(),
+    "amount of money", "simpler words", *_HELD.values(),
 }  # fmt: skip
 
 

@@ -347,11 +347,15 @@ async function start() {
   document.documentElement.dataset.pilcrow = "ready";
 }
 
-const built = new MutationObserver(() => {
+const built = new MutationObserver(begin);
+
+function begin() {
   if (!byId("panes") || !box() || !window.pilcrowApi) return;
   built.disconnect();
   void start();
-});
+}
+
 built.observe(document, {
   childList: true, subtree: true, attributes: true, attributeFilter: ["data-ready"],
 });
+begin(); // where this script came last, nothing changes any more
