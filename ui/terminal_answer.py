@@ -27,7 +27,7 @@ from ui.language.catalogue import (
     speaking,
     spoken,
 )
-from ui.language.places import page_name, recognition
+from ui.language.places import other_language, page_name, recognition
 from ui.language.replies import retold, retold_reply
 from ui.sections import Line, Section, is_left_open, sections_of
 from ui.terminal import clean, indented
@@ -200,7 +200,9 @@ def _marked(line: Line) -> str:
 def _show_sources(answer: Answer, console: Console) -> None:
     """The numbered citations, or the closest passages when nothing was found."""
     for citation in answer.citations:
-        console.print(Text(f"\n[{citation.number}] {_place(citation)}", style="bold"))
+        read = other_language(citation.quote) if console.is_terminal else ""
+        where = _joined(_place(citation), read)
+        console.print(Text(f"\n[{citation.number}] {where}", style="bold"))
         console.print(indented(f"“{citation.quote}”"))
     if answer.state != "not_found" or not answer.passages:
         return

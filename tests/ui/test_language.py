@@ -47,6 +47,7 @@ from ui.language.catalogue import (
     spoken,
     steps_in,
 )
+from ui.language.places import other_language
 from ui.language.replies import _HELD, SENTENCES, retold
 from ui.page import app
 from ui.page.views import answers, html
@@ -248,6 +249,24 @@ def test_the_chosen_language_comes_before_the_browsers(
     accepted: str, cookie: str, language: str
 ) -> None:
     assert language_of({"accept-language": accepted, "cookie": cookie}) == language
+
+
+@pytest.mark.parametrize(
+    ("speaks", "quote", "told"),
+    [
+        ("ar", "The convention entered into force on June 8, 2023.", "الإنجليزية"),
+        ("de", "The convention entered into force on June 8, 2023.", "Englisch"),
+        ("en", "The convention entered into force on June 8, 2023.", ""),
+        ("en", "Die Brücke wurde im Mai von der Stadt eröffnet.", "German"),
+        ("de", "Die Brücke wurde im Mai von der Stadt eröffnet.", ""),
+        ("de", "公约于2023年6月8日生效。", "Chinesisch"),
+        ("de", "Oslo 2023: 12", ""),
+        ("fr", "", ""),
+    ],
+)
+def test_a_quote_says_its_language_where_it_is_another(speaks: str, quote: str, told: str) -> None:
+    with speaking(speaks):
+        assert other_language(quote) == told
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+from index.languages.detection import NAMES, language
 from index.types import Location
+from rag.query.text_features import in_english
 from rag.types import Citation, PassageRead
-from ui.language.catalogue import gettext, gettext_noop
+from ui.language.catalogue import ENGLISH, gettext, gettext_noop, language_name, spoken
 
 _PAGES = {
     "page": gettext_noop("page {n}"),
@@ -26,3 +30,21 @@ def recognition(at: Citation | PassageRead) -> str:
     """How to say that text was recognised: `recognised text, 97 % sure`; else empty."""
     share = at.location.recognised
     return gettext("recognised text, {n} % sure", n=f"{100 * share:.0f}") if share else ""
+
+
+def other_language(quote: str) -> str:
+    """What the language of a quote is called where it is another than the one that is spoken.
+
+    Empty too where nothing tells the language, as of names and numbers.
+    """
+    code = _language_of(quote)
+    return language_name(code) if code and code != spoken() else ""
+
+
+@lru_cache(maxsize=1024)
+def _language_of(quote: str) -> str:
+    """The code of a quote's language; empty where nothing tells."""
+    if not any(map(str.isalpha, quote)):
+        return ""
+    code = language(quote)
+    return code if code in NAMES and (code != ENGLISH or in_english(quote)) else ""

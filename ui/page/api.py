@@ -603,8 +603,8 @@ class PageApi:
         if answer is None or turn.phase != "done" or answer.state == "not_found":
             return {"html": ""}
         if not answer.citations and not answer.options:
-            questions = self._to_begin_with(_TO_BEGIN_WITH)
-            return {"html": panes.suggestions(questions, gettext("Things to ask"))}
+            beginning = self._to_begin_with(_TO_BEGIN_WITH)
+            return {"html": panes.suggestions(beginning, gettext("Things to ask"))}
         if not answer.citations:
             return {"html": ""}
         asked = {t.question for t in self._conversations.turns(str(given.get("conversation")))}

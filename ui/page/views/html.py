@@ -27,7 +27,7 @@ from ui.language.catalogue import (
     plural,
     short_date,
 )
-from ui.language.places import page_name, recognition
+from ui.language.places import other_language, page_name, recognition
 from ui.language.replies import retold
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -103,6 +103,7 @@ def environment() -> Environment:
         "length": len,
         "name": name_of,
         "number": number,
+        "other_language": other_language,
         "page_name": page_name,
         "pieces": pieces,
         "plural": plural,
