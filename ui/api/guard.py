@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ui.api.errors import ApiError, as_api_error
-from ui.http.attempts import Attempts, network_of
+from ui.http.attempts import ATTEMPTS, Attempts, network_of
 from ui.http.origin import is_foreign, origin_refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.datastructures import Headers
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -41,12 +42,20 @@ class Guard:
         app: ASGIApp,
         *,
         key: str | None,
+        attempts: int = ATTEMPTS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Wraps `app`; `key` is asked for when there is one, `clock` gives seconds."""
+        """Wraps `app`; `key` is asked for when there is one.
+
+        Args:
+            app: what is guarded.
+            key: what callers have to know.
+            attempts: wrong keys in a row that are looked at before an address has to wait.
+            clock: gives seconds.
+        """
         self._app = app
         self._key = key
-        self._attempts = Attempts(clock)
+        self._attempts = Attempts(clock, attempts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on, or refuses it."""

@@ -18,6 +18,7 @@ from index.errors import PilcrowError
 from index.system.offline import stay_offline
 from rag import Assistant
 from ui.api.app import ApiOptions, build_api
+from ui.http.attempts import ATTEMPTS
 from ui.http.server import address_of, listen, require_key, server_config
 from ui.terminal import clean, harmless_output
 
@@ -86,7 +87,11 @@ def serve_by_many(
     require_key(host, worker.options.key)
     listening = listen(host, port)
     address = address_of(host, listening.getsockname()[1])
-    worker = replace(worker, options=replace(worker.options, address=address, stateless=True))
+    # each worker counts for itself, and a guesser's requests come to any of them
+    options = replace(
+        worker.options, address=address, stateless=True, attempts=max(1, ATTEMPTS // count)
+    )
+    worker = replace(worker, options=options)
     config = server_config(
         worker, trusted_proxy, factory=True, workers=count, timeout_graceful_shutdown=FINISHING,
         timeout_worker_healthcheck=_STARTING,

@@ -15,6 +15,7 @@ from ui.commands.session import (
     JsonOption,
     ModelOption,
     NoModelOption,
+    Session,
     StoreOption,
     print_json,
     read_line,
@@ -22,11 +23,13 @@ from ui.commands.session import (
     session_of,
     settings_of,
 )
+from ui.language.catalogue import gettext, speaking
 from ui.terminal import open_console, show_hits
 
 if TYPE_CHECKING:
     from index.types import SearchScope
     from rag.assistant import Assistant
+    from rag.types import Answer
     from ui.api.scope import Filters
 
 NOTHING_FOUND = 3
@@ -96,16 +99,7 @@ def search(
 
     session = session_of(ctx, store, as_json)
     filters = _filters(
-        document,
-        author,
-        source,
-        tag,
-        folder,
-        kind,
-        section,
-        collection,
-        since=since,
-        until=until,
+        document, author, source, tag, folder, kind, section, collection, since=since, until=until
     )
     with session.library(filled=True) as library:
         hits = library.search(query, k=k, scope=scope_of(library, filters))
@@ -114,7 +108,8 @@ def search(
     else:
         show_hits(hits, open_console())
     if not hits:
-        say("nothing found")
+        with speaking(session.language):
+            say(gettext("nothing found"))
         raise typer.Exit(NOTHING_FOUND)
 
 
@@ -143,7 +138,6 @@ def ask(
     """
     from rag.query.question import checked_question
     from ui.api.scope import scope_of
-    from ui.terminal_answer import show_answer
 
     session = session_of(ctx, store, as_json)
     if question is not None:
@@ -151,33 +145,29 @@ def ask(
     elif session.json:
         raise InputError("--json answers one question: pilcrow ask --json QUESTION")
     filters = _filters(
-        document,
-        author,
-        source,
-        tag,
-        folder,
-        kind,
-        section,
-        collection,
-        since=since,
-        until=until,
+        document, author, source, tag, folder, kind, section, collection, since=since, until=until
     )
-    with session.library(filled=True) as library:
+    with speaking(session.language), session.library(filled=True) as library:
         scope = scope_of(library, filters)
         assistant = session.parts.make_assistant(
             library, settings_of(session, model, gpu_layers), no_model
         )
         if question is None:
             _converse(assistant, scope)
-            return
-        if session.json:
-            answer = assistant.answer(question, scope=scope)
-            print_json(answer.to_dict())
         else:
-            stream = assistant.stream(question, scope=scope)
-            answer = show_answer(stream, open_console())
-    for note in answer.notes:
-        say(note)
+            _answer_once(session, assistant, question, scope)
+
+
+def _answer_once(session: Session, assistant: Assistant, question: str, scope: SearchScope) -> None:
+    """Shows the answer to one question; the exit code says whether there was any."""
+    from ui.terminal_answer import show_answer
+
+    if session.json:
+        answer = assistant.answer(question, scope=scope)
+        print_json(answer.to_dict())
+    else:
+        answer = show_answer(assistant.stream(question, scope=scope), open_console())
+    _say_notes(answer)
     if answer.state == "not_found":
         raise typer.Exit(NOTHING_FOUND)
 
@@ -199,7 +189,7 @@ def _filters(*names: list[str] | None, since: str, until: str) -> Filters:
 def _converse(assistant: Assistant, scope: SearchScope) -> None:
     """Questions from the terminal, or a line each from a pipe, until there are no more."""
     history: list[tuple[str, str]] = []
-    say("Ask your articles. /new begins a new conversation, /quit or Ctrl-D ends it.")
+    say(gettext("Ask your articles. /new begins a new conversation, /quit or Ctrl-D ends it."))
     threading.Thread(target=assistant.warm_up, daemon=True).start()
     while (question := read_line("¶ ")) is not None:
         question = question.strip()
@@ -224,11 +214,18 @@ def _one_turn(
         say(f"pilcrow: {error}")
         return []
     except KeyboardInterrupt:
-        say("stopped")
+        say(gettext("stopped"))
         return []
-    for note in answer.notes:
-        say(note)
+    _say_notes(answer)
     return [(question, answer.text)] if answer.text else []
+
+
+def _say_notes(answer: Answer) -> None:
+    """Say what an answer remarks on itself."""
+    from ui.language.replies import retold
+
+    for note in answer.notes:
+        say(retold(note))
 
 
 def schema(

@@ -104,35 +104,12 @@ def build_app(
     stay_offline()  # before gradio is imported, and with it the hub library
     incoming = _folder_for_uploads(library)
     gr = _import_gradio()
-    from fastapi import FastAPI
-    from fastapi.responses import FileResponse
-    from starlette.middleware.gzip import GZipMiddleware
-    from starlette.staticfiles import StaticFiles
-
     services = build_services(assistant, library, options)
     services.jobs.tidy()
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with _running(options.beside):
-            services.models.begin()
-            yield
-        services.models.close()
-        services.watches.close()
-        services.chat.close()
-        services.suggester.close()
-        services.jobs.tidy()
-
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    app.mount(files := assets_address(), GZipMiddleware(StaticFiles(directory=ASSETS)))
-
-    @app.get("/favicon.ico", include_in_schema=False)
-    def favicon() -> FileResponse:
-        return FileResponse(ASSETS / "icon.svg", media_type="image/svg+xml")
-
+    files = assets_address()
     page = make_page(gr, services)
-    app = gr.mount_gradio_app(
-        app,
+    app: FastAPI = gr.mount_gradio_app(
+        _app_with_assets(services, options.beside, files),
         page,
         path="/",
         auth=("pilcrow", password) if password else None,
@@ -147,18 +124,45 @@ def build_app(
         theme=_theme(gr),
         head=panes.head(files),
     )
-    guarded: FastAPI = app
-    guarded.add_middleware(uploads.UploadLimit, folder=incoming)
-    guarded.add_middleware(FileDataGate, folder=incoming)
-    guarded.add_middleware(CallGate, calls=calls_of(gr, page))
-    guarded.add_middleware(LoginThrottle, clock=clock)
-    guarded.add_middleware(BodyLimit, most=most_bytes)
-    guarded.add_middleware(PageLanguage, texts=lambda: frame_texts(services))
+    app.add_middleware(uploads.UploadLimit, folder=incoming)
+    app.add_middleware(FileDataGate, folder=incoming)
+    app.add_middleware(CallGate, calls=calls_of(gr, page))
+    app.add_middleware(LoginThrottle, clock=clock)
+    app.add_middleware(BodyLimit, most=most_bytes)
+    app.add_middleware(PageLanguage, texts=lambda: frame_texts(services))
     policy = PagePolicy(_template(gr), panes.first_script(f"{files}/reload.js"))
     # a tunnel or a proxy that nobody named would lead strangers to where folders can be named
     any_host = bool(password) and not options.by_path
-    guarded.add_middleware(SecurityHeaders, any_host=any_host, files=files, policy=policy)
-    return guarded
+    app.add_middleware(SecurityHeaders, any_host=any_host, files=files, policy=policy)
+    return app
+
+
+def _app_with_assets(services: Services, beside: Starlette | None, files: str) -> FastAPI:
+    """An application that serves our files at an address, and runs what is behind the page."""
+    from fastapi import FastAPI
+    from fastapi.responses import FileResponse
+    from starlette.middleware.gzip import GZipMiddleware
+    from starlette.staticfiles import StaticFiles
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with _running(beside):
+            services.models.begin()
+            yield
+        services.models.close()
+        services.watches.close()
+        services.chat.close()
+        services.suggester.close()
+        services.jobs.tidy()
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.mount(files, GZipMiddleware(StaticFiles(directory=ASSETS)))
+
+    @app.get("/favicon.ico", include_in_schema=False)
+    def favicon() -> FileResponse:
+        return FileResponse(ASSETS / "icon.svg", media_type="image/svg+xml")
+
+    return app
 
 
 class _WithoutStubs(MetaPathFinder):
@@ -193,7 +197,7 @@ def _import_gradio() -> Any:
 
 
 def _running(app: Starlette | None) -> AbstractAsyncContextManager[Any]:
-    """While this lasts, what `app` needs is there."""
+    """What has all that `app` needs there for as long as it is entered."""
     return app.router.lifespan_context(app) if app else nullcontext()
 
 

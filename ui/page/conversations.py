@@ -203,15 +203,15 @@ class Conversations:
         """
         wanted = words.casefold().split()
         rows = self._rows("SELECT id, title, updated FROM conversations WHERE deleted = 0")
-        said = defaultdict[str, list[str]](list)
+        texts = defaultdict[str, list[str]](list)
         for id_, question, answer in (
             self._rows("SELECT conversation, question, words FROM turns") if wanted else ()
         ):
-            said[id_].append(f"{question} {answer}")
+            texts[id_].append(f"{question} {answer}")
         listed = {
             id_: Listed(id_, str(title), when(updated) or _OLDEST)
             for id_, title, updated in rows
-            if all(word in f"{title} {' '.join(said[id_])}".casefold() for word in wanted)
+            if all(word in f"{title} {' '.join(texts[id_])}".casefold() for word in wanted)
         }
         for id_, waiting in self._waiting():
             asked = " ".join(

@@ -77,16 +77,17 @@ def _entry(key: str, answer: Answer, verdict: Verdict, why: str) -> dict[str, An
 
 def _write(path: Path, key: str, entry: dict[str, Any] | None) -> None:
     """The file without what it said of `key`, and with `entry`."""
-    before = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    kept = [line for line in before if f'"id": "{key}"' not in line]
+    # as bytes: persons edit these files, in whatever editor and encoding
+    before = path.read_bytes().splitlines() if path.exists() else []
+    kept = [line for line in before if f'"id": "{key}"'.encode() not in line]
     if entry is None and kept == before:
         return
-    _write_lines(path, kept + ([json.dumps(entry)] if entry else []))
+    _write_lines(path, kept + ([json.dumps(entry).encode()] if entry else []))
 
 
 def _kept_there(
     tables: PeoplesTables, key: str, verdict: str, entry: dict[str, Any] | None
-) -> list[str]:
+) -> list[bytes]:
     """All that was found good, or wrong, once a verdict is written down on the server."""
     with tables.writing() as db:
         db.execute("DELETE FROM feedback WHERE key = ? AND verdict = ?", (key, verdict))
@@ -97,9 +98,9 @@ def _kept_there(
                 (key, verdict, json.dumps(entry)),
             )
     query = "SELECT entry FROM feedback WHERE verdict = ? ORDER BY key"
-    return [line for (line,) in tables.rows(query, (verdict,))]
+    return [line.encode() for (line,) in tables.rows(query, (verdict,))]
 
 
-def _write_lines(path: Path, lines: list[str]) -> None:
+def _write_lines(path: Path, lines: list[bytes]) -> None:
     with replacing(path) as file:
-        file.write("".join(f"{line}\n" for line in lines).encode())
+        file.write(b"".join(line + b"\n" for line in lines))

@@ -96,7 +96,7 @@ class ModelOptions:
 
 def _speed(wait: FirstWord) -> str:
     """How fast a model is here."""
-    seconds = f"{wait.seconds:.0f}"
+    seconds = f"{max(wait.seconds, 1):.0f}"
     if not wait.measured:
         return gettext("first word after about {n} s (estimated)", n=seconds)
     return gettext(
@@ -390,7 +390,7 @@ class Models:
         return machine.LargerModel(entry, "part" if come else "away", seconds, doubt)
 
     def _wait(self, entry: CatalogueEntry) -> FirstWord | None:
-        """Until a model's first word: as this one was when it was last asked, else as measured."""
+        """How long a model takes to its first word: as when last asked, else as was measured."""
         assert self._options
         speeds = self._options.folder.speeds()
         if entry == self._current() and (live := self._live()):

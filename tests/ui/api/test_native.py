@@ -144,7 +144,7 @@ def test_a_rebuild_says_how_far_it_is(client: TestClient, tmp_path: Path) -> Non
 
 
 def test_one_change_at_a_time(client: TestClient, tmp_path: Path) -> None:
-    with make_library(tmp_path, {}) as other, other._writing():
+    with make_library(tmp_path, {}) as other, other._store.changing():
         for reply in (
             client.post("/v1/rebuild", json={"stream": True}),
             client.delete("/v1/documents/kyoto.txt"),
@@ -240,6 +240,24 @@ def test_other_sites_are_not_answered(
     assert problem(reply)
     assert "access-control-allow-origin" not in reply.headers
     assert reply.headers["x-content-type-options"] == "nosniff"
+
+
+def test_strangers_are_not_told_where_a_library_lies_that_cannot_be_read(tmp_path: Path) -> None:
+    with make_library(tmp_path) as library:
+        assistant = Assistant(library, None, reader="none")
+        apps = [build_api(assistant, library, ApiOptions(key=key)) for key in ("sesame", None)]
+        with (
+            TestClient(apps[0], base_url="http://pilcrow.lan") as stranger,
+            TestClient(apps[1], base_url="http://localhost") as here,
+        ):
+            assert stranger.get("/ready").json() == {"status": "ready"}
+            assert here.get("/ready").json() == {"status": "ready", "change": library.change}
+            for file in library.path.glob("library.sqlite*"):
+                file.write_bytes(b"x" * 10_000)
+            away = stranger.get("/ready")
+            assert away.status_code == 503 and "cannot be read" in problem(away)
+            assert str(tmp_path) not in away.text
+            assert str(tmp_path) in problem(here.get("/ready"))
 
 
 def test_with_a_key_nothing_is_told_without_it(tmp_path: Path) -> None:

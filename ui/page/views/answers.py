@@ -27,8 +27,8 @@ from ui.language.catalogue import (
     number,
     plural,
 )
+from ui.language.replies import retold_reply
 from ui.page.views.html import render, render_macro
-from ui.page.views.replies import retold_reply
 from ui.sections import Line, is_left_open, parts_of_reply, sections_of
 
 Phase = Literal["running", "done", "stopped"]
@@ -257,7 +257,7 @@ def _outcome(snapshot: Answer, phase: Phase, seconds: Seconds, meta: TurnMeta) -
 
 
 def _unread(files: int) -> str:
-    """That so many files could not be found yet; empty for none."""
+    """The sentence that so many files could not be found yet; empty for none."""
     if files == 1:
         return gettext("{files} was still being read when this was asked.", files=plural(1, "file"))
     words = gettext_noop("{files} were still being read when this was asked.")
