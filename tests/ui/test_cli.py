@@ -63,6 +63,7 @@ COMMANDS = (
     "eval",
     "doctor",
     "verify",
+    "accounts",
 )
 
 Run = Callable[..., Result]
