@@ -25,6 +25,9 @@ from ui.api.links import Links, seal_of
 from ui.api.mcp_server import build_mcp
 from ui.api.metrics import Metrics
 from ui.api.service import Service
+from ui.http.accounts.people import asked_by
+from ui.http.accounts.permitted import require
+from ui.http.accounts.sharing import Shared, SignIn
 from ui.http.body_limit import MOST_BYTES, BodyLimit
 
 if TYPE_CHECKING:
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 _DESCRIPTION = """Ask your own articles; every statement points at the sentences it rests on.
 `start` and `end` of a citation count characters of the document's text (`GET /v1/documents/ID`):
 `text[start:end]` is the quote, always. With PILCROW_API_KEY every request needs it as
-bearer key."""
+bearer key; where there are accounts each has a key of its own (`pilcrow accounts key NAME`)."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class ApiOptions:
     """Where it is served, for the links that agents get."""
     allow_changes: bool = False
     """Whether agents may change the library."""
+    accounts: SignIn | None = None
+    """How people sign in who have accounts; None where there are none."""
     stateless: bool = False
     """Whether any other process may get an agent's next request; else its session is remembered."""
 
@@ -63,8 +68,9 @@ def build_api(
         options: how it is served.
         metrics: counts what is asked, here and wherever else it was handed; new ones when None.
     """
-    service = Service(assistant, library, metrics)
-    seal = sealing.key_of(library, create=True) if options.key else None
+    shared = Shared(assistant, library, options.accounts) if options.accounts else None
+    service = Service(assistant, library, metrics, shared)
+    seal = sealing.key_of(library, create=True) if options.key or shared else None
 
     def links_of(request: Request) -> Links:
         base = f"{request.url.scheme}://{request.headers.get('host', '')}"
@@ -78,7 +84,7 @@ def build_api(
     # the guard before everything has looked at Host and Origin
     unguarded = TransportSecuritySettings(enable_dns_rebinding_protection=False)
     mcp_routes = agents.streamable_http_app(
-        transport_security=unguarded, stateless_http=options.stateless
+        transport_security=unguarded, stateless_http=options.stateless or shared is not None
     ).routes
 
     @asynccontextmanager
@@ -93,15 +99,17 @@ def build_api(
     app.include_router(completion_routes(service, links_of))
     app.include_router(answer_routes(service, links_of))
     app.include_router(document_routes(service))
-    _add_small_routes(app, service, seal)
+    _add_small_routes(app, service, seal, shared)
     app.router.routes.extend(mcp_routes)
     handle_errors(app)
     app.add_middleware(BodyLimit, most=_most_bytes, refusal=_too_long)
-    app.add_middleware(Guard, key=options.key)
+    app.add_middleware(Guard, key=options.key, shared=shared)
     return app
 
 
-def _add_small_routes(app: FastAPI, service: Service, seal: bytes | None) -> None:
+def _add_small_routes(
+    app: FastAPI, service: Service, seal: bytes | None, shared: Shared | None
+) -> None:
     @app.get("/health", tags=["Server"], summary="Is it there?")
     async def health() -> Response:
         """Says `ok`; needs no key."""
@@ -110,12 +118,13 @@ def _add_small_routes(app: FastAPI, service: Service, seal: bytes | None) -> Non
     @app.get("/ready", tags=["Server"], summary="Can it answer?")
     async def ready() -> Response:
         """Says `ready` and the number of the library's state; 503 while the library is away."""
-        change = await service.work(lambda: service.library.change)
+        change = await service.work(lambda: service.whole.change)
         return Json({"status": "ready", "change": change})
 
     @app.get("/metrics", tags=["Server"], summary="Counters for Prometheus")
     async def metrics() -> Response:
         """Questions, their states, the time of each stage, memory."""
+        require(service.library, "admin", all_of_it=True)
         documents = await service.work(lambda: service.library.stats().documents)
         text = service.metrics.text(documents)
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
@@ -123,10 +132,13 @@ def _add_small_routes(app: FastAPI, service: Service, seal: bytes | None) -> Non
     @app.get("/read/{id:path}", include_in_schema=False)
     async def read(id: str, given: Request) -> Response:
         """What a citation's link opens where there is no page: the article as plain text."""
-        sealed = given.query_params.get("seal", "")
-        if seal and not hmac.compare_digest(sealed.encode(), seal_of(id, seal).encode()):
+        sealed, by = (given.query_params.get(name, "") for name in ("seal", "by"))
+        person = await service.work(lambda: shared.accounts.by_id(by)) if shared else None
+        right = seal is None or hmac.compare_digest(sealed.encode(), seal_of(id, seal, by).encode())
+        if not right or (shared and person is None):
             raise ApiError(403, "this link was not made by this Pilcrow", "forbidden")
-        record, document = await service.work(lambda: held(service, id))
+        with asked_by(person):
+            record, document = await service.work(lambda: held(service, id))
         del record
         return PlainTextResponse(document.text.encode("utf-8", "replace"))
 

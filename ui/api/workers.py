@@ -18,11 +18,11 @@ from index.errors import PilcrowError
 from index.system.offline import stay_offline
 from rag import Assistant
 from ui.api.app import ApiOptions, build_api
-from ui.http.server import address_of, listen, require_key, server_config
+from ui.http.server import address_of, behind_proxy, listen, require_key, server_config
 from ui.terminal import clean, harmless_output
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
+    from starlette.types import ASGIApp
 
 FINISHING = 20
 """Seconds that a worker which is to go has for answers it has begun; then whoever waits for one
@@ -38,8 +38,9 @@ class Worker:
     open: Callable[[], tuple[Assistant, Library]]
     """What it answers with and from."""
     options: ApiOptions
+    trusted_proxy: str = ""
 
-    def __call__(self) -> FastAPI:
+    def __call__(self) -> ASGIApp:
         """The application, open and warm: whoever asks first waits for nothing."""
         from uvicorn.config import STARTUP_FAILURE
 
@@ -54,6 +55,9 @@ class Worker:
             raise SystemExit(STARTUP_FAILURE) from None
         app = build_api(assistant, library, self.options)
         app.state.output = output  # as long as the process lives
+        accounts = self.options.accounts
+        if accounts and accounts.header:
+            return behind_proxy(app, self.trusted_proxy, accounts.header)
         return app
 
 
@@ -83,12 +87,18 @@ def serve_by_many(
     from uvicorn.config import STARTUP_FAILURE
     from uvicorn.supervisors import Multiprocess
 
-    require_key(host, worker.options.key)
+    require_key(host, worker.options.key or worker.options.accounts)
     listening = listen(host, port)
     address = address_of(host, listening.getsockname()[1])
-    worker = replace(worker, options=replace(worker.options, address=address, stateless=True))
+    worker = replace(
+        worker, options=replace(worker.options, address=address, stateless=True),
+        trusted_proxy=trusted_proxy,
+    )  # fmt: skip
+    accounts = worker.options.accounts
+    # where a header is believed each worker sees to the proxy itself
+    outer_proxy = "" if accounts and accounts.header else trusted_proxy
     config = server_config(
-        worker, trusted_proxy, factory=True, workers=count, timeout_graceful_shutdown=FINISHING,
+        worker, outer_proxy, factory=True, workers=count, timeout_graceful_shutdown=FINISHING,
         timeout_worker_healthcheck=_STARTING,
     )  # fmt: skip
 

@@ -117,11 +117,18 @@ def list_accounts(
 
 @app.command()
 def remove(ctx: typer.Context, name: NameArgument, store: StoreOption = None) -> None:
-    """Take an account out; its sessions end at once."""
+    """Take an account out, with its conversations; its sessions end at once."""
+    import shutil
+
+    from ui.page import feedback
+    from ui.page.conversations import Conversations, drawer_of
+
     with _desk(ctx, store) as desk:
         gone = desk.accounts.remove(name)
         desk.note("account removed", gone)
-        say(f"{gone.name} has no account any more")
+        Conversations(drawer_of(desk.library), gone.id).delete_all()
+        shutil.rmtree(feedback.folder_of(desk.library.path, gone.id), ignore_errors=True)
+        say(f"{gone.name} has no account any more; their conversations are deleted")
         if not desk.accounts:
             say("there are no accounts left: once started anew, nobody has to sign in")
 

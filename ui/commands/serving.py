@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from index import Library
     from rag import Assistant
     from rag.settings import Settings
+    from ui.http.accounts.sharing import SignIn
 
 _PORT = 7861
 """Of `serve`; the page has 7860."""
@@ -35,6 +36,36 @@ _PORT = 7861
 def secret(value: SecretStr | None) -> str | None:
     """A secret as it is compared."""
     return value.get_secret_value() if value else None
+
+
+def sign_in_of(settings: Settings, library: Library) -> SignIn | None:
+    """How people sign in to a library that has accounts; None where it has none.
+
+    As soon as there is an account everybody signs in, without being asked to by an option: one that
+    is forgotten at some start would open what is one person's to all.
+
+    Raises:
+        InputError: when the settings do not fit together.
+    """
+    from index.errors import InputError
+    from ui.http.accounts.sharing import SignIn
+    from ui.http.accounts.store import accounts_of
+
+    header = settings.account_header
+    if not header and not accounts_of(library):
+        return None
+    if header and not settings.trusted_proxy:
+        raise InputError(
+            f"PILCROW_ACCOUNT_HEADER={header} needs PILCROW_TRUSTED_PROXY=ADDRESS: the proxy that "
+            "alone is believed who asks"
+        )
+    if settings.password or settings.api_key:
+        name = "PILCROW_PASSWORD" if settings.password else "PILCROW_API_KEY"
+        raise InputError(
+            f"this library has accounts, so {name} would be a way around them: unset it. Programs "
+            "have keys of their own: pilcrow accounts key NAME"
+        )
+    return SignIn(header, settings.account_default_role)
 
 
 def chat(
@@ -65,7 +96,8 @@ def chat(
     """Serve the page where you ask and read.
 
     With PILCROW_PASSWORD set, the page asks for it. Programs are answered at the same address, as
-    by `pilcrow serve`; where there is a password they need PILCROW_API_KEY.
+    by `pilcrow serve`; where there is a password they need PILCROW_API_KEY. Where there are
+    accounts (`pilcrow accounts`) everybody signs in.
     """
     import seeds
     from ui.api.app import ApiOptions, build_api
@@ -90,9 +122,10 @@ def chat(
             say(hint)
 
         beside, metrics = None, Metrics()
+        accounts = sign_in_of(settings, library)
         if key or not password:  # whom the page asks for a password, a program may not pass by
             address = address_of(host or settings.host, port or settings.port)
-            served = ApiOptions(key=key, page=True, address=address)
+            served = ApiOptions(key=key, page=True, address=address, accounts=accounts)
             beside = build_api(assistant, library, served, metrics)
 
         def ready(url: str) -> None:
@@ -115,6 +148,7 @@ def chat(
                     ),
                     beside=beside,
                     answered=partial(metrics.answered, "page"),
+                    accounts=accounts,
                 ),
                 host=host or settings.host,
                 port=port or settings.port,
@@ -148,7 +182,7 @@ def serve(
     """Serve programs: OpenAI-compatible and native HTTP.
 
     The schema is at /openapi.json. With PILCROW_API_KEY set, every request needs it as bearer key;
-    without it only this computer is answered.
+    without it only this computer is answered. Where there are accounts each has a key of its own.
     """
     session = session_of(ctx, store, False)
     settings = settings_of(session, model, gpu_layers)
@@ -207,6 +241,7 @@ def _serve_programs(
     with session.library(create=True) as library:
         if not library.documents():
             say("the library is empty: add articles with `pilcrow add ARTICLES` or POST them")
+        accounts = sign_in_of(settings, library)
         assistant = session.parts.make_assistant(library, settings, no_model)
         if assistant.missing:
             say(f"answers are quotes only: {assistant.missing}")
@@ -223,6 +258,7 @@ def _serve_programs(
                 port=port,
                 key=secret(settings.api_key),
                 allow_changes=allow_changes,
+                accounts=accounts,
                 on_ready=ready,
                 trusted_proxy=str(settings.trusted_proxy or ""),
             )
@@ -242,6 +278,7 @@ def _serve_by_many(
     with session.library(create=True) as library:  # what is wrong with it is told once, and here
         if not library.documents():
             say("the library is empty: add articles with `pilcrow add ARTICLES` or POST them")
+        accounts = sign_in_of(settings, library)
         if missing := session.parts.make_assistant(library, settings, no_model).missing:
             say(f"answers are quotes only: {missing}")
     each = settings.model_copy(update={"threads": max(1, settings.threads // workers)})
@@ -253,7 +290,7 @@ def _serve_by_many(
         session.parts.serve_by_many(
             partial(_opened, session, each, no_model),
             workers,
-            options=ApiOptions(key=secret(settings.api_key)),
+            options=ApiOptions(key=secret(settings.api_key), accounts=accounts),
             host=host or settings.host,
             port=port,
             on_ready=ready,

@@ -13,6 +13,8 @@ from index.errors import PilcrowError
 Role = Literal["reader", "editor", "admin"]
 ROLES: tuple[Role, ...] = get_args(Role)
 """Each may what those before it may: ask and read; change the documents; change the settings."""
+PERSON = "pilcrow.person"
+"""Where a request's scope says who asks, for what is done apart from it."""
 _Step = TypeVar("_Step")
 
 

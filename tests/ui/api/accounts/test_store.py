@@ -110,6 +110,7 @@ def test_an_account_without_a_password_has_none_that_is_right(accounts: Accounts
     assert accounts.by_password("robot", RIGHT) is None
 
 
+@pytest.mark.fault("U1")
 def test_a_wrong_name_costs_the_same_work_as_a_wrong_password(
     accounts: Accounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,6 +171,7 @@ def test_roles_contain_each_other() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.fault("U4")
 def test_a_file_that_is_held_is_waited_for_and_then_told(tmp_path: Path) -> None:
     accounts = Accounts(AccountFile(tmp_path, patience=0.05))
     accounts.add("ada", "reader", (), RIGHT)
@@ -185,6 +187,7 @@ def test_a_file_that_is_held_is_waited_for_and_then_told(tmp_path: Path) -> None
     assert again.role == "reader"
 
 
+@pytest.mark.fault("U4")
 def test_a_damaged_file_lets_nobody_in(accounts: Accounts, tmp_path: Path) -> None:
     (tmp_path / store.FILE).write_bytes(
         b"no database at all, and long enough to be read as one" * 9
@@ -198,6 +201,7 @@ def test_a_damaged_file_lets_nobody_in(accounts: Accounts, tmp_path: Path) -> No
 # --- what is noted --------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("U5")
 @given(st.text(), st.lists(st.text(), max_size=5))
 def test_no_name_breaks_a_line(name: str, documents: list[str]) -> None:
     class Kept(list[str]):
@@ -226,6 +230,7 @@ def test_lines_are_added_and_their_owners_alone(library: Library) -> None:
         assert stat.S_IMODE((library.path / audit.FILE).stat().st_mode) == 0o600
 
 
+@pytest.mark.fault("U6")
 def test_what_cannot_be_noted_is_told_and_stops_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
