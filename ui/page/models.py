@@ -225,6 +225,8 @@ class Models:
 
     def _stop_encoder(self, given: Given) -> Reply:
         """Go on with the encoder as it is."""
+        if reason := self._encoder_fixed():
+            raise InputError(reason)
         if self._jobs and self._embedded_anew():
             self._jobs.cancel()
         return self._panel(given)

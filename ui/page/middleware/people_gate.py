@@ -30,7 +30,7 @@ _OPEN = re.compile(
 """What is there before somebody has signed in: the login form, and files that are no secret."""
 _TABS = re.compile(r"(/gradio_api/heartbeat/)(\w+)", re.ASCII)
 _NAMES = ("session_hash", "upload_id")
-_COOKIE = "access-token"
+_COOKIE, _UPLOAD = "access-token", "/gradio_api/upload"
 
 
 class PeopleGate:
@@ -64,6 +64,10 @@ class PeopleGate:
         if person is None and (by_proxy or not _OPEN.fullmatch(scope["path"])):
             words = gettext("Sign in first: your session has ended, or you have no account here.")
             await JSONResponse({"detail": words}, 401)(scope, receive, send)
+            return
+        if scope["path"].rstrip("/") == _UPLOAD and person and not person.may_be("editor"):
+            words = gettext("your account may ask and read, and change nothing")
+            await JSONResponse({"detail": words}, 403)(scope, receive, send)
             return
         scope = {**scope, PERSON: person}
         if person is not None:

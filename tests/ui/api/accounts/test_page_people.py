@@ -258,12 +258,12 @@ def test_each_has_their_own_thumbs(library: HeldLibrary, rita: Visitor) -> None:
 
 
 @pytest.mark.fault("U7")
-def test_names_of_tabs_and_uploads_are_each_accounts_own(rita: Visitor, edda: Visitor) -> None:
+def test_names_of_tabs_and_uploads_are_each_accounts_own(adam: Visitor, edda: Visitor) -> None:
     uploads = [
         visitor.client.post(
             "/gradio_api/upload?upload_id=same", files={"files": ("note.txt", text)}
         ).json()
-        for visitor, text in ((rita, b"A note of one."), (edda, b"A note of another."))
+        for visitor, text in ((adam, b"A note of one."), (edda, b"A note of another."))
     ]
     config = edda.look()
     add = next(
@@ -277,8 +277,8 @@ def test_names_of_tabs_and_uploads_are_each_accounts_own(rita: Visitor, edda: Vi
         status: int = visitor.client.post("/gradio_api/queue/join", json=call).status_code
         return status
 
-    assert join(edda, uploads[0][0]) == 403, "what rita uploaded"
-    assert join(rita, uploads[1][0]) == 403
+    assert join(edda, uploads[0][0]) == 403, "what adam uploaded"
+    assert join(adam, uploads[1][0]) == 403
 
 
 # --- what each may do -----------------------------------------------------------------------------
@@ -295,10 +295,10 @@ CHANGES: dict[str, dict[str, object]] = {
 def test_a_reader_changes_nothing(library: HeldLibrary, rita: Visitor) -> None:
     change = library.change
     for name, given in CHANGES.items():
-        if name == "stop-encoder":
-            continue  # there is nothing to stop
         reply = rita.ask(name, ids=json.dumps(["forum/kyoto.txt"]), **given)
         assert "problem" in reply, (name, reply)
+    sent = rita.client.post("/gradio_api/upload", files={"files": ("x.txt", b"An x. It is.")})
+    assert sent.status_code == 403
     assert library.change == change
 
 
