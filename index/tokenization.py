@@ -66,12 +66,12 @@ INVISIBLE = f"{CONTROLS}{BIDI_SIGNS}{ZERO_WIDTH}{TAGS}"
 _INVISIBLE = re.compile(f"[{INVISIBLE}]")
 
 
-def strip_invisible(text: str, replacement: str = "") -> str:
+def strip_invisible(text: str) -> str:
     """The text without controls, bidirectional signs, tags and spaces of no width.
 
     Tabs and line feeds stay.
     """
-    return _INVISIBLE.sub(replacement, text)
+    return _INVISIBLE.sub("", text)
 
 
 def sound(text: str) -> str:

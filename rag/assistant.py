@@ -41,8 +41,8 @@ from rag.reader.across import language_of
 from rag.reader.rerankers import OWN, Reranker, load_reranker
 from rag.replies import fixed as replies
 from rag.replies.answerability import Answerability, lacks_form
-from rag.replies.composer import WHOLE, Composer
 from rag.replies.conversation import Conversation
+from rag.replies.extractive.composer import WHOLE, Composer
 from rag.replies.streams import aanswer, astream, traced
 from rag.replies.topics import TopicSearch
 from rag.retrieval import LIMITS, FirstPass, Retrieved, Retriever
@@ -441,9 +441,9 @@ class Assistant:
         self, state: AnswerState, found: FirstPass | Retrieved, scope: SearchScope
     ) -> bool:
         """Compose the answer; says whether there is something to quote."""
-        request, wording = state.question.request, found.variant.text
-        state.quotations = self._composer.compose(request, wording, found.ranking, scope)
-        if isinstance(found, Retrieved) and request.task == "list" and state.quotations:
+        question, wording = state.question, found.variant.text
+        state.quotations = self._composer.compose(question, wording, found.ranking, scope)
+        if isinstance(found, Retrieved) and question.request.task == "list" and state.quotations:
             state.notes += left_out(found, state.quotations)
         return bool(state.quotations)
 

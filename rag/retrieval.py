@@ -21,7 +21,12 @@ from rag.grounding.presentation import list_items
 from rag.query.question import QueryVariant, Question
 from rag.query.text_features import content_stems
 from rag.query.time_scope import TimeScope
-from rag.reader.priors import penalize_repeats, relevance_to_follow_up, rerank_by_time
+from rag.reader.priors import (
+    penalize_repeats,
+    relevance_to_follow_up,
+    rerank_by_ordinal,
+    rerank_by_time,
+)
 from rag.reader.ranker import Ranker
 from rag.reader.rerankers import Reranker
 from rag.types import RankedSentence, Ranking
@@ -58,10 +63,11 @@ class FirstPass:
     """The documents a follow-up's conversation has been about."""
 
     def adjusted(self, ranking: Ranking) -> Ranking:
-        """A ranking with scores moved to what the conversation and the time asked about favour."""
+        """A ranking with scores moved to what the talk, the time and the place in a row favour."""
         if self.question.is_follow_up:
             ranking = penalize_repeats(self.question, ranking, self.active_documents)
-        return replace(ranking, sentences=rerank_by_time(ranking.sentences, self.time))
+        timed = rerank_by_time(ranking.sentences, self.time)
+        return replace(ranking, sentences=rerank_by_ordinal(self.question, timed))
 
 
 @dataclass(frozen=True, slots=True)

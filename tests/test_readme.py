@@ -228,6 +228,7 @@ def test_the_tree_names_every_room_and_no_other() -> None:
         "rag/weights": "rag/llm/weights",
         "rag/verification": "rag/grounding/verification",
         "rag/wording": "rag/replies/wording",
+        "rag/extractive": "rag/replies/extractive",
         **{
             f"index/{room}": f"index/formats/{room}"
             for room in ("pdf", "office", "web", "plain", "pictures")

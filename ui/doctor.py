@@ -75,7 +75,7 @@ def _python() -> CheckLine:
 
 
 def _processor(threads: int) -> CheckLine:
-    """Without AVX2 (x86) both models run, several times slower."""
+    """The processor and its vector units; without AVX2 (x86) models are several times slower."""
     flags = _proc_field(Path("/proc/cpuinfo"), "flags").split()
     wide = [flag for flag in ("avx2", "avx512f", "avx512_vnni", "amx_int8") if flag in flags]
     detail = f"{platform.machine()}, {threads} threads {' '.join(wide)}".strip()

@@ -67,12 +67,12 @@ def read_settings(folder: Path) -> ModelSettings:
     )
 
 
-def _pooling(told: Mapping[str, Any], folder: Path) -> Literal["mean", "cls"]:
+def _pooling(config: Mapping[str, Any], folder: Path) -> Literal["mean", "cls"]:
     """The pooling that a configuration names; the mean where none does, as the library has it."""
-    named = told.get("pooling_mode")
+    named = config.get("pooling_mode")
     modes = {named} if isinstance(named, str) else {
         name.removeprefix("pooling_mode_").removesuffix("_tokens").removesuffix("_token")
-        for name, chosen in told.items()
+        for name, chosen in config.items()
         if name.startswith("pooling_mode_") and chosen is True
     }  # fmt: skip
     if modes <= {"mean"}:
@@ -85,9 +85,10 @@ def _pooling(told: Mapping[str, Any], folder: Path) -> Literal["mean", "cls"]:
     )
 
 
-def _prompts(told: Mapping[str, Any]) -> Prompts:
-    prompts = told.get("prompts") or {}
-    default = prompts.get(told.get("default_prompt_name") or "", "")
+def _prompts(config: Mapping[str, Any]) -> Prompts:
+    """What a configuration has read before a question and before a passage."""
+    prompts = config.get("prompts") or {}
+    default = prompts.get(config.get("default_prompt_name") or "", "")
     passage = next((prompts[name] for name in _PASSAGE_NAMES if name in prompts), default)
     return Prompts(str(prompts.get("query", default)), str(passage))
 

@@ -104,8 +104,8 @@ def cache_path(revision: str) -> Path:
 def load(folder: Path, threads: int) -> OnnxNetwork | None:
     """The network kept in a folder; None when there is none, or it is not as it was written."""
     try:
-        told = json.loads((folder / _DIGESTS).read_text(encoding="utf-8"))
-        if told == _digests(folder):
+        digests = json.loads((folder / _DIGESTS).read_text(encoding="utf-8"))
+        if digests == _digests(folder):
             return OnnxNetwork(folder / _GRAPH, threads)
     except Exception as error:  # another machine's, another version's: it is made again
         if folder.exists():

@@ -209,9 +209,9 @@ def peek(path: Path) -> Header | None:
             start = file.read(_HEAD)
         if not start.startswith(_MAGIC):
             return None
-        told = json.loads(start[len(_MAGIC) :].rstrip(b"\0"))
-        is_ours = [type(told[field.name]).__name__ == field.type for field in fields(Header)]
-        return Header(**told) if all(is_ours) else None
+        stored = json.loads(start[len(_MAGIC) :].rstrip(b"\0"))
+        is_ours = [type(stored[field.name]).__name__ == field.type for field in fields(Header)]
+        return Header(**stored) if all(is_ours) else None
     except (OSError, ValueError, TypeError, LookupError):
         return None
 

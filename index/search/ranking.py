@@ -306,24 +306,24 @@ def _folded(hits: Sequence[Hit]) -> list[Hit]:
     contradiction, or the next state of things.
     """
     kept: list[Hit] = []
-    told: list[frozenset[str]] = []
+    words_of_kept: list[frozenset[str]] = []
     for hit in hits:
         mine = frozenset(words(hit.text))
         # mostly the lengths alone tell them apart
         least, most = _WEIGHTS.same * len(mine), len(mine) / _WEIGHTS.same
         twin = next(
             (
-                i
-                for i, o in enumerate(told)
-                if least <= len(o) <= most
-                and _same(mine, o)
-                and facts(hit.text) == facts(kept[i].text)
+                at
+                for at, other in enumerate(words_of_kept)
+                if least <= len(other) <= most
+                and _same(mine, other)
+                and facts(hit.text) == facts(kept[at].text)
             ),
             None,
         )
         if twin is None:
             kept.append(hit)
-            told.append(mine)
+            words_of_kept.append(mine)
         else:
             names = (hit.document_id, *hit.also)
             known = (kept[twin].document_id, *kept[twin].also)

@@ -307,7 +307,7 @@ def document_record(
 def collection_of(
     known: Mapping[str, str], key: Callable[[str], str] = str
 ) -> Callable[[str], str]:
-    """Tells a file's collection: its own, else that of the nearest folder that has one.
+    """What tells a file's collection: its own, else that of the nearest folder that has one.
 
     Args:
         known: the collections that files and folders were put into themselves.

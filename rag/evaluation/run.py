@@ -6,7 +6,7 @@ import hashlib
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -70,27 +70,47 @@ def evaluate(
     questions, notes = _localise(questions, articles.texts)
     several = len({place.document for each in questions for place in each.gold}) > 1
     pool = [each for each in questions if each.gold] if retrieval_only else questions
-    asked: list[tuple[Question, frozenset[str] | None]] = []
-    asked += [(each, None) for each in _draw(pool, limit, f"{seed}:")]
+    asked = [_Asked(each, None) for each in _draw(pool, limit, f"{seed}:")]
     asked += [] if retrieval_only else _far(questions, far, seed, articles.texts)
     if not asked:
         raise InputError("there is nothing to ask: no question fits what was wanted.")
+    answering = None if retrieval_only else assistant
     rows = []
-    for done, (question, documents) in enumerate(asked):
+    for done, each in enumerate(asked):
         if progress:
             progress(done, len(asked))
-        try:
-            unit = _unit(question, several)
-            hits, values = _search(library, articles, question, documents, unit)
-            if assistant is not None and not retrieval_only:
-                values |= _answer(assistant, articles, question, documents)
-        except InputError as error:
-            raise InputError(f"question {question.id!r}: {error}") from error
-        values |= _references(question, hits, articles)
-        rows.append(Row(question.id, question.group, values))
+        rows.append(_row(library, answering, articles, each, _unit(each.question, several)))
     if progress:
         progress(len(asked), len(asked))
     return summarise(rows, notes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question as it is asked."""
+
+    question: Question
+    documents: frozenset[str] | None
+    """Where it may look; everywhere when None."""
+
+
+def _row(
+    library: Library,
+    assistant: Assistant | None,
+    articles: _Articles,
+    asked: _Asked,
+    unit: Unit,
+) -> Row:
+    """What comes back for a question, scored."""
+    question, documents = asked.question, asked.documents
+    try:
+        hits, values = _search(library, articles, question, documents, unit)
+        if assistant is not None:
+            values |= _answer(assistant, articles, question, documents)
+    except InputError as error:
+        raise InputError(f"question {question.id!r}: {error}") from error
+    values |= _references(question, hits, articles)
+    return Row(question.id, question.group, values)
 
 
 class _Articles:
@@ -179,11 +199,11 @@ def _draw(questions: Sequence[Question], count: int | None, salt: str) -> list[Q
 
 def _far(
     questions: Sequence[Question], count: int, seed: int, ids: Collection[str]
-) -> list[tuple[Question, frozenset[str] | None]]:
+) -> list[_Asked]:
     """Answerable questions made unanswerable, each with the documents that it may look at."""
     pool = [question for question in questions if question.answerable and question.gold]
     return [
-        (
+        _Asked(
             Question(question.id, question.question, answerable=False, kind="far_unanswerable"),
             frozenset(ids) - {place.document for place in question.gold},
         )

@@ -2,7 +2,7 @@
 
 An answer without a language model is made of the sources' own sentences. A run of neighbouring
 sentences is one quotation, so that an explanation is read as it was written. Pure: what has to be
-fetched is fetched by `rag.replies.composer`.
+fetched is fetched by `rag.replies.extractive.composer`.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from index.languages.detection import language
 from index.languages.word_lists import any_word, word_list
 from index.tokenization import STOP_WORDS, words
 from rag.query.text_features import dates, names
+from rag.query.word_lists import ORDINALS
 
 History = Sequence[tuple[str, str]]
 """Earlier turns, oldest first: (question, answer text)."""
@@ -25,9 +26,7 @@ _SPEAKER = re.compile(
     r"([^,?!;]{1,80})",
     re.IGNORECASE,
 )
-_ORDINALS = frozenset(
-    "first second third fourth fifth sixth seventh eighth ninth tenth last next other".split()
-)
+_WHICH_ONE = ORDINALS | {"last", "next", "other"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +64,8 @@ def query_variants(question: str, history: History, code: str | None = None) -> 
     subject = [word for word in _subject_words(history) if word not in own]
     if dates(question):  # "and in 2024?" after a question about 2023 is not about 2023
         subject = [word for word in subject if not dates(word)]
-    if own & _ORDINALS:  # nor is "and the second?" about the first
-        subject = [word for word in subject if word not in _ORDINALS]
+    if own & _WHICH_ONE:  # nor is "and the second?" about the first
+        subject = [word for word in subject if word not in _WHICH_ONE]
     mentioned = [name for name in _names_in_order(history[-1][1]) if name not in own]
     variants = [question]
     variants += [f"{' '.join(carried)} {question}" for carried in (subject, mentioned) if carried]

@@ -12,13 +12,26 @@ from collections.abc import Iterable
 from index.formats.dates import MONTHS
 from index.tokenization import NUMBER_WORDS
 
-__all__ = ["MONTH_NAMES", "NUMBER", "NUMBER_WORDS", "REFERRING_WORDS", "SCALES", "any_of"]
+__all__ = [
+    "MONTH_NAMES",
+    "NUMBER",
+    "NUMBER_WORDS",
+    "ORDINALS",
+    "REFERRING_WORDS",
+    "SCALES",
+    "any_of",
+]
 
 NUMBER = r"\d+(?:[.,]\d+)*"
 """Regular expression of a number in digits: `5`, `1,200`, `5.3`."""
 
 SCALES: tuple[str, ...] = ("hundred", "thousand", "million", "billion", "trillion")
 """What multiplies the number before it."""
+
+ORDINALS = frozenset(
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()
+)
+"""Words that say which of several."""
 
 REFERRING_WORDS = tuple("he she it they his her its their this that these those there then".split())
 """Pronouns and the like, whose meaning stands somewhere before them."""

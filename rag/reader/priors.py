@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from rag.query.question import Question
 from rag.query.text_features import TextFeatures
 from rag.query.time_scope import TimeScope
+from rag.query.word_lists import ORDINALS
 from rag.types import NEAR_BEST_SHARE, RankedSentence, Ranking
 
 
@@ -21,6 +22,8 @@ class PriorWeights:
     """When the talk has been about other documents."""
     wrong_time: float = 0.2
     """When it is not of the time asked about."""
+    wrong_ordinal: float = 0.2
+    """When it is about the first and the third is asked for."""
 
 
 WEIGHTS = PriorWeights()
@@ -104,6 +107,24 @@ def rerank_by_time(
         return 1.0 if right else WEIGHTS.wrong_time
 
     return _reweighted(sentences, weight)
+
+
+def rerank_by_ordinal(
+    question: Question, sentences: Sequence[RankedSentence]
+) -> tuple[RankedSentence, ...]:
+    """The sentences with scores moved from those about another one of a row than is asked for.
+
+    Whoever asks for the first often means the earliest, which sentences say in other ways.
+    """
+    told = frozenset[str]().union(*(sentence.features.word_set for sentence in sentences))
+    said = frozenset[str]().union(*(variant.features.word_set for variant in question.variants))
+    asked = said & ORDINALS & told - {"first"}
+
+    def weight(sentence: RankedSentence) -> float:
+        own = sentence.features.word_set & ORDINALS
+        return WEIGHTS.wrong_ordinal if own and not own & asked else 1.0
+
+    return _reweighted(sentences, weight) if asked else tuple(sentences)
 
 
 def _reweighted(

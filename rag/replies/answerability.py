@@ -30,7 +30,7 @@ from rag.query.text_features import TextFeatures, stem, with_capitals
 from rag.reader import gate
 from rag.reader.across import language_of
 from rag.replies import clarity
-from rag.replies.composer import BY_TOPIC, WHOLE, part_queries
+from rag.replies.extractive.composer import BY_TOPIC, WHOLE, part_queries
 from rag.replies.topics import LIMITS as TOPIC_LIMITS
 from rag.replies.topics import TopicSearch, stems_around, topic_words
 from rag.retrieval import FirstPass

@@ -17,7 +17,7 @@ from rag.query.event_dates import event_dates
 from rag.query.follow_ups import History, topic_question
 from rag.query.task import Request
 from rag.query.text_features import TextFeatures
-from rag.replies.stretch import neighbours
+from rag.replies.extractive.stretch import neighbours
 from rag.types import Quotation
 
 TOLD = 0.8

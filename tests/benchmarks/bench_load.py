@@ -142,7 +142,7 @@ def _together(
 
     A question counts as asked when all of them are.
     """
-    library._questions.clear()  # nothing is remembered of the round before
+    library._encoding._questions.clear()  # nothing is remembered of the round before
     began, spent = time.perf_counter(), time.process_time()
 
     def one(question: str) -> None:

@@ -243,7 +243,7 @@ def test_thirty_two_who_ask_at_once_get_the_answers_they_get_alone(
         return forward(batch)
 
     passes._forward = counted
-    library._questions.clear()
+    library._encoding._questions.clear()
     together = Assistant(library, None, reader=None)
     began = Barrier(len(questions))
 

@@ -93,7 +93,7 @@ def as_api_error(error: Exception) -> ApiError:
 
 
 def unknown_document(id_: str) -> ApiError:
-    """There is no such document."""
+    """The error that there is no document with this id."""
     return ApiError(404, f"no document {id_!r:.200} in the library", "document_not_found", "id")
 
 

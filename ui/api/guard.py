@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -44,26 +43,18 @@ _READER = "/read/"
 class Guard:
     """Refuses requests without the key, or from elsewhere; dresses every response."""
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        key: str | None,
-        shared: Shared | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, key: str | None, shared: Shared | None = None) -> None:
         """Wraps `app`.
 
         Args:
             app: what is guarded.
             key: asked for when there is one.
             shared: where there are accounts; then each has a key of its own.
-            clock: gives seconds.
         """
         self._app = app
         self._key = key
         self._shared = shared
-        self._attempts = Attempts(clock)
+        self._attempts = Attempts(time.monotonic)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on, or refuses it."""

@@ -28,7 +28,7 @@ from ui.commands.session import (
 from ui.terminal import open_console, progress_bar, show_lines
 
 if TYPE_CHECKING:
-    from rag.evaluation import Question
+    from rag.evaluation import Question, Report
     from rag.settings import Settings
 
 
@@ -99,12 +99,11 @@ def evaluate(
     """
     from rag import evaluation
     from ui.commands import plots
-    from ui.commands.report_table import report_lines
 
     session = session_of(ctx, store, as_json)
     questions = evaluation.load_questions(file)
+    settings = settings_of(session, model, gpu_layers)
     if export:
-        settings = settings_of(session, model)
         _export(session, settings, no_model, questions[:limit], export, to, file.stem)
         return
     if plot:
@@ -113,9 +112,7 @@ def evaluate(
     with session.library(filled=True) as library, progress_bar(open_console(stderr=True)) as draw:
         assistant = None
         if not retrieval_only:
-            assistant = session.parts.make_assistant(
-                library, settings_of(session, model, gpu_layers), no_model
-            )
+            assistant = session.parts.make_assistant(library, settings, no_model)
         report = evaluation.evaluate(
             library,
             assistant,
@@ -125,15 +122,25 @@ def evaluate(
             retrieval_only=retrieval_only,
             progress=draw and (lambda done, total: draw(Progress("asking", done, total))),
         )
+    _show_report(session, report, earlier, plot)
+
+
+def _show_report(
+    session: Session, report: Report, earlier: Report | None, plot: Path | None
+) -> None:
+    """Prints a report beside an earlier one, and draws it into a file."""
+    from rag import evaluation
+    from ui.commands import plots
+    from ui.commands.report_table import report_lines
+
     comparison = evaluation.compare(report, earlier) if earlier else None
     if plot:
         plots.draw_report(report, plot)
     if session.json:
         print_json(report.to_dict() | (comparison.to_dict() if comparison else {}))
     else:
-        print_text(
-            "\n".join(report_lines(report, comparison) + (plots.tables(report) if plot else []))
-        )
+        tables = plots.tables(report) if plot else []
+        print_text("\n".join(report_lines(report, comparison) + tables))
 
 
 def _export(

@@ -15,6 +15,7 @@ from ui.commands.session import (
     JsonOption,
     ModelOption,
     NoModelOption,
+    Session,
     StoreOption,
     print_json,
     read_line,
@@ -96,16 +97,7 @@ def search(
 
     session = session_of(ctx, store, as_json)
     filters = _filters(
-        document,
-        author,
-        source,
-        tag,
-        folder,
-        kind,
-        section,
-        collection,
-        since=since,
-        until=until,
+        document, author, source, tag, folder, kind, section, collection, since=since, until=until
     )
     with session.library(filled=True) as library:
         hits = library.search(query, k=k, scope=scope_of(library, filters))
@@ -143,7 +135,6 @@ def ask(
     """
     from rag.query.question import checked_question
     from ui.api.scope import scope_of
-    from ui.terminal_answer import show_answer
 
     session = session_of(ctx, store, as_json)
     if question is not None:
@@ -151,16 +142,7 @@ def ask(
     elif session.json:
         raise InputError("--json answers one question: pilcrow ask --json QUESTION")
     filters = _filters(
-        document,
-        author,
-        source,
-        tag,
-        folder,
-        kind,
-        section,
-        collection,
-        since=since,
-        until=until,
+        document, author, source, tag, folder, kind, section, collection, since=since, until=until
     )
     with session.library(filled=True) as library:
         scope = scope_of(library, filters)
@@ -169,13 +151,19 @@ def ask(
         )
         if question is None:
             _converse(assistant, scope)
-            return
-        if session.json:
-            answer = assistant.answer(question, scope=scope)
-            print_json(answer.to_dict())
         else:
-            stream = assistant.stream(question, scope=scope)
-            answer = show_answer(stream, open_console())
+            _answer_once(session, assistant, question, scope)
+
+
+def _answer_once(session: Session, assistant: Assistant, question: str, scope: SearchScope) -> None:
+    """Shows the answer to one question; the exit code says whether there was any."""
+    from ui.terminal_answer import show_answer
+
+    if session.json:
+        answer = assistant.answer(question, scope=scope)
+        print_json(answer.to_dict())
+    else:
+        answer = show_answer(assistant.stream(question, scope=scope), open_console())
     for note in answer.notes:
         say(note)
     if answer.state == "not_found":

@@ -23,11 +23,15 @@ from ui.terminal import harmless_output
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
+    from starlette.applications import Starlette
 
     from index import Library
     from rag import Assistant
     from rag.settings import Settings
+    from ui.api.metrics import Metrics
     from ui.http.accounts.sharing import SignIn
+    from ui.page.app import PageOptions
+    from ui.page.models import ModelOptions
 
 _PORT = 7861
 """Of `serve`; the page has 7860."""
@@ -99,64 +103,100 @@ def chat(
     by `pilcrow serve`; where there is a password they need PILCROW_API_KEY. Where there are
     accounts (`pilcrow accounts`) everybody signs in.
     """
-    import seeds
-    from ui.api.app import ApiOptions, build_api
-    from ui.api.metrics import Metrics
-    from ui.commands.larger_model import model_to_get
-    from ui.http.server import address_of
-    from ui.page.app import PageOptions
-    from ui.page.models import ModelOptions
-
     session = session_of(ctx, store, False)
-    settings = settings_of(session, model, gpu_layers)
-    password, key = secret(settings.password), secret(settings.api_key)
-    named = no_model or settings.model is not None
-    to_get = model_to_get(get, settings, named, session.parts.at_terminal) if get else ""
-    folder = folder_of(settings)
-    used = "" if no_model else settings.model or folder.default or ""
+    settings = _listening(settings_of(session, model, gpu_layers), host, port)
+    models = _model_options(session, settings, no_model, get)
     with session.library(create=True) as library:
         if not library.documents():
             say("the library is empty: add articles on the page, or with `pilcrow add ARTICLES`")
         assistant = session.parts.make_assistant(library, settings, no_model)
         if hint := "" if no_model or assistant.missing or get else larger_model_hint(settings):
             say(hint)
-
-        beside, metrics = None, Metrics()
         accounts = sign_in_of(settings, library)
-        if key or not password:  # whom the page asks for a password, a program may not pass by
-            address = address_of(host or settings.host, port or settings.port)
-            served = ApiOptions(key=key, page=True, address=address, accounts=accounts)
-            beside = build_api(assistant, library, served, metrics)
-
-        def ready(url: str) -> None:
-            say(f"Pilcrow is at {url} (Ctrl-C stops it)")
-            # while the person types the first question; one that ends first is not waited for
-            threading.Thread(target=assistant.warm_up, daemon=True).start()
-
         with harmless_output():
             session.parts.serve(
                 assistant,
                 library,
-                options=PageOptions(
-                    quick=session.parts.make_assistant(library, settings, True),
-                    samples=seeds.articles(),
-                    notice=assistant.missing,
-                    sends_to=assistant.sends_to,
-                    fetcher=session.fetcher,
-                    models=ModelOptions(
-                        folder, used, named, to_get, say, encoder_named=bool(settings.encoder)
-                    ),
-                    beside=beside,
-                    answered=partial(metrics.answered, "page"),
-                    accounts=accounts,
-                ),
-                host=host or settings.host,
-                port=port or settings.port,
+                options=_page_options(session, settings, assistant, library, models, accounts),
+                host=settings.host,
+                port=settings.port,
                 open_browser=browser,
-                on_ready=ready,
-                password=password,
+                on_ready=partial(_page_ready, assistant),
+                password=secret(settings.password),
                 trusted_proxy=str(settings.trusted_proxy or ""),
             )
+
+
+def _listening(settings: Settings, host: str | None, port: int | None) -> Settings:
+    """The settings, with `--host` and `--port` taking the place of the environment's."""
+    at = {"host": host or settings.host, "port": port or settings.port}
+    return settings.model_copy(update=at)
+
+
+def _model_options(
+    session: Session, settings: Settings, no_model: bool, get: str | None
+) -> ModelOptions:
+    """What the page may do about the language model; whoever is to be asked is asked now."""
+    from ui.commands.larger_model import model_to_get
+    from ui.page.models import ModelOptions
+
+    named = no_model or settings.model is not None
+    to_get = model_to_get(get, settings, named, session.parts.at_terminal) if get else ""
+    folder = folder_of(settings)
+    used = "" if no_model else settings.model or folder.default or ""
+    return ModelOptions(folder, used, named, to_get, say, encoder_named=bool(settings.encoder))
+
+
+def _page_options(
+    session: Session,
+    settings: Settings,
+    assistant: Assistant,
+    library: Library,
+    models: ModelOptions,
+    accounts: SignIn | None,
+) -> PageOptions:
+    """What else the page gets than what answers and what it answers from."""
+    import seeds
+    from ui.api.metrics import Metrics
+    from ui.page.app import PageOptions
+
+    metrics = Metrics()
+    return PageOptions(
+        quick=session.parts.make_assistant(library, settings, True),
+        samples=seeds.articles(),
+        notice=assistant.missing,
+        sends_to=assistant.sends_to,
+        fetcher=session.fetcher,
+        models=models,
+        beside=_api_beside(settings, assistant, library, metrics, accounts),
+        answered=partial(metrics.answered, "page"),
+        accounts=accounts,
+    )
+
+
+def _api_beside(
+    settings: Settings,
+    assistant: Assistant,
+    library: Library,
+    metrics: Metrics,
+    accounts: SignIn | None,
+) -> Starlette | None:
+    """What answers programs at the page's address; None where nobody could tell who they are."""
+    from ui.api.app import ApiOptions, build_api
+    from ui.http.server import address_of
+
+    key = secret(settings.api_key)
+    if settings.password and not key:  # whom the page asks for it, a program may not pass by
+        return None
+    address = address_of(settings.host, settings.port)
+    options = ApiOptions(key=key, page=True, address=address, accounts=accounts)
+    return build_api(assistant, library, options, metrics)
+
+
+def _page_ready(assistant: Assistant, url: str) -> None:
+    say(f"Pilcrow is at {url} (Ctrl-C stops it)")
+    # while the person types the first question; one that ends first is not waited for
+    threading.Thread(target=assistant.warm_up, daemon=True).start()
 
 
 def serve(

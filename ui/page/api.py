@@ -318,16 +318,17 @@ class PageApi:
         """The library's topics, found once for each of its states."""
         change = self._library.change
         if self._map is None or self._map[0] != change:
-            self._map = change, topics_of(*self._library.document_vectors(), self._read_a_bit)
+            self._map = change, topics_of(*self._library.document_vectors(), self._beginning_of)
         return self._map[1]
 
-    def _read_a_bit(self, document_id: str) -> str:
+    def _beginning_of(self, document_id: str) -> str:
+        """A document's title and the beginning of its text; empty when it is gone."""
         with suppress(PilcrowError):  # it may have been removed meanwhile
             document = self._library.document(document_id)
-            said = document.text[: MAP_LIMITS.characters]
+            text = document.text[: MAP_LIMITS.characters]
             for aside in reversed(document.boilerplate):  # "By …", "Published …" are no topics
-                said = said[: aside.start] + said[aside.end :]
-            return f"{document.title}\n{said}"
+                text = text[: aside.start] + text[aside.end :]
+            return f"{document.title}\n{text}"
         return ""
 
     def _listed(self, given: Given) -> Reply:

@@ -115,37 +115,18 @@ def build_app(
     stay_offline()  # before gradio is imported, and with it the hub library
     incoming = _folder_for_uploads(library)
     gr = _import_gradio()
-    from fastapi import FastAPI
-    from fastapi.responses import FileResponse
-    from starlette.middleware.gzip import GZipMiddleware
-    from starlette.staticfiles import StaticFiles
-
     shared = Shared(assistant, library, options.accounts) if options.accounts else None
     rooms = Rooms(assistant, library, options, shared)
     rooms.frame.jobs.tidy()
     sessions = Sessions(shared) if shared else None
     by_proxy = shared is not None and bool(shared.sign_in.header)
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with _running(options.beside):
-            rooms.models.begin()
-            yield
-        rooms.close()
-
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    app.mount(files := assets_address(), GZipMiddleware(StaticFiles(directory=ASSETS)))
-
-    @app.get("/favicon.ico", include_in_schema=False)
-    def favicon() -> FileResponse:
-        return FileResponse(ASSETS / "icon.svg", media_type="image/svg+xml")
-
-    page = make_page(gr, rooms.frame, rooms.now)
     password_of: Any = ("pilcrow", password) if password else None
     if sessions is not None and not by_proxy:
         password_of = sessions.check
-    app = gr.mount_gradio_app(
-        app,
+    files = assets_address()
+    page = make_page(gr, rooms.frame, rooms.now)
+    app: FastAPI = gr.mount_gradio_app(
+        _app_with_assets(rooms, options.beside, files),
         page,
         path="/",
         auth=password_of,
@@ -161,22 +142,45 @@ def build_app(
         theme=_theme(gr),
         head=panes.head(files),
     )
-    guarded: FastAPI = app
     if sessions is not None and not by_proxy:
-        guarded.routes[-1].app.tokens = sessions  # type: ignore[attr-defined]
-    guarded.add_middleware(uploads.UploadLimit, folder=incoming)
-    guarded.add_middleware(FileDataGate, folder=incoming)
-    guarded.add_middleware(CallGate, calls=calls_of(gr, page))
+        app.routes[-1].app.tokens = sessions  # type: ignore[attr-defined]
+    app.add_middleware(uploads.UploadLimit, folder=incoming)
+    app.add_middleware(FileDataGate, folder=incoming)
+    app.add_middleware(CallGate, calls=calls_of(gr, page))
     if shared is not None and sessions is not None:
-        guarded.add_middleware(PeopleGate, shared=shared, sessions=sessions)
-    guarded.add_middleware(LoginThrottle, clock=clock)
-    guarded.add_middleware(BodyLimit, most=most_bytes)
-    guarded.add_middleware(PageLanguage, texts=lambda: frame_texts(rooms.frame))
+        app.add_middleware(PeopleGate, shared=shared, sessions=sessions)
+    app.add_middleware(LoginThrottle, clock=clock)
+    app.add_middleware(BodyLimit, most=most_bytes)
+    app.add_middleware(PageLanguage, texts=lambda: frame_texts(rooms.frame))
     policy = PagePolicy(_template(gr), panes.first_script(f"{files}/reload.js"))
     # a tunnel or a proxy that nobody named would lead strangers to where folders can be named
     any_host = bool(password or shared) and not options.by_path
-    guarded.add_middleware(SecurityHeaders, any_host=any_host, files=files, policy=policy)
-    return guarded
+    app.add_middleware(SecurityHeaders, any_host=any_host, files=files, policy=policy)
+    return app
+
+
+def _app_with_assets(rooms: Rooms, beside: Starlette | None, files: str) -> FastAPI:
+    """An application that serves our files at an address, and runs what is behind the page."""
+    from fastapi import FastAPI
+    from fastapi.responses import FileResponse
+    from starlette.middleware.gzip import GZipMiddleware
+    from starlette.staticfiles import StaticFiles
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with _running(beside):
+            rooms.models.begin()
+            yield
+        rooms.close()
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.mount(files, GZipMiddleware(StaticFiles(directory=ASSETS)))
+
+    @app.get("/favicon.ico", include_in_schema=False)
+    def favicon() -> FileResponse:
+        return FileResponse(ASSETS / "icon.svg", media_type="image/svg+xml")
+
+    return app
 
 
 class _WithoutStubs(MetaPathFinder):
@@ -211,7 +215,7 @@ def _import_gradio() -> Any:
 
 
 def _running(app: Starlette | None) -> AbstractAsyncContextManager[Any]:
-    """While this lasts, what `app` needs is there."""
+    """What has all that `app` needs there for as long as it is entered."""
     return app.router.lifespan_context(app) if app else nullcontext()
 
 

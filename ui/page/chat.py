@@ -177,10 +177,6 @@ class Chat:
         """Whether a question is being answered."""
         return bool(self._live)
 
-    def is_live(self, key: str) -> bool:
-        """Whether this turn is being answered."""
-        return key in self._live
-
     def look(self, key: str, number: int, meta: answers.TurnMeta) -> tuple[str, str] | None:
         """A turn that is being answered, as far as it has come, and its sources; else None.
 

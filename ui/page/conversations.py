@@ -237,12 +237,12 @@ class Conversations:
             f"SELECT id, title, updated FROM conversations WHERE deleted = 0 AND {self._mine}",
             *self._form,
         )
-        said = self._said() if wanted else defaultdict[str, list[str]](list)
+        texts = self._said() if wanted else defaultdict[str, list[str]](list)
         skip = len(self._before)
         listed = {
             id_[skip:]: Listed(id_[skip:], str(title), when(updated) or _OLDEST)
             for id_, title, updated in rows
-            if all(word in f"{title} {' '.join(said[id_])}".casefold() for word in wanted)
+            if all(word in f"{title} {' '.join(texts[id_])}".casefold() for word in wanted)
         }
         for id_, waiting in self._waiting():
             asked = " ".join(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -195,35 +196,8 @@ class JobRunner:
             *left_out,
             *(FailedFile(name, gettext("was not uploaded here")) for name in strangers),
         ]
-        folder = upload_copies.folder_of(self._library)
-        with self._taking_in:
-            held = {record.content_hash: record.id for record in self._library.documents()}
-            upload_copies.forget_replaced(self._library, self._replaced)
-            if whole(self._library) is not self._library:  # of others' files no name is taken
-                replacing = set(replacing).intersection(self.taken_names)
-            parcel = upload_copies.take_in(own, folder, held, replacing)
-            paths = [folder / name for name in parcel.names]
-            self._pending.update(map(str, paths))
-            self._replaced = parcel.replaced
+        parcel = self._take_in(own, replacing)
         failed = (*parcel.failed, *left_out)
-
-        def work() -> UpdateReport:
-            for file in failed:
-                self._note(file.path, "failed", file.reason)
-            for name, _ in parcel.held:
-                self._note(name, "unchanged")
-            report = self._update_in_turns(paths, folder, collection)
-            self._pending.difference_update(map(str, paths))
-            # what could not be read, or was cancelled, leaves what it was to replace as it was
-            failing = {Path(file.path).name for file in report.failed}
-            read = {self._row_name(id_) for id_ in (*report.updated, *report.added)}
-            self._replaced = tuple(n for n in parcel.replaced if n in read and n not in failing)
-            self._task.replaced = bool(self._replaced)
-            upload_copies.put_back(folder, set(parcel.replaced) - set(self._replaced))
-            # and it is nobody's: whoever sent it has it still
-            upload_copies.discard(whole(self._library), map(str, paths))
-            return replace(report, failed=(*report.failed, *failed))
-
         only = [*parcel.names, *(name for name, _ in parcel.held), *(file.path for file in failed)]
         count = plural(len(only), "file")
         details, notes = _remarks_on(parcel)
@@ -232,7 +206,49 @@ class JobRunner:
             final=frozenset(file.path for file in left_out),
             rows={name: jobs.JobRow(name, "waiting") for name in parcel.names},
         )  # fmt: skip
+        work = partial(self._index_copies, parcel, failed, collection)
         return self._run(gettext("Adding {files}", files=count), work, task)
+
+    def _take_in(self, files: Sequence[str], replacing: Collection[str]) -> upload_copies.Parcel:
+        """The copies of uploads in the library's folder, which wait to be indexed."""
+        folder = upload_copies.folder_of(self._library)
+        with self._taking_in:
+            held = {record.content_hash: record.id for record in self._library.documents()}
+            upload_copies.forget_replaced(self._library, self._replaced)
+            if whole(self._library) is not self._library:  # of others' files no name is taken
+                replacing = set(replacing).intersection(self.taken_names)
+            parcel = upload_copies.take_in(files, folder, held, replacing)
+            self._pending.update(str(folder / name) for name in parcel.names)
+            self._replaced = parcel.replaced
+        return parcel
+
+    def _index_copies(
+        self, parcel: upload_copies.Parcel, failed: Sequence[FailedFile], collection: str
+    ) -> UpdateReport:
+        """The report of indexing copies; those that did not come in make room for what was there.
+
+        Args:
+            parcel: the copies.
+            failed: what was to be added with them and cannot be.
+            collection: what they are put into; empty for none.
+        """
+        folder = upload_copies.folder_of(self._library)
+        paths = [folder / name for name in parcel.names]
+        for file in failed:
+            self._note(file.path, "failed", file.reason)
+        for name, _ in parcel.held:
+            self._note(name, "unchanged")
+        report = self._update_in_turns(paths, folder, collection)
+        self._pending.difference_update(map(str, paths))
+        # what could not be read, or was cancelled, leaves what it was to replace as it was
+        failing = {Path(file.path).name for file in report.failed}
+        read = {self._row_name(id_) for id_ in (*report.updated, *report.added)}
+        self._replaced = tuple(n for n in parcel.replaced if n in read and n not in failing)
+        self._task.replaced = bool(self._replaced)
+        upload_copies.put_back(folder, set(parcel.replaced) - set(self._replaced))
+        # and it is nobody's: whoever sent it has it still
+        upload_copies.discard(whole(self._library), map(str, paths))
+        return replace(report, failed=(*report.failed, *failed))
 
     def put_back(self) -> UpdateReport:
         """Reads the files that were replaced last as they were before.
@@ -552,7 +568,7 @@ def in_turns(paths: Sequence[Path]) -> Iterator[list[Path]]:
 
 
 def _size(path: Path) -> int:
-    """In bytes; 0 when it cannot be seen, which is told when it is read."""
+    """A file's size in bytes; 0 when it cannot be seen, which is told when it is read."""
     with suppress(OSError):
         return path.stat().st_size
     return 0

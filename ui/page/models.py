@@ -403,7 +403,7 @@ class Models:
         return machine.LargerModel(entry, "part" if come else "away", seconds, doubt)
 
     def _wait(self, entry: CatalogueEntry) -> FirstWord | None:
-        """Until a model's first word: as this one was when it was last asked, else as measured."""
+        """How long a model takes to its first word: as when last asked, else as was measured."""
         assert self._options
         speeds = self._options.folder.speeds()
         if entry == self._current() and (live := self._live()):

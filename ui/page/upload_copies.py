@@ -14,13 +14,13 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
+from index import Library
 from index.errors import PilcrowError
 from index.ingest.discovery import hash_of
 from index.sources import web
 from index.system import roots
-from index.types import DocumentRecord, FailedFile
+from index.types import FailedFile
 from ui.page.middleware.uploads import bare
 
 log = logging.getLogger(__name__)
@@ -41,17 +41,7 @@ class Parcel:
     """Those that took the place of a file of their name, which is kept aside until `tidy`."""
 
 
-class Holding(Protocol):
-    """The part of a library that is needed here."""
-
-    @property
-    def path(self) -> Path: ...  # noqa: D102
-    def documents(self) -> list[DocumentRecord]: ...  # noqa: D102
-    def removed_files(self) -> set[str]: ...  # noqa: D102
-    def forget_removed(self, paths: Iterable[str], /) -> None: ...  # noqa: D102
-
-
-def folder_of(library: Holding) -> Path:
+def folder_of(library: Library) -> Path:
     """Where a library keeps what was uploaded."""
     return roots.settled(library.path / "uploads")
 
@@ -111,7 +101,7 @@ def put_back(folder: Path, names: Iterable[str]) -> list[Path]:
     return there
 
 
-def forget_replaced(library: Holding, names: Iterable[str] | None = None) -> None:
+def forget_replaced(library: Library, names: Iterable[str] | None = None) -> None:
     """Deletes what was kept aside of files of these names, or of all; none can be put back then."""
     folder = folder_of(library)
     kept = folder.glob(".*.before") if names is None else (_aside(folder / n) for n in names)
@@ -141,7 +131,7 @@ def _move(file: Path, to: Path) -> None:
     partial.replace(to)
 
 
-def tidy(library: Holding, keep: Collection[str] = ()) -> None:
+def tidy(library: Library, keep: Collection[str] = ()) -> None:
     """Deletes the copies of removed documents, but those that may be taken back.
 
     Args:
@@ -151,7 +141,7 @@ def tidy(library: Holding, keep: Collection[str] = ()) -> None:
     discard(library, (path for path in library.removed_files() if path not in keep))
 
 
-def discard(library: Holding, paths: Iterable[str]) -> None:
+def discard(library: Library, paths: Iterable[str]) -> None:
     """Deletes those of some files that are copies of ours, and no document's any more.
 
     Copies are what was uploaded, and what was fetched from the web.

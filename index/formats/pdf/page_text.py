@@ -37,12 +37,12 @@ class Box:
 
     @property
     def height(self) -> float:
-        """From top to bottom."""
+        """How high it is, in points."""
         return self.bottom - self.top
 
     @property
     def width(self) -> float:
-        """From left to right."""
+        """How wide it is, in points."""
         return self.right - self.left
 
 

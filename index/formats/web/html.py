@@ -219,7 +219,7 @@ _SPACES = re.compile(r"\s+")
 
 
 def _spaced(text: str | None, verbatim: bool) -> str:
-    """In HTML a line's end is a space like any other; `tidy` makes one of several."""
+    """The text with spaces for line ends, as in HTML; `tidy` makes one of several."""
     if verbatim or not text or text.isprintable():
         return text or ""
     return _SPACES.sub(" ", text)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
-from functools import cache
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from pgvector import HalfVector
 from psycopg import sql
 
-from index.embedding.encoder import EncoderIdentity, PassageVectors, Vector
+from index.embedding.encoder import Vector
 from index.languages.stemming import any_of, term_forms
 from index.storage.codec import (
     CONTENT_COLUMNS,
@@ -25,30 +24,18 @@ from index.storage.codec import (
     collection_of,
     damaged_meta,
     decode_card,
-    decode_labels,
-    decode_outline,
-    decode_passage,
-    decode_vectors,
-    document_record,
-    first_section,
-    require_checksum,
     storable_id,
-    stored_document,
 )
 from index.storage.document_seals import DOCUMENT_COLUMNS, DOCUMENT_TABLES
 from index.storage.postgres import fulltext
 from index.storage.postgres.connections import BEAM, Connection
 from index.storage.postgres.schema import NEAREST, layout_fault
-from index.storage.records import DocumentLocation, StoredPassage
-from index.storage.store import Snapshot
+from index.storage.records import DocumentLocation
+from index.storage.row_snapshot import Row, RowSnapshot, located, located_soundly
 from index.types import (
     NO_CARD,
     CatalogueCard,
-    Document,
-    DocumentFacts,
-    DocumentRecord,
     Ids,
-    SearchScope,
 )
 
 # BM25 as FTS5 has it, so that both backends rank alike; titles count half, as there.
@@ -91,7 +78,7 @@ class _State(NamedTuple):
     """Passages, sentences, words."""
 
 
-class PostgresSnapshot(Snapshot):
+class PostgresSnapshot(RowSnapshot):
     """Questions to one state of the library."""
 
     def __init__(self, connection: Connection) -> None:
@@ -124,28 +111,9 @@ class PostgresSnapshot(Snapshot):
         return self._state().token
 
     @property
-    def library(self) -> str:
-        """The library's own random id."""
-        return self._meta("library")
-
-    @property
-    def encoder(self) -> EncoderIdentity | None:
-        """What the stored vectors were made with; None while there are none."""
-        stored = self._meta("encoder")
-        try:
-            return EncoderIdentity(**json.loads(stored)) if stored else None
-        except (ValueError, TypeError) as error:
-            raise damaged_meta("encoder") from error
-
-    @property
     def encoder_folder(self) -> str:
         """Where that encoder was loaded from; empty for the packaged one."""
         return self._meta("encoder folder")
-
-    @property
-    def chunker(self) -> str:
-        """Name of the splitting rules the passages were made with; empty while there are none."""
-        return self._meta("chunker")
 
     def languages(self) -> tuple[str, ...]:
         """The codes of the languages that documents are indexed in by stems."""
@@ -209,7 +177,7 @@ class PostgresSnapshot(Snapshot):
         return None if row is None else str(row[0])
 
     def _collection_of(self) -> Callable[[str], str]:
-        """Tells a file's collection."""
+        """What tells a file's collection: its own, else that of the nearest folder that has one."""
         rows = self._rows("SELECT path, name FROM collections")
         return collection_of({os.fsdecode(path): name for path, name in rows})
 
@@ -235,22 +203,22 @@ class PostgresSnapshot(Snapshot):
             f"JOIN contents c ON c.id = d.content {which}",
             *values,
         )
-        return [
-            DocumentLocation(id_, os.fsdecode(place), os.fsdecode(path), content, hash_)
-            for id_, place, path, content, hash_ in rows
-        ]
+        return [located(row) for row in rows]
 
     def _sound(self, which: str, *values: object) -> list[DocumentLocation]:
         """As `_locations`, of documents that are what was written; a damaged one is an error."""
         rows = self._rows(
             f"SELECT d.seal, {DOCUMENT_COLUMNS} FROM {DOCUMENT_TABLES} {which}", *values
         )
-        for row in rows:
-            require_checksum(row, f"what is noted of {row[1]!r}")
-        return [
-            DocumentLocation(row[1], os.fsdecode(row[3]), os.fsdecode(row[4]), row[2], row[6])
-            for row in rows
-        ]
+        return [located_soundly(row) for row in rows]
+
+    def _sealed_document(self, document_id: str) -> list[DocumentLocation]:
+        """The document with an id, compared with its seal; none when there is none."""
+        return self._sound("WHERE d.id = %s", document_id)
+
+    def _sealed_documents_with(self, contents: Sequence[int]) -> list[DocumentLocation]:
+        """The documents with any of these contents, each compared with its seal."""
+        return self._sound("WHERE d.content = ANY(%s)", list(contents))
 
     def content_of(self, hash_: str) -> int | None:
         """The content with this hash, if it is stored."""
@@ -263,10 +231,9 @@ class PostgresSnapshot(Snapshot):
 
     # --- documents and passages -----------------------------------------------------------
 
-    def records(self) -> list[DocumentRecord]:
-        """Every document as a library lists it, by id."""
-        self.locations()
-        rows = self._rows(
+    def _record_rows(self) -> Iterable[Row]:
+        """What `document_record` takes, of every document, by id."""
+        return self._rows(
             "SELECT d.id, c.title, c.source, c.author, c.date, p.paragraphs, p.passages, "
             "p.sentences, length(c.text), c.hash, d.path, d.added_at, c.labels "
             "FROM documents d JOIN contents c ON c.id = d.content JOIN LATERAL ("
@@ -274,86 +241,45 @@ class PostgresSnapshot(Snapshot):
             "coalesce(sum(sentences), 0) AS sentences FROM passages WHERE content = c.id"
             ") p ON true ORDER BY d.id"
         )
-        own, collection = self.tags(), self._collection_of()
-        return [document_record(row, own, collection) for row in rows]
 
     def tags(self) -> dict[str, tuple[str, ...]]:
         """The tags that a person has given documents here, by document id."""
         rows = self._rows("SELECT document, tags FROM tags")
         return {id_: tuple(map(str, json.loads(tags))) for id_, tags in rows}
 
-    def document(self, document_id: str) -> Document | None:
-        """One document, whole."""
-        row = self._row(
+    def _content_row(self, document_id: str) -> Row | None:
+        """Seal and `CONTENT_COLUMNS` of a document's content."""
+        return self._row(
             f"SELECT c.seal, {CONTENT_COLUMNS} FROM documents d "
             "JOIN contents c ON c.id = d.content WHERE d.id = %s",
             _id(document_id),
         )
-        if row is None:
-            return None
-        require_checksum(row, f"the stored text of {document_id!r}")
-        self._sound("WHERE d.id = %s", document_id)
-        return stored_document(document_id, row)
 
-    def passages_of(
-        self, document_id: str, paragraphs: Collection[int] | None = None
-    ) -> list[StoredPassage]:
-        """A document's passages in order, cut out of its text here.
-
-        Args:
-            document_id: whose.
-            paragraphs: only those of the paragraphs with these numbers; all when None.
-        """
-        location = self.by_id(document_id)
-        document = self.document(document_id) if location else None
-        if location is None or document is None:
-            return []
+    def _passage_rows_of(self, content: int, paragraphs: Collection[int] | None) -> Iterable[Row]:
+        """Id, seal, `PASSAGE_COLUMNS_BUT_TEXT`, start and end of a content's passages, in order."""
         some = "" if paragraphs is None else "AND p.paragraph = ANY(%s)"
         wanted = () if paragraphs is None else (list(paragraphs),)
-        rows = self._rows(
+        return self._rows(
             f'SELECT p.id, p.seal, {PASSAGE_COLUMNS_BUT_TEXT}, p.start, p."end" FROM passages p '
             f"JOIN contents c ON c.id = p.content WHERE p.content = %s {some} ORDER BY p.start",
-            location.content,
+            content,
             *wanted,
         )
-        names = sorted(o.id for o in self._sound("WHERE d.content = %s", location.content))
-        return [
-            decode_passage((*row, document.text[start:end]), names) for *row, start, end in rows
-        ]
 
-    def passages(self, ids: Sequence[int]) -> list[StoredPassage]:
-        """The passages with these ids, as far as they are in the library, in no set order."""
-        rows = self._rows(
+    def _passage_rows(self, ids: list[int]) -> Sequence[Row]:
+        """Id, seal, `PASSAGE_COLUMNS` and the article's labels of some passages."""
+        return self._rows(
             f"SELECT p.id, p.seal, {PASSAGE_COLUMNS}, c.labels FROM passages p "
             "JOIN contents c ON c.id = p.content WHERE p.id = ANY(%s)",
-            [int(id_) for id_ in ids],
+            ids,
         )
-        names: dict[int, list[str]] = defaultdict(list)
-        contents = sorted({row[2] for row in rows})
-        for location in self._sound("WHERE d.content = ANY(%s)", contents):
-            names[location.content].append(location.id)
-        return [decode_passage(row, sorted(names[row[2]]), labels) for *row, labels in rows]
 
-    def documents_in(self, scope: SearchScope) -> dict[str, int]:
-        """The documents that a scope takes, each with its content."""
-        self.locations()
-        own = self.tags() if scope.tags else {}
-        collection = self._collection_of() if scope.collections else str
-        rows = self._rows(
+    def _fact_rows(self) -> Iterable[Row]:
+        """Id, path, author, source, date, labels and content of every document."""
+        return self._rows(
             "SELECT d.id, d.path, c.author, c.source, c.date, c.labels, d.content "
             "FROM documents d JOIN contents c ON c.id = d.content"
         )
-        return {
-            id_: int(content)
-            for id_, path, author, source, date, stored, content in rows
-            if scope.takes(
-                DocumentFacts(
-                    id_, os.fsdecode(path), author, source, date,
-                    decode_labels(stored).tags + own.get(id_, ()) if scope.tags else (),
-                    collection(os.fsdecode(path)) if scope.collections else "",
-                )
-            )
-        }  # fmt: skip
 
     def passage_ids(self, contents: Collection[int]) -> Ids:
         """Ids of the passages of some contents, ascending."""
@@ -362,23 +288,19 @@ class PostgresSnapshot(Snapshot):
         )
         return np.array([row[0] for row in rows], np.int64)
 
-    def in_sections(self, ids: Ids, scope: SearchScope) -> dict[int, int]:
-        """Those of some passages whose section a scope takes, each with its content."""
-        rows = self._rows(
-            "SELECT id, content, places FROM passages WHERE places != '' AND id = ANY(%s)",
-            ids.tolist(),
+    def _section_rows(self, ids: list[int]) -> Iterable[Row]:
+        """Id, content and places of those of some passages that have places."""
+        return self._rows(
+            "SELECT id, content, places FROM passages WHERE places != '' AND id = ANY(%s)", ids
         )
-        takes = cache(scope.takes_section)
-        return {id_: content for id_, content, stored in rows if takes(first_section(stored))}
 
-    def headings(self) -> Iterator[frozenset[str]]:
-        """The headings of each document that has any."""
+    def _outlines(self) -> Iterator[str]:
+        """The outlines of the documents that have one, as stored."""
         rows = self._rows(
             "SELECT c.outline FROM documents d JOIN contents c ON c.id = d.content "
             "WHERE c.outline != ''"
         )
-        for (stored,) in rows:
-            yield frozenset(heading.text for heading in decode_outline(stored)[1])
+        return (stored for (stored,) in rows)
 
     # --- words ----------------------------------------------------------------------------
 
@@ -529,43 +451,21 @@ class PostgresSnapshot(Snapshot):
         best = np.lexsort((ids, -scores))[:k]
         return ids[best], scores[best]
 
-    def document_vectors(self, dimension: int) -> tuple[list[str], Vector]:
-        """Ids of the documents that have vectors of this length, in order, and a unit vector each.
-
-        It points to the middle of the document's passages; shape (n, d).
-        """
-        rows = self._rows(
+    def _vector_rows(self, dimension: int) -> Iterable[Row]:
+        """Document id and passage vector of all vectors of this length, by document."""
+        return self._rows(
             "SELECT d.id, p.vector FROM documents d JOIN passages p ON p.content = d.content "
             "WHERE length(p.vector) = %s ORDER BY d.id, p.id",
             4 * dimension,
         )
-        sums: dict[str, Vector] = {}
-        for id_, blob in rows:
-            vector = np.frombuffer(blob, np.float32)
-            sums[id_] = sums[id_] + vector if id_ in sums else vector
-        made = np.stack(list(sums.values())) if sums else np.zeros((0, dimension), np.float32)
-        lengths = np.linalg.norm(made, axis=1, keepdims=True)
-        return list(sums), np.nan_to_num(made / np.maximum(lengths, 1e-9))
 
-    def known_digests(self, digests: Collection[bytes], *, drafts_only: bool = False) -> set[bytes]:
-        """Which of these digests have sound vectors already, in drafts or passages."""
-        return set(self._vectors_of(digests, drafts_only))
-
-    def known_vectors(
-        self, digests: Collection[bytes], dimension: int
-    ) -> dict[bytes, PassageVectors]:
-        """Vectors already made for passages with these digests, in drafts or passages."""
-        stored = self._vectors_of(digests)
-        return {digest: decode_vectors(row, dimension) for digest, row in stored.items()}
-
-    def _vectors_of(
-        self, digests: Collection[bytes], drafts_only: bool = False
-    ) -> dict[bytes, Sequence[Any]]:
+    def _stored_vectors(self, digests: Collection[bytes], drafts_only: bool) -> dict[bytes, Row]:
+        """`VECTOR_COLUMNS` of sound drafts, and of sound passages, with these digests."""
         wanted = list(digests)
         drafts = self._rows(
             f"SELECT digest, {VECTOR_COLUMNS} FROM drafts WHERE digest = ANY(%s)", wanted
         )
-        found: dict[bytes, Sequence[Any]] = {row[0]: row[1:] for row in drafts}
+        found: dict[bytes, Row] = {row[0]: row[1:] for row in drafts}
         missing = [digest for digest in wanted if digest not in found]
         if drafts_only or not missing:
             return found
@@ -585,14 +485,14 @@ class PostgresSnapshot(Snapshot):
         """What is wrong with tables and indexes; the server itself looks after its pages."""
         return layout_fault(self._db)
 
-    def recounted(self) -> dict[str, int]:
-        """As `counts`, counted one by one."""
+    def _counted_row(self) -> Row:
+        """How many documents, passages and sentences there are, counted one by one."""
         row = self._row(
             "SELECT (SELECT count(*) FROM documents), count(*), coalesce(sum(sentences), 0) "
             "FROM passages"
         )
         assert row is not None
-        return dict(zip(("documents", "passages", "sentences"), map(int, row), strict=True))
+        return row
 
     def orphans(self) -> int:
         """Contents that no document stands for; the server lets nothing refer to what is not."""
@@ -601,23 +501,21 @@ class PostgresSnapshot(Snapshot):
             "WHERE NOT EXISTS (SELECT 1 FROM documents WHERE content = c.id)"
         )
 
-    def bad_contents(self) -> list[int]:
-        """The contents that are not what was written."""
-        rows = self._all(f"SELECT c.id, c.seal, {CONTENT_COLUMNS} FROM contents c")
-        return [int(row[0]) for row in rows if checksum(row[2:]) != row[1]]
+    def _all_contents(self) -> Iterator[Row]:
+        """Id, seal and what it is made over, of every content."""
+        return self._all(f"SELECT c.id, c.seal, {CONTENT_COLUMNS} FROM contents c")
 
     def bad_documents(self) -> list[str]:
         """Ids of the documents of which something is not what was written."""
         rows = self._rows(f"SELECT d.seal, {DOCUMENT_COLUMNS} FROM {DOCUMENT_TABLES} ORDER BY d.id")
         return [str(row[1]) for row in rows if checksum(row[1:]) != row[0]]
 
-    def bad_passages(self) -> list[tuple[int, int]]:
-        """The passages that are not what was written, each with its content."""
-        rows = self._all(
+    def _all_passages(self) -> Iterator[Row]:
+        """Id, seal and what it is made over, the content first, of every passage."""
+        return self._all(
             f"SELECT p.id, p.seal, {PASSAGE_COLUMNS} FROM passages p "
             "JOIN contents c ON c.id = p.content"
         )
-        return [(int(row[0]), int(row[2])) for row in rows if checksum(row[2:]) != row[1]]
 
     def _all(self, query: str) -> Iterator[tuple[Any, ...]]:
         """Rows of a query about everything, some at a time: they need not fit into memory."""

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
-from functools import cache, cached_property
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from index.embedding.encoder import EncoderIdentity, PassageVectors, Vector
+from index.embedding.encoder import Vector
 from index.languages.stemming import any_of, term_forms
 from index.storage.codec import (
     CONTENT_COLUMNS,
@@ -29,32 +28,21 @@ from index.storage.codec import (
     damaged_meta,
     damaged_row,
     decode_card,
-    decode_labels,
-    decode_outline,
-    decode_passage,
-    decode_vectors,
-    document_record,
-    first_section,
-    require_checksum,
     stack_vectors,
     storable_id,
-    stored_document,
     stored_path,
     unplaced,
 )
 from index.storage.document_seals import DOCUMENT_COLUMNS, DOCUMENT_TABLES, SEAL_JOIN, TYPE_CHECK
-from index.storage.records import DocumentLocation, StoredPassage
+from index.storage.records import DocumentLocation
+from index.storage.row_snapshot import Row, RowSnapshot, located, located_soundly
 from index.storage.sqlite.database import UNEXCLUDED, UNLABELLED, UNPLACED, UNSEALED, UNSTEMMED
 from index.storage.sqlite.word_index import WordPlaces, word_places
-from index.storage.store import Snapshot
 from index.types import (
     NO_CARD,
     CatalogueCard,
     Document,
-    DocumentFacts,
-    DocumentRecord,
     Ids,
-    SearchScope,
 )
 
 # A title names the subject once; matching it says less than matching the passage itself.
@@ -79,7 +67,7 @@ def card_key(path: str) -> str:
     return f"card {printable(path)}"
 
 
-class SQLiteSnapshot(Snapshot):
+class SQLiteSnapshot(RowSnapshot):
     """Questions to one state of the library."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -98,29 +86,10 @@ class SQLiteSnapshot(Snapshot):
         return self._id_of_generation(self.generation)
 
     @property
-    def library(self) -> str:
-        """The library's own random id."""
-        return self.meta("library")
-
-    @property
-    def encoder(self) -> EncoderIdentity | None:
-        """What the stored vectors were made with; None while there are none."""
-        stored = self.meta("encoder")
-        try:
-            return EncoderIdentity(**json.loads(stored)) if stored else None
-        except (ValueError, TypeError) as error:
-            raise damaged_meta("encoder") from error
-
-    @property
     def encoder_folder(self) -> str:
         """Where that encoder was loaded from; empty for the packaged one."""
         row = self._db.execute("SELECT value FROM meta WHERE key = 'encoder folder'").fetchone()
         return "" if row is None else str(row[0])
-
-    @property
-    def chunker(self) -> str:
-        """Name of the splitting rules the passages were made with; empty while there are none."""
-        return self.meta("chunker")
 
     def _id_of_generation(self, generation: int) -> str:
         row = self._db.execute(
@@ -133,7 +102,7 @@ class SQLiteSnapshot(Snapshot):
         row = self._db.execute("SELECT value FROM meta WHERE key = 'languages'").fetchone()
         return tuple(json.loads(row[0])) if row else ()
 
-    def meta(self, key: str) -> str:
+    def _meta(self, key: str) -> str:
         """One stored fact about the library; every one is there from the beginning."""
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         if row is None:
@@ -142,7 +111,7 @@ class SQLiteSnapshot(Snapshot):
 
     def _number(self, key: str) -> int:
         try:
-            return int(self.meta(key))
+            return int(self._meta(key))
         except ValueError as error:
             raise damaged_meta(key) from error
 
@@ -159,13 +128,13 @@ class SQLiteSnapshot(Snapshot):
             "sentences": self._number("sentences"),
         }
 
-    def recounted(self) -> dict[str, int]:
-        """The same, counted one by one."""
-        row = self._db.execute(
+    def _counted_row(self) -> Row:
+        """How many documents, passages and sentences there are, counted one by one."""
+        row: Row = self._db.execute(
             "SELECT (SELECT count(*) FROM documents), count(*), "
             f"coalesce(sum({SENTENCE_COUNT}), 0) FROM passages"
         ).fetchone()
-        return dict(zip(("documents", "passages", "sentences"), map(int, row), strict=True))
+        return row
 
     def integrity(self) -> str:
         """What SQLite finds wrong with its file; empty when nothing."""
@@ -185,10 +154,9 @@ class SQLiteSnapshot(Snapshot):
             ).fetchone()[0]
         return int(count)
 
-    def bad_contents(self) -> list[int]:
-        """The contents that are not what was written."""
-        rows = self._raw(f"SELECT c.id, c.seal, {self._content_columns} FROM contents c")
-        return [int(row[0]) for row in rows if checksum(row[2:]) != row[1]]
+    def _all_contents(self) -> Iterator[Row]:
+        """Id, seal and what it is made over, of every content."""
+        return self._raw(f"SELECT c.id, c.seal, {self._content_columns} FROM contents c")
 
     def bad_documents(self) -> list[str]:
         """Ids of the documents of which something is not what was written."""
@@ -204,13 +172,12 @@ class SQLiteSnapshot(Snapshot):
             if not typed or checksum((id_, *more)) != seal
         ]
 
-    def bad_passages(self) -> list[tuple[int, int]]:
-        """The passages that are not what was written, each with its content."""
-        rows = self._raw(
+    def _all_passages(self) -> Iterator[Row]:
+        """Id, seal and what it is made over, the content first, of every passage."""
+        return self._raw(
             f"SELECT p.id, p.seal, {self._passage_columns} FROM passages p "
             "JOIN contents c ON c.id = p.content"
         )
-        return [(int(row[0]), int(row[2])) for row in rows if checksum(row[2:]) != row[1]]
 
     def _raw(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
         """Rows with their texts as bytes: damaged ones may be no UTF-8."""
@@ -252,21 +219,13 @@ class SQLiteSnapshot(Snapshot):
         return None if row is None else str(row[0])
 
     def _collection_of(self) -> Callable[[str], str]:
-        """Tells a file's collection: its own, else that of the nearest folder that has one."""
+        """What tells a file's collection: its own, else that of the nearest folder that has one."""
         start = len(COLLECTION)
         rows = self._db.execute(
             "SELECT key, value FROM meta WHERE key >= ? AND key < ?", (COLLECTION, COLLECTION_END)
         )
         known = {key[start:]: str(value) for key, value in rows}
         return collection_of(known, printable)
-
-    def locations(self) -> list[DocumentLocation]:
-        """Every document with its whereabouts."""
-        return self._every()
-
-    def by_root(self, root: str) -> list[DocumentLocation]:
-        """The documents that were added with this file or folder."""
-        return self._sound("WHERE d.place = ? ORDER BY d.id", stored_path(root))
 
     def by_path(self, path: str) -> DocumentLocation | None:
         """The document that this file stands for."""
@@ -286,9 +245,7 @@ class SQLiteSnapshot(Snapshot):
             f"JOIN contents c ON c.id = d.content {which}",
             values,
         )
-        return [
-            DocumentLocation(r[0], os.fsdecode(r[1]), os.fsdecode(r[2]), r[3], r[4]) for r in rows
-        ]
+        return [located(row) for row in rows]
 
     def _sound(self, which: str, *values: object) -> list[DocumentLocation]:
         """As `_locations`, of documents that are what was written; a damaged one is an error."""
@@ -299,17 +256,19 @@ class SQLiteSnapshot(Snapshot):
             f"{SEAL_JOIN} {which}",
             values,
         )
-        locations = []
-        for typed, *row in rows:
-            require_checksum(row, f"what is noted of {row[1]!r}", bool(typed))
-            id_, content, place, path, _, hash_ = row[1:7]
-            locations.append(
-                DocumentLocation(id_, os.fsdecode(place), os.fsdecode(path), content, hash_)
-            )
-        return locations
+        return [located_soundly(row, bool(typed)) for typed, *row in rows]
 
-    def _every(self) -> list[DocumentLocation]:
-        """Every document, and there are as many as there are seals."""
+    def _sealed_document(self, document_id: str) -> list[DocumentLocation]:
+        """The document with an id, compared with its seal; none when there is none."""
+        return self._sound("WHERE d.id = ?", document_id)
+
+    def _sealed_documents_with(self, contents: Sequence[int]) -> list[DocumentLocation]:
+        """The documents with any of these contents, each compared with its seal."""
+        chosen = "WHERE d.content IN (SELECT value FROM json_each(?))"
+        return self._sound(chosen, json.dumps(contents))
+
+    def locations(self) -> list[DocumentLocation]:
+        """Every document with its whereabouts, by id; there are as many as there are seals."""
         # by the table itself: an index on it may be damaged, and hide one
         locations = self._sound("WHERE d.id >= '' ORDER BY d.id")
         if self._sealed:
@@ -346,18 +305,15 @@ class SQLiteSnapshot(Snapshot):
         """The column of an article's labels; empty in files from before there were any."""
         return "c.labels" if self._format > UNLABELLED else "''"
 
-    def records(self) -> list[DocumentRecord]:
-        """Every document as a library lists it, by id."""
-        self._every()
-        rows = self._db.execute(
+    def _record_rows(self) -> Iterable[Row]:
+        """What `document_record` takes, of every document, by id."""
+        return self._db.execute(
             "SELECT d.id, c.title, c.source, c.author, c.date, count(DISTINCT p.paragraph), "
             f"count(p.id), coalesce(sum({SENTENCE_COUNT}), 0), length(c.text), c.hash, "
             f"d.path, d.added_at, {self._labels} "
             "FROM documents d JOIN contents c ON c.id = d.content "
             "LEFT JOIN passages p ON p.content = c.id WHERE d.id >= '' GROUP BY d.id ORDER BY d.id"
         )
-        own, collection = self.tags(), self._collection_of()
-        return [document_record(row, own, collection) for row in rows]
 
     def tags(self) -> dict[str, tuple[str, ...]]:
         """The tags that a person has given documents here, by document id."""
@@ -370,61 +326,40 @@ class SQLiteSnapshot(Snapshot):
 
     def document(self, document_id: str) -> Document | None:
         """One document, whole."""
-        row = self._db.execute(
+        document = super().document(document_id)
+        # what is listed and not found: the order of the rows is damaged
+        if document is None and any(at.id == document_id for at in self.locations()):
+            raise damaged_row(f"what is noted of {document_id!r}")
+        return document
+
+    def _content_row(self, document_id: str) -> Row | None:
+        """Seal and `CONTENT_COLUMNS` of a document's content."""
+        row: Row | None = self._db.execute(
             f"SELECT c.seal, {self._content_columns} FROM documents d "
             "JOIN contents c ON c.id = d.content WHERE d.id = ?",
             (storable_id(document_id),),
         ).fetchone()
-        if row is None:
-            # what is listed and not found: the order of the rows is damaged
-            if any(location.id == document_id for location in self._every()):
-                raise damaged_row(f"what is noted of {document_id!r}")
-            return None
-        require_checksum(row, f"the stored text of {document_id!r}")
-        self._sound("WHERE d.id = ?", document_id)
-        return stored_document(document_id, row)
+        return row
 
-    def passages_of(
-        self, document_id: str, paragraphs: Collection[int] | None = None
-    ) -> list[StoredPassage]:
-        """A document's passages in order, cut out of its text here.
-
-        Args:
-            document_id: whose.
-            paragraphs: only those of the paragraphs with these numbers; all when None.
-        """
-        location = self.by_id(document_id)
-        document = self.document(document_id) if location else None
-        if location is None or document is None:
-            return []
+    def _passage_rows_of(self, content: int, paragraphs: Collection[int] | None) -> Iterable[Row]:
+        """Id, seal, `PASSAGE_COLUMNS_BUT_TEXT`, start and end of a content's passages, in order."""
         wanted = json.dumps(None if paragraphs is None else sorted(paragraphs))
         columns = PASSAGE_COLUMNS_BUT_TEXT
         columns = columns if self._format > UNPLACED else unplaced(columns)
-        rows = self._db.execute(
+        return self._db.execute(
             f'SELECT p.id, p.seal, {columns}, p.start, p."end" FROM passages p '
             "JOIN contents c ON c.id = p.content WHERE p.content = ?1 AND (?2 = 'null' "
             "OR p.paragraph IN (SELECT value FROM json_each(?2))) ORDER BY p.start",
-            (location.content, wanted),
+            (content, wanted),
         ).fetchall()
-        sound = self._sound("WHERE d.content = ?", location.content)
-        names = sorted(other.id for other in sound)
-        return [
-            decode_passage((*row, document.text[start:end]), names) for *row, start, end in rows
-        ]
 
-    def passages(self, ids: Sequence[int]) -> list[StoredPassage]:
-        """The passages with these ids, as far as they are in the library, in no set order."""
-        rows = self._db.execute(
+    def _passage_rows(self, ids: list[int]) -> Sequence[Row]:
+        """Id, seal, `PASSAGE_COLUMNS` and the article's labels of some passages."""
+        return self._db.execute(
             f"SELECT p.id, p.seal, {self._passage_columns}, {self._labels} FROM passages p "
             "JOIN contents c ON c.id = p.content WHERE p.id IN (SELECT value FROM json_each(?))",
-            (json.dumps([int(id_) for id_ in ids]),),
+            (json.dumps(ids),),
         ).fetchall()
-        names: dict[int, list[str]] = defaultdict(list)
-        contents = json.dumps(sorted({row[2] for row in rows}))
-        stored = self._sound("WHERE d.content IN (SELECT value FROM json_each(?))", contents)
-        for location in stored:
-            names[location.content].append(location.id)
-        return [decode_passage(row, sorted(names[row[2]]), labels) for *row, labels in rows]
 
     def matches(
         self, query: str, k: int, among: Collection[int] | None = None, after: int = 0
@@ -505,27 +440,12 @@ class SQLiteSnapshot(Snapshot):
         rows = self._db.execute("SELECT title, source, author FROM contents")
         return (" ".join(row) for row in rows)
 
-    def documents_in(self, scope: SearchScope) -> dict[str, int]:
-        """The documents that a scope takes, each with its content."""
-        self._every()
-        labels = "c.labels" if self._format > UNLABELLED else "''"
-        own = self.tags() if scope.tags else {}
-        collection = self._collection_of() if scope.collections else str
-        rows = self._db.execute(
-            f"SELECT d.id, d.path, c.author, c.source, c.date, {labels}, d.content "
+    def _fact_rows(self) -> Iterable[Row]:
+        """Id, path, author, source, date, labels and content of every document."""
+        return self._db.execute(
+            f"SELECT d.id, d.path, c.author, c.source, c.date, {self._labels}, d.content "
             "FROM documents d JOIN contents c ON c.id = d.content"
         )
-        return {
-            id_: int(content)
-            for id_, path, author, source, date, stored, content in rows
-            if scope.takes(
-                DocumentFacts(
-                    id_, os.fsdecode(path), author, source, date,
-                    decode_labels(stored).tags + own.get(id_, ()) if scope.tags else (),
-                    collection(os.fsdecode(path)) if scope.collections else "",
-                )
-            )
-        }  # fmt: skip
 
     def every_passage_id(self) -> Ids:
         """Ids of all passages, ascending."""
@@ -540,28 +460,25 @@ class SQLiteSnapshot(Snapshot):
         ).fetchall()
         return np.array([row[0] for row in rows], np.int64)
 
-    def in_sections(self, ids: Ids, scope: SearchScope) -> dict[int, int]:
-        """Those of some passages whose section a scope takes, each with its content."""
+    def _section_rows(self, ids: list[int]) -> Iterable[Row]:
+        """Id, content and places of those of some passages that have places."""
         if self._format <= UNPLACED:
-            return {}
-        rows = self._db.execute(
+            return ()
+        return self._db.execute(
             "SELECT id, content, places FROM passages WHERE places != '' "
             "AND id IN (SELECT value FROM json_each(?))",
-            (json.dumps(ids.tolist()),),
+            (json.dumps(ids),),
         )
-        takes = cache(scope.takes_section)
-        return {id_: content for id_, content, stored in rows if takes(first_section(stored))}
 
-    def headings(self) -> Iterator[frozenset[str]]:
-        """The headings of each document that has any."""
+    def _outlines(self) -> Iterator[str]:
+        """The outlines of the documents that have one, as stored."""
         if self._format <= UNPLACED:
-            return
+            return iter(())
         rows = self._db.execute(
             "SELECT c.outline FROM documents d JOIN contents c ON c.id = d.content "
             "WHERE c.outline != ''"
         )
-        for (stored,) in rows:
-            yield frozenset(heading.text for heading in decode_outline(stored)[1])
+        return (stored for (stored,) in rows)
 
     def vectors_after(self, passage_id: int, dimension: int) -> tuple[Ids, Vector]:
         """Ids, ascending, and vectors, shape (n, d), of passages with a greater id."""
@@ -576,28 +493,13 @@ class SQLiteSnapshot(Snapshot):
             raise damaged_row("a vector")
         return ids, vectors
 
-    def document_vectors(self, dimension: int) -> tuple[list[str], Vector]:
-        """Ids of the documents that have vectors of this length, in order, and a unit vector each.
-
-        It points to the middle of the document's passages; shape (n, d).
-        """
-        rows = self._db.execute(
+    def _vector_rows(self, dimension: int) -> Iterable[Row]:
+        """Document id and passage vector of all vectors of this length, by document."""
+        return self._db.execute(
             "SELECT d.id, p.vector FROM documents d JOIN passages p ON p.content = d.content "
             "WHERE length(p.vector) = ? ORDER BY d.id",
             (4 * dimension,),
         )
-        ids: list[str] = []
-        sums: list[Vector] = []
-        for id_, blob in rows:
-            vector = np.frombuffer(blob, np.float32)
-            if ids and ids[-1] == id_:
-                sums[-1] = sums[-1] + vector
-            else:
-                ids.append(id_)
-                sums.append(vector)
-        made = np.stack(sums) if sums else np.zeros((0, dimension), np.float32)
-        lengths = np.linalg.norm(made, axis=1, keepdims=True)
-        return ids, np.nan_to_num(made / np.maximum(lengths, 1e-9))
 
     def changed_after(self, passage_id: int, generation: int) -> int:
         """How many passages have a greater id or were removed after that generation."""
@@ -637,23 +539,13 @@ class SQLiteSnapshot(Snapshot):
         row = self._db.execute("SELECT edition FROM contents WHERE id = ?", (content,)).fetchone()
         return 0 if row is None else int(row[0])
 
-    def known_digests(self, digests: Collection[bytes], *, drafts_only: bool = False) -> set[bytes]:
-        """Which of these digests have sound vectors already, in drafts or passages."""
-        return {digest for digest in digests if self._vectors_of(digest, drafts_only) is not None}
+    def _stored_vectors(self, digests: Collection[bytes], drafts_only: bool) -> dict[bytes, Row]:
+        """`VECTOR_COLUMNS` of sound drafts, and of sound passages, with these digests."""
+        rows = {digest: self._vectors_of(digest, drafts_only) for digest in digests}
+        return {digest: row for digest, row in rows.items() if row is not None}
 
-    def known_vectors(
-        self, digests: Collection[bytes], dimension: int
-    ) -> dict[bytes, PassageVectors]:
-        """Vectors already made for passages with these digests, in drafts or passages."""
-        rows = {digest: self._vectors_of(digest) for digest in digests}
-        return {
-            digest: decode_vectors(row, dimension)
-            for digest, row in rows.items()
-            if row is not None
-        }
-
-    def _vectors_of(self, digest: bytes, drafts_only: bool = False) -> Sequence[Any] | None:
-        draft: Sequence[Any] | None = self._db.execute(
+    def _vectors_of(self, digest: bytes, drafts_only: bool) -> Row | None:
+        draft: Row | None = self._db.execute(
             f"SELECT {VECTOR_COLUMNS} FROM drafts WHERE digest = ?", (digest,)
         ).fetchone()
         if draft is not None or drafts_only:

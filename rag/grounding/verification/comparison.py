@@ -24,7 +24,7 @@ from rag.grounding.verification.contradiction import (
     has_reordered_words,
 )
 from rag.query.text_features import content_stems, names, negations, number_of, numbers, stem
-from rag.query.word_lists import NUMBER
+from rag.query.word_lists import NUMBER, ORDINALS
 
 NAMES = (
     "novel", "soft", "weakest", "novel_soft", "same", "same_least", "cosine", "sources", "numbers",
@@ -73,10 +73,7 @@ _CLAUSES = re.compile(rf"{_WORD.pattern}|[,;:()–—]")
 _JOINING = frozenset(", ; : ( ) – — and but while whereas compared against".split())
 _APART = 3
 """Places by which a clause moves on."""
-_ORDINALS = frozenset(
-    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth last "
-    "next".split()
-)
+_ORDINALS = ORDINALS | {"last", "next"}
 _TURNING = frozenset("but although though however except instead unless only even without".split())
 _NEAR_NUMBER, _NEAR_NAME, _WIDE, _FAR = 3, 4, 8, 99
 """Words to either side of a number or a name in a statement, and in its source."""

@@ -73,7 +73,7 @@ class Noting(QueryPriority):
 def test_changes_of_a_library_give_way_to_whoever_asks_it(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("The bank opened in May.")
     library = Library.open(tmp_path / "library", encoder=BagOfWordsEncoder())
-    library._priority = noting = Noting()
+    library._priority = library._changes._priority = noting = Noting()
     library.update([tmp_path / "a.txt"])
     assert noting.seen and not any(noting.seen)
     noting.seen.clear()

@@ -13,8 +13,7 @@ from index.embedding.encoder import Embeddable, PassageVectors, QuestionVectors
 from index.languages.detection import language
 from index.types import EVERYWHERE
 from rag import Assistant
-from rag.query.question import QueryVariant
-from rag.query.task import understand
+from rag.query.question import QueryVariant, analyze
 from rag.query.text_features import TextFeatures
 from rag.reader.across import (
     GATE_NAMES,
@@ -34,7 +33,7 @@ from rag.reader.across import (
 from rag.reader.features import NAMES, Matrix, weigh
 from rag.reader.ranker import Ranker
 from rag.reader.rerankers import load_reranker
-from rag.replies.composer import Composer
+from rag.replies.extractive.composer import Composer
 from rag.types import RankedSentence, Ranking
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.sentences import hit
@@ -173,9 +172,9 @@ def test_where_languages_differ_more_passages_are_told_each_in_fewer_words(
     sentences = tuple(RankedSentence.of(one, 0, 0.5**n) for n, one in enumerate(hits))
     with library_in(tmp_path) as made:
         compose = Composer(made).compose
-        across = compose(understand(GERMAN), GERMAN, Ranking(sentences, 0.9), EVERYWHERE)
+        across = compose(analyze(GERMAN), GERMAN, Ranking(sentences, 0.9), EVERYWHERE)
         asked = "When was the bridge opened?"
-        same = compose(understand(asked), asked, Ranking(sentences, 0.9), EVERYWHERE)
+        same = compose(analyze(asked), asked, Ranking(sentences, 0.9), EVERYWHERE)
     assert [run.start for run in across] == [0, 1000, 2000]
     assert sum(run.length for run in across) <= 170
     assert len(same) < 3

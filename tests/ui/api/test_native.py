@@ -144,7 +144,7 @@ def test_a_rebuild_says_how_far_it_is(client: TestClient, tmp_path: Path) -> Non
 
 
 def test_one_change_at_a_time(client: TestClient, tmp_path: Path) -> None:
-    with make_library(tmp_path, {}) as other, other._writing():
+    with make_library(tmp_path, {}) as other, other._store.changing():
         for reply in (
             client.post("/v1/rebuild", json={"stream": True}),
             client.delete("/v1/documents/kyoto.txt"),

@@ -25,7 +25,7 @@ class Reference:
 
     @property
     def address(self) -> str:
-        """Its address on the web, where it was fetched from there."""
+        """The document's address on the web; empty where it was not fetched from there."""
         return self.source if self.source.startswith(("http://", "https://")) else ""
 
     @property

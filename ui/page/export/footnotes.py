@@ -52,14 +52,14 @@ def as_markdown(bundle: dict[str, Any]) -> str:
 
 def _markdown(bundle: dict[str, Any]) -> str:
     answer = Answer.from_dict(bundle["answer"])
-    said = [
+    statements = [
         _marked(text) + "".join(f"[^{number}]" for number in numbers)
         for text, numbers in _statements(answer)
     ]
     notes = [f"[^{c.number}]: {_marked(note(c))}" for c in answer.citations]
     # `-` `-` `>` never stands in the data, so no text in it can end the comment it is in
     data = json.dumps(bundle, ensure_ascii=True).replace(">", "\\u003e").replace("--", "-\\u002d")
-    parts = [f"# {_marked(_line(answer.question))}", *said, *notes, f"{BEGIN}{data}{END}"]
+    parts = [f"# {_marked(_line(answer.question))}", *statements, *notes, f"{BEGIN}{data}{END}"]
     return "\n\n".join(parts) + "\n"
 
 

@@ -86,9 +86,9 @@ class UploadLimit:
             self._coming -= came
 
 
-def clear(folder: Path, now: float | None = None) -> None:
-    """Takes away what has lain in `folder` for too long; `now` in seconds since the epoch."""
-    now = time.time() if now is None else now
+def clear(folder: Path) -> None:
+    """Takes away what has lain in `folder` for too long."""
+    now = time.time()
     for path in sorted(folder.rglob("*"), reverse=True):  # a folder comes after what is in it
         with suppress(OSError):  # somebody else has taken it away, or it is not empty
             if path.is_dir() and not path.is_symlink():

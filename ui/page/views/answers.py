@@ -257,7 +257,7 @@ def _outcome(snapshot: Answer, phase: Phase, seconds: Seconds, meta: TurnMeta) -
 
 
 def _unread(files: int) -> str:
-    """That so many files could not be found yet; empty for none."""
+    """The sentence that so many files could not be found yet; empty for none."""
     if files == 1:
         return gettext("{files} was still being read when this was asked.", files=plural(1, "file"))
     words = gettext_noop("{files} were still being read when this was asked.")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from index import Library
 from index.types import EVERYWHERE
+from rag.query.question import analyze
 from rag.query.task import Request, understand
-from rag.replies.composer import Composer
+from rag.replies.extractive.composer import Composer
 from rag.types import Quotation, Ranking
 from tests.support.fakes import BagOfWordsEncoder
 
@@ -37,9 +39,11 @@ def composer(tmp_path: Path) -> Iterator[Composer]:
 
 
 def compared(composer: Composer, *subjects: str, aspect: str = "") -> dict[str, list[Quotation]]:
-    request = Request("compare", " ".join(subjects), subjects=subjects, aspect=aspect)
+    topic = " ".join(subjects)
+    request = Request("compare", topic, subjects=subjects, aspect=aspect)
+    question = replace(analyze(topic), request=request)
     sides: dict[str, list[Quotation]] = {}
-    for quotation in composer.compose(request, request.topic, Ranking((), 0.0), EVERYWHERE):
+    for quotation in composer.compose(question, topic, Ranking((), 0.0), EVERYWHERE):
         sides.setdefault(quotation.label, []).append(quotation)
     return sides
 

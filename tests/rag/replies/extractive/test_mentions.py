@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ import pytest
 from index import Library
 from index.types import EVERYWHERE
 from rag import Assistant
+from rag.query.question import analyze
 from rag.query.task import Request
-from rag.replies.composer import Composer
-from rag.replies.mentions import category_of
+from rag.replies.extractive.composer import Composer
+from rag.replies.extractive.mentions import category_of
 from rag.types import Ranking
 from tests.support.fakes import BagOfWordsEncoder
 
@@ -41,7 +43,8 @@ def composer(tmp_path: Path) -> Iterator[Composer]:
 
 def listed(composer: Composer, question: str, topic: str) -> str:
     request = Request("list", topic, question=question)
-    made = composer.compose(request, question, Ranking((), 0.0), EVERYWHERE)
+    asked = replace(analyze(question), request=request)
+    made = composer.compose(asked, question, Ranking((), 0.0), EVERYWHERE)
     return "\n".join(quotation.text for quotation in made)
 
 

@@ -11,12 +11,12 @@ import pytest
 from index import Library
 from index.types import EVERYWHERE
 from rag import Answer, Assistant
-from rag.query.question import QueryVariant
+from rag.query.question import QueryVariant, analyze
 from rag.query.task import understand
 from rag.query.text_features import with_capitals
 from rag.reader.ranker import Ranker
 from rag.replies.answerability import Answerability
-from rag.replies.composer import Composer
+from rag.replies.extractive.composer import Composer
 from rag.replies.topics import TopicSearch
 from rag.types import RankedSentence, Ranking
 from tests.support.fakes import BagOfWordsEncoder
@@ -169,7 +169,7 @@ def test_of_two_claims_the_one_about_what_is_named_comes_first(tmp_path: Path) -
         signed = replace(by_text["Both Malm and Haug signed it."], score=0.6)
         refused = replace(by_text["Malm refused."], score=0.3)
         composed = Composer(made).compose(
-            understand(question), question, Ranking((signed, refused), 0.9), EVERYWHERE
+            analyze(question), question, Ranking((signed, refused), 0.9), EVERYWHERE
         )
     assert "Malm refused." in composed[0].text
     assert "signed it" in composed[1].text

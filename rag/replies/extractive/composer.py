@@ -4,52 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from index import Library
-from index.languages.detection import language
 from index.tokenization import STOP_WORDS, words
 from index.types import Document, DocumentRecord, SearchScope, title_from_id
 from rag.grounding import composition
 from rag.grounding.presentation import list_items
 from rag.query.event_dates import dated_sentences
-from rag.query.question import QueryVariant
+from rag.query.question import QueryVariant, Question
 from rag.query.task import Request, leans_on_other_part
 from rag.query.text_features import TextFeatures, content_stems, is_capitalised, stem
 from rag.reader.across import language_of
-from rag.replies.mentions import category_of, mentions
-from rag.replies.sides import Side, together
-from rag.replies.stretch import stretched
+from rag.replies.extractive.completion import Completion
+from rag.replies.extractive.limits import LIMITS
+from rag.replies.extractive.mentions import category_of, mentions
+from rag.replies.extractive.plain import is_open, plain_runs, runs_across, with_beside
+from rag.replies.extractive.sides import Side, together
 from rag.replies.topics import LIMITS as TOPIC_LIMITS
 from rag.replies.topics import TopicSearch, stems_around, topic_words
 from rag.types import Quotation, RankedSentence, Ranking
 
-
-@dataclass(frozen=True, slots=True)
-class ComposerLimits:
-    """What a composition looks at; chosen on the everyday set."""
-
-    on_topic: float = 0.75
-    """Share of the best sentence's relevance from which on another one belongs to a topic."""
-    certain: float = 0.7
-    """The best sentence's score from which on a value asked for in a talk is as good as found."""
-    voting: int = 24
-    """Sentences whose scores tell which document has most on a topic."""
-    paragraph: int = 140
-    """Words of an open question's answer, which is filled up from around its best run."""
-    unsaid: float = 0.25
-    """Share of a question, weighed by rarity, that its answer may leave unsaid."""
-    supplied: float = 0.25
-    """Share of that which another sentence of the document says to be told too."""
-    reach: int = 5
-    """Paragraphs from the answer within which it stands."""
-    completed: int = 80
-    """Words of an answer with such a sentence."""
-
-
-LIMITS = ComposerLimits()
 BY_TOPIC = frozenset(
     {"summarise", "overview", "compare", "timeline", "list", "keyword", "quote", "order"}
 )
@@ -68,18 +45,20 @@ class Composer:
         """Compose from this library."""
         self._library = library
         self._topics = TopicSearch(library)
+        self._completion = Completion(library)
 
     def compose(
-        self, request: Request, wording: str, ranking: Ranking, scope: SearchScope
+        self, question: Question, wording: str, ranking: Ranking, scope: SearchScope
     ) -> list[Quotation]:
-        """The quotations that answer a request, in the order in which they are told.
+        """The quotations that answer a question, in the order in which they are told.
 
         Args:
-            request: what is asked to be done.
-            wording: in which the question was searched for.
+            question: what is asked.
+            wording: in which it was searched for.
             ranking: of the sentences that this found.
             scope: where to look.
         """
+        request = question.request
         match request.task:
             case "compare":
                 return self._comparison(request, scope)
@@ -101,14 +80,14 @@ class Composer:
         if len(request.parts) > 1 and not _in_one_place(request.parts, ranking.sentences):
             return self._several(request.parts, scope)
         sentences = ranking.sentences
-        if not request.wants_paragraph and _is_across(wording, sentences):
-            return _runs_across(sentences)
-        made = _runs(request, sentences)
+        if not request.wants_paragraph and _is_across(question.language, sentences):
+            return runs_across(sentences)
+        made = plain_runs(request, sentences)
         if request.task == "yes_no":
             made = self._by_what_is_named(made, wording, sentences, scope)
-        if _is_open(request, sentences):
-            return self._stretched(made, sentences, scope)
-        return self._completed(made, wording, sentences, scope, LIMITS.completed)
+        if is_open(request, sentences):
+            return self._completion.stretched(made, sentences, scope)
+        return self._completion.completed(made, wording, sentences, scope, LIMITS.completed)
 
     def _summary(
         self, record: DocumentRecord, most: int | None, scope: SearchScope
@@ -253,7 +232,9 @@ class Composer:
                     composition.quotation(item.hit, item.position, item.position, item.score)
                 )
         made = composition.distinct(made, composition.LIMITS.listing)
-        return self._completed(made, topic, ranking.sentences, scope, composition.LIMITS.listing)
+        return self._completion.completed(
+            made, topic, ranking.sentences, scope, composition.LIMITS.listing
+        )
 
     def _mentions(
         self, request: Request, document: DocumentRecord | None, scope: SearchScope
@@ -270,27 +251,6 @@ class Composer:
             composition.LIMITS.listing,
         )
         return sorted(made, key=lambda quotation: (quotation.document_id, quotation.start))
-
-    def _stretched(
-        self,
-        made: Sequence[Quotation],
-        sentences: Sequence[RankedSentence],
-        scope: SearchScope,
-    ) -> list[Quotation]:
-        """An open question's short answer, with what stands around it, then with what is next."""
-        room = LIMITS.paragraph - sum(run.length for run in made)
-        if not made or room < composition.LIMITS.sentence:
-            return list(made)
-        best = made[0]
-        document = self._library.document(best.document_id)
-        passages = self._library.passages(best.document_id, scope=scope)
-        longer = stretched(best, document, passages, best.length + room)
-        told = [longer, *(run for run in made[1:] if not longer.overlaps(run))]
-        room = LIMITS.paragraph - sum(run.length for run in told)
-        if room < LIMITS.paragraph / 2:
-            return told
-        rest = [sentence for sentence in sentences if not any(run.holds(sentence) for run in told)]
-        return told + composition.runs(rest, room, most=1, told=told)
 
     def _by_what_is_named(
         self,
@@ -311,50 +271,6 @@ class Composer:
 
         return sorted(made, key=named, reverse=True)
 
-    def _completed(
-        self,
-        made: Sequence[Quotation],
-        wording: str,
-        sentences: Sequence[RankedSentence],
-        scope: SearchScope,
-        most: int,
-    ) -> list[Quotation]:
-        """An answer, with what its document says near it of the question's words that it lacks.
-
-        One sentence names the subject and another, that calls it "it" or nothing, what is asked.
-
-        Args:
-            made: the answer.
-            wording: in which the question was searched for.
-            sentences: that this found, best first.
-            scope: where it was looked for.
-            most: words of the whole answer.
-        """
-        if not made:
-            return []
-        first = made[0]
-        names = f"{first.title} {title_from_id(first.document_id)} {sentences[0].hit.written_in}"
-        said = frozenset(content_stems(names)).union(*(content_stems(run.text) for run in made))
-        weights = self._topics.weights(wording, scope, unknown=False)
-        unsaid = {word: weight for word, weight in weights.items() if word not in said}
-        if sum(unsaid.values()) < LIMITS.unsaid * sum(weights.values()):
-            return list(made)
-        within = replace(scope, documents=frozenset({first.document_id}))
-        seen = {sentence.key for sentence in sentences}
-        more = self._topics.rank(wording, within, TOPIC_LIMITS.hits).sentences
-        supplying = [
-            replace(sentence, score=supplied * _seen(sentence))
-            for sentence in [*sentences, *(s for s in more if s.key not in seen)]
-            if _is_near(sentence, first)
-            and not any(run.holds(sentence) for run in made)
-            and (supplied := composition.weighted_coverage(unsaid, sentence.features.stems))
-            >= LIMITS.supplied
-        ]
-        supplying.sort(key=lambda sentence: -sentence.score)
-        room = min(most - sum(run.length for run in made), composition.LIMITS.beside)
-        added = composition.runs(supplying, room, most=1, told=made) if room > 0 else []
-        return [*made, *(run for run in added if run.length <= room)]
-
     def _several(self, parts: Sequence[str], scope: SearchScope) -> list[Quotation]:
         """A run for each part of a question that asks several things."""
         made: list[Quotation] = []
@@ -366,10 +282,10 @@ class Composer:
                 if not any(run.holds(sentence) for run in made)
             ]
             if ranked:
-                told = _with_beside(
+                told = with_beside(
                     ranked, room * 2 // 3, room // 3, composition.LIMITS.beside_share
                 )
-                made += self._completed(told, query, ranked, scope, room)
+                made += self._completion.completed(told, query, ranked, scope, room)
         return made
 
 
@@ -391,91 +307,9 @@ def part_queries(parts: Sequence[str]) -> list[str]:
     ]
 
 
-def _runs(request: Request, sentences: Sequence[RankedSentence]) -> list[Quotation]:
-    """The run that answers a plain question, and the best of what stands elsewhere beside it.
-
-    A value is told in few words, the more certain the fewer; an explanation in a paragraph.
-    """
-    if not sentences:
-        return []
-    best = sentences[0].score
-    if request.count:
-        budget = min(composition.LIMITS.sentence * request.count, composition.LIMITS.explain)
-        return composition.runs(sentences, budget, most=1)
-    if _is_open(request, sentences):
-        return _with_beside(
-            sentences,
-            composition.LIMITS.explain,
-            composition.LIMITS.beside,
-            composition.LIMITS.beside_share,
-        )
-    if request.task == "fact" and best >= composition.LIMITS.certain:
-        return composition.runs(sentences, composition.LIMITS.fact, most=1)
-    if request.task == "yes_no":  # what speaks for a claim and what denies it stand apart
-        return _with_beside(sentences, composition.LIMITS.claim, composition.LIMITS.claim, 0.0)
-    if request.wants_value and best < composition.LIMITS.undecided:
-        return _with_beside(
-            sentences,
-            composition.LIMITS.fact,
-            composition.LIMITS.beside_value,
-            composition.LIMITS.beside_share,
-        )
-    if request.wants_value:
-        return composition.runs(sentences, composition.LIMITS.value, most=1)
-    return _with_beside(
-        sentences,
-        composition.LIMITS.explain,
-        composition.LIMITS.beside,
-        composition.LIMITS.beside_share,
-    )
-
-
-def _is_across(wording: str, sentences: Sequence[RankedSentence]) -> bool:
+def _is_across(asked_in: str, sentences: Sequence[RankedSentence]) -> bool:
     """Whether the documents that answer best are in another language than the question."""
-    asked = language(wording)
-    return language_of([sentence.hit for sentence in sentences[:_TELLING]], asked) != asked
-
-
-def _runs_across(sentences: Sequence[RankedSentence]) -> list[Quotation]:
-    """The run around the best sentence, and those around the best of what is left."""
-    limits = composition.LIMITS
-    made: list[Quotation] = []
-    rest = list(sentences)
-    for budget in (limits.across, limits.across_beside, limits.across_beside):
-        if not rest or rest[0].score < limits.across_share * sentences[0].score:
-            break
-        made += composition.runs(rest, budget, most=1, told=made)
-        rest = [sentence for sentence in rest if not any(run.holds(sentence) for run in made)]
-    return made
-
-
-def _with_beside(
-    sentences: Sequence[RankedSentence], budget: int, beside: int, share: float
-) -> list[Quotation]:
-    """The run around the best sentence, and the one around the best of the others.
-
-    What the ranking has overlooked, the search may have seen.
-    """
-    made = composition.runs(sentences, budget, most=1)
-    rest = [
-        replace(sentence, score=_seen(sentence))
-        for sentence in sentences
-        if sentence.score >= share * sentences[0].score
-        and not any(run.holds(sentence) for run in made)
-    ]
-    rest.sort(key=lambda sentence: -sentence.score)
-    return made + composition.runs(rest, beside, most=1, told=made)
-
-
-def _is_near(sentence: RankedSentence, run: Quotation) -> bool:
-    """Whether a sentence stands in the same document, a few paragraphs away at most."""
-    same = sentence.hit.document_id == run.document_id
-    return same and abs(sentence.hit.paragraph - run.paragraph) <= LIMITS.reach
-
-
-def _seen(sentence: RankedSentence) -> float:
-    """How well a sentence answers, to the ranking and to the search together."""
-    return float(sentence.score**0.5) * sentence.relevance
+    return language_of([sentence.hit for sentence in sentences[:_TELLING]], asked_in) != asked_in
 
 
 def _cites(quotations: Sequence[Quotation], document_id: str) -> bool:
@@ -500,12 +334,6 @@ def _names_in(topic: str, text: str) -> frozenset[str]:
         for word in capitalised
         if word.upper() in held or re.search(rf"\w,? {re.escape(word.capitalize())}\b", text)
     )
-
-
-def _is_open(request: Request, sentences: Sequence[RankedSentence]) -> bool:
-    """Whether a paragraph answers better than a sentence: not where a value is as good as found."""
-    certain = bool(sentences) and sentences[0].score >= LIMITS.certain
-    return request.wants_paragraph and not (request.asks_value and certain)
 
 
 def _share_of(wanted: frozenset[str], stems: frozenset[str]) -> float:

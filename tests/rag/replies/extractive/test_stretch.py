@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from index.splitting import passages
 from index.types import Document
-from rag.replies.stretch import stretched
+from rag.replies.extractive.stretch import stretched
 from rag.types import Quotation
 
 PAGE = """Menu

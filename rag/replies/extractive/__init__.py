@@ -1,0 +1,1 @@
+"""Answers composed of the sources' own sentences, a way for each task."""
