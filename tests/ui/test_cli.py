@@ -63,7 +63,6 @@ COMMANDS = (
     "eval",
     "doctor",
     "verify",
-    "accounts",
 )
 
 Run = Callable[..., Result]
