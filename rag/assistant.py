@@ -35,7 +35,7 @@ from rag.query.short_forms import (
     unknown_short_forms,
 )
 from rag.query.spelling import correct, spelled_out
-from rag.query.task import only_points, with_title
+from rag.query.task import TRANSLATION, only_points, with_title
 from rag.query.task_classifier import ABOUT_LAST_ANSWER
 from rag.reader.across import language_of
 from rag.reader.rerankers import OWN, Reranker, load_reranker
@@ -53,6 +53,10 @@ LEFT_AS_QUOTED = frozenset({"timeline", "quote", "which_first", "list", "summari
 """Tasks whose answer is the sources' own words, whatever model there is: of what a 1.5 B model says
 of a whole article too little stands (tests/benchmarks/RESULTS.md, Models)."""
 
+UNTRANSLATED = (
+    "Your documents are quoted as they are written: a translation cannot be checked against its "
+    "sources."
+)
 _RETRIEVAL, _ANALYSIS, _REFINEMENT = range(3)
 """Whose turn it is first where many ask: who is next to the first sentence on the screen."""
 
@@ -429,12 +433,8 @@ class Assistant:
         if not state.quotations:
             return False
         state.state, state.evidence_ms = "answered", state.elapsed_ms()
-        wanted = question.request.beyond_quotes
-        if wanted and not is_capable(state.generator):
-            state.notes.append(
-                f"Your documents are quoted as they are written: {wanted} would take a larger "
-                "language model."
-            )
+        if note := _not_done(question, is_capable(state.generator)):
+            state.notes.append(note)
         return True
 
     def _compose(
@@ -472,7 +472,8 @@ class Assistant:
             yield state.composed()
             return
         long = task == "summarise" and self._generation.long_document(state, generator)
-        if task in LEFT_AS_QUOTED and not long:
+        translation = state.question.request.beyond_quotes == TRANSLATION
+        if (task in LEFT_AS_QUOTED and not long) or translation:
             yield state.composed()
             return
         yield state.composed("reading")
@@ -489,6 +490,19 @@ class Assistant:
         missing = self._retriever.reranker_missing
         notes = [f"Read without the trained reader: {missing}"] if missing else []
         return notes + notes_on(retrieved)
+
+
+def _not_done(question: Question, capable: bool) -> str:
+    """What of a question about the last answer is not done, in words; empty when all is."""
+    wanted = question.request.beyond_quotes
+    if wanted == TRANSLATION:
+        return UNTRANSLATED
+    if not wanted or capable:
+        return ""
+    return (
+        f"Your documents are quoted as they are written: {wanted} would take a larger language "
+        "model."
+    )
 
 
 def _asks_about_last_answer(question: Question) -> bool:

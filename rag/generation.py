@@ -100,7 +100,9 @@ class Generation:
                         if told:
                             written[place] = told
                             ordered = [written[place] for place in sorted(written)]
-                            state.told = with_quotes(ordered, state.quotations)
+                            state.told = with_quotes(
+                                ordered, state.quotations, before=question.previous
+                            )
                             yield
                     case _:
                         state.ahead = 0

@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     encoder: str | None = None
     """What embeds: `english`, a name of `pilcrow model list`, a sentence-transformers folder or the
     id of one in the local cache; None is what the library was made with."""
+    language: str | None = None
+    """What the command line speaks to a person: the code of a language of the page; None is the
+    terminal's own (LC_ALL, LC_MESSAGES, LANG)."""
     threads: int = Field(default_factory=usable_cores, ge=1, le=1024)
     """The one knob for threads: encoder, search and language model all keep to it."""
     gpu_layers: int | None = Field(default=None, ge=0)

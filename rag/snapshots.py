@@ -178,6 +178,17 @@ class AnswerState:
         )
         return best if told else None
 
+    def _is_worded(self, told: Sequence[SourcedStatement]) -> bool:
+        """Whether the answer says in a model's words what the best sentence says."""
+        best = self.headline
+        return best is not None and any(
+            not statement.quoted
+            and source.document_id == best.document_id
+            and source.start <= best.start < source.end
+            for statement in told
+            for source in statement.sources
+        )
+
     def finished(self) -> Answer:
         """The answer as it stays."""
         last = self.snapshot("done")
@@ -218,7 +229,7 @@ class AnswerState:
             text=lay_out(statements, form, groups),
             statements=statements,
             citations=citations,
-            headline=self._told_headline(citations),
+            headline=None if self._is_worded(told) else self._told_headline(citations),
             form=form,
             groups=groups,
             short=self.short if self._is_quoted(citations) else None,

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from index.types import NOWHERE, Document, Hit, Location, Sentence
-from rag.query.text_features import TextFeatures
+from rag.query.text_features import TextFeatures, features_of
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -42,7 +42,7 @@ class RankedSentence:
     @classmethod
     def of(cls, hit: Hit, position: int, score: float) -> RankedSentence:
         """A sentence of a hit with this score."""
-        return cls(hit, position, TextFeatures(hit.sentences[position].text), score)
+        return cls(hit, position, features_of(hit.sentences[position].text), score)
 
     @property
     def text(self) -> str:

@@ -41,6 +41,8 @@ class LibraryContents:
         """
         self._store = store
         self._engine = search
+        self._listed: tuple[str, tuple[DocumentRecord, ...]] = ("", ())
+        """The documents in the state of that name."""
 
     @property
     def change(self) -> int:
@@ -87,9 +89,12 @@ class LibraryContents:
     # --- documents and passages -----------------------------------------------------------
 
     def documents(self) -> list[DocumentRecord]:
-        """Every document, by id."""
+        """Every document, by id; listed anew when the library has changed."""
         with self._store.reading() as reader:
-            return reader.records()
+            state, listed = self._listed
+            if state != reader.generation_id:
+                state, listed = self._listed = reader.generation_id, tuple(reader.records())
+            return list(listed)
 
     def document(self, document_id: str) -> Document:
         """One document, whole.

@@ -112,6 +112,11 @@ class Library(LibraryContents):
         """Close."""
         self.close()
 
+    @property
+    def elsewhere(self) -> str:
+        """The other computer that it is kept on; empty where it is this one."""
+        return self.place.elsewhere if isinstance(self.place, Address) else ""
+
     # --- changing -------------------------------------------------------------------------
 
     def update(

@@ -68,7 +68,7 @@ class SearchCaches(Search):
             anew: whether the old ones are no good.
         """
         with self._store.reading() as reader:
-            total = reader.counts()["passages"]
+            total = reader.passages_held
 
         def tick(done: int) -> None:
             if progress:

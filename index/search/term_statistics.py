@@ -31,7 +31,7 @@ def idf(
         terms: words as `tokenization.words` makes them.
         among: count only in these documents, as if there were no others; in all when None.
     """
-    total = reader.counts()["passages"] if among is None else len(among.ids)
+    total = reader.passages_held if among is None else len(among.ids)
     members = None if among is None else among.members
     unseen = log(1 + (total + 0.5) / 0.5)
     counts = {term: cache.passages_with(reader, term, members) for term in dict.fromkeys(terms)}
@@ -51,7 +51,7 @@ class Vocabulary(Mapping[str, int]):
         self._store = store
         self._counts: Counter[str] = Counter()
         with store.reading() as reader:
-            every = ceil(reader.counts()["passages"] / most) or 1
+            every = ceil(reader.passages_held / most) or 1
             for text in reader.article_texts(every):
                 self._counts.update(words_once(text))
             for text in reader.article_names():

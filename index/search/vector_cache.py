@@ -133,7 +133,7 @@ class VectorCache(VectorSearch):
         """
         with self._store.reading() as reader:
             header = None if anew else self.header(reader)
-            total = reader.counts()["passages"]
+            total = reader.passages_held
             if reader.encoder is None or (header and self._is_fresh(header, reader, clean)):
                 return False
             make = self._plan_refresh(reader, header, vectors.kind_for(total, self._exact_up_to))

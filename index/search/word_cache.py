@@ -129,7 +129,7 @@ class WordCache(WordSearch):
             anew: whether the old one is no good.
         """
         with self._store.reading() as reader:
-            total = reader.counts()["passages"]
+            total = reader.passages_held
             if total <= self._small_up_to or reader.has_old_words:
                 self._discard()
                 return False

@@ -58,6 +58,10 @@ class Snapshot(Protocol):
     def counts(self) -> dict[str, int]:
         """How many documents, passages and sentences there are; kept with every change."""
 
+    @property
+    def passages_held(self) -> int:
+        """How many passages there are; documents need not be counted for it."""
+
     # --- where it came from ---------------------------------------------------------------
 
     def roots(self) -> list[str]:

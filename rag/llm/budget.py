@@ -1,4 +1,4 @@
-"""How much a model reads for one answer: by its speed here, free memory and its own limits."""
+"""How much a model reads for one answer, and where: by its speed, memory, a GPU, its own limits."""
 
 from __future__ import annotations
 
@@ -31,6 +31,12 @@ class ReadingLimits:
 
 
 LIMITS = ReadingLimits()
+CHUNK_TOKENS = 64
+"""Tokens of a prompt read at a time. More is faster (tests/benchmarks/RESULTS.md, Numbers), but
+what is remembered of the prompt before is whole chunks, and a stop waits for one."""
+GPU_CHUNK_TOKENS = 512
+"""The same where a GPU reads, which 64 at a time leave mostly idle; llama.cpp's own default."""
+_ALL_LAYERS = 999
 
 
 def prompt_tokens(speeds: Sequence[float], context_tokens: int, answer_tokens: int) -> int:
@@ -60,3 +66,20 @@ def context_tokens(own: int | None, free_memory: int | None) -> int:
     ample = free_memory is not None and free_memory >= LIMITS.ample_memory
     wanted = LIMITS.fastest_context if ample else LIMITS.context
     return min(wanted, own or LIMITS.context)
+
+
+def gpu_layers(wanted: int | None, *, offloads: bool) -> int:
+    """How many layers of a model run on a GPU: as wanted, else all; none where there is none.
+
+    Args:
+        wanted: by the person; None is as many as there are.
+        offloads: whether llama.cpp was built for a GPU that is here.
+    """
+    if not offloads:
+        return 0
+    return _ALL_LAYERS if wanted is None else wanted
+
+
+def chunk_tokens(layers: int) -> int:
+    """Tokens of a prompt to read at a time with so many layers on a GPU."""
+    return GPU_CHUNK_TOKENS if layers else CHUNK_TOKENS

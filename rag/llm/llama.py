@@ -18,16 +18,13 @@ from typing import Any
 from weakref import finalize
 
 from index.errors import ModelMissing
+from rag.llm import budget
 from rag.llm.chat_format import IM_END, IM_START, chatml
 from rag.llm.generator import Message, PrefixReuse
 from rag.llm.grammar import is_complete, repeats, says_again
 from rag.llm.weights.model_files import SMALL_MODEL_BYTES, one_line, unusable
 
-CHUNK_TOKENS = 64
-"""Tokens of a prompt read at a time. More is faster (tests/benchmarks/RESULTS.md, Numbers), but
-what is remembered of the prompt before is whole chunks, and a stop waits for one."""
 _YES, _NO = ("Yes", "yes", "YES"), ("No", "no", "NO")
-_ALL_LAYERS = 999
 _LOG_ERROR = 4  # `GGML_LOG_LEVEL_ERROR`
 
 
@@ -57,22 +54,23 @@ class Llama:
         self._api = api
         log.clear()
         settings = api.llama_model_default_params()
-        settings.n_gpu_layers = layers_on_gpu(gpu_layers)
+        settings.n_gpu_layers = layers = layers_on_gpu(gpu_layers)
+        self._chunk = budget.chunk_tokens(layers)
         # what llama.cpp stores anew for this CPU would stay in memory twice; of a large model the
         # system may rather drop what it has mapped than run out
         if path.is_file() and path.stat().st_size < SMALL_MODEL_BYTES:
             settings.load_mode = api.LLAMA_LOAD_MODE_NONE
         self._model = api.llama_model_load_from_file(str(path).encode(), settings)
         if not self._model:
-            raise unusable(path, log[-1] if log else "llama.cpp does not say why")
+            raise unusable(path, _why(log, layers))
         settings = api.llama_context_default_params()
         settings.n_ctx = context_tokens
-        settings.n_batch = settings.n_ubatch = CHUNK_TOKENS
+        settings.n_batch = settings.n_ubatch = self._chunk
         settings.n_threads = settings.n_threads_batch = threads
         self._context = api.llama_init_from_model(self._model, settings)
         finalize(self, _free, api, self._model, self._context)
         if not self._context:
-            raise unusable(path, log[-1] if log else "llama.cpp does not say why")
+            raise unusable(path, _why(log, layers))
         self._vocab = api.llama_model_get_vocab(self._model)
         self._read: list[int] = []  # the whole chunks of a prompt that are in the cache
 
@@ -213,8 +211,8 @@ class Llama:
         """
         api, before_last = self._api, list(prompt[:-1])
         kept = 0
-        while before_last[kept:][:CHUNK_TOKENS] == self._read[kept:][:CHUNK_TOKENS] != []:
-            kept += CHUNK_TOKENS
+        while before_last[kept:][: self._chunk] == self._read[kept:][: self._chunk] != []:
+            kept += self._chunk
         memory = api.llama_get_memory(self._context)
         if not api.llama_memory_seq_rm(memory, -1, kept, -1):  # recurrent models cannot go back
             api.llama_memory_clear(memory, True)
@@ -230,12 +228,12 @@ class Llama:
         bit, whatever is left in the cache.
         """
         last = len(prompt) - 1
-        for start in [*range(kept, last, CHUNK_TOKENS), last]:
+        for start in [*range(kept, last, self._chunk), last]:
             if cancelled.is_set():
                 return False
-            chunk = prompt[start : min(start + CHUNK_TOKENS, last) if start < last else None]
+            chunk = prompt[start : min(start + self._chunk, last) if start < last else None]
             self._eval(chunk)
-            if len(chunk) == CHUNK_TOKENS:
+            if len(chunk) == self._chunk:
                 self._read += chunk
         return True
 
@@ -305,10 +303,11 @@ def quantize(path: Path, into: Path, variant: str) -> None:
         raise RuntimeError(f"cannot make {variant} of {str(path)!r}: {log[-1] if log else '?'}")
 
 
-def reading_speed(path: Path, threads: int) -> float:
+def reading_speed(path: Path, threads: int, gpu_layers: int | None = 0) -> float:
     """Tokens of prompt a second that a model reads here, the better of two times."""
-    llama, prompt = Llama(path, threads, 4 * CHUNK_TOKENS), list(range(100, 100 + 2 * CHUNK_TOKENS))
-    llama.read(prompt[:CHUNK_TOKENS])  # the first time, weights are still on their way
+    chunk = budget.chunk_tokens(layers_on_gpu(gpu_layers))
+    llama, prompt = Llama(path, threads, 4 * chunk, gpu_layers), list(range(100, 100 + 2 * chunk))
+    llama.read(prompt[:chunk])  # the first time, weights are still on their way
     best = 0.0
     for first in range(2):
         began = time.perf_counter()
@@ -318,11 +317,9 @@ def reading_speed(path: Path, threads: int) -> float:
 
 
 def layers_on_gpu(wanted: int | None) -> int:
-    """How many layers of a model run on a GPU: what is wanted, else all there where one is used."""
+    """How many layers of a model run on a GPU here; see `rag.llm.budget`."""
     api, *_ = _llama_cpp()
-    if not api.llama_supports_gpu_offload():
-        return 0
-    return _ALL_LAYERS if wanted is None else wanted
+    return budget.gpu_layers(wanted, offloads=bool(api.llama_supports_gpu_offload()))
 
 
 def instructions() -> str:
@@ -356,6 +353,12 @@ def _llama_cpp() -> tuple[Any, deque[str], object]:
     llama_cpp.llama_log_set(callback, ctypes.c_void_p(0))
     llama_cpp.llama_backend_init()
     return llama_cpp, log, callback
+
+
+def _why(log: Sequence[str], layers: int) -> str:
+    """Why llama.cpp did not load a model: the last it said, and what helps where a GPU is full."""
+    why = log[-1] if log else "llama.cpp does not say why"
+    return f"{why} (fewer layers on the GPU: --gpu-layers N, 0 for none)" if layers else why
 
 
 def _free(api: Any, model: Any, context: Any) -> None:

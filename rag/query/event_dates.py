@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from index.formats.dates import MONTHS, find_dates
-from index.types import Sentence
+from index.types import ScoredSentence, Sentence
+
+_Sentence = TypeVar("_Sentence", Sentence, ScoredSentence)
 
 _MONTH = "|".join(month.title() for month in MONTHS)
 _DAY_MONTH = re.compile(
@@ -50,8 +53,8 @@ def event_dates(sentence: str, document_date: str = "", told: str = "") -> list[
 
 
 def dated_sentences(
-    sentences: Iterable[Sentence], document_date: str
-) -> Iterator[tuple[str, Sentence]]:
+    sentences: Iterable[_Sentence], document_date: str
+) -> Iterator[tuple[str, _Sentence]]:
     """The sentences of a paragraph that tell a date, in order, each with the first one it tells.
 
     Args:

@@ -27,6 +27,12 @@ _SPEAKER = re.compile(
     re.IGNORECASE,
 )
 _WHICH_ONE = ORDINALS | {"last", "next", "other"}
+_NAMED = (
+    r"(?P<word>(?:in|at|on|for|of|by|from|to|with) )?(?P<the>the )?"
+    r"(?P<name>[A-Z][\w'’-]*(?: [A-Z][\w'’-]*)*)"
+)
+_NAME = re.compile(rf"(?!^)\b{_NAMED}")
+_ANOTHER = re.compile(rf"\W*(?:[Aa]nd|(?:[Aa]nd )?(?:[Ww]hat|[Hh]ow) about) {_NAMED}\W*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,31 @@ def query_variants(question: str, history: History, code: str | None = None) -> 
     variants = [question]
     variants += [f"{' '.join(carried)} {question}" for carried in (subject, mentioned) if carried]
     return tuple(dict.fromkeys(variants))
+
+
+def asked_of_another(question: str, history: History) -> str:
+    """The last question that stood alone, asked of the name that a follow-up only gives; or empty.
+
+    "And in Paris?" takes the place of the name after the same word, else of the last one, and "And
+    Modi?" that of the first one. English: capitals tell names, what opens a question asks, and of
+    short forms nothing is said.
+
+    Args:
+        question: as typed.
+        history: earlier turns, oldest first.
+    """
+    follow_up = _ANOTHER.fullmatch(question)
+    before = topic_question(history) if follow_up and history else ""
+    found = [name for name in _NAME.finditer(before) if any(map(str.islower, name["name"]))]
+    if not follow_up or not found:
+        return ""
+    word, the = follow_up["word"], follow_up["the"]
+    alike = [old for old in found if word and old["word"] == word]
+    old = (alike or found)[-1 if word else 0]
+    head, tail = before[: old.start()], before[old.end() :]
+    if word and re.match(r" [a-z]", tail):  # a noun before which it stands: "the Paris summit"
+        word, the = old["word"], old["the"]
+    return f"{head}{word or old['word'] or ''}{the or ''}{follow_up['name']}{tail}"
 
 
 def _subject_words(history: History) -> list[str]:

@@ -15,13 +15,14 @@ from index.errors import QuestionError
 from rag.query.answer_type import AnswerType, answer_type, asks_for_list, has_answer_type
 from rag.query.follow_ups import (
     History,
+    asked_of_another,
     attribution_of,
     language_in_talk,
     needs_context,
     query_variants,
     topic_question,
 )
-from rag.query.task import TOPIC_TASKS, Request, understand
+from rag.query.task import TOPIC_TASKS, Request, title_to_summarise, understand
 from rag.query.task_classifier import PLAIN
 from rag.query.text_features import TextFeatures
 from rag.query.time_scope import TimeScope, time_scope
@@ -95,15 +96,24 @@ class Question:
 def analyze(text: str, history: History = (), vectors: QuestionVectors | None = None) -> Question:
     """A question with all that its words and the turns before it say.
 
+    What only names another one ("and in Paris?") is the question before it, asked of that one.
+
     Args:
         text: as typed.
         history: earlier turns, oldest first.
         vectors: of the text, by the encoder that `task_classifier` was fitted with; None without.
     """
+    if again := asked_of_another(text, history):
+        previous, last_answer = history[-1]
+        return replace(
+            analyze(again), previous=previous, last_answer=last_answer, history=tuple(history)
+        )
     code = language_in_talk(text, history)
     request = understand(text, follow_up=bool(history), vectors=vectors)
     if code != "en" and request.intent and request.confidence < TALK_ELSEWHERE:
         request = replace(request, task="fact", intent="")  # what documents are asked
+    if title := title_to_summarise(text):
+        request = replace(request, task="summarise", topic=title, intent="")
     # what to do with a topic is no part of what is searched for
     to_do = request.task in TOPIC_TASKS or request.count is not None
     is_follow_up = bool(history) and needs_context(text, code)

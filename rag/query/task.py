@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal
 
 from index.embedding.encoder import QuestionVectors
+from index.languages.word_lists import union
 from index.tokenization import STOP_WORDS, words
 from rag.query.answer_type import answer_type
 from rag.query.task_classifier import ABOUT_LAST_ANSWER, PLAIN, Task, classify
@@ -26,6 +28,9 @@ TOPIC_TASKS: frozenset[Task] = frozenset({"summarise", "overview", "timeline", "
 
 ASKED_BACK: frozenset[Task] = frozenset({"fact", "explain", "yes_no", "order", "keyword"})
 """Tasks that need one reading; the others gather whatever there is."""
+
+ALL_PEOPLE = "people"
+"""The topic of a question for the people whom any document mentions."""
 
 _NAMED: frozenset[Task] = TOPIC_TASKS.union(("list", "compare", "library"))
 """Tasks of which it matters what they name."""
@@ -61,6 +66,8 @@ class Request:
     """The questions that it asks, where it asks several things."""
     follow_up: bool = False
     """Whether there are turns before it."""
+    people: bool = False
+    """Whether it asks whom a document mentions, or all of them do."""
 
     @property
     def wants_paragraph(self) -> bool:
@@ -78,7 +85,7 @@ class Request:
         """What it asks for that no quote can give, as a noun; empty when quotes are enough."""
         if self.task != "rephrase" or self.form != "prose" or self.count:
             return ""
-        return "a translation" if _TRANSLATE.search(self.question) else "simpler words"
+        return TRANSLATION if _TRANSLATE.search(self.question) else "simpler words"
 
     @property
     def wants_one_thing(self) -> bool:
@@ -91,6 +98,8 @@ class Request:
         return self.task == "fact" and _VALUE.search(self.question) is not None
 
 
+TRANSLATION = "a translation"
+"""What no quote can give, and no check can find in its sources."""
 _VALUE = re.compile(
     r"\bhow (?:many|much|old|long|far|large|big|high|tall|often)\b|^\s*(?:who|when|where|whose)\b"
     r"|\bwhat (?:year|date|day|percent\w*|share|number|time)\b|\bwhich\b",
@@ -134,11 +143,14 @@ def understand(
     classified = classify(plain, follow_up=follow_up, vectors=vectors)
     count = _count_of(plain)
     task: Task = classified.task
+    people_of = _people_of(plain)
+    if people_of:
+        task, classified = "list", replace(classified, probability=1.0)
     if (task in PLAIN or task in ("keyword", "overview")) and count and _BULLETS.search(plain):
         task = "order"  # "three bullet points on cables" says how long
     if task == "order" and _TABLE.search(plain) and _DATES.search(plain):
         task = "timeline"  # "make a table of the fairs with dates"
-    named = topics(plain, task, vectors) if task in _NAMED else ()
+    named = topics(plain, task, vectors) if task in _NAMED and not people_of else people_of
     if task == "compare" and len(named) < 2:
         task, named = "explain", ()
     named, aspect = _aspect(plain, named) if task == "compare" else (named, "")
@@ -157,7 +169,34 @@ def understand(
         aspect=aspect,
         parts=parts(plain) if task in PLAIN else (),
         follow_up=follow_up,
+        people=bool(people_of),
     )
+
+
+def _people_of(question: str) -> tuple[str, ...]:
+    """What the document is about whose people are asked for; nothing where something else is.
+
+    Of all documents `ALL_PEOPLE`.
+    """
+    asked = _WHOM.fullmatch(question)
+    document = _DOCUMENT.fullmatch(asked["place"] or asked["teller"]) if asked else None
+    return (document["name"] or document["subject"] or ALL_PEOPLE,) if document else ()
+
+
+_WHOM = re.compile(
+    r"(?:.*\b(?:people|persons|names)|\W*(?:and |so |please )?who)\b(?:"
+    r"(?: (?:that|who|all|else|is|are|was|were|gets?))*"
+    r" (?:mentioned|named|quoted|cited|appear|appears|appearing|comes? up) in (?P<place>.+?)"
+    r"| (?:does|do|did) (?P<teller>.+) (?:mention|name|quote|cite))\W*",
+    re.IGNORECASE,
+)
+_DOCUMENT = re.compile(
+    r"(?:(?:the|my|all|your|this|that|these|of) )*(?:(?P<name>\S.{1,60}?) )?"
+    r"(?:article|report|text|document|paper|piece|story|file|note)s?"
+    r"(?: (?:on|about) (?:the )?(?P<subject>.{3,60}))?",
+    re.IGNORECASE,
+)
+"""A document by its name or what it is about: "the Hiroshima article"."""
 
 
 def _form_of(question: str, task: Task) -> Form:
@@ -253,6 +292,30 @@ def with_title(request: Request, is_title: Callable[[str], bool]) -> Request:
         return request
     title = found["title"].strip("\"'“”‘’«»")
     return replace(request, task="summarise", topic=title) if is_title(title) else request
+
+
+def title_to_summarise(question: str) -> str:
+    """What a question in another language than English asks to have summed up; empty for others.
+
+    "Fassen Sie „A“ zusammen" asks for A. English ones are told by the fitted classifier.
+    """
+    plain = " ".join(question.split()).rstrip(" .?!。？！؟")
+    for pattern in _summarising():
+        if found := pattern.fullmatch(plain):
+            return found["title"].strip(_QUOTES)
+    return ""
+
+
+_QUOTES = " \"'“”„‚‘’«»‹›「」『』《》"
+
+
+@cache
+def _summarising() -> tuple[re.Pattern[str], ...]:
+    """What asks for a summary, in all languages that have words for it in their lists."""
+    return tuple(
+        re.compile(re.escape(phrase).replace(r"\{\}", "(?P<title>.+)"), re.IGNORECASE)
+        for phrase in union("summarise")
+    )
 
 
 _ASKS = (

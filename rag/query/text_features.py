@@ -96,6 +96,20 @@ class TextFeatures:
         return negations(self.text)
 
 
+_REMEMBERED = 4_096
+"""Texts of which it is remembered what they say: some 12 MB of sentences and passages."""
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def features_of(text: str) -> TextFeatures:
+    """What a text says on its surface, as it was found when somebody looked there last.
+
+    A question's wordings, the sides of a comparison and those who ask at the same time come to the
+    same passages again and again.
+    """
+    return TextFeatures(text)
+
+
 @lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
     """A word without its ending, so that `governs`, `governing` and `governed` are one.

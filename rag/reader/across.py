@@ -10,6 +10,7 @@ only whether any sentence answers is decided here. The numbers (`across.json`) a
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from index.embedding.encoder import Encoder
 from index.languages.detection import is_latin, language
+from index.languages.word_lists import word_list
 from index.types import Hit
 from rag.reader.features import NAMES, Matrix
 
@@ -49,6 +51,8 @@ WORDS_GATE_NAMES = (
     *(f"{name}_above" for name in (*_WORDS, "late", "late_content", "dense")), "belief", "ahead",
 )  # fmt: skip
 """What the gate sees where the encoder does not know the documents' language."""
+CHARACTERS = "characters"
+"""Of scripts without words the gate sees `covered_characters` too."""
 
 
 _LOOKED_AT = 3
@@ -110,15 +114,62 @@ def score_across(matrix: Matrix, kind: Pairing) -> tuple[NDArray[np.float64], fl
     return scores, float(gate.score(gate_row(matrix, scores)))
 
 
-def believe_words(matrix: Matrix, scores: NDArray[np.float64], script: Script) -> float:
+def believe_words(row: NDArray[np.float64], script: Script) -> float:
     """The logit that a sentence answers, where the encoder knows English and they are in another.
 
     Args:
+        row: from `words_row`.
+        script: what the sentences are written in.
+    """
+    return float(fitted_words(script).score(row))
+
+
+def words_row(
+    question: str,
+    passages: Sequence[str],
+    matrix: Matrix,
+    scores: NDArray[np.float64],
+    script: Script,
+) -> NDArray[np.float64]:
+    """What the gate of `believe_words` sees, shape (len(words_gate_names(script)),).
+
+    Args:
+        question: as it was searched for.
+        passages: those that the sentences stand in, each with its title.
         matrix: features of at least one sentence, shape (n, len(NAMES)).
         scores: of these sentences, as logits, shape (n,).
         script: what they are written in.
     """
-    return float(fitted_words(script).score(gate_row(matrix, scores, WORDS_GATE_NAMES)))
+    row = gate_row(matrix, scores, WORDS_GATE_NAMES)
+    return np.append(row, covered_characters(question, passages)) if script == "cjk" else row
+
+
+def words_gate_names(script: Script) -> tuple[str, ...]:
+    """The names of what the gate sees in a script."""
+    return (*WORDS_GATE_NAMES, CHARACTERS) if script == "cjk" else WORDS_GATE_NAMES
+
+
+def covered_characters(question: str, passages: Sequence[str]) -> float:
+    """The share of a question's characters that one passage holds at most, in [0, 1].
+
+    Without those that join or ask, and without what is left alone between them. Pairs of
+    characters, by which is searched, fall apart wherever a word is put in another way: 参赛队 and
+    队伍 share none.
+    """
+    left = _joining_or_asking(language(question)).split(question)
+    wanted = {sign for part in left if len(part) > 1 for sign in part}
+    if not wanted:
+        return 0.0
+    return max((len(wanted.intersection(text)) for text in passages), default=0) / len(wanted)
+
+
+@cache
+def _joining_or_asking(code: str) -> re.Pattern[str]:
+    """Whatever is no part of what a question is about, in a language without spaces."""
+    lists = ("joining", "asks_number", "asks_when", "asks_who", "asks_where", "asks_why")
+    words = {word for name in lists for word in word_list(code, name)}
+    longest_first = sorted(words, key=lambda word: (-len(word), word))
+    return re.compile("|".join([r"[\W_]+", *map(re.escape, longest_first)]))
 
 
 def ranking_rows(matrix: Matrix) -> NDArray[np.float64]:
@@ -162,7 +213,7 @@ def fitted(kind: Pairing) -> tuple[Fitted, Fitted]:
 def fitted_words(script: Script) -> Fitted:
     """The gate's numbers for an encoder of English; ValueError when they are for other features."""
     data = json.loads(files("rag.reader").joinpath("across.json").read_text("utf-8"))["words"]
-    if tuple(data["gate"]) != WORDS_GATE_NAMES:
+    if tuple(data[script]["gate"]) != words_gate_names(script):
         raise ValueError("across.json is for other features: python -m rag.training.train_across")
     return _of(data[script]["gating"])
 

@@ -17,7 +17,7 @@ from index.languages.word_lists import UNSPACED, word_list
 from index.tokenization import STOP_WORDS
 from index.types import Hit, ScoredSentence
 from rag.query.question import QueryVariant
-from rag.query.text_features import TextFeatures, stem
+from rag.query.text_features import TextFeatures, features_of, stem
 
 Matrix = NDArray[np.float32]
 
@@ -55,29 +55,29 @@ class PassageFeatures:
     @cached_property
     def sentences(self) -> tuple[TextFeatures, ...]:
         """Its sentences, in order."""
-        return tuple(TextFeatures(sentence.text) for sentence in self.hit.sentences)
+        return tuple(features_of(sentence.text) for sentence in self.hit.sentences)
 
     @cached_property
     def text(self) -> TextFeatures:
         """The whole passage."""
-        return TextFeatures(self.hit.text)
+        return features_of(self.hit.text)
 
     @cached_property
     def attribution(self) -> TextFeatures:
         """Source and author: a question may name them ("as The Verge reported")."""
-        return TextFeatures(f"{self.hit.source} {self.hit.author}")
+        return features_of(f"{self.hit.source} {self.hit.author}")
 
     @cached_property
     def words(self) -> frozenset[str]:
         """Words of the passage, its title and its attribution."""
-        title = TextFeatures(self.hit.title)
+        title = features_of(self.hit.title)
         return self.text.word_set | title.word_set | self.attribution.word_set
 
     @cached_property
     def stems(self) -> frozenset[str]:
         """Stems of the passage (its sentences cover all its words), its title, its attribution."""
         own = frozenset[str]().union(*(sentence.stems for sentence in self.sentences))
-        return own | TextFeatures(self.hit.title).stems | self.attribution.stems
+        return own | features_of(self.hit.title).stems | self.attribution.stems
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from index.tokenization import has_cjk
 from index.types import EVERYWHERE, Hit, SearchScope
 from rag.query.question import QueryVariant
 from rag.query.text_features import in_english
-from rag.reader.across import believe_words, pairing_of, score_across
+from rag.reader.across import Script, believe_words, pairing_of, score_across, words_row
 from rag.reader.features import (
     NAMES,
     Candidate,
@@ -95,11 +95,12 @@ class Ranker:
             scores, logit = score_across(candidates.matrix, kind)
         elif has_cjk(question.text):
             scores = score_lexical(candidates)
-            logit = believe_words(candidates.matrix, scores, "cjk")
+            logit = believe_words(gate_row_by_words(question, candidates, scores, "cjk"), "cjk")
         else:
             _, scores, logit = score_linear(question, candidates)
             if not in_english(" ".join(hit.text for hit in hits[: LIMITS.passages])):
-                logit = believe_words(candidates.matrix, scores, "latin")
+                row = gate_row_by_words(question, candidates, scores, "latin")
+                logit = believe_words(row, "latin")
                 logit = _at_least(logit, question, candidates, scores)
         order = np.argsort(-scores, kind="stable")
         shares = softmax(scores)
@@ -168,6 +169,15 @@ def gate_row(
         candidates.matrix[order],
         float(softmax(scores).max()),
     )
+
+
+def gate_row_by_words(
+    question: QueryVariant, candidates: Candidates, scores: NDArray[np.float64], script: Script
+) -> NDArray[np.float64]:
+    """What the gate sees where the encoder does not know the documents' language."""
+    hits = {candidate.passage.hit.key: candidate.passage.hit for candidate in candidates.sentences}
+    passages = [f"{hit.text} {hit.title}" for hit in hits.values()]
+    return words_row(question.text, passages, candidates.matrix, scores, script)
 
 
 def score_lexical(candidates: Candidates) -> NDArray[np.float64]:

@@ -25,7 +25,7 @@ from rag.grounding.coverage import (
     reason,
 )
 from rag.query.question import Question
-from rag.query.task import ASKED_BACK, Request, only_points
+from rag.query.task import ALL_PEOPLE, ASKED_BACK, Request, only_points
 from rag.query.text_features import TextFeatures, stem, with_capitals
 from rag.reader import gate
 from rag.reader.across import language_of
@@ -172,6 +172,8 @@ class Answerability:
     def _has_what_is_named(self, request: Request, first: FirstPass) -> bool:
         """Whether the document or the topic that a task names is there, whatever the gate says."""
         if request.task == "summarise" and self._topics.document_named(request.topic, first.scope):
+            return True
+        if request.people and request.topic == ALL_PEOPLE:
             return True
         # two things compared that are both there say by themselves that it is a comparison
         certain = request.confidence >= LIMITS.task or bool(request.subjects)

@@ -41,6 +41,16 @@ _SENT = (
     "model was chosen at {host}: each question and the passages found for it are sent there. "
     "Without that model (`--no-model`, or another `--model`) nothing leaves this computer."
 )
+_KEPT = (
+    "I am Pilcrow. Your articles, conversations and answers are kept with your library, on "
+    "{place}; nothing is sent anywhere else. I look nowhere but in your articles, and nothing is "
+    "learned from them. Each answer points at the sentences of yours that it rests on."
+)
+_KEPT_AND_SENT = (
+    "I am Pilcrow. Your articles and conversations are kept with your library, on {place}, and the "
+    "language model was chosen at {host}: each question and the passages found for it are sent "
+    "there. Without that model (`--no-model`, or another `--model`) nothing is sent anywhere else."
+)
 _ABOUT = {
     "privacy": (
         "I am Pilcrow, and everything stays on this computer: your articles, your questions and "
@@ -86,9 +96,10 @@ _ONE_IN_PASSING = "{said} 1 more mentions it in passing."
 _SOME_IN_PASSING = "{said} {n} more mention it in passing."
 
 SAID = (
-    *_SMALL_TALK.values(), _GREETING, _SENT, *_ABOUT.values(), _EMPTY, _UNDATED, _DATED, _FROM_TO,
-    _NEWEST_FIRST, _NO_DATES, *_EXTREMES.values(), _OTHERS_UNDATED, _NONE_OF_YEAR, _OF_YEAR,
-    _NONE_ABOUT, _ONE_ABOUT, _SOME_ABOUT, _ONE_IN_PASSING, _SOME_IN_PASSING,
+    *_SMALL_TALK.values(), _GREETING, _SENT, _KEPT, _KEPT_AND_SENT, *_ABOUT.values(), _EMPTY,
+    _UNDATED, _DATED, _FROM_TO, _NEWEST_FIRST, _NO_DATES, *_EXTREMES.values(), _OTHERS_UNDATED,
+    _NONE_OF_YEAR, _OF_YEAR, _NONE_ABOUT, _ONE_ABOUT, _SOME_ABOUT, _ONE_IN_PASSING,
+    _SOME_IN_PASSING,
 )  # fmt: skip
 """All that is said here, with the places of what is counted or named: `said` is another one of
 them, `listed` are documents (`“Title” (date); “Title”`), `n` and `all` numbers. A page knows them
@@ -125,10 +136,17 @@ def about_library(request: Request, library: Library, sends_to: str = "") -> str
             return _collection(request, records, library)
         case "abilities":
             return _ABOUT["abilities"].format(said=_size(records))
-        case "privacy" if sends_to:
-            return _SENT.format(host=sends_to)
+        case "privacy" if sends_to or library.elsewhere:
+            return _about_privacy(library.elsewhere, sends_to)
         case intent:
             return _ABOUT[intent].format(kinds=SUFFIXES_IN_WORDS)
+
+
+def _about_privacy(place: str, host: str) -> str:
+    """Where everything is kept, and who reads along, if not this computer alone."""
+    if not place:
+        return _SENT.format(host=host)
+    return (_KEPT_AND_SENT if host else _KEPT).format(place=place, host=host)
 
 
 def _collection(request: Request, records: Sequence[DocumentRecord], library: Library) -> str:

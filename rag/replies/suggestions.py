@@ -2,8 +2,9 @@
 
 A sentence of a certain form holds the answer to a question of a certain form: "Vint Cerf chaired
 the panel" answers "Who chaired the panel?". Such a question is offered only when asking it, with
-quotes only, leads back to the very sentence it was made from. English forms; in a library without
-English sentences nothing is suggested.
+quotes only, leads back to the very sentence it was made from. Forms of English stand here, those of
+other languages in `question_forms.py`: a question is in its document's language. Of a document in
+any other language nothing but a summary is offered, in the words of whoever asks for suggestions.
 """
 
 from __future__ import annotations
@@ -14,11 +15,16 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 
+from index.languages.detection import text_language
 from index.tokenization import STOP_WORDS
 from index.types import Passage
 from rag.query.text_features import content_stems, names
 from rag.query.word_lists import MONTH_NAMES, NUMBER_WORDS, REFERRING_WORDS, any_of
+from rag.replies.question_forms import question_in
 from rag.types import Answer
+
+SUMMARISE = "Summarise “{title}”"
+"""Asks for a summary of a document; a page says it in its own language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,8 @@ class Candidate:
     paragraph: int
     start: int
     end: int
+    language: str = "en"
+    """The code of the language that it is in."""
 
 
 Ask = Callable[[str], Answer]
@@ -154,6 +162,7 @@ def following(
     *,
     asked: Collection[str] = (),
     wanted: int = 3,
+    summarise: str = SUMMARISE,
 ) -> tuple[str, ...]:
     """Questions that go on from an answer: about what stands around the sentences it cites.
 
@@ -167,6 +176,7 @@ def following(
         answer: what was just read.
         asked: the questions of the conversation.
         wanted: how many at most.
+        summarise: asks for a summary of `{title}`, in the reader's language.
     """
     quoted = {(c.document_id, c.start) for c in answer.citations}
     cited: dict[str, set[int]] = {}
@@ -193,20 +203,27 @@ def following(
     tried = islice(sorted(candidates, key=closeness), wanted * LIMITS.candidates)
     found = list(islice(_answerable(tried, ask, lambda: False), wanted))
     if len(found) < wanted:
-        wider = _about_names(passages_of, answer, cited)
+        wider = _about_names(passages_of, answer, cited, summarise)
         more = _leading_into(cited, ask, (q for q in wider if _meaning(q) not in before))
         found += islice(more, min(wanted - len(found), LIMITS.wider))
     return tuple(found)
 
 
 def _about_names(
-    passages_of: PassagesOf, answer: Answer, cited: Mapping[str, Collection[int]]
+    passages_of: PassagesOf,
+    answer: Answer,
+    cited: Mapping[str, Collection[int]],
+    summarise: str,
 ) -> Iterator[str]:
-    """What is said of the names around the cited sentences; last, what the whole article says."""
+    """What is said of the names around the cited sentences; last, what the whole article says.
+
+    Of names in English articles alone, since nothing else is asked in English.
+    """
     known = _meaning(answer.question)
     offered: set[frozenset[str]] = set()
     for document_id, paragraphs in cited.items():
-        for passage in passages_of(document_id, _around(paragraphs, 1)):
+        around = passages_of(document_id, _around(paragraphs, 1))
+        for passage in around if _language_of(around) == "en" else ():
             for match in _LONG_NAME.finditer(" ".join(passage.text.split())):
                 name = _LEADING.sub("", match["name"])
                 stems = frozenset(content_stems(name))
@@ -218,7 +235,7 @@ def _about_names(
                 article = "the " if match["the"] and name == match["name"] else ""
                 yield f"What do the articles say about {article}{name}?"
     titles = dict.fromkeys(c.title for c in answer.citations if c.title)
-    yield from (f"Summarise “{title}”" for title in islice(titles, 1))
+    yield from (summarise.format(title=title) for title in islice(titles, 1))
 
 
 def _leading_into(documents: Collection[str], ask: Ask, questions: Iterable[str]) -> Iterator[str]:
@@ -247,19 +264,30 @@ def _meaning(question: str) -> frozenset[str]:
 
 def _stands_alone(candidate: Candidate) -> bool:
     """Whether a question names what it is about; a month or a day is no name."""
-    return bool(names(candidate.question) - _MONTHS)
+    return candidate.language != "en" or bool(names(candidate.question) - _MONTHS)
 
 
 def candidates_in(document_id: str, passages: Iterable[Passage]) -> Iterator[Candidate]:
     """Questions made from a document's sentences, best forms first; not yet asked."""
+    every = tuple(passages)
+    code = _language_of(every)
     made = [
-        (rank, Candidate(question, document_id, passage.paragraph, sentence.start, sentence.end))
-        for passage in passages
-        for sentence in passage.sentences
-        if (shaped := question_from(sentence.text)) is not None
+        (rank, Candidate(question, document_id, p.paragraph, sentence.start, sentence.end, code))
+        for p in every
+        for sentence in p.sentences
+        if (shaped := _question_from(sentence.text, code)) is not None
         for rank, question in [shaped]
     ]
     yield from (candidate for _, candidate in sorted(made, key=lambda pair: pair[0]))
+
+
+def _language_of(passages: Sequence[Passage]) -> str:
+    """The code of the language that passages are in."""
+    return text_language("\n".join(passage.text for passage in passages))
+
+
+def _question_from(sentence: str, code: str) -> tuple[int, str] | None:
+    return question_from(sentence) if code == "en" else question_in(code, sentence)
 
 
 def question_from(sentence: str) -> tuple[int, str] | None:

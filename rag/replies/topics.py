@@ -14,7 +14,7 @@ from index.tokenization import STOP_WORDS, words
 from index.types import EVERYWHERE, DocumentRecord, SearchScope, title_from_id
 from rag.grounding.composition import weighted_coverage
 from rag.query.question import QueryVariant
-from rag.query.text_features import TextFeatures, content_stems, stem
+from rag.query.text_features import features_of, stem
 from rag.reader.ranker import Ranker
 from rag.types import RankedSentence, Ranking
 
@@ -79,7 +79,7 @@ class TopicSearch:
         """
         passages = self.search(topic, scope, hits)
         sentences = [
-            RankedSentence(hit, position, TextFeatures(sentence.text), 0.0)
+            RankedSentence(hit, position, features_of(sentence.text), 0.0)
             for hit in passages
             for position, sentence in enumerate(hit.sentences)
         ]
@@ -93,10 +93,9 @@ class TopicSearch:
         for sentence in ranking.sentences:
             key = (sentence.hit.document_id, sentence.hit.start)
             if key not in coverage:
-                own = frozenset(content_stems(sentence.hit.text))
-                around = own | frozenset(
-                    content_stems(f"{sentence.hit.title} {sentence.hit.written_in}")
-                )
+                own = features_of(sentence.hit.text).stems
+                names = f"{sentence.hit.title} {sentence.hit.written_in}"
+                around = own | features_of(names).stems
                 coverage[key] = 0.2 * weighted_coverage(weights, own) + 0.8 * weighted_coverage(
                     weights, around
                 )
@@ -205,7 +204,7 @@ def topic_words(topic: str) -> list[str]:
 def stems_around(hit: Hit) -> frozenset[str]:
     """The stems of a passage, its document's names, and where that was written."""
     names = f"{hit.title}\n{title_from_id(hit.document_id)}\n{hit.written_in}"
-    return frozenset(content_stems(f"{hit.text}\n{names}"))
+    return features_of(f"{hit.text}\n{names}").stems
 
 
 def _share(coverage: dict[tuple[str, int], float], sentence: RankedSentence, best: float) -> float:

@@ -36,14 +36,20 @@ from rag.reader import across
 from rag.reader.across import (
     GATE_NAMES,
     RANKED_BY,
-    WORDS_GATE_NAMES,
     Pairing,
     Script,
     gate_row,
     ranking_rows,
+    words_gate_names,
 )
 from rag.reader.features import Matrix
-from rag.reader.ranker import Candidates, Ranker, score_lexical, score_linear
+from rag.reader.ranker import (
+    Candidates,
+    Ranker,
+    gate_row_by_words,
+    score_lexical,
+    score_linear,
+)
 from rag.training.progress import report
 from rag.training.softmax import fit_softmax
 
@@ -58,8 +64,8 @@ _REFUSED_BY_WORDS = 0.07
 """The same where the encoder knows English alone: far questions are told apart less well."""
 _FEW = 3
 """Articles of a small library."""
-_EVERY_BY_WORDS = 3
-"""One question in so many is asked of an encoder for English."""
+_EVERY_BY_WORDS, _EVERY_OF_FEW = 1, 6
+"""One question in so many is asked of an encoder for English: of all articles, and of a few."""
 _OUT = Path(across.__file__).with_name("across.json")
 
 
@@ -129,9 +135,10 @@ def _by_words(folder: Path, work: Path) -> dict[str, Any]:
     for place in sorted(path for path in folder.iterdir() if path.is_dir() and path.name != "en"):
         examples = list(_asked_by_words(place, work / f"{place.name}.library"))
         asked["cjk" if has_cjk(_any_text(place)) else "latin"] += examples
-    kept: dict[str, Any] = {"gate": WORDS_GATE_NAMES}
+    kept: dict[str, Any] = {}
     for script, examples in asked.items():
-        kept[script] = _gate_by_words(examples) | {"held out": _held_out_by_words(examples)}
+        kept[script] = {"gate": words_gate_names(script)} | _gate_by_words(examples)
+        kept[script]["held out"] = _held_out_by_words(examples)
         report(f"{script}: {json.dumps(kept[script]['held out'])}")
     return kept
 
@@ -145,16 +152,20 @@ def _asked_by_words(folder: Path, store: Path) -> Iterator[Asked]:
         library.update([folder / "docs"])
         ranker = Ranker(library)
         everything = frozenset(record.id for record in library.documents())
-        for question in list(_questions(folder).values())[::_EVERY_BY_WORDS]:
+        for number, question in enumerate(list(_questions(folder).values())[::_EVERY_BY_WORDS]):
             article = question.gold[0].document
             others = sorted(everything - {article})
             few = Random(question.id).sample(others, _FEW)  # the same in every run
-            for scope in (everything, frozenset(others), {article, *few[1:]}, frozenset(few)):
+            scopes = [everything, frozenset(others)]
+            if number % _EVERY_OF_FEW == 0:
+                scopes += [frozenset({article, *few[1:]}), frozenset(few)]
+            for scope in scopes:
                 variant = QueryVariant.of(question.question)
-                hits = library.search(question.question, _HITS, documents=frozenset(scope))
-                found = ranker.examine(variant, hits, SearchScope(frozenset(scope)))
+                hits = library.search(question.question, _HITS, documents=scope)
+                found = ranker.examine(variant, hits, SearchScope(scope))
                 if found.sentences:
-                    row = gate_row(found.matrix, _scores(variant, found), WORDS_GATE_NAMES)
+                    script: Script = "cjk" if has_cjk(variant.text) else "latin"
+                    row = gate_row_by_words(variant, found, _scores(variant, found), script)
                     yield Asked(article, row, article in scope, len(scope) > _FEW)
 
 

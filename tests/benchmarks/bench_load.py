@@ -39,6 +39,7 @@ from index import Library
 from index.system.cpu import usable_cores
 from rag import Assistant
 from rag.evaluation import load_questions
+from rag.query.text_features import features_of
 from tests.support.visitors import Visitor
 
 CROWDS = ((1, 10), (2, 6), (4, 4), (8, 3), (16, 2), (32, 2), (48, 1))
@@ -143,6 +144,7 @@ def _together(
     A question counts as asked when all of them are.
     """
     library._encoding._questions.clear()  # nothing is remembered of the round before
+    features_of.cache_clear()
     began, spent = time.perf_counter(), time.process_time()
 
     def one(question: str) -> None:

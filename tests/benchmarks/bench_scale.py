@@ -1,13 +1,16 @@
 """How the whole search keeps its pace from a thousand passages to a million, in one run.
 
     python -m tests.benchmarks.bench_scale [--sizes 1000,10000,100000,1000000] [--folder DIR]
+        [--server ADDRESS]
 
 Articles are synthetic: words by Zipf and Mandelbrot's law with words of the article's topic among
 them, vectors of topics and articles with the spectrum of all-MiniLM-L6-v2. A question takes its
 words and its vector from a passage, and some words from anywhere; every fifth is long and of
 frequent words. Nothing is embedded. All libraries are open in one process and asked in turn, so
 that a busy machine slows all of them; the ranking is compared with an exhaustive one: every vector
-and every passage with a word. `--folder` keeps the libraries (5 kB a passage).
+and every passage with a word. `--folder` keeps the libraries (5 kB a passage). With `--server`, an
+address `postgresql://…` with SIZE in the name of its schema, each is copied to a PostgreSQL server
+as well, unless it is there already, and both are asked in turn (11 kB a passage there).
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
@@ -31,6 +35,7 @@ from numpy.typing import NDArray
 from index import Library
 from index.embedding.encoder import Encoder, EncoderIdentity, PassageVectors, QuestionVectors
 from index.embedding.projection import WIDTH
+from index.errors import LibraryMissing
 from index.languages.stemming import any_of, match_forms
 from index.search import ranking
 from index.splitting import CHUNKER
@@ -233,34 +238,43 @@ def _nearest(library: Library, asked: NDArray[np.float32], k: int) -> list[list[
     return [[id_ for _, id_ in pairs] for pairs in best]
 
 
-def compare(folders: dict[int, Path], rounds: int) -> dict[int, dict[str, float]]:
+Place = tuple[int, str]
+"""A size, and what a library of it is kept in: `folder` or `server`."""
+
+
+def compare(places: dict[Place, str], rounds: int) -> dict[Place, dict[str, float]]:
     """Milliseconds of a search by size, asked in turn, and how much of the best ten is found.
 
-    A search is one thread's work, so there is what it computed beside what passed on the clock.
+    A search is one thread's work, so there is what it computed beside what passed on the clock;
+    what a server computes is not in that.
     """
-    asked = {size: questions(size) for size in folders}
+    asked = {size: questions(size) for size, _ in places}
     libraries = {
-        size: Library.open(folder, encoder=encoder(asked[size])) for size, folder in folders.items()
+        place: Library.open(address, encoder=encoder(asked[place[0]]))
+        for place, address in places.items()
     }
-    times = {size: np.zeros((rounds + 1, _QUESTIONS, 2)) for size in folders}
+    times = {place: np.zeros((rounds + 1, _QUESTIONS, 2)) for place in places}
     for each in range(rounds + 1):
         for number in range(_QUESTIONS):
-            for size, library in libraries.items():
+            for place, library in libraries.items():
                 began = np.array([time.perf_counter(), time.thread_time()])
-                library.search(asked[size][number].text)
+                library.search(asked[place[0]][number].text)
                 ended = np.array([time.perf_counter(), time.thread_time()])
-                times[size][each, number] = 1000 * (ended - began)
-    rows = {}
-    for size, library in libraries.items():
+                times[place][each, number] = 1000 * (ended - began)
+    rows, truths = {}, {}
+    for place, library in libraries.items():
+        size, kept_in = place
+        if kept_in == "folder":
+            truths[size] = exhaustive(library, asked[size])
         # the first round warms up; of each question the median: another's work is no slow question
-        clock, computed = np.median(times[size][1:], axis=0).T
+        clock, computed = np.median(times[place][1:], axis=0).T
         p50, p95 = np.percentile(clock, (50, 95))
         cpu50, cpu95 = np.percentile(computed, (50, 95))
-        truth = exhaustive(library, asked[size])
+        truth = truths[size]  # a copy has the same ids
         found = [[h.passage_id for h in library.search(q.text)] for q in asked[size]]
         right = sum(len({*a} & {*b}) for a, b in zip(truth, found, strict=True))
         recall = right / sum(map(len, truth))
-        rows[size] = {"p50": p50, "p95": p95, "cpu50": cpu50, "cpu95": cpu95, "recall": recall}
+        rows[place] = {"p50": p50, "p95": p95, "cpu50": cpu50, "cpu95": cpu95, "recall": recall}
     return rows
 
 
@@ -269,6 +283,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--sizes", default="1000,10000,100000,1000000")
     parser.add_argument("--folder", type=Path, help="where the libraries are kept")
+    parser.add_argument("--server", help="an address with SIZE in its schema's name")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--phase", choices=["fill", "open"], help=argparse.SUPPRESS)
     chosen = parser.parse_args()
@@ -278,10 +293,10 @@ def main() -> None:
     elif chosen.phase == "open":
         print(json.dumps(opened(chosen.folder / str(sizes[0]), questions(sizes[0]))))  # noqa: T201
     elif chosen.folder:
-        _table(chosen.folder, sizes, chosen.rounds)
+        _table(chosen.folder, sizes, chosen.rounds, chosen.server)
     else:
         with tempfile.TemporaryDirectory() as folder:
-            _table(Path(folder), sizes, chosen.rounds)
+            _table(Path(folder), sizes, chosen.rounds, chosen.server)
 
 
 def _phase(name: str, folder: Path, size: int) -> Any:
@@ -291,7 +306,21 @@ def _phase(name: str, folder: Path, size: int) -> Any:
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
-def _table(folder: Path, sizes: Sequence[int], rounds: int) -> None:
+def _served(folder: Path, server: str, size: int) -> str:
+    """The address of a library's copy on a server, made if it is not there."""
+    address = server.replace("SIZE", f"scale_{size}")
+    with suppress(LibraryMissing), Library.open(address, create=False) as library:
+        if library.stats().passages == size:
+            return address
+    from tests.index.storage.server_copy import copy_library  # needs the extra
+
+    copy_library(folder / str(size), address, encoder())
+    with Library.open(address, encoder=encoder()) as library:
+        library._engine.refresh()
+    return address
+
+
+def _table(folder: Path, sizes: Sequence[int], rounds: int, server: str | None) -> None:
     made = {}
     for size in sizes:
         note = folder / f"{size}.json"
@@ -299,20 +328,43 @@ def _table(folder: Path, sizes: Sequence[int], rounds: int) -> None:
             note.write_text(json.dumps(_phase("fill", folder, size)))
         made[size] = json.loads(note.read_text())
     opening = {size: _phase("open", folder, size) for size in sizes}
-    rows = compare({size: folder / str(size) for size in sizes}, rounds)
-    base = rows.get(10_000, rows[sizes[0]])
+    places: dict[Place, str] = {}
+    for size in sizes:
+        places[size, "folder"] = str(folder / str(size))
+        if server:
+            places[size, "server"] = _served(folder, server, size)
+    rows = compare(places, rounds)
+    base = 10_000 if 10_000 in sizes else sizes[0]
     kinds = ("p50", "p95", "cpu50", "cpu95")  # of a search, in milliseconds
-    heads = ["passages", *kinds, *(f"{kind}/10k" for kind in kinds), "recall@10", "open_s"]
+    heads = [
+        "passages",
+        "kept in",
+        *kinds,
+        *(f"{kind}/10k" for kind in kinds),
+        "recall@10",
+        "open_s",
+    ]
     heads += "ram_mb fill_s index_s index_cpu_s disk_mb caches_mb".split()
     print("|", " | ".join(heads), "|\n|", " | ".join("---" for _ in heads), "|")  # noqa: T201
-    for size, row in rows.items():
+    for (size, kept_in), row in rows.items():
+        first = rows[base, kept_in]
+        if kept_in == "server":
+            cells = [*(row[kind] for kind in kinds), *(row[kind] / first[kind] for kind in kinds)]
+            _show(size, kept_in, [*cells, row["recall"]])
+            continue
         files = [(path.name, path.stat().st_size / 1e6) for path in (folder / str(size)).iterdir()]
         caches = sum(mb for name, mb in files if name.endswith(".cache"))
-        cells = [*(row[kind] for kind in kinds), *(row[kind] / base[kind] for kind in kinds)]
+        cells = [*(row[kind] for kind in kinds), *(row[kind] / first[kind] for kind in kinds)]
         cells += [row["recall"], *opening[size]]
         cells += [made[size][name] for name in ("fill_s", "index_s", "index_cpu_s")]
         cells += [sum(mb for _, mb in files), caches]
-        print("|", " | ".join([str(size), *(f"{cell:.3g}" for cell in cells)]), "|", flush=True)  # noqa: T201
+        _show(size, kept_in, cells)
+
+
+def _show(size: int, kept_in: str, cells: Sequence[float]) -> None:
+    """Print a row."""
+    shown = [str(size), kept_in, *(f"{cell:.3g}" for cell in cells)]
+    print("|", " | ".join(shown), "|", flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

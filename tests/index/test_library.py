@@ -860,3 +860,19 @@ def test_connections_of_finished_threads_are_let_go(tmp_path: Path) -> None:
         for thread in threads:
             thread.join()
         assert held() <= 4 * 3, "each of four connections holds three files"
+
+
+def test_documents_are_listed_once_a_state_whoever_makes_the_next(
+    library: Library, shelf: Path
+) -> None:
+    library.update([shelf])
+    first, again = library.documents(), library.documents()
+    assert all(one is other for one, other in zip(first, again, strict=True))
+    first.clear()
+    assert len(library.documents()) == 2
+    with Library.open(library.path, encoder=BagOfWordsEncoder()) as other:
+        other.tag(["kyoto.txt"], "forum")
+        other.remove(["news/brussels.txt"])
+    assert [(record.id, record.tags) for record in library.documents()] == [
+        ("kyoto.txt", ("forum",))
+    ]

@@ -31,6 +31,7 @@ from rag.types import Answer, Citation, Group, PassageRead, Statement
 from tests.support.fakes import BagOfWordsEncoder
 from ui.cli import app
 from ui.commands.session import Parts
+from ui.language.catalogue import speaking
 from ui.page import export
 from ui.terminal import clean, open_console, progress_bar, to_json
 from ui.terminal_answer import show_answer
@@ -655,6 +656,20 @@ def test_nothing_found_shows_the_closest_passages() -> None:
     assert "A cable lasts 25 years." in written(console)
 
 
+def test_a_terminal_is_told_in_its_language_and_a_pipe_in_english() -> None:
+    close = PassageRead("c.txt", 0, 9, "Ein Kabel hält 25 Jahre.", 0.3, title="Kabel", paragraph=3)
+    missing = ("Your documents do not mention “Bonn”.",)
+    text = "Not in your documents. Your documents do not mention “Bonn”."
+    answer = Answer("Warum?", "not_found", text, passages=(close,), missing=missing, complete=True)
+    shown, piped = terminal(), Console(file=io.StringIO(), markup=False, highlight=False)
+    with speaking("de"):
+        show_answer([answer], shown)
+        show_answer([answer], piped)
+    assert "Nicht in Ihren Dokumenten. Ihre Dokumente erwähnen „Bonn“ nicht." in written(shown)
+    assert "· Kabel · Absatz 3" in written(shown)
+    assert "Not in your documents." in written(piped) and "paragraph 3" in written(piped)
+
+
 def in_parts(form: str, *labels: str, **more: Any) -> Answer:
     """An answer with a quoted sentence under each label."""
     numbers = range(1, len(labels) + 1)
@@ -693,7 +708,7 @@ def test_a_terminal_shows_dates_beside_what_happened() -> None:
 
 def test_a_terminal_lists_what_speaks_to_a_claim_without_a_verdict() -> None:
     lines = shown_of(in_parts("prose", "", "", task="yes_no"))
-    assert lines[-3:] == ["What your documents say about it:", "•  Sentence 1. [1]",
+    assert lines[-3:] == ["What your documents say about it", "•  Sentence 1. [1]",
                           "•  Sentence 2. [2]"]  # fmt: skip
 
 

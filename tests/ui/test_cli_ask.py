@@ -113,6 +113,23 @@ def test_what_is_misspelt_is_told_with_what_is_near(
     assert words in done.stderr and len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("language", "greeting", "missing"),
+    [
+        ("de", "Fragen Sie Ihre Artikel.", ""),
+        ("", "Ask your articles.", ""),
+        ("xx", "", "PILCROW_LANGUAGE='xx' is none of en, de, fr, es, zh, ja, ar"),
+    ],
+)
+def test_a_person_is_spoken_to_in_the_language_that_was_chosen(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, language: str, greeting: str, missing: str
+) -> None:
+    monkeypatch.setenv("PILCROW_LANGUAGE", language)
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")  # nobody is at a terminal here
+    done = run(parts, "ask", typed="/quit\n")
+    assert greeting in done.stderr and missing in done.stderr
+
+
 def test_a_conversation_remembers_what_was_said(parts: Parts, assistant: Listening) -> None:
     typed = (
         f"{QUESTION}\n\nAnd from how many countries?\n{'x' * 2001}\n/new\nWho else?\n/quit\nNo?\n"

@@ -22,8 +22,10 @@ from hypothesis import strategies as st
 from jinja2 import nodes
 from starlette.testclient import TestClient
 
+from rag.query.question import analyze
 from rag.query.task import Request
 from rag.replies import fixed
+from rag.replies.suggestions import SUMMARISE
 from rag.snapshots import DISAGREE, NOT_FOUND
 from rag.types import Answer
 from tests.support.browsers import Tab, served
@@ -36,16 +38,19 @@ from ui.language.catalogue import (
     TEXTS,
     date_in_words,
     decimal,
+    gettext,
     language_of,
+    language_of_terminal,
     plural,
     short_date,
     speaking,
     spoken,
     steps_in,
 )
+from ui.language.places import other_language
+from ui.language.replies import _HELD, SENTENCES, retold
 from ui.page import app
 from ui.page.views import answers, html
-from ui.page.views.replies import _HELD, SENTENCES, retold
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -53,6 +58,9 @@ if TYPE_CHECKING:
 PAGE = Path(page_package.__file__).parent
 SCRIPTS = sorted((PAGE / "assets").glob("*.js"))
 TEMPLATES = sorted(html.TEMPLATES.rglob("*.html"))
+TERMINAL = [PAGE.parent / name for name in ("terminal_answer.py", "commands/questions.py",
+                                            "commands/serving.py")]  # fmt: skip
+"""What a person at a terminal is told in the language too; errors and options are English."""
 CODE = sorted(p for p in PAGE.parent.rglob("*.py") if PAGE in p.parents or p.parent == TEXTS.parent)
 TRANSLATED = [language for language in LANGUAGES if language != ENGLISH]
 _ONE, _SECOND = None, (2,)
@@ -72,7 +80,8 @@ def said_by_the_server() -> tuple[set[str], set[str]]:
     """The texts of the code and the templates; the nouns that are counted in them."""
     texts, nouns = {DISAGREE, NOT_FOUND, *fixed.SAID}, set[str]()
     # what an account may not is said on the page, to programs and to agents
-    for path in [*CODE, PAGE.parent / "http" / "accounts" / "permitted.py"]:
+    refusals = PAGE.parent / "http" / "accounts" / "permitted.py"
+    for path in (*CODE, *TERMINAL, refusals):
         texts.update(_extracted("python", path, gettext=_ONE, gettext_noop=_ONE))
         nouns.update(_extracted("python", path, plural=_SECOND))
     for path in TEMPLATES:
@@ -194,7 +203,7 @@ FOR_PROGRAMS = {"call_gate.py", "file_data.py", "security.py", "page_language.py
 NAMES = {
     "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "Pilcrow", "English", "Deutsch", "yMd",
     "_Step", "Retry-After", "not done", "llama-cpp-python is not installed", "no articles yet",
-    "amount of money", "a translation", "simpler words", *_HELD.values(),
+    "amount of money", "simpler words", *_HELD.values(),
 }  # fmt: skip
 
 
@@ -242,6 +251,48 @@ def test_the_chosen_language_comes_before_the_browsers(
     accepted: str, cookie: str, language: str
 ) -> None:
     assert language_of({"accept-language": accepted, "cookie": cookie}) == language
+
+
+@pytest.mark.parametrize(
+    ("speaks", "quote", "told"),
+    [
+        ("ar", "The convention entered into force on June 8, 2023.", "الإنجليزية"),
+        ("de", "The convention entered into force on June 8, 2023.", "Englisch"),
+        ("en", "The convention entered into force on June 8, 2023.", ""),
+        ("en", "Die Brücke wurde im Mai von der Stadt eröffnet.", "German"),
+        ("de", "Die Brücke wurde im Mai von der Stadt eröffnet.", ""),
+        ("de", "公约于2023年6月8日生效。", "Chinesisch"),
+        ("de", "Oslo 2023: 12", ""),
+        ("fr", "", ""),
+    ],
+)
+def test_a_quote_says_its_language_where_it_is_another(speaks: str, quote: str, told: str) -> None:
+    with speaking(speaks):
+        assert other_language(quote) == told
+
+
+@pytest.mark.parametrize(
+    ("environment", "language"),
+    [
+        ({}, "en"),
+        ({"LANG": "C.UTF-8"}, "en"),
+        ({"LANG": "de_DE.UTF-8"}, "de"),
+        ({"LANG": "de_DE.UTF-8", "LC_ALL": "fr_FR"}, "fr"),
+        ({"LANG": "de_DE.UTF-8", "LC_ALL": "", "LC_MESSAGES": "ar"}, "ar"),
+        ({"LANG": "de_DE.UTF-8", "LC_ALL": "nl_NL.UTF-8"}, "en"),
+        ({"LANG": "zh-Hant@x"}, "zh"),
+    ],
+)
+def test_a_terminal_says_its_language(environment: dict[str, str], language: str) -> None:
+    assert language_of_terminal(environment) == language
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_a_summary_that_the_page_offers_is_understood(language: str) -> None:
+    with speaking(language):
+        offered = gettext(SUMMARISE, title="Of wind and wires")
+    request = analyze(offered).request
+    assert (request.task, request.topic) == ("summarise", "Of wind and wires")
 
 
 @given(st.text(), st.text())

@@ -77,6 +77,8 @@ def test_the_list_says_what_is_here_what_is_used_and_how_fast(run: Run, here: Mo
     assert told["folder"] == str(here.path)
     assert [row["name"] for row in told["models"] if row["used"]] == ["qwen-1.5b"]
     assert told["models"][1]["first_word_seconds"] == 10.0
+    here.remember("qwen-1.5b", Speed(9000.0, 900.0, 2))  # on a GPU
+    assert " 0 s" not in run("list").stdout
 
 
 def test_before_anything_was_measured_the_list_says_how_to(run: Run) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 from starlette.responses import PlainTextResponse, Response
 
 from index import Library
+from index.errors import PilcrowError
 from rag import Assistant
 from rag.grounding import sealing
 from rag.settings import installed_version
@@ -28,10 +30,13 @@ from ui.api.service import Service
 from ui.http.accounts.people import asked_by
 from ui.http.accounts.permitted import require
 from ui.http.accounts.sharing import Shared, SignIn
+from ui.http.attempts import ATTEMPTS
 from ui.http.body_limit import MOST_BYTES, BodyLimit
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
+
+log = logging.getLogger(__name__)
 
 _DESCRIPTION = """Ask your own articles; every statement points at the sentences it rests on.
 `start` and `end` of a citation count characters of the document's text (`GET /v1/documents/ID`):
@@ -55,6 +60,8 @@ class ApiOptions:
     """How people sign in who have accounts; None where there are none."""
     stateless: bool = False
     """Whether any other process may get an agent's next request; else its session is remembered."""
+    attempts: int = ATTEMPTS
+    """Wrong keys in a row of an address that this process looks at before it has to wait."""
 
 
 def build_api(
@@ -99,16 +106,17 @@ def build_api(
     app.include_router(completion_routes(service, links_of))
     app.include_router(answer_routes(service, links_of))
     app.include_router(document_routes(service))
-    _add_small_routes(app, service, seal, shared)
+    guarded = options.key is not None or shared is not None
+    _add_small_routes(app, service, seal, shared, guarded=guarded)
     app.router.routes.extend(mcp_routes)
     handle_errors(app)
     app.add_middleware(BodyLimit, most=_most_bytes, refusal=_too_long)
-    app.add_middleware(Guard, key=options.key, shared=shared)
+    app.add_middleware(Guard, key=options.key, attempts=options.attempts, shared=shared)
     return app
 
 
 def _add_small_routes(
-    app: FastAPI, service: Service, seal: bytes | None, shared: Shared | None
+    app: FastAPI, service: Service, seal: bytes | None, shared: Shared | None, *, guarded: bool
 ) -> None:
     @app.get("/health", tags=["Server"], summary="Is it there?")
     async def health() -> Response:
@@ -117,9 +125,19 @@ def _add_small_routes(
 
     @app.get("/ready", tags=["Server"], summary="Can it answer?")
     async def ready() -> Response:
-        """Says `ready` and the number of the library's state; 503 while the library is away."""
-        change = await service.work(lambda: service.whole.change)
-        return Json({"status": "ready", "change": change})
+        """Says `ready` and the number of the library's state; an error while the library is away.
+
+        Needs no key; where there is one, strangers are told neither number nor reason.
+        """
+        try:
+            change = await service.work(lambda: service.whole.change)
+        except PilcrowError as error:
+            if not guarded:
+                raise
+            log.warning("not ready: %s", error)
+            words = "the library cannot be read; the terminal says why"
+            raise ApiError(503, words, "unavailable") from error
+        return Json({"status": "ready"} if guarded else {"status": "ready", "change": change})
 
     @app.get("/metrics", tags=["Server"], summary="Counters for Prometheus")
     async def metrics() -> Response:

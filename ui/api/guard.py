@@ -19,10 +19,12 @@ from ui.api.errors import ApiError, as_api_error
 from ui.http.accounts.people import Person, asked_by
 from ui.http.accounts.proxy import header_values
 from ui.http.accounts.sharing import Shared
-from ui.http.attempts import Attempts, network_of
+from ui.http.attempts import ATTEMPTS, Attempts, network_of
 from ui.http.origin import is_foreign, origin_refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.datastructures import Headers
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -43,18 +45,28 @@ _READER = "/read/"
 class Guard:
     """Refuses requests without the key, or from elsewhere; dresses every response."""
 
-    def __init__(self, app: ASGIApp, *, key: str | None, shared: Shared | None = None) -> None:
-        """Wraps `app`.
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        key: str | None,
+        attempts: int = ATTEMPTS,
+        clock: Callable[[], float] = time.monotonic,
+        shared: Shared | None = None,
+    ) -> None:
+        """Wraps `app`; `key` is asked for when there is one.
 
         Args:
             app: what is guarded.
-            key: asked for when there is one.
+            key: what callers have to know.
+            attempts: wrong keys in a row that are looked at before an address has to wait.
+            clock: gives seconds.
             shared: where there are accounts; then each has a key of its own.
         """
         self._app = app
         self._key = key
         self._shared = shared
-        self._attempts = Attempts(time.monotonic)
+        self._attempts = Attempts(clock, attempts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on, or refuses it."""

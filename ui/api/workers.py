@@ -18,6 +18,7 @@ from index.errors import PilcrowError
 from index.system.offline import stay_offline
 from rag import Assistant
 from ui.api.app import ApiOptions, build_api
+from ui.http.attempts import ATTEMPTS
 from ui.http.server import address_of, behind_proxy, listen, require_key, server_config
 from ui.terminal import clean, harmless_output
 
@@ -90,13 +91,13 @@ def serve_by_many(
     require_key(host, worker.options.key or worker.options.accounts)
     listening = listen(host, port)
     address = address_of(host, listening.getsockname()[1])
-    worker = replace(
-        worker, options=replace(worker.options, address=address, stateless=True),
-        trusted_proxy=trusted_proxy,
-    )  # fmt: skip
-    accounts = worker.options.accounts
+    # each worker counts for itself, and a guesser's requests come to any of them
+    options = replace(
+        worker.options, address=address, stateless=True, attempts=max(1, ATTEMPTS // count)
+    )
+    worker = replace(worker, options=options, trusted_proxy=trusted_proxy)
     # where a header is believed each worker sees to the proxy itself
-    outer_proxy = "" if accounts and accounts.header else trusted_proxy
+    outer_proxy = "" if options.accounts and options.accounts.header else trusted_proxy
     config = server_config(
         worker, outer_proxy, factory=True, workers=count, timeout_graceful_shutdown=FINISHING,
         timeout_worker_healthcheck=_STARTING,

@@ -141,7 +141,7 @@ def _table(rows: list[Row]) -> list[str]:
     for row in rows:
         wait = "not known: pilcrow model bench"
         if row.first_word_seconds is not None:
-            wait = f"{row.first_word_seconds:.0f} s{'' if row.measured else ' (estimated)'}"
+            wait = f"{max(row.first_word_seconds, 1):.0f} s{'' if row.measured else ' (estimated)'}"
         size, memory = f"{row.bytes / 1e9:.1f} GB", f"{row.memory / 1e9:.1f} GB"
         mark = "*" if row.used else " "
         line = form.format(mark, row.name, row.title, row.state, size, memory, row.licence, wait)

@@ -23,11 +23,13 @@ from ui.commands.session import (
     session_of,
     settings_of,
 )
+from ui.language.catalogue import gettext, speaking
 from ui.terminal import open_console, show_hits
 
 if TYPE_CHECKING:
     from index.types import SearchScope
     from rag.assistant import Assistant
+    from rag.types import Answer
     from ui.api.scope import Filters
 
 NOTHING_FOUND = 3
@@ -106,7 +108,8 @@ def search(
     else:
         show_hits(hits, open_console())
     if not hits:
-        say("nothing found")
+        with speaking(session.language):
+            say(gettext("nothing found"))
         raise typer.Exit(NOTHING_FOUND)
 
 
@@ -144,7 +147,7 @@ def ask(
     filters = _filters(
         document, author, source, tag, folder, kind, section, collection, since=since, until=until
     )
-    with session.library(filled=True) as library:
+    with speaking(session.language), session.library(filled=True) as library:
         scope = scope_of(library, filters)
         assistant = session.parts.make_assistant(
             library, settings_of(session, model, gpu_layers), no_model
@@ -164,8 +167,7 @@ def _answer_once(session: Session, assistant: Assistant, question: str, scope: S
         print_json(answer.to_dict())
     else:
         answer = show_answer(assistant.stream(question, scope=scope), open_console())
-    for note in answer.notes:
-        say(note)
+    _say_notes(answer)
     if answer.state == "not_found":
         raise typer.Exit(NOTHING_FOUND)
 
@@ -187,7 +189,7 @@ def _filters(*names: list[str] | None, since: str, until: str) -> Filters:
 def _converse(assistant: Assistant, scope: SearchScope) -> None:
     """Questions from the terminal, or a line each from a pipe, until there are no more."""
     history: list[tuple[str, str]] = []
-    say("Ask your articles. /new begins a new conversation, /quit or Ctrl-D ends it.")
+    say(gettext("Ask your articles. /new begins a new conversation, /quit or Ctrl-D ends it."))
     threading.Thread(target=assistant.warm_up, daemon=True).start()
     while (question := read_line("¶ ")) is not None:
         question = question.strip()
@@ -212,11 +214,18 @@ def _one_turn(
         say(f"pilcrow: {error}")
         return []
     except KeyboardInterrupt:
-        say("stopped")
+        say(gettext("stopped"))
         return []
-    for note in answer.notes:
-        say(note)
+    _say_notes(answer)
     return [(question, answer.text)] if answer.text else []
+
+
+def _say_notes(answer: Answer) -> None:
+    """Say what an answer remarks on itself."""
+    from ui.language.replies import retold
+
+    for note in answer.notes:
+        say(retold(note))
 
 
 def schema(

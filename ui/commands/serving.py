@@ -19,6 +19,7 @@ from ui.commands.session import (
     session_of,
     settings_of,
 )
+from ui.language.catalogue import gettext, gettext_noop, speaking
 from ui.terminal import harmless_output
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ if TYPE_CHECKING:
 
 _PORT = 7861
 """Of `serve`; the page has 7860."""
+
+
+_EMPTY = gettext_noop(
+    "the library is empty: add articles on the page, or with `pilcrow add ARTICLES`"
+)
 
 
 def secret(value: SecretStr | None) -> str | None:
@@ -104,11 +110,13 @@ def chat(
     accounts (`pilcrow accounts`) everybody signs in.
     """
     session = session_of(ctx, store, False)
+    spoken = session.language
     settings = _listening(settings_of(session, model, gpu_layers), host, port)
     models = _model_options(session, settings, no_model, get)
     with session.library(create=True) as library:
         if not library.documents():
-            say("the library is empty: add articles on the page, or with `pilcrow add ARTICLES`")
+            with speaking(spoken):
+                say(gettext(_EMPTY))
         assistant = session.parts.make_assistant(library, settings, no_model)
         if hint := "" if no_model or assistant.missing or get else larger_model_hint(settings):
             say(hint)
@@ -121,7 +129,7 @@ def chat(
                 host=settings.host,
                 port=settings.port,
                 open_browser=browser,
-                on_ready=partial(_page_ready, assistant),
+                on_ready=partial(_page_ready, assistant, spoken),
                 password=secret(settings.password),
                 trusted_proxy=str(settings.trusted_proxy or ""),
             )
@@ -193,8 +201,9 @@ def _api_beside(
     return build_api(assistant, library, options, metrics)
 
 
-def _page_ready(assistant: Assistant, url: str) -> None:
-    say(f"Pilcrow is at {url} (Ctrl-C stops it)")
+def _page_ready(assistant: Assistant, spoken: str, url: str) -> None:
+    with speaking(spoken):
+        say(gettext("Pilcrow is at {url} (Ctrl-C stops it)", url=url))
     # while the person types the first question; one that ends first is not waited for
     threading.Thread(target=assistant.warm_up, daemon=True).start()
 

@@ -5,6 +5,7 @@ Data go to stdout, messages to stderr. Heavy imports happen inside the functions
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from index.errors import LibraryMissing
+from index.errors import InputError, LibraryMissing
 from index.types import CheckLine
+from ui.language.catalogue import ENGLISH, LANGUAGES, language_of_terminal
 from ui.terminal import clean, harmless, open_console, show_lines, to_json
 
 if TYPE_CHECKING:
@@ -77,6 +79,11 @@ def _at_terminal() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
+def _is_read() -> bool:
+    """Whether what is said on stderr is seen on a terminal."""
+    return sys.stderr.isatty()
+
+
 def _confirm(question: str) -> bool:
     """Asks whoever sits at the terminal; without one it is no."""
     if not _at_terminal():
@@ -103,6 +110,7 @@ class Parts:
     confirm: Callable[[str], bool] = _confirm
     ask_password: Callable[[str], str] = _ask_password
     at_terminal: Callable[[], bool] = _at_terminal
+    is_read: Callable[[], bool] = _is_read
 
 
 @dataclass(frozen=True)
@@ -121,6 +129,20 @@ class Session:
         from rag.settings import load_settings
 
         return load_settings()
+
+    @property
+    def language(self) -> str:
+        """What a person at the terminal is told in; what programs read stays English.
+
+        Raises:
+            InputError: when PILCROW_LANGUAGE names a language that nothing is written in.
+        """
+        chosen = self.settings.language
+        if chosen is None:
+            return language_of_terminal(os.environ) if self.parts.is_read() else ENGLISH
+        if chosen not in LANGUAGES:
+            raise InputError(f"PILCROW_LANGUAGE={chosen!r} is none of {', '.join(LANGUAGES)}")
+        return chosen
 
     @property
     def path(self) -> Place:

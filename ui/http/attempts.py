@@ -22,9 +22,10 @@ _REMEMBERED = 10_000
 class Attempts:
     """Counts wrong attempts of each address."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Nobody has tried yet; `clock` gives seconds."""
+    def __init__(self, clock: Callable[[], float] = time.monotonic, most: int = ATTEMPTS) -> None:
+        """Nobody has tried yet; `clock` gives seconds, `most` are looked at in a row."""
         self._clock = clock
+        self._most = most
         self._made: OrderedDict[str, tuple[int, float]] = OrderedDict()
         """By address: wrong attempts in a row and when the last one was."""
 
@@ -36,7 +37,7 @@ class Attempts:
         """How many seconds an attempt would come too early, 0 when it may be made."""
         count, last = self._made.get(who, (0, 0.0))
         since = self._clock() - last
-        return max(1.0, PAUSE - since) if count >= ATTEMPTS and since < PAUSE else 0.0
+        return max(1.0, PAUSE - since) if count >= self._most and since < PAUSE else 0.0
 
     def count(self, who: str) -> float:
         """Counts an attempt, as wrong until `forgive`; how many seconds it comes too early."""

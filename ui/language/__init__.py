@@ -1,1 +1,1 @@
-"""The page in its reader's language: its texts, and how it writes numbers and dates."""
+"""A reader's language: the texts of page and terminal, numbers, dates, and how replies are told."""

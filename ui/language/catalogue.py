@@ -18,8 +18,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from ui import sections
-
 if TYPE_CHECKING:
     from babel import Locale
 
@@ -67,6 +65,14 @@ def language_of(headers: Mapping[str, str]) -> str:
             wishes.append((-float(match[2] or 1), len(wishes), match[1].lower()))
     known = (name for weight, _, name in sorted(wishes) if weight and name in LANGUAGES)
     return next(known, ENGLISH)
+
+
+def language_of_terminal(environment: Mapping[str, str]) -> str:
+    """The language of whoever sits at a terminal, by the first of the system's variables set."""
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if value := environment.get(name):
+            return known(re.split(r"[_.@-]", value.lower(), maxsplit=1)[0])
+    return ENGLISH
 
 
 def known(language: object) -> str:
@@ -200,6 +206,8 @@ def long_date(when: date) -> str:
 def date_in_words(label: str) -> str:
     """`8 December 2023`, `December 2023`, `2023`; empty for what is no such date in ISO form."""
     if spoken() == ENGLISH:
+        from ui import sections  # which knows answers: nothing that `--help` should wait for
+
         return sections.date_in_words(label)
     if not (found := _parsed(label)):
         return ""

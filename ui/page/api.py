@@ -26,6 +26,7 @@ from index import Library
 from index.errors import InputError, PilcrowError
 from index.formats.registry import Unreadable, read_bytes
 from index.ingest.discovery import content_hash
+from index.languages.detection import language
 from index.sources import web
 from index.sources.watching import FolderWatches
 from index.system.roots import look
@@ -60,6 +61,8 @@ _LOOKED_AT = 40
 """Passages that are looked through for them."""
 _TURNS = 200
 """Turns of a conversation drawn at once; the others come when they are scrolled to."""
+_SUGGESTED = 4
+"""Questions in an empty conversation."""
 _TO_BEGIN_WITH = 3
 """Questions under a reply that quotes nothing, such as a greeting."""
 
@@ -156,7 +159,10 @@ class PageApi:
         change = self._library.change  # before it is listed: what comes meanwhile is news later
         records = self._library.documents()
         paragraphs = sum(record.paragraphs for record in records)
-        welcome = panes.welcome(len(records), paragraphs, self._notice, samples=self._samples)
+        welcome = panes.welcome(
+            len(records), paragraphs, self._notice, samples=self._samples,
+            kept_on=self._library.elsewhere,
+        )  # fmt: skip
         return {
             "documents": len(records),
             "change": change,
@@ -596,7 +602,15 @@ class PageApi:
         return {"ready": self._suggester.ready, "slots": {"suggestions": self._suggested()}}
 
     def _suggested(self) -> str:
-        return panes.suggestions(self._suggester.opening(), gettext("For example"))
+        return panes.suggestions(self._to_begin_with(_SUGGESTED), gettext("For example"))
+
+    def _to_begin_with(self, wanted: int) -> list[str]:
+        """Questions to begin with; where none is in the page's language, summaries in it first."""
+        questions = self._suggester.opening()
+        if any(language(question) == spoken() for question in questions):
+            return sorted(questions, key=lambda question: language(question) != spoken())[:wanted]
+        summaries = self._suggester.summaries(wanted // 2 if questions else wanted)
+        return [*summaries, *questions][:wanted]
 
     def _follow(self, given: Given) -> Reply:
         """What to ask next: to begin with after a reply that quotes nothing, else going on."""
@@ -605,13 +619,13 @@ class PageApi:
         if answer is None or turn.phase != "done" or answer.state == "not_found":
             return {"html": ""}
         if not answer.citations and not answer.options:
-            questions = self._suggester.opening()[:_TO_BEGIN_WITH]
-            return {"html": panes.suggestions(questions, gettext("Things to ask"))}
+            beginning = self._to_begin_with(_TO_BEGIN_WITH)
+            return {"html": panes.suggestions(beginning, gettext("Things to ask"))}
         if not answer.citations:
             return {"html": ""}
         asked = {t.question for t in self._conversations.turns(str(given.get("conversation")))}
-        questions = self._suggester.following(answer, asked | {turn.question})
-        return {"html": panes.suggestions(questions, gettext("Ask next"))}
+        following = self._suggester.following(answer, asked | {turn.question})
+        return {"html": panes.suggestions(following, gettext("Ask next"))}
 
     # --- small things -------------------------------------------------------------------------
 

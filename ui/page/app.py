@@ -338,7 +338,7 @@ class Rooms:
         )
         return Services(
             chat, runner, api, suggester, self._watches, self.models,
-            options.samples if edits else None, by_path, options.sends_to,
+            options.samples if edits else None, by_path, options.sends_to, library.elsewhere,
         )  # fmt: skip
 
 

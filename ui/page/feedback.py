@@ -86,16 +86,17 @@ def _entry(key: str, answer: Answer, verdict: Verdict, why: str) -> dict[str, An
 
 def _write(path: Path, key: str, entry: dict[str, Any] | None) -> None:
     """The file without what it said of `key`, and with `entry`."""
-    before = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    kept = [line for line in before if f'"id": "{key}"' not in line]
+    # as bytes: persons edit these files, in whatever editor and encoding
+    before = path.read_bytes().splitlines() if path.exists() else []
+    kept = [line for line in before if f'"id": "{key}"'.encode() not in line]
     if entry is None and kept == before:
         return
-    _write_lines(path, kept + ([json.dumps(entry)] if entry else []))
+    _write_lines(path, kept + ([json.dumps(entry).encode()] if entry else []))
 
 
 def _kept_there(
     tables: PeoplesTables, key: str, verdict: str, entry: dict[str, Any] | None, owner: str
-) -> list[str]:
+) -> list[bytes]:
     """All that its owner found good, or wrong, once a verdict is written down on the server."""
     key, mine = (f"{owner}:{key}", "LIKE") if owner else (key, "NOT LIKE")
     with tables.writing() as db:
@@ -107,9 +108,9 @@ def _kept_there(
                 (key, verdict, json.dumps(entry)),
             )
     query = f"SELECT entry FROM feedback WHERE verdict = ? AND key {mine} ? ORDER BY key"
-    return [line for (line,) in tables.rows(query, (verdict, f"{owner or '%'}:%"))]
+    return [line.encode() for (line,) in tables.rows(query, (verdict, f"{owner or '%'}:%"))]
 
 
-def _write_lines(path: Path, lines: list[str]) -> None:
+def _write_lines(path: Path, lines: list[bytes]) -> None:
     with replacing(path) as file:
-        file.write("".join(f"{line}\n" for line in lines).encode())
+        file.write(b"".join(line + b"\n" for line in lines))

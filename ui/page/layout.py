@@ -87,6 +87,8 @@ class Services:
     """Whether folders may be named by their paths."""
     sends_to: str
     """Another computer whose model reads questions and passages; empty for none."""
+    kept_on: str
+    """Another computer that the library is kept on; empty where it is this one."""
 
 
 def frame_texts(services: Services) -> dict[str, dict[str, str]]:
@@ -95,7 +97,7 @@ def frame_texts(services: Services) -> dict[str, dict[str, str]]:
     Properties of components by the component's id: HTML of our places, words of Gradio's controls.
     """
     drawn = {
-        "masthead": panes.masthead(services.sends_to),
+        "masthead": panes.masthead(services.sends_to, services.kept_on),
         "tabs": panes.tabs(),
         "chats": panes.search("chat-words", gettext("Search conversations"), "conversations"),
         "library": panes.search(

@@ -99,7 +99,7 @@ class ModelOptions:
 
 def _speed(wait: FirstWord) -> str:
     """How fast a model is here."""
-    seconds = f"{wait.seconds:.0f}"
+    seconds = f"{max(wait.seconds, 1):.0f}"
     if not wait.measured:
         return gettext("first word after about {n} s (estimated)", n=seconds)
     return gettext(
@@ -379,6 +379,9 @@ class Models:
             return gettext(
                 "the encoder comes from its makers or the package index; nothing of yours is sent"
             )
+        if self._library.elsewhere:
+            kept = gettext_noop("for the library on {place}; nothing is sent anywhere else")
+            return gettext(kept, place=self._library.elsewhere)
         return gettext("not used: works offline, nothing is sent or fetched")
 
     def _offered(self) -> list[CatalogueEntry]:

@@ -7,6 +7,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Collection
+from itertools import islice
 from pathlib import Path
 
 from index import Library
@@ -14,6 +15,7 @@ from index.errors import PilcrowError
 from index.system.files import replacing
 from rag.replies import suggestions
 from rag.types import Answer
+from ui.language.catalogue import gettext
 
 FILE = "suggestions.json"
 _CLOSE_TIMEOUT = 5.0
@@ -76,6 +78,17 @@ class Suggester:
                 self._search_thread.start()
         return ()
 
+    def summaries(self, wanted: int) -> tuple[str, ...]:
+        """Requests for a summary of a document each, in the reader's language.
+
+        None while questions are still being searched for.
+        """
+        if self._ask is None or not self.ready:
+            return ()
+        titles = dict.fromkeys(record.title for record in self._library.documents())
+        known = islice(filter(None, titles), wanted)
+        return tuple(gettext("Summarise “{title}”", title=title) for title in known)
+
     def close(self) -> None:
         """Begin no more searches and end the one under way, after the question it is trying."""
         with self._lock:
@@ -90,8 +103,9 @@ class Suggester:
             return ()
         try:
             return suggestions.following(
-                self._library.passages, self._ask, answer, asked=asked, wanted=wanted
-            )
+                self._library.passages, self._ask, answer, asked=asked, wanted=wanted,
+                summarise=gettext("Summarise “{title}”"),
+            )  # fmt: skip
         except PilcrowError:  # a document that has gone meanwhile
             return ()
 

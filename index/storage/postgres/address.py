@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,9 @@ from index.errors import InputError
 SCHEMES = ("postgresql", "postgres")
 DEFAULT_SCHEMA = "pilcrow"
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_PORT = re.compile(r"(?<=[^:]):\d*$")
+_HERE = re.compile(r"|localhost|127\.[\d.]+|::1|(?:[/@]|%2f).*", re.IGNORECASE)
+"""This computer's own names; a folder is that of a socket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,9 @@ class Address:
     """The schema of the database that its tables lie in."""
     shown: str
     """As it may be printed and logged."""
+
+    elsewhere: str = ""
+    """The other computers it is on, by their names; empty where the server runs on this one."""
 
     def __str__(self) -> str:
         return self.shown
@@ -65,7 +72,14 @@ def parse_address(place: str) -> Address:
         urlunsplit((parts.scheme, parts.netloc, parts.path, given, "")),
         schema,
         urlunsplit(("postgresql", netloc, parts.path, urlencode(public, safe="/"), "")),
+        _elsewhere(dict(options).get("host") or where or os.environ.get("PGHOST", "")),
     )
+
+
+def _elsewhere(hosts: str) -> str:
+    """Those of some hosts, with their ports or without, that are not this computer."""
+    names = [_PORT.sub("", host).strip("[]") for host in hosts.split(",")]
+    return ", ".join(name for name in names if not _HERE.fullmatch(name))
 
 
 Place = Path | Address

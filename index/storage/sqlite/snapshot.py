@@ -128,6 +128,11 @@ class SQLiteSnapshot(RowSnapshot):
             "sentences": self._number("sentences"),
         }
 
+    @property
+    def passages_held(self) -> int:
+        """How many passages there are."""
+        return self._number("passages")
+
     def _counted_row(self) -> Row:
         """How many documents, passages and sentences there are, counted one by one."""
         row: Row = self._db.execute(

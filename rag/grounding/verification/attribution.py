@@ -65,14 +65,19 @@ class Attribution:
     model is no judge."""
 
     @property
+    def is_told(self) -> bool:
+        """Whether a sentence says it word for word."""
+        return self.probability == 1.0
+
+    @property
     def stands(self) -> bool:
-        """Whether the statement may be shown."""
+        """Whether the statement may be shown where there is no second opinion."""
         return self.probability >= judgement().threshold
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether it is not to be shown yet, and a second opinion can change that."""
-        return self.may_ask and judgement().doubtful <= self.probability < judgement().threshold
+        """Whether a second opinion decides if it is shown."""
+        return self.may_ask and judgement().doubtful <= self.probability < 1.0
 
     def is_confirmed_by(self, log_odds: float) -> bool:
         """Whether it may be shown with what a model thinks of it.

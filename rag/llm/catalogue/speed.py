@@ -20,6 +20,7 @@ from threading import Event
 from index.errors import ModelFailed, PilcrowError
 from rag.llm.catalogue.entries import BUNDLED, CatalogueEntry, entry_named
 from rag.llm.catalogue.folder import Speed
+from rag.settings import load_settings
 
 PROMPT_TOKENS, BUNDLED_PROMPT_TOKENS = 650, 350
 """Of a question with its evidence, for a model of 1 B and more and for the bundled one."""
@@ -96,9 +97,9 @@ def _measure(path: Path, threads: int, sha256: str) -> Speed:
     from rag.llm.llama import Llama, reading_speed
     from rag.llm.weights.quantization import fastest_variant
 
-    path = fastest_variant(path, sha256, threads)
-    reading = reading_speed(path, threads)
-    llama = Llama(path, threads, 512)
+    path, layers = fastest_variant(path, sha256, threads), load_settings().gpu_layers
+    reading = reading_speed(path, threads, layers)
+    llama = Llama(path, threads, 512, layers)
     prompt = llama.encode("The harbour lies in the north, and the ships that come there carry")
     pieces = llama.write(prompt, r"root ::= [^\x00-\x1f]+", _WRITTEN_TOKENS, Event())
     while isinstance(next(pieces, ""), PrefixReuse):  # the first token waits for the prompt

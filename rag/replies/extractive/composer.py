@@ -15,12 +15,12 @@ from rag.grounding import composition
 from rag.grounding.presentation import list_items
 from rag.query.event_dates import dated_sentences
 from rag.query.question import QueryVariant, Question
-from rag.query.task import Request, leans_on_other_part
+from rag.query.task import ALL_PEOPLE, Request, leans_on_other_part
 from rag.query.text_features import TextFeatures, content_stems, is_capitalised, stem
 from rag.reader.across import language_of
 from rag.replies.extractive.completion import Completion
 from rag.replies.extractive.limits import LIMITS
-from rag.replies.extractive.mentions import category_of, mentions
+from rag.replies.extractive.mentions import PEOPLE, category_of, mentions, people_in
 from rag.replies.extractive.plain import is_open, plain_runs, runs_across, with_beside
 from rag.replies.extractive.sides import Side, together
 from rag.replies.topics import LIMITS as TOPIC_LIMITS
@@ -33,6 +33,8 @@ BY_TOPIC = frozenset(
 """Tasks that name a topic rather than ask: whether it is there is told by its words."""
 WHOLE = frozenset({"summarise", "overview", "compare", "timeline", "order"})
 """Tasks that gather for themselves and wait for no reranker."""
+_PRECISION = {len("2024-03-13"): 0.5, len("2024-03"): 0.2, len("2024"): 0.0}
+"""Added to an event's score, by how long its date is."""
 _WORD = re.compile(r"[^\W\d_]+")
 _TELLING = 6
 """Sentences whose passages tell the documents' language."""
@@ -122,6 +124,8 @@ class Composer:
 
     def _briefing(self, request: Request, scope: SearchScope) -> list[Quotation]:
         """What the passages that are most about a topic say of it, as long as is asked for."""
+        if request.form == "table" and (rows := self._dated(request.topic, scope)):
+            return rows
         sentences = self._topics.by_relevance(request.topic, scope, TOPIC_LIMITS.hits)
         count = request.count or composition.LIMITS.points
         if request.form == "prose":
@@ -188,12 +192,34 @@ class Composer:
             if names and not names & stems:
                 continue
             for date, sentence in dated_sentences(passage.sentences, document.date):
-                precision = {10: 0.5, 7: 0.2}.get(len(date), 0.0)
                 about = _share_of(telling, stems) + scores.get((document.id, sentence.start), 0.0)
                 skip = composition.dateline_length(sentence.text)
                 event = Quotation.of_sentence(document, passage.paragraph, sentence, skip)
-                events.append(replace(event, score=about + precision, label=date))
+                events.append(replace(event, score=about + _PRECISION[len(date)], label=date))
         return composition.chronological(events)
+
+    def _dated(self, topic: str, scope: SearchScope) -> list[Quotation]:
+        """What documents date of a topic, oldest first; nothing where that is little.
+
+        The passages have the topic's rarest word; where enough has a month, years alone are left.
+        """
+        telling = self._topics.telling(topic, scope)
+        rows = []
+        sentences = self._topics.by_relevance(topic, scope, TOPIC_LIMITS.wide_hits)
+        for hit, scores in composition.by_passage(sentences):
+            if not telling <= stems_around(hit):
+                continue
+            places = {sentence.start: at for at, sentence in enumerate(hit.sentences)}
+            for date, sentence in dated_sentences(hit.sentences, hit.date):
+                score = scores[places[sentence.start]]
+                if score >= LIMITS.tabled * sentences[0].score:
+                    at = places[sentence.start]
+                    rows.append(
+                        composition.quotation(hit, at, at, score + _PRECISION[len(date)], date)
+                    )
+        closer = [row for row in rows if len(row.label) > len("2024")]
+        rows = closer if len(closer) >= LIMITS.rows else rows
+        return composition.chronological(rows) if len(rows) >= LIMITS.rows else []
 
     def _main_document(
         self,
@@ -217,6 +243,8 @@ class Composer:
     def _listing(self, request: Request, scope: SearchScope) -> list[Quotation]:
         """The passage that lists, and every other sentence that belongs to the list."""
         topic, document = request.question, self._topics.document_asked(request.question, scope)
+        if request.people and request.topic != ALL_PEOPLE:
+            document = self._topics.document_named(request.topic, scope) or document
         if document:
             scope = replace(scope, documents=frozenset({document.id}))
         if made := self._mentions(request, document, scope):
@@ -242,14 +270,21 @@ class Composer:
         """The sentences that mention what is of a sort, as each document has them."""
         about = self._topics.name_of(document) if document else frozenset()
         topic = [word for word in topic_words(request.topic) if word not in about]
-        if not (category := category_of(request.question, topic)):
+        category = PEOPLE if request.people else category_of(request.question, topic)
+        if not category:
             return []
-        sentences = self._topics.by_relevance(" ".join(topic), scope, TOPIC_LIMITS.list_hits)
-        found = mentions(category, sentences, self._library.encoder.is_word)
-        made = composition.distinct(
-            [composition.quotation(s.hit, s.position, s.position, s.score) for s in found],
-            composition.LIMITS.listing,
-        )
+        asked = ALL_PEOPLE if request.people else " ".join(topic)
+        sentences = self._topics.by_relevance(asked, scope, TOPIC_LIMITS.list_hits)
+        is_word = self._library.encoder.is_word
+        people = category & PEOPLE
+        found = [
+            composition.quotation(
+                s.hit, s.position, s.position, s.score,
+                ", ".join(people_in(s.text, is_word)) if people else "",
+            )
+            for s in mentions(category, sentences, is_word)
+        ]  # fmt: skip
+        made = composition.distinct(found, composition.LIMITS.listing)
         return sorted(made, key=lambda quotation: (quotation.document_id, quotation.start))
 
     def _by_what_is_named(

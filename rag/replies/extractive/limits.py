@@ -28,6 +28,10 @@ class ComposerLimits:
     """Paragraphs from the answer within which it stands."""
     completed: int = 80
     """Words of an answer with such a sentence."""
+    tabled: float = 0.65
+    """Share of the best sentence's relevance from which on a dated one is a row of a table."""
+    rows: int = 3
+    """Of these from which on a table has dates; else what is told of its topic has none."""
 
 
 LIMITS = ComposerLimits()

@@ -32,8 +32,16 @@ _MENTIONED = re.compile(
     r"\b(?:mention(?:s|ed)?|named?|names|quoted|cited|appear(?:s|ing)?|occur(?:s|ring)?|come up)\b",
     re.IGNORECASE,
 )
-_PEOPLE = frozenset(stem(word) for word in ("people", "persons", "names", "everybody", "speakers"))
-_NAMES = re.compile(r"\b[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)+")
+PEOPLE = frozenset(stem(word) for word in ("people", "persons", "names", "everybody", "speakers"))
+"""The stems of a category whose members are told by their names."""
+_NAMES = re.compile(
+    r"\b(?!(?:The|On|In|By|After|When|At|For|But|And)\b)[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)+"
+)
+_TITLE = re.compile(
+    r"(?:Vice |Prime |UN )*(?:Presidents?|Ministers?|Secretary-General|Chancellor|Senator|Judge"
+    r"|King|Queen|Mr|Mrs|Ms|Dr|Professor|Sir) [A-Z]"
+)
+_TOLD = re.compile(r"(?:, (?:the|an?|who|then) | (?:said|told|argued|warned|wrote) )")
 _NAME = re.compile(r"(?<!^)(?<![.!?] )\b[A-Z][\w'’-]+")
 
 
@@ -61,8 +69,8 @@ def mentions(
     """
 
     def belongs(sentence: RankedSentence) -> bool:
-        if category & _PEOPLE:
-            return any(_is_person(name, is_word) for name in _NAMES.findall(sentence.text))
+        if category & PEOPLE:
+            return bool(people_in(sentence.text, is_word))
         return category <= sentence.features.stems
 
     def score(sentence: RankedSentence) -> float:
@@ -73,7 +81,23 @@ def mentions(
     return sorted(found, key=lambda sentence: -sentence.score)
 
 
-def _is_person(name: str, is_word: Callable[[str], bool]) -> bool:
-    """Whether the last part of a name is no word of the language: "Vint Cerf", not "Red Sea"."""
-    parts = words(name)
-    return len(parts) > 1 and not is_word(parts[-1])
+def people_in(text: str, is_word: Callable[[str], bool]) -> list[str]:
+    """The people that a text names by more than one word, in order, each once.
+
+    Of a name whose last part is no word of the language: "Vint Cerf", not "Red Sea"; or that has a
+    title, or is told who it is: "Thierry Breton, the commissioner".
+
+    Args:
+        text: a sentence.
+        is_word: whether a word in lower case is one of the language, and so hardly a name.
+    """
+
+    def is_person(found: re.Match[str]) -> bool:
+        name = found[0]
+        last = words(name.split()[-1])
+        if name.split()[-1].isupper() or re.search(r"['’]s ", name) or not last:
+            return False
+        told = _TOLD.match(text, found.end()) and not text[: found.start()].lower().endswith("the ")
+        return not is_word(last[-1]) or bool(_TITLE.match(name) or told)
+
+    return list(dict.fromkeys(found[0] for found in _NAMES.finditer(text) if is_person(found)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from rag.grounding import composition
 from rag.grounding.composition import weighted_coverage
-from rag.query.text_features import content_stems
+from rag.query.text_features import content_stems, features_of
 from rag.replies.topics import stems_around
 from rag.types import Quotation, RankedSentence
 
@@ -44,6 +44,8 @@ class Side:
     """The stems by which it differs from the others, with their rarity."""
     sentences: Sequence[RankedSentence]
     """By how much they are about it, most first."""
+    about: Mapping[tuple[str, int, int], float]
+    """How much each of their passages is about it, by the key of its hit: as its best sentence."""
 
     @classmethod
     def fitted(
@@ -68,24 +70,30 @@ class Side:
         longer = [other for other in others if name in other]
         wanted = dict.fromkeys(content_stems(aspect), 1.0)
 
+        found = tuple(found)
+        # how many sentences of each passage name it
+        naming = {
+            hit.key: sum(names(own, features_of(other.text).stems) for other in hit.sentences)
+            for hit in {sentence.hit.key: sentence.hit for sentence in found}.values()
+        }
+
         def score(sentence: RankedSentence) -> float:
             text = sentence.text.casefold()
-            around = sentence.features.stems | frozenset(content_stems(sentence.hit.title))
+            around = sentence.features.stems | features_of(sentence.hit.title).stems
             named = name in text and not any(other in text for other in longer)
-            naming = sum(
-                names(own, frozenset(content_stems(other.text))) for other in sentence.hit.sentences
-            )
             return (
                 sentence.score
                 + LIMITS.said * weighted_coverage(own, sentence.features.stems)
                 + LIMITS.around * weighted_coverage(own, around)
                 + LIMITS.around * weighted_coverage(wanted, stems_around(sentence.hit))
                 + LIMITS.named * named
-                + LIMITS.repeated * min(naming, LIMITS.repetitions)
+                + LIMITS.repeated * min(naming[sentence.hit.key], LIMITS.repetitions)
             )
 
-        scored = (replace(sentence, score=score(sentence)) for sentence in found)
-        return cls(subject, own, sorted(scored, key=lambda sentence: -sentence.score))
+        scored = [replace(sentence, score=score(sentence)) for sentence in found]
+        scored.sort(key=lambda sentence: -sentence.score)
+        about = {sentence.hit.key: sentence.score for sentence in reversed(scored)}
+        return cls(subject, own, scored, about)
 
     def is_named(self, stems: frozenset[str]) -> bool:
         """Whether these words name it."""
@@ -128,11 +136,7 @@ def owner_of(sentence: RankedSentence, sides: Sequence[Side]) -> Side:
     if len(named) == 1:
         return named[0]
 
-    def about(side: Side) -> float:
-        near = (other.score for other in side.sentences if other.hit.key == sentence.hit.key)
-        return max(near, default=0.0)
-
-    return max(sides, key=about)
+    return max(sides, key=lambda side: side.about.get(sentence.hit.key, 0.0))
 
 
 def together(sides: Sequence[Side]) -> list[Quotation]:

@@ -163,7 +163,8 @@ class Digest:
         stop: Callable[[], bool],
     ) -> Iterator[Piece | Written]:
         """What the model says to the messages, each statement looked for in the material."""
-        check = Check(Attributor(self._library.encode_query, material), request, ())
+        attributor = Attributor(self._library.encode_query, material)
+        check = Check(attributor, request, (), judges=self._judges)
         yield from check.stream(generator, messages, tokens, stop)
         if self._judges and not stop():
             yield from check.judged(generator, stop)

@@ -39,13 +39,13 @@ class WriterLimits:
     """Words of a statement."""
     longest: int = 500
     """Characters of a statement: what is longer is no sentence."""
-    judged: int = 4
+    judged: int = 8
     """Statements in doubt that the model is asked about, at most."""
     judging: float = 8.0
     """Seconds in which it is asked about another one."""
     short: int = 78
     """Words up to which quotations stand beside statements, however short they were."""
-    longer: float = 1.1
+    longer: float = 1.5
     """Times that an answer may be as long as what was composed, up to `long` words."""
     long: int = 180
     block_tokens: int = 8
@@ -57,7 +57,9 @@ _VERDICT = re.compile(r"^(?P<verdict>yes|no)(?:\s*[,.:;–—-]+\s*|\s*$)", re.I
 """At the head of a statement, whatever the question's task; of "No country signed" it is none."""
 _META = re.compile(
     r"\b(?:the|these|this|provided|given) (?:passages?|texts?|articles?|documents?|context|"
-    r"information)\b.{0,40}\b(?:do(?:es)?|did|is|are|provide|mention|say|contain|state|discuss(?:es)?)\b"
+    r"information)\b.{0,40}\b(?:do(?:es)?|did|is|are|provides?|mentions?|says?|contains?|states?|"
+    r"discuss(?:es)?|suggests?|describes?|explains?|indicates?|notes?|shows?)\b"
+    r"|\b(?:based on|according to) the (?:information|passages?|texts?|context)\b"
     r"|\bas an ai\b|\bi (?:cannot|can't|do not|don't)\b",
     re.IGNORECASE,
 )
@@ -130,7 +132,7 @@ class Writer:
         )
         asked(generator.count(messages))
         attributor = Attributor(self._library.encode_query, self._sentences(material))
-        check = Check(attributor, request, commission.composed)
+        check = Check(attributor, request, commission.composed, judges=self._judges)
         yield from check.stream(generator, messages, instruction(request).tokens, stop)
         if self._judges and not stop():
             yield from check.judged(generator, stop)
@@ -222,9 +224,23 @@ class Check:
     """Checks the statements of one answer, one after the other."""
 
     def __init__(
-        self, attributor: Attributor, request: Request, composed: Sequence[Quotation]
+        self,
+        attributor: Attributor,
+        request: Request,
+        composed: Sequence[Quotation],
+        *,
+        judges: bool,
     ) -> None:
+        """Prepare.
+
+        Args:
+            attributor: looks in the sentences that the model reads.
+            request: what is asked to be done.
+            composed: the answer in the sources' own sentences.
+            judges: whether the model will be asked about what no sentence says word for word.
+        """
         self._attributor = attributor
+        self._judges = judges
         self._composed = composed
         self._request = request
         self._told: list[SourcedStatement] = []
@@ -279,11 +295,12 @@ class Check:
                 continue
             sources = [source.text for source in doubt.found.sources]
             odds = generator.log_odds(support_messages(doubt.statement, sources), stop)
-            if odds is None:
-                return
-            if doubt.found.is_confirmed_by(odds):
+            if odds is None and not doubt.found.stands:
+                continue
+            if odds is None or doubt.found.is_confirmed_by(odds):
                 self._told.append(doubt.told)
-                draft = CheckedDraft((), doubt.told.text, f"judged {odds:+.1f}")
+                outcome = "kept" if odds is None else f"judged {odds:+.1f}"
+                draft = CheckedDraft((), doubt.told.text, outcome)
                 yield Written(draft, doubt.told, doubt.place)
                 yield from self._after(doubt.place)
 
@@ -332,8 +349,9 @@ class Check:
             text, self._verdict = _with_verdict(said, bare), ""
         label = label or self._side_of(found.sources)
         told = SourcedStatement(text, found.sources, quoted=False, label=label)
-        if found.is_doubtful:
+        if self._judges and found.is_doubtful:
             self._doubtful.append(_Doubt(self._place, told, bare, found))
+            return "dropped", None
         return ("kept", told) if found.stands else ("dropped", None)
 
 
@@ -348,27 +366,34 @@ def is_enough(told: Collection[int], dropped: Collection[int]) -> bool:
 
 
 def with_quotes(
-    written: Sequence[SourcedStatement], composed: Sequence[Quotation]
+    written: Sequence[SourcedStatement], composed: Sequence[Quotation], *, before: str = ""
 ) -> list[SourcedStatement]:
     """The statements, then of the composed answer what they do not say, hardly longer than it was.
 
-    What does not fit any more is cut off at the end of a quotation, whole sentences at a time; of a
-    short answer a quotation stands whole or not at all.
+    A quotation that begins or ends with what was said is told without that. What does not fit any
+    more is cut off at the end of a quotation, whole sentences at a time; of a short answer a
+    quotation stands whole or not at all.
 
     Args:
         written: what stood the check; the whole composed answer is returned where nothing did.
         composed: the answer in the sources' own sentences.
+        before: the question that a follow-up goes on with. What that was about a model knows better
+            than the search: where its statements name it, and rest on none of the quotes, these
+            are of something else.
     """
     if not written:
         return [SourcedStatement.of_quotation(quotation) for quotation in composed]
-    said = frozenset[str]().union(*(content_stems(statement.text) for statement in written))
+    said = [statement.text for statement in written]
+    resting = [source for statement in written for source in statement.sources]
+    elsewhere = not any(one.overlaps(quoted) for one in resting for quoted in composed)
+    if elsewhere and before and _names(said, before):
+        return list(written)
     length = sum(quotation.length for quotation in composed)
     most = max(LIMITS.short, length if length > LIMITS.long else int(length * LIMITS.longer))
     room = most - sum(len(statement.text.split()) for statement in written)
     beside = []
-    for quotation in composed:
-        stems = frozenset(content_stems(quotation.text))
-        if len(stems & said) >= LIMITS.said * len(stems):
+    for whole in composed:
+        if (quotation := _unsaid(whole, said)) is None:
             continue
         quote = (
             _shortened(quotation, room)
@@ -379,6 +404,27 @@ def with_quotes(
             beside.append(SourcedStatement.of_quotation(quote))
             room -= quote.length
     return [*written, *beside]
+
+
+def _unsaid(quotation: Quotation, said: Sequence[str]) -> Quotation | None:
+    """A quotation without what was said at its end, and then at its beginning; None if all was.
+
+    A sentence stays that the next one points at.
+    """
+    text = quotation.text
+    left = sentences(text, Span(0, len(text)))
+    is_said = [_adds_nothing(text[span.start : span.end], said) for span in left]
+    if all(is_said):
+        return None
+    first, last = 0, len(left) - 1
+    while is_said[last]:
+        last -= 1
+    while is_said[first] and not leans_on_previous(plain(text[left[first + 1].start :])):
+        first += 1
+    start, end = left[first].start, left[last].end
+    return replace(
+        quotation, start=quotation.start + start, end=quotation.start + end, text=text[start:end]
+    )
 
 
 def _shortened(quotation: Quotation, room: int) -> Quotation | None:
@@ -432,6 +478,13 @@ def _adds_nothing(text: str, told: Sequence[str]) -> bool:
     if not (numbers(text) <= facts[0] and names(text) <= facts[1]):
         return False
     return len(stems & said) >= LIMITS.said * len(stems)
+
+
+def _names(said: Sequence[str], asked: str) -> bool:
+    """Whether statements say most of what a question names."""
+    wanted = set(content_stems(asked))
+    told = set[str]().union(*map(content_stems, said))
+    return bool(wanted) and len(wanted & told) >= LIMITS.said * len(wanted)
 
 
 def _alike(head: str, subject: str) -> float:

@@ -1,10 +1,13 @@
 """Questions in five languages about the seeds' English articles: how many are right and cited.
 
-    python -m tests.benchmarks.languages.bench_other_languages [--encoder FOLDER]
+    python -m tests.benchmarks.languages.bench_other_languages [--encoder FOLDER] [--speed]
 
 The thirty questions of `seeds/questions.jsonl` that have an answer, translated by hand in
 `seeds_in_languages.json`, and the ten that have none, in English. Right and cited: a citation's
 quote holds a gold span. With the packaged encoder the way out is counted, not the answers.
+
+`--speed`
+compares both encoders instead: the English questions, in turns, and how long their evidence took.
 """
 
 from __future__ import annotations
@@ -50,14 +53,40 @@ def _cites(answer: Answer, question: Question, most: int | None = None) -> bool:
     )
 
 
+def compare_speed(folder: Path, questions: Sequence[str], rounds: int = 3) -> str:
+    """The medians of both encoders' evidence, asked in turns; the first round is not counted."""
+    took: tuple[list[float], list[float]] = ([], [])
+    with (
+        tempfile.TemporaryDirectory() as own, tempfile.TemporaryDirectory() as other,
+        Library.open(own) as packaged,
+        Library.open(other, encoder=SentenceTransformerEncoder(folder)) as multilingual,
+    ):  # fmt: skip
+        assistants = []
+        for library in (packaged, multilingual):
+            library.update([_SEEDS / "articles"])
+            assistants.append(Assistant(library, None))
+        for turn in range(rounds):
+            for question in questions:
+                for assistant, times in zip(assistants, took, strict=True):
+                    evidence = assistant.answer(question).timings.evidence_ms or 0.0
+                    times += [evidence] * (turn > 0)
+    first, second = map(statistics.median, took)
+    return f"evidence after {first:.1f} ms, {second:.1f} ms: {second / first:.2f} times"
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--encoder", type=Path)
-    folder = parser.parse_args(arguments).encoder
+    parser.add_argument("--speed", action="store_true", help="of --encoder against the packaged")
+    given = parser.parse_args(arguments)
+    folder = given.encoder
     encoder = SentenceTransformerEncoder(folder) if folder else None
     asked = load_questions(_SEEDS / "questions.jsonl")
     known = {question.id: question for question in asked if question.answerable}
+    if given.speed:
+        print(compare_speed(folder, [q.question for q in known.values()]))  # noqa: T201
+        return
     translated: Mapping[str, Mapping[str, str]] = json.loads(
         (_HERE / "seeds_in_languages.json").read_text(encoding="utf-8")
     )

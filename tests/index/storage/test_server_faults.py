@@ -54,6 +54,15 @@ def opened(address: str) -> Library:
     return Library.open(address, encoder=BagOfWordsEncoder())
 
 
+def commanded(folder: Path, store: str, *command: str) -> subprocess.CompletedProcess[str]:
+    """What the command line did with a store, its own files in a folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "ui.cli", "--store", store, *command],
+        capture_output=True, text=True, cwd=ROOT,
+        env=os.environ | {"XDG_DATA_HOME": str(folder), "PILCROW_STORE": store},
+    )  # fmt: skip
+
+
 def said(error: pytest.ExceptionInfo[PilcrowError]) -> str:
     """The message, which has one line and no password."""
     message = str(error.value)
@@ -66,15 +75,21 @@ def said(error: pytest.ExceptionInfo[PilcrowError]) -> str:
 
 
 @pytest.mark.fault("P1")
-def test_a_server_that_is_down_is_named_and_the_next_try_succeeds(own_server: Server) -> None:
+def test_a_server_that_is_down_is_named_and_the_next_try_succeeds(
+    own_server: Server, tmp_path: Path
+) -> None:
     address = own_server.address()
     own_server.stop()
     try:
         with pytest.raises(LibraryUnreachable) as told:
             opened(address)
+        done = commanded(tmp_path, address, "ask", "--no-model", "Who came?")
     finally:
         own_server.start()
     assert "does not answer" in said(told)
+    assert done.returncode == 69
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
     assert "Start it, then try again" in said(told)
     opened(address).close()
 
@@ -86,16 +101,13 @@ def test_a_wrong_password_is_told_and_shown_to_nobody(own_server: Server, tmp_pa
         opened(wrong)
     assert "does not let you in" in said(told)
     for command in (["list"], ["search", "who?"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "ui.cli", "--store", wrong, *command],
-            capture_output=True, text=True, cwd=ROOT,
-            env=os.environ | {"XDG_DATA_HOME": str(tmp_path), "PILCROW_STORE": wrong},
-        )  # fmt: skip
+        done = commanded(tmp_path, wrong, *command)
         assert "Tr0ub4dor" not in done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         assert done.returncode == 69
     assert "Tr0ub4dor" not in own_server.log()
     assert "Tr0ub4dor" not in repr(parse_address(wrong)) + repr(Settings(store=wrong))
+    opened(own_server.address()).close()
 
 
 @pytest.mark.fault("P3")
@@ -103,6 +115,7 @@ def test_a_library_of_a_newer_pilcrow_is_refused_with_the_way_out(
     server: Given | Server, shelf: Path
 ) -> None:
     from index.storage.postgres.connections import connect
+    from index.storage.postgres.schema import MIGRATIONS
 
     address = server.address()
     with opened(address) as library:
@@ -113,6 +126,13 @@ def test_a_library_of_a_newer_pilcrow_is_refused_with_the_way_out(
         opened(address)
     assert "format 99" in said(told)
     assert "pip install -U pilcrow-rag" in said(told)
+    with closing(connect(parse_address(address))) as connection:  # the newer one has it still
+        connection.execute(
+            "UPDATE meta SET value = %s WHERE key = 'format'", (str(len(MIGRATIONS)),)
+        )
+    with opened(address) as library:
+        assert len(library.documents()) == 3
+        assert library.check().ok
 
 
 @pytest.mark.fault("P3")

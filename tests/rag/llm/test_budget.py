@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.llm.budget import LIMITS, context_tokens, prompt_tokens
+from rag.llm.budget import (
+    CHUNK_TOKENS,
+    GPU_CHUNK_TOKENS,
+    LIMITS,
+    chunk_tokens,
+    context_tokens,
+    gpu_layers,
+    prompt_tokens,
+)
 from rag.llm.grammar import says_again
 from rag.llm.weights import gguf
 
@@ -60,3 +68,13 @@ def test_a_file_says_what_its_model_was_made_for() -> None:
 )
 def test_prose_that_says_a_sentence_again_is_stopped(text: str, again: bool) -> None:
     assert says_again(text) is again
+
+
+def test_a_gpu_takes_all_layers_or_as_many_as_are_wanted_and_reads_more_at_a_time() -> None:
+    everything = gpu_layers(None, offloads=True)
+    assert everything > 200, "no open model has as many layers"
+    assert gpu_layers(20, offloads=True) == 20
+    assert gpu_layers(0, offloads=True) == gpu_layers(None, offloads=False) == 0
+    assert gpu_layers(20, offloads=False) == 0, "llama.cpp without a GPU is asked for none"
+    assert chunk_tokens(everything) == chunk_tokens(1) == GPU_CHUNK_TOKENS
+    assert chunk_tokens(0) == CHUNK_TOKENS < GPU_CHUNK_TOKENS

@@ -13,10 +13,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from index.errors import ModelMissing
+from rag.llm.budget import CHUNK_TOKENS
 from rag.llm.client import CONTEXT_TOKENS
 from rag.llm.generator import Message, PrefixReuse
 from rag.llm.grammar import pointer_grammar
-from rag.llm.llama import CHUNK_TOKENS, Llama
+from rag.llm.llama import Llama
 from rag.llm.model_worker import load_llama
 from rag.llm.weights.model_files import find_model
 from tests.support.gguf_files import vocabulary, write_gguf

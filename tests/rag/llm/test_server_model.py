@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from index.errors import InputError, ModelFailed
+from index.storage.postgres.address import parse_address
 from rag import Assistant
 from rag.llm.client import default_choice
 from rag.llm.server_model import Patience, ServerChoice, ServerModel
@@ -314,3 +315,43 @@ def test_who_reads_along_is_said(tmp_path: Path, url: str, host: str) -> None:
     assert ("everything stays on this computer" in said) == (not host)
     assert not host or f"chosen at {host}" in said
     assert (host or "everything stays on this computer") in panes.masthead(assistant.sends_to)
+
+
+@pytest.mark.parametrize("host", ["", "models.example.org"])
+def test_a_library_on_a_server_is_not_said_to_stay_on_this_computer(
+    tmp_path: Path, host: str
+) -> None:
+    place = parse_address("postgresql://anna@db.example.org/archive")
+    with make_library(tmp_path) as library:
+        library.place = place
+        model = ServerModel(ServerChoice.read(f"openai:big@https://{host}/v1")) if host else None
+        assistant = Assistant(library, model)
+        said = assistant.answer("where does my data go?").text
+        drawn = panes.masthead(assistant.sends_to, library.elsewhere)
+        welcome = panes.welcome(0, 0, kept_on=library.elsewhere)
+    assert "kept with your library, on db.example.org" in said
+    for text in (said, drawn, welcome):
+        assert "db.example.org" in text
+        assert "this computer" not in text
+        assert "anna" not in text
+    assert (host or "nothing is sent anywhere else") in said
+    assert host in drawn
+
+
+@pytest.mark.parametrize(
+    ("address", "elsewhere"),
+    [
+        ("postgresql://anna:secret@db.example.org:5432/archive", "db.example.org"),
+        ("postgresql://[2001:db8::7]:5432/archive", "2001:db8::7"),
+        ("postgresql://one:5432,two/archive", "one, two"),
+        ("postgresql://localhost,two/archive", "two"),
+        ("postgresql:///archive?host=db", "db"),
+        ("postgresql:///archive?host=/run/postgresql", ""),
+        ("postgresql://%2Frun%2Fpostgresql/archive", ""),
+        ("postgresql://anna@LOCALHOST:5433/archive", ""),
+        ("postgresql://127.0.0.1/archive", ""),
+        ("postgresql://[::1]:5432/archive", ""),
+    ],
+)
+def test_which_computer_a_library_is_kept_on(address: str, elsewhere: str) -> None:
+    assert parse_address(address).elsewhere == elsewhere

@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.query.follow_ups import attribution_of, needs_context, query_variants
+from rag.query.follow_ups import (
+    asked_of_another,
+    attribution_of,
+    needs_context,
+    query_variants,
+)
 from rag.query.question import analyze
 
 HISTORY = [("Who opened the Internet Governance Forum in Kyoto?", "Fumio Kishida did. [1]")]
@@ -47,6 +52,30 @@ def test_a_leaning_follow_up_carries_the_subject_along(question: str) -> None:
 )
 def test_a_change_of_topic_stands_alone(question: str) -> None:
     assert query_variants(question, HISTORY) == (question,)
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "asked"),
+    [
+        ("When did the Solnes fair open?", "And in Orrin?", "When did the Orrin fair open?"),
+        ("Did Norway sign the Solnes Charter?", "and in Orrin?", "Did Norway sign in Orrin?"),
+        ("How many came to the IGF in Solnes?", "And in Orrin?",
+         "How many came to the IGF in Orrin?"),
+        ("What did Ada Quillfeather say?", "What about Bo Tamsin?", "What did Bo Tamsin say?"),
+        ("When was the Salt Act passed?", "and the Ferry Act?", "When was the Ferry Act passed?"),
+        ("Who opened the forum?", "And in Orrin?", ""),
+        ("When did the Solnes fair open?", "And in 2024?", ""),
+        ("When did the Solnes fair open?", "And who closed it in Orrin?", ""),
+        ("Wann war die Messe in Solnes?", "Und in Orrin?", ""),
+    ],
+)  # fmt: skip
+def test_another_name_is_asked_what_the_first_one_was(first: str, then: str, asked: str) -> None:
+    assert asked_of_another(then, [(first, "…")]) == asked
+    question = analyze(then, [(first, "…")])
+    if asked:
+        assert question.as_typed.text == asked
+        assert question.previous == first
+        assert not question.is_follow_up
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.query.task import only_points, parts, understand
+from rag.query.task import ALL_PEOPLE, only_points, parts, understand
 from rag.query.task_classifier import ABOUT_LAST_ANSWER, PLAIN, classify, model
 from rag.query.topic_tagger import BEGINS, topics, viterbi
 
@@ -246,3 +246,31 @@ def test_the_training_questions_are_sound() -> None:
     for row in rows:
         assert all(part in row["question"] for part in row.get("about", ())), row
         assert row["task"] not in ABOUT_LAST_ANSWER or row["follow_up"], row
+
+
+@pytest.mark.parametrize(
+    ("question", "topic"),
+    [
+        ("Who is mentioned in the article about submarine cables?", "submarine cables"),
+        ("and who all is quoted in the Hiroshima article?", "Hiroshima"),
+        ("List all the people named in the article on IANA", "IANA"),
+        ("Which people does the Kyoto report mention?", "Kyoto"),
+        ("Which names appear in my documents?", ALL_PEOPLE),
+    ],
+)
+def test_whom_a_document_mentions_is_a_list(question: str, topic: str) -> None:
+    request = understand(question)
+    assert (request.task, request.topic, request.people) == ("list", topic, True)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Who named the ship in the article about Solnes?",
+        "Who was named in the report as the culprit?",
+        "Who is mentioned as the winner?",
+        "Which ships are mentioned in the article about Solnes?",
+    ],
+)
+def test_who_did_something_is_no_list_of_people(question: str) -> None:
+    assert not understand(question).people

@@ -14,6 +14,7 @@ from rag.query.text_features import (
     TextFeatures,
     content_stems,
     dates,
+    features_of,
     in_english,
     names,
     negations,
@@ -136,6 +137,13 @@ def test_features_are_what_the_functions_find(text: str) -> None:
         assert (features.names, features.numbers) == (names(text), numbers(text))
         assert (features.years, features.dates) == (years(text), dates(text))
         assert features.negations == negations(text)
+
+
+def test_what_a_text_says_is_looked_for_once_for_all_who_come_to_it() -> None:
+    text = "In May 2014, 62 % of UNESCO's staff said no."
+    once = features_of(text)
+    assert once == TextFeatures(text)
+    assert once.stems is features_of("".join(list(text))).stems
 
 
 @given(st.text(max_size=300))

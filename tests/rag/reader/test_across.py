@@ -18,10 +18,10 @@ from rag.query.text_features import TextFeatures
 from rag.reader.across import (
     GATE_NAMES,
     RANKED_BY,
-    WORDS_GATE_NAMES,
     Pairing,
     Script,
     believe_words,
+    covered_characters,
     fitted,
     fitted_words,
     gate_row,
@@ -29,6 +29,8 @@ from rag.reader.across import (
     pairing_of,
     ranking_rows,
     score_across,
+    words_gate_names,
+    words_row,
 )
 from rag.reader.features import NAMES, Matrix, weigh
 from rag.reader.ranker import Ranker
@@ -210,15 +212,36 @@ def test_nothing_that_speaks_for_an_answer_counts_against_it(kind: Pairing) -> N
 @pytest.mark.parametrize("script", ["latin", "cjk"])
 def test_what_an_encoder_for_english_cannot_read_is_believed_by_its_words(script: Script) -> None:
     gate = fitted_words(script)
-    assert len(gate.weights) == len(WORDS_GATE_NAMES)
+    assert len(gate.weights) == len(words_gate_names(script))
     assert (gate.weights >= 0).all()
     held = {"overlap": 0.8, "overlap_near": 0.9, "overlap_passage": 0.9, "bm25": 0.7}
     close = np.concatenate([matrix(**held), matrix(overlap=0.1)])
     far = np.concatenate([matrix(overlap=0.1), matrix(overlap=0.1)])
     scores = np.array([2.0, 0.0])
-    believed = believe_words(far, scores, script)
+    believed = believe_words(
+        words_row("桥是什么时候建成的？", ["别的"], far, scores, script), script
+    )
     assert believed < 0
-    assert believe_words(close, scores, script) > believed + 1
+    near = words_row("桥是什么时候建成的？", ["大桥建成于去年"], close, scores, script)
+    assert believe_words(near, script) > believed + 1
+
+
+@pytest.mark.parametrize(
+    ("question", "passages", "share"),
+    [
+        ("哪支参赛队赢得了比赛？", ["两支队伍参加了比赛，一方赢得", "别的"], 1.0),
+        ("主席来自哪个国家？", ["主席", "别的国家"], 1 / 2),
+        ("谁是主席？", ["主任出席了"], 1.0),
+        ("是谁？", ["谁是主席"], 0.0),
+        ("人口有多少？", ["人口"], 1.0),
+        ("", [], 0.0),
+        ("主席团在哪里？", [], 0.0),
+    ],
+)
+def test_the_characters_of_a_question_are_looked_for_without_its_frame(
+    question: str, passages: list[str], share: float
+) -> None:
+    assert covered_characters(question, passages) == pytest.approx(share)
 
 
 def test_a_capital_tells_no_name_where_every_noun_has_one(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from index import Library
 from rag import Answer, Assistant
-from tests.support.fakes import BagOfWordsEncoder
+from rag.assistant import UNTRANSLATED
+from tests.support.fakes import BagOfWordsEncoder, ScriptedGenerator
 
 HARBOUR = """Harbour Gets a Breakwater
 Published: 2024-05-02
@@ -81,14 +82,19 @@ def test_as_a_table_and_as_a_list_each_sentence_has_its_line(library: Library) -
     assert {s.text for s in table.statements} == {s.text for s in bullets.statements}
 
 
-@pytest.mark.parametrize(
-    ("asked", "wanted"),
-    [("explain simply", "simpler words"), ("translate it into French", "a translation")],
-)
-def test_what_quotes_cannot_give_is_said(library: Library, asked: str, wanted: str) -> None:
-    answer = ask(library, asked, (VOTE, FIRST))
+def test_simpler_words_take_a_larger_model_which_is_said(library: Library) -> None:
+    answer = ask(library, "explain simply", (VOTE, FIRST))
     assert "voted for a breakwater" in answer.text
-    assert any(wanted in note and "larger language model" in note for note in answer.notes)
+    assert any("simpler words would take a larger" in note for note in answer.notes)
+
+
+@pytest.mark.parametrize("generator", [None, ScriptedGenerator(["Der Rat stimmte dafür. "])])
+def test_what_cannot_be_checked_is_not_translated_and_that_is_said(
+    library: Library, generator: ScriptedGenerator | None
+) -> None:
+    answer = Assistant(library, generator).answer("translate it into French", [(VOTE, FIRST)])
+    assert "voted for a breakwater" in answer.text and UNTRANSLATED in answer.notes
+    assert generator is None or not generator.asked
 
 
 @pytest.mark.parametrize("asked", ["which was first?", "Which of these came first?"])

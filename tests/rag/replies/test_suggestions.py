@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from index.types import Passage, Sentence
 from rag.replies import suggestions
+from rag.replies.question_forms import question_in
 from rag.types import Answer, Citation, State
 
 ARTICLES = {
@@ -87,6 +88,53 @@ class Ask:
 def test_questions_are_made_from_sentences(sentence: str, question: str | None) -> None:
     made = suggestions.question_from(sentence)
     assert (made and made[1]) == question
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence", "question"),
+    [
+        ("de", "Die Brücke am Hafen wurde 1921 von der Stadt gebaut.",
+         "Wann wurde die Brücke am Hafen gebaut?"),
+        ("de", "Anna Meier leitete die Sitzung in Bonn, die lange dauerte.",
+         "Wer leitete die Sitzung in Bonn?"),
+        ("de", "Mehr als 300 Teilnehmer kamen nach Bonn.", "Wie viele Teilnehmer kamen nach Bonn?"),
+        ("de", "Mehr als 300 Teilnehmer kamen dort an.", None),  # where?
+        ("fr", "Le pont du port a été construit en 1921 par la ville.",
+         "Quand est-ce que le pont du port a été construit ?"),
+        ("es", "La convención de Malabo fue adoptada en 2014.",
+         "¿Cuándo fue adoptada la convención de Malabo?"),
+        ("es", "Ana Pérez presidió la sesión de Madrid.", "¿Quién presidió la sesión de Madrid?"),
+        ("zh", "公约于1998年6月正式生效。", "公约是什么时候生效的？"),
+        ("ja", "この条約の草案は2014年6月に採択された。", "この条約の草案はいつ採択されましたか？"),
+        ("ar", "تأسست المنظمة الدولية في جنيف عام 1947.", "متى تأسست المنظمة الدولية؟"),
+        ("ru", "Мост построен в 1921 году.", None),
+        ("de", "", None),
+    ],
+)  # fmt: skip
+def test_questions_are_made_in_other_languages(
+    code: str, sentence: str, question: str | None
+) -> None:
+    made = question_in(code, sentence)
+    assert (made and made[1]) == question
+
+
+def test_german_documents_are_asked_in_german_and_summed_up_in_the_readers_words() -> None:
+    texts = {
+        "hafen.txt": "Die Brücke am Hafen wurde 1921 von der Stadt gebaut.\n\n"
+        "Anna Meier leitete die Sitzung in Bonn, die sich mit der Brücke und dem Hafen befasste.",
+        "eis.txt": "Jään paksuus oli suurin talvella.",
+    }
+    ask = Ask(texts)
+    found = suggestions.opening(Shelf(texts).passages, ask, list(texts))
+    assert found == ("Wer leitete die Sitzung in Bonn?",)
+    answer = ask("Wer leitete die Sitzung in Bonn?")
+    titled = replace(answer, citations=(replace(answer.citations[0], title="Am Hafen"),))
+    following = suggestions.following(
+        Shelf(texts).passages, ask, titled, summarise="Fassen Sie „{title}“ zusammen"
+    )
+    assert following == (
+        "Wann wurde die Brücke am Hafen gebaut?", "Fassen Sie „Am Hafen“ zusammen",
+    )  # fmt: skip
 
 
 def test_the_first_questions_come_from_different_documents_and_are_answerable() -> None:

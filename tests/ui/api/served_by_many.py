@@ -1,4 +1,4 @@
-"""Programs are served by two processes, in a program of its own: FOLDER.
+"""Programs are served by two processes, in a program of its own: FOLDER [KEY].
 
 Its first line is its address, its number stands in a file `parent`. A question with `hold` says
 which process answers it, in a file `answering`, and waits in the middle for a file `go-on`.
@@ -46,14 +46,15 @@ def opened(folder: Path) -> tuple[Any, Library]:
     return WaitingAssistant(library), library
 
 
-def main(folder: str) -> None:
+def main(folder: str, key: str = "") -> None:
     make_library(Path(folder)).close()
     (Path(folder) / "parent").write_text(str(os.getpid()))
 
     def ready(address: str) -> None:
         print(address, flush=True)  # noqa: T201
 
-    serve_by_many(Worker(partial(opened, Path(folder)), ApiOptions()), 2, port=0, on_ready=ready)
+    options = ApiOptions(key=key or None)
+    serve_by_many(Worker(partial(opened, Path(folder)), options), 2, port=0, on_ready=ready)
 
 
 if __name__ == "__main__":

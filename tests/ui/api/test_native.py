@@ -242,6 +242,24 @@ def test_other_sites_are_not_answered(
     assert reply.headers["x-content-type-options"] == "nosniff"
 
 
+def test_strangers_are_not_told_where_a_library_lies_that_cannot_be_read(tmp_path: Path) -> None:
+    with make_library(tmp_path) as library:
+        assistant = Assistant(library, None, reader="none")
+        apps = [build_api(assistant, library, ApiOptions(key=key)) for key in ("sesame", None)]
+        with (
+            TestClient(apps[0], base_url="http://pilcrow.lan") as stranger,
+            TestClient(apps[1], base_url="http://localhost") as here,
+        ):
+            assert stranger.get("/ready").json() == {"status": "ready"}
+            assert here.get("/ready").json() == {"status": "ready", "change": library.change}
+            for file in library.path.glob("library.sqlite*"):
+                file.write_bytes(b"x" * 10_000)
+            away = stranger.get("/ready")
+            assert away.status_code == 503 and "cannot be read" in problem(away)
+            assert str(tmp_path) not in away.text
+            assert str(tmp_path) in problem(here.get("/ready"))
+
+
 def test_with_a_key_nothing_is_told_without_it(tmp_path: Path) -> None:
     with make_library(tmp_path) as library:
         assistant = Assistant(library, None, reader="none")

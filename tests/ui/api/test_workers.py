@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import httpx
 import pytest
 
 from tests.support.programs import LOCAL, PATIENCE, Program, running
+from ui.http.attempts import ATTEMPTS
 
 QUESTION = "How many participants registered for the forum held in Kyoto?"
 
@@ -73,16 +75,22 @@ def workers(server: Program) -> set[int]:
     return {int(line.split()[0]) for line in shown.splitlines() if "spawn_main" in line}
 
 
-@pytest.fixture(scope="module")
-def running_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    folder = tmp_path_factory.mktemp("many")
-    with running("tests.ui.api.served_by_many", folder) as server:
+@contextmanager
+def served_by_many(folder: Path, *key: str) -> Iterator[Program]:
+    """Two workers, while the block lasts."""
+    with running("tests.ui.api.served_by_many", folder, *key) as server:
         try:
             yield server
         finally:
             os.kill(parent(server), signal.SIGTERM)  # and its children with it
             while workers(server):
                 time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def running_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    with served_by_many(tmp_path_factory.mktemp("many")) as server:
+        yield server
 
 
 @pytest.fixture
@@ -175,3 +183,14 @@ def test_many_ask_two_workers_and_nobody_gets_anothers_answer(server: Program) -
     for person in people:
         person.join()
     assert told == {question: question for question in questions}
+
+
+def test_more_workers_are_not_more_attempts_to_guess_a_key(tmp_path: Path) -> None:
+    with served_by_many(tmp_path / "guarded", "sesame") as server:
+        wrong = {"Authorization": "Bearer guess"}
+        statuses = [
+            httpx.get(f"{server.address}/v1/models", headers=wrong, **LOCAL).status_code
+            for _ in range(60)  # each on a connection of its own, so at either worker
+        ]
+    assert set(statuses) == {401, 429}
+    assert statuses.count(401) <= ATTEMPTS

@@ -1,12 +1,14 @@
-"""Answers in parts, questions back and replies of the library, in a real browser."""
+"""Answers in parts, questions back, replies of the library, all without a mouse, in a browser."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rag.snapshots import DISAGREE
 from rag.types import Answer, Group
 from tests.support.browsers import Tab, served, tab
 from tests.support.page_fakes import (
@@ -56,6 +58,7 @@ def assistant(library: HeldLibrary) -> ScriptedAssistant:
         "When was it?": {"form": "bullets", "groups": dates},
         "Make a table": {"form": "table", "groups": sides},
         "Did they meet?": {"task": "yes_no"},
+        "How many were there?": {"form": "conflict", "groups": dates, "notes": (DISAGREE,)},
         "Summarise it": {"missing": (f"Nothing is said of {HOSTILE}.",)},
     }
     for question, more in texts.items():
@@ -124,13 +127,15 @@ def test_what_tells_of_both_stands_above_them_and_across(opened: Tab) -> None:
 
 
 def test_an_answer_in_parts_can_be_read_by_everybody(opened: Tab) -> None:
-    asked = ("Compare them", "When was it?", "Make a table", "Did they meet?", "Did they meet?")
+    asked = ("Compare them", "When was it?", "Make a table", "Did they meet?", "Did they meet?",
+             "How many were there?")  # fmt: skip
     for number, question in enumerate(asked, start=1):
         opened.ask(question)
         opened.page.wait_for_selector(f"#t{number}:not([data-running])")
     for width in (1440, 420):  # all of them, one below the other
         opened.page.set_viewport_size({"width": width, "height": 900})
         assert opened.inaccessible() == []
+        assert nameless(opened) == []
 
 
 def test_a_timeline_is_a_list_of_dates(opened: Tab) -> None:
@@ -205,3 +210,168 @@ def test_a_reply_lists_documents_to_open_and_things_to_ask(opened: Tab) -> None:
     page.click("#current .follow-ups .suggestion >> nth=0")
     page.wait_for_selector("#t2:not([data-running])")
     assert page.inner_text("#t2 .question") == question
+
+
+# --- without a mouse ------------------------------------------------------------------------------
+
+_NAMELESS = re.compile(
+    r" *- (?:button|link|textbox|searchbox|checkbox|combobox|tab|dialog)(?! \"\w)\b"
+)
+_SEEN = """() => {
+    const here = document.activeElement;
+    if (here === document.body) return true;  // between the last and the first
+    const near = [here];
+    while (near.length < 6 && near.at(-1).parentElement) near.push(near.at(-1).parentElement);
+    if (here.labels) near.push(...here.labels);
+    const drawn = () => near.flatMap((one) => [null, "::after"].map((part) => {
+        const { outline, boxShadow, borderColor, content } = getComputedStyle(one, part);
+        return [outline, boxShadow, borderColor, content].join();
+    })).join();
+    const focused = drawn();
+    here.blur();
+    const left = drawn();
+    here.focus({ preventScroll: true });
+    return focused !== left && here.checkVisibility({ visibilityProperty: true });
+}"""
+"""Whether what has the focus shows it."""
+
+
+def reach(opened: Tab, selector: str, *, back: bool = False) -> None:
+    """Goes with the Tab key to what a selector names; each stop on the way shows its focus."""
+    page = opened.page
+    for _ in range(80):
+        page.keyboard.press("Shift+Tab" if back else "Tab")
+        where = "document.activeElement.outerHTML.slice(0, 200)"
+        assert page.evaluate(_SEEN), page.evaluate(where)
+        if page.evaluate("(wanted) => document.activeElement.matches(wanted)", selector):
+            return
+    pytest.fail(f"no way to {selector}")
+
+
+def press(opened: Tab, *keys: str) -> None:
+    for key in keys:
+        opened.page.keyboard.press(key)
+
+
+def nameless(opened: Tab) -> list[str]:
+    """What of the page a screen reader would call by its kind alone."""
+    lines = opened.page.locator("body").aria_snapshot().splitlines()
+    return [line for line in lines if _NAMELESS.match(line)]
+
+
+def has_focus(opened: Tab, selector: str) -> None:
+    opened.page.wait_for_function(
+        "(wanted) => document.activeElement.matches(wanted)", arg=selector
+    )
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_an_answer_is_read_rated_and_exported_without_a_mouse(
+    browser: Browser, address: str, dark: bool
+) -> None:
+    with tab(browser, address, dark=dark) as opened:
+        page = opened.page
+        page.emulate_media(reduced_motion="reduce")  # what is seen is not on its way
+        has_focus(opened, "#question textarea")
+        page.keyboard.type("How many cables carry traffic, and was Tonga offline?")
+        press(opened, "Enter")
+        opened.finish()
+        reach(opened, "#current .cite[data-n='2']", back=True)
+        press(opened, "Enter")
+        has_focus(opened, "#current-sources .source.current[data-n='2']")
+        press(opened, "Escape")
+        has_focus(opened, "#current .cite[data-n='2']")
+        press(opened, "Enter")
+        page.wait_for_selector("#reader mark.here")
+        assert nameless(opened) == []
+        assert page.evaluate("document.activeElement.closest('#reader') !== null")
+        reach(opened, "#reader [data-action=step][data-way=on]")
+        press(opened, "Enter")
+        reach(opened, "#find", back=True)
+        page.keyboard.type("the")
+        page.wait_for_selector("#reader mark.found")
+        press(opened, "Enter", "Shift+Enter", "Escape")
+        page.wait_for_selector("#reader .reader", state="detached")
+        reach(opened, "#current [data-way=down]", back=True)
+        press(opened, "Enter")
+        page.wait_for_selector("#toast button:has-text('Say why')")
+        reach(opened, "#toast button")
+        press(opened, "Enter")
+        page.wait_for_selector("dialog[open]")
+        assert nameless(opened) == []
+        assert page.evaluate("document.activeElement.closest('dialog') !== null")
+        assert opened.inaccessible() == []
+        press(opened, "Escape")
+        page.wait_for_selector("dialog", state="detached")
+        reach(opened, "#current .save summary", back=True)
+        press(opened, "Enter")
+        reach(opened, "#current [data-kind=json]")
+        press(opened, "Escape")
+        has_focus(opened, "#current .save summary")
+        press(opened, "Enter")
+        reach(opened, "#current [data-kind=json]")
+        with page.expect_download():
+            press(opened, "Enter")
+        reach(opened, "#current .why summary")
+        press(opened, "Enter")
+        page.wait_for_selector("#current .why[open] .why-body")
+
+
+def test_the_library_is_sorted_chosen_tagged_and_undone_without_a_mouse(
+    browser: Browser, address: str
+) -> None:
+    with tab(browser, address, dark=True) as opened:
+        page = opened.page
+        page.emulate_media(reduced_motion="reduce")
+        reach(opened, "#tab-chats", back=True)
+        press(opened, "ArrowRight")
+        has_focus(opened, "#tab-library")
+        page.wait_for_selector(".documents li")
+        reach(opened, "#library-order")
+        press(opened, "d")  # date
+        assert page.input_value("#library-order") == "date"
+        reach(opened, "[data-action=overview]")
+        press(opened, "Enter")
+        page.wait_for_selector("dialog.overview .bars")
+        assert page.evaluate("document.activeElement.closest('dialog') !== null")
+        assert nameless(opened) == []
+        reach(opened, "dialog [data-action=topic]")
+        press(opened, "Escape")
+        page.wait_for_selector("dialog", state="detached")
+        has_focus(opened, "[data-action=overview]")
+        press(opened, "Enter")
+        page.wait_for_selector("dialog.overview .bars")
+        reach(opened, "dialog [data-action=period]")
+        press(opened, "Enter")
+        page.wait_for_selector("#scope .chips li")
+        reach(opened, "[data-action=select]", back=True)
+        press(opened, "Space")
+        reach(opened, ".documents .pick")
+        press(opened, "Space")
+        page.wait_for_selector(".picked:not([hidden])")
+        assert opened.inaccessible() == nameless(opened) == []
+        reach(opened, "#tag", back=True)
+        page.keyboard.type("sea")
+        press(opened, "Enter")
+        page.wait_for_selector("#toast:has-text('sea')")
+        reach(opened, "#library .documents [data-action=only]")
+        reach(opened, "#library .documents [data-action=remove]")
+        count = page.locator(".documents li").count()
+        press(opened, "Enter")
+        page.wait_for_selector("#toast button:has-text('Undo')")
+        reach(opened, "#toast button")
+        press(opened, "Enter")
+        page.wait_for_function(f"document.querySelectorAll('.documents li').length === {count}")
+        choosers: list[object] = []
+        page.on("filechooser", lambda chooser: choosers.append(chooser))
+        reach(opened, "#upload button")
+        with page.expect_file_chooser():
+            press(opened, "Enter")
+        assert len(choosers) == 1
+        reach(opened, ".machine summary", back=True)
+        press(opened, "Enter")
+        page.wait_for_selector(".machine[open] .menu")
+        assert nameless(opened) == []
+        reach(opened, "#language")
+        press(opened, "Escape")
+        has_focus(opened, ".machine summary")

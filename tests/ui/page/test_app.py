@@ -39,6 +39,13 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
 
 KYOTO = "How many participants registered in Kyoto?"
+_NOTHING_CHANGES = """() => new Promise((done) => {
+    let waiting = 0;
+    const wait = () => { clearTimeout(waiting); waiting = setTimeout(done, 1000); };
+    const all = {childList: true, subtree: true, attributes: true};
+    new MutationObserver(wait).observe(document, all);
+    wait();
+})"""  # for a second; afterwards only what the test lets through can
 
 
 @pytest.fixture(scope="module")
@@ -342,6 +349,26 @@ def test_a_page_of_which_a_part_is_lost_loads_itself_anew(
     page.goto(address)
     page.wait_for_selector("html[data-pilcrow=ready]")
     assert lost
+    assert page.locator("#library .documents li").count() == len(library.documents())
+    context.close()
+
+
+@pytest.mark.browser
+def test_scripts_that_come_after_the_page_is_built_still_put_it_together(
+    browser: Browser, address: str, library: HeldLibrary
+) -> None:
+    context = browser.new_context()
+    page, held = context.new_page(), list[Any]()
+    page.set_default_timeout(PATIENCE * 1000)
+    page.route(f"{address}pilcrow/*/texts.js", lambda route: held.append(route))
+    page.goto(address)
+    page.wait_for_selector("#question textarea")
+    page.wait_for_selector("#api [data-ready], #api[data-ready]", state="attached")
+    page.evaluate(_NOTHING_CHANGES)
+    assert page.locator("html[data-pilcrow]").count() == 0
+    for route in held:
+        route.continue_()
+    page.wait_for_selector("html[data-pilcrow=ready]")
     assert page.locator("#library .documents li").count() == len(library.documents())
     context.close()
 

@@ -282,3 +282,16 @@ def test_a_verdict_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
     assert [q.id for q in load_questions(tmp_path / feedback.GOOD)] == ["k2"]
     feedback.record(tmp_path, "k1", answer(), "")
     assert (tmp_path / feedback.WRONG).read_text() == ""
+
+
+@pytest.mark.parametrize("words", ["Où\u2028est-ce\x85?".encode(), "Où?".encode("latin-1")])
+def test_what_a_person_wrote_beside_the_verdicts_stays_byte_for_byte(
+    tmp_path: Path, words: bytes
+) -> None:
+    feedback.record(tmp_path, "k1", answer(), "down")
+    path, theirs = tmp_path / feedback.WRONG, b'{"id": "theirs", "question": "%s"}' % words
+    path.write_bytes(path.read_bytes() + theirs + b"\n")
+    feedback.record(tmp_path, "k1", answer(), "")
+    feedback.record(tmp_path, "k2", answer(), "down")
+    first, second = path.read_bytes().split(b"\n")[:-1]
+    assert first == theirs and b'"k2"' in second

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.model, pytest.mark.browser]
 
+_ESCAPE_ONCE = """(seen) => new MutationObserver((_, watching) => {
+    if (!document.querySelector(seen)) return;
+    watching.disconnect();
+    document.body.dispatchEvent(new KeyboardEvent("keydown", {key: "Escape", bubbles: true}));
+}).observe(document.body, {childList: true, subtree: true})"""
+"""Presses a key from within the page: on a busy machine one from here comes after the answer."""
+
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
@@ -137,9 +144,8 @@ def test_the_article_is_opened_and_the_answer_survives_a_reload_and_another_tab(
 
 def test_an_answer_can_be_stopped_and_is_kept(opened: Tab) -> None:
     page = opened.page
+    page.evaluate(_ESCAPE_ONCE, "#current .turn[data-running] .headline")
     opened.ask("What did the Hiroshima AI Process produce?")
-    page.wait_for_selector("#current .turn[data-running] .headline")
-    page.keyboard.press("Escape")
     assert "Stopped after" in opened.finish()
     opened.reload()
     page.wait_for_selector("#past .turn:has-text('Stopped after')")

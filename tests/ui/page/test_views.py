@@ -22,6 +22,7 @@ from index.types import (
     FailedFile,
     Hit,
     ScoredSentence,
+    Span,
     UpdateReport,
 )
 from rag.snapshots import DISAGREE
@@ -446,6 +447,18 @@ def test_the_reader_shows_every_word_once_whatever_is_marked(
     words.feed(body)
     assert "".join(words.said.split()) == "".join(text.split())
     assert look(drawn).handlers == []
+
+
+def test_the_reader_draws_headings_without_their_signs() -> None:
+    text = "# Light\n\n## The *lamp*\nIt burned.\n\nKeepers\n-------\n\n## Not one\n"
+    aside = (Span(0, 7), Span(9, 22), Span(35, 50))
+    drawn = panes.reader(Document("a.md", "T", text, boilerplate=aside), [(12, 15, 1)], 9)
+    body = re.sub(r"\s+", " ", drawn.split('<div class="text">')[1])
+    headings = [re.sub("<[^>]*>", "", said).split() for said in re.findall("<h3.*?</h3>", body)]
+    assert headings == [["Light"], ["The", "*lamp*"], ["Keepers"]]
+    assert 'data-at="12">The</mark>' in body
+    assert re.search(r"<p dir=.auto.> ?It burned", body)
+    assert "## Not one" in body  # the index knows of no heading there
 
 
 @pytest.mark.parametrize(

@@ -446,6 +446,11 @@ class PermittedLibrary(Library):
         return self.whole.change
 
     @property
+    def elsewhere(self) -> str:
+        """As of the library."""
+        return self.whole.elsewhere
+
+    @property
     def encoder(self) -> Encoder:
         """As of the library."""
         return self.whole.encoder

@@ -367,6 +367,7 @@ async function toClipboard(text, html) {
 /** @param {HTMLElement} button */
 async function save(button) {
   const { kind } = button.dataset;
+  button.closest("details")?.querySelector("summary").focus();
   const reply = await ask("export", { key: turnOf(button).dataset.key, kind });
   button.closest("details").removeAttribute("open");
   if (!reply) return;

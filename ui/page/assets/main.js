@@ -151,6 +151,7 @@ document.addEventListener("keydown", (event) => {
 
 /** @param {KeyboardEvent} event */
 function escape(event) {
+  if (document.querySelector("dialog[open]")) return; // which the browser closes
   const inSources = placeOf(event).closest?.("#sources");
   const [menu] = openMenus();
   if (conversation.offering()) conversation.hideChoices();
@@ -347,11 +348,15 @@ async function start() {
   document.documentElement.dataset.pilcrow = "ready";
 }
 
-const built = new MutationObserver(() => {
+const built = new MutationObserver(begin);
+
+function begin() {
   if (!byId("panes") || !box() || !window.pilcrowApi) return;
   built.disconnect();
   void start();
-});
+}
+
 built.observe(document, {
   childList: true, subtree: true, attributes: true, attributeFilter: ["data-ready"],
 });
+begin(); // where this script came last, nothing changes any more

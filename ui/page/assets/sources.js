@@ -199,12 +199,13 @@ export async function step(button) {
 
 /** @param {string} way */
 export async function go(way, anew = false) {
+  if (!field("find")) return;
   const words = field("find").value.trim();
   const text = byId("reader").querySelector(".text");
   const here = text.querySelector("mark.here");
   const from = here && !anew ? Number(here.dataset.at) : null;
   const reply = await ask("find", { ...opened, words, from, way });
-  if (!reply || words !== field("find").value.trim()) return;
+  if (!reply || words !== field("find")?.value.trim()) return; // the reader may be closed by now
   const none = words ? gettext("Not in this article") : "";
   const { number, count } = reply;
   const at = words ? gettext("{number} of {count}", { number, count }) : gettext("Mark {number} of {count}", { number, count });

@@ -30,9 +30,10 @@ from ui.language.catalogue import (
     speaking,
     spoken,
 )
+from ui.language.places import page_name, recognition
+from ui.language.replies import retold, retold_text
 from ui.page.export import footnotes
-from ui.page.views.html import page_name, recognition, render
-from ui.page.views.replies import retold, retold_text
+from ui.page.views.html import render
 from ui.sections import Line, Section, dates_of, sections_of
 
 _OPEN, _CLOSE = '<script type="application/json" id="pilcrow-answer">', "</script>"

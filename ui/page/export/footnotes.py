@@ -17,8 +17,8 @@ from index.tokenization import INVISIBLE
 from rag.snapshots import DISAGREE
 from rag.types import Answer, Citation
 from ui.language.catalogue import date_in_words, gettext, known, short_date, speaking
-from ui.page.views.html import page_name, recognition
-from ui.page.views.replies import retold, retold_text
+from ui.language.places import page_name, recognition
+from ui.language.replies import retold, retold_text
 from ui.sections import dates_of
 
 BEGIN, END = "<!-- pilcrow-answer ", " -->"

@@ -27,8 +27,8 @@ from ui.language.catalogue import (
     number,
     plural,
 )
+from ui.language.replies import retold_reply
 from ui.page.views.html import render, render_macro
-from ui.page.views.replies import retold_reply
 from ui.sections import Line, is_left_open, parts_of_reply, sections_of
 
 Phase = Literal["running", "done", "stopped"]

@@ -17,18 +17,18 @@ from jinja2.ext import Extension
 from jinja2.lexer import TOKEN_DATA, Token, TokenStream
 from markupsafe import Markup
 
-from index.types import DocumentRecord, Location, title_from_id
+from index.types import DocumentRecord, title_from_id
 from rag.types import Citation, PassageRead
 from ui.language.catalogue import (
     date_in_words,
     decimal,
     gettext,
-    gettext_noop,
     number,
     plural,
     short_date,
 )
-from ui.page.views.replies import retold
+from ui.language.places import other_language, page_name, recognition
+from ui.language.replies import retold
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -103,6 +103,7 @@ def environment() -> Environment:
         "length": len,
         "name": name_of,
         "number": number,
+        "other_language": other_language,
         "page_name": page_name,
         "pieces": pieces,
         "plural": plural,
@@ -123,28 +124,6 @@ def name_of(document: DocumentRecord | Citation | PassageRead) -> str:
     """What to call a document on screen: its title, else its file name without the suffix."""
     id_ = document.id if isinstance(document, DocumentRecord) else document.document_id
     return document.title or title_from_id(id_)
-
-
-_PAGES = {
-    "page": gettext_noop("page {n}"),
-    "slide": gettext_noop("slide {n}"),
-    "sheet": gettext_noop("sheet {n}"),
-}
-
-
-def page_name(at: Location | Citation | PassageRead) -> str:
-    """How to say the page: `page xii`, `slide 3`, `sheet Costs`; empty without one."""
-    where = at if isinstance(at, Location) else at.location
-    words = _PAGES.get(where.page_kind or "page")
-    if not where.page or words is None:
-        return where.page_name
-    return gettext(words, n=where.page_label or where.page)
-
-
-def recognition(at: Citation | PassageRead) -> str:
-    """How to say that text was recognised: `recognised text, 97 % sure`; else empty."""
-    share = at.location.recognised
-    return gettext("recognised text, {n} % sure", n=f"{100 * share:.0f}") if share else ""
 
 
 def shorten(text: str, limit: int) -> str:

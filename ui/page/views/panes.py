@@ -29,9 +29,9 @@ from ui.language.catalogue import (
     short_date,
     weekday,
 )
+from ui.language.replies import retold
 from ui.page.conversations import Listed
 from ui.page.views.html import name_of, render, render_macro
-from ui.page.views.replies import retold
 
 READ_AT_ONCE = 60
 """Paragraphs of an article drawn at a time; scrolling brings the others."""
@@ -46,6 +46,8 @@ FileState = Literal["ready", "changed", "gone", "away"]
 
 _COMMAND = re.compile(r"(pip install(?: --?[\w-]+)* [\w-]+(?:\[[\w-]+\])?)")
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
+_HEADING = re.compile(r"(?:#{1,6}|={1,6}|\*{1,6})[^\S\n]+(?=\S[^\n]*)|(?=[^\n]+\n[=~^-]+\s*\Z)")
+"""What stands before a heading (Markdown, AsciiDoc, Org); nothing where a line is under it."""
 _BOILERPLATE_SHARE = 0.8
 """Of a paragraph's characters; above it the paragraph steps back behind the prose."""
 
@@ -72,13 +74,14 @@ def slot(name: str) -> str:
     return render_macro("frame.html", "slot", name)
 
 
-def masthead(sends_to: str = "") -> str:
+def masthead(sends_to: str = "", kept_on: str = "") -> str:
     """The line at the top of the page; the page's script fills in the count.
 
     Args:
         sends_to: Another computer whose model reads the questions; empty where none does.
+        kept_on: Another computer that the library is kept on; empty where it is this one.
     """
-    return render_macro("frame.html", "masthead", sends_to)
+    return render_macro("frame.html", "masthead", sends_to, kept_on)
 
 
 def count(documents: int, paragraphs: int) -> str:
@@ -88,7 +91,9 @@ def count(documents: int, paragraphs: int) -> str:
     return f"{plural(documents, 'document')}{gettext(', ')}{plural(paragraphs, 'paragraph')} · "
 
 
-def welcome(documents: int, paragraphs: int, notice: str = "", *, samples: bool = False) -> str:
+def welcome(
+    documents: int, paragraphs: int, notice: str = "", *, samples: bool = False, kept_on: str = ""
+) -> str:
     """The chat before its first question; with an empty library, the way to fill it.
 
     Args:
@@ -96,6 +101,7 @@ def welcome(documents: int, paragraphs: int, notice: str = "", *, samples: bool 
         paragraphs: How many they have together.
         notice: Something the person should know before asking, such as a missing language model.
         samples: Whether there are articles to try it with.
+        kept_on: Another computer that the library is kept on; empty where it is this one.
     """
     return render(
         "welcome.html",
@@ -103,6 +109,7 @@ def welcome(documents: int, paragraphs: int, notice: str = "", *, samples: bool 
         paragraphs=paragraphs,
         notice=_COMMAND.split(notice) if notice else [],  # every second part is a command
         samples=samples,
+        kept_on=kept_on,
     )
 
 
@@ -378,7 +385,7 @@ def _around(
     found: Sequence[tuple[int, int]] = (),
 ) -> dict[str, Any]:
     """What a template needs of the paragraphs around a place."""
-    spans = _paragraph_spans(document.text)
+    spans = _paragraph_spans(document)
     there = max(0, bisect_right(spans, (at or 0, len(document.text))) - 1)
     first = max(0, there - READ_AT_ONCE // 3)
     return _excerpt(document, marks, at, spans, first, found=found)
@@ -415,7 +422,7 @@ def more_paragraphs(
         found: As in `reading_at`.
         backwards: Whether those before it are wanted.
     """
-    spans = _paragraph_spans(document.text)
+    spans = _paragraph_spans(document)
     first = min(max(0, first), len(spans))
     begin, end = (max(0, first - READ_AT_ONCE), first) if backwards else (first, None)
     shown = _excerpt(document, marks, None, spans, begin, end, found)
@@ -443,12 +450,14 @@ def _excerpt(
     }
 
 
-def _paragraph_spans(text: str) -> list[tuple[int, int]]:
-    """Start and end of every paragraph, without the white space around it."""
-    edges = [0]
-    for gap in _BLANK_LINES.finditer(text):
-        edges += gap.span()
-    edges.append(len(text))
+def _paragraph_spans(document: Document) -> list[tuple[int, int]]:
+    """Start and end of every paragraph and heading, without the white space around it."""
+    text = document.text
+    parted = [gap.span() for gap in _BLANK_LINES.finditer(text)]
+    for aside in document.boilerplate:  # a heading and its first paragraph have one line break
+        if _HEADING.match(text, aside.start, aside.end):
+            parted += [(aside.start, aside.start), (aside.end, aside.end)]
+    edges = [0, *(at for gap in sorted(parted) for at in gap), len(text)]
     spans = []
     for start, end in zip(edges[::2], edges[1::2], strict=True):
         paragraph = text[start:end]
@@ -478,6 +487,8 @@ class _Paragraph:
     is_boilerplate: bool
     is_target: bool
     """Whether it is the place to bring into view."""
+    is_heading: bool = False
+    """Whether it is a heading, of which only the words are shown."""
 
 
 def _paragraph(
@@ -489,6 +500,14 @@ def _paragraph(
     found: Sequence[tuple[int, int]],
 ) -> _Paragraph:
     """One paragraph of the reader, cut at the marks and at what was found that lie in it."""
+    aside = sum(max(0, min(f.end, end) - max(f.start, start)) for f in document.boilerplate)
+    is_boilerplate = aside > _BOILERPLATE_SHARE * (end - start)
+    heading = _HEADING.match(document.text, start, end) if is_boilerplate else None
+    is_target = at is not None and start <= at < end
+    if heading:  # its signs, or the line under it, are no words
+        start = heading.end()
+        line = document.text.find("\n", start, end)
+        end = end if line < 0 else line
     cited = [mark for mark in marks if mark[0] < end and mark[1] > start]
     first = bisect_left(found, start, key=lambda span: span[1])
     here = list(takewhile(lambda span: span[0] < end, islice(found, first, None)))
@@ -504,12 +523,7 @@ def _paragraph(
         )
         for begin, stop in pairwise(cuts)
     ]
-    aside = sum(max(0, min(f.end, end) - max(f.start, start)) for f in document.boilerplate)
-    return _Paragraph(
-        pieces,
-        is_boilerplate=aside > _BOILERPLATE_SHARE * (end - start),
-        is_target=at is not None and start <= at < end,
-    )
+    return _Paragraph(pieces, is_boilerplate, is_target, heading is not None)
 
 
 # --- why an answer --------------------------------------------------------------------------------

@@ -110,6 +110,23 @@ def test_a_timeline_is_in_order(library: Library) -> None:
     assert [group.label for group in answer.groups] == ["1998", "2024-05-02"]
 
 
+def test_a_table_of_what_is_dated_has_its_dates(tmp_path: Path) -> None:
+    (tmp_path / "fairs.txt").write_text(
+        "Fairs of the Coast\nPublished: 2024-06-01\n\n"
+        "The Solnes fair opened on May 9, 2024. Nobody counted the guests.\n\n"
+        "The Orrin fair opened on March 4, 2023. The Vintrop fair followed in June 2023.\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "bridge.txt").write_text(BRIDGE, encoding="utf-8")
+    with Library.open(tmp_path / "library", encoder=BagOfWordsEncoder()) as made:
+        made.update([tmp_path / "fairs.txt", tmp_path / "bridge.txt"])
+        answer = ask(made, "Make a table of the fairs")
+        undated = ask(made, "Make a table of the ferries")
+    assert (answer.task, answer.form) == ("order", "table")
+    assert [group.label for group in answer.groups] == ["2023-03-04", "2023-06", "2024-05-09"]
+    assert (undated.form, undated.groups) == ("table", ())
+
+
 def test_a_timeline_of_what_a_document_tells_by_the_way_has_nothing_else(tmp_path: Path) -> None:
     told = "The treaty of Fremdal was signed in June 2011. It came to life in 2013."
     (tmp_path / "ferry.txt").write_text(f"{BRIDGE}\n{told}", encoding="utf-8")

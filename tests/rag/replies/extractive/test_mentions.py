@@ -14,7 +14,7 @@ from rag import Assistant
 from rag.query.question import analyze
 from rag.query.task import Request
 from rag.replies.extractive.composer import Composer
-from rag.replies.extractive.mentions import category_of
+from rag.replies.extractive.mentions import category_of, people_in
 from rag.types import Ranking
 from tests.support.fakes import BagOfWordsEncoder
 
@@ -66,6 +66,38 @@ def test_people_are_told_by_their_names(composer: Composer) -> None:
     assert "Marrowick" in told
     assert "Harrowgate" not in told
     assert "salt price" not in told
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Who is mentioned in the salt article?",
+        "which people appear in the article about the salt talks?",
+        "Which people does the report on salt name?",
+    ],
+)
+def test_whom_an_article_mentions_is_told_by_name(tmp_path: Path, question: str) -> None:
+    (tmp_path / "salt.txt").write_text(TALKS, encoding="utf-8")
+    (tmp_path / "ferry.txt").write_text(FERRY, encoding="utf-8")
+    with Library.open(tmp_path / "library", encoder=BagOfWordsEncoder()) as library:
+        library.update([tmp_path / "salt.txt", tmp_path / "ferry.txt"])
+        answer = Assistant(library, None, reader=None).answer(question)
+    assert (answer.task, answer.state) == ("list", "answered")
+    assert [group.label for group in answer.groups] == [
+        "Ada Quillfeather, Bo Tamsin",
+        "Cleo Marrowick",
+    ]
+
+
+def test_a_name_is_a_persons_by_its_last_part_a_title_or_what_is_told_of_it() -> None:
+    def told(text: str) -> list[str]:
+        return people_in(text, {"sea", "brown", "union", "ships"}.__contains__)
+
+    assert told("The Red Sea and Vint Cerf met.") == ["Vint Cerf"]
+    assert told("It was Deborah Brown, the lawyer.") == ["Deborah Brown"]
+    assert told("The Salt Union, the oldest, spoke.") == []
+    assert told("It was Judge Amy Brown of Solnes.") == ["Judge Amy Brown"]
+    assert told("The UN ITU met Solnes's Quillfeather.") == []
 
 
 def test_no_other_sentence_stands_at_the_head_of_a_list(tmp_path: Path) -> None:

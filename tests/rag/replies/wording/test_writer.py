@@ -14,9 +14,11 @@ from index import Library
 from index.errors import ModelFailed
 from rag import Assistant
 from rag.grounding.citations import ProseParser
+from rag.grounding.verification.attribution import Attribution, Attributor
 from rag.llm.generator import Message
-from rag.replies.wording.writer import with_quotes
-from rag.types import Answer, Quotation, SourcedStatement
+from rag.query.task import Request
+from rag.replies.wording.writer import Check, with_quotes
+from rag.types import Answer, Draft, Quotation, SourcedStatement
 from tests.rag.test_assistant import CABLES, FORUM, check_pointers
 from tests.support.fakes import BagOfWordsEncoder, ScriptedGenerator
 
@@ -60,6 +62,15 @@ def test_a_statement_that_its_sentence_carries_is_told_first_and_cites_it(librar
     check_pointers(library, answer)
 
 
+def test_the_best_sentence_is_not_shown_once_more_above_words_that_rest_on_it(
+    library: Library,
+) -> None:
+    quotes = Assistant(library, None).answer(OPENING)
+    assert quotes.headline is not None and "Kishida" in quotes.headline.quote
+    assert ask(library, OPENING, f"{SAID} ").headline is None
+    assert ask(library, OPENING, "Whales sing at night.").headline == quotes.headline
+
+
 @pytest.mark.fault("D9")
 @pytest.mark.parametrize(
     "said",
@@ -67,6 +78,8 @@ def test_a_statement_that_its_sentence_carries_is_told_first_and_cites_it(librar
         "President Emmanuel Macron gave the opening speech.",  # a name that is nowhere
         "Prime Minister Fumio Kishida gave the opening speech in 2017.",  # a number that is nowhere
         "The passages do not mention who gave the speech.",  # of what it was given
+        "The passage suggests that Prime Minister Fumio Kishida gave the opening speech.",
+        "According to the text Prime Minister Fumio Kishida gave the opening speech.",
         "As an AI I cannot say who gave the opening speech.",
         "Kishida",
         "Whales sing to each other across oceans at night.",
@@ -179,6 +192,36 @@ def test_what_is_in_doubt_the_model_is_asked_about_and_can_be_switched_off(
     assert not shown(9.0, judge=False)
 
 
+class Likely(Attributor):
+    """Finds every statement likely in its first sentence."""
+
+    def attribute(self, statement: str) -> Attribution:
+        return Attribution(tuple(self._sources[:1]), 0.9)
+
+
+@pytest.mark.parametrize(
+    ("odds", "judges", "shown"),
+    [
+        (9.0, True, ["judged +9.0"]),
+        (-9.0, True, []),
+        (None, True, ["kept"]),  # a server that cannot say leaves it to the judgement
+        (-9.0, False, ["kept"]),
+    ],
+)
+def test_what_is_likely_but_not_said_word_for_word_is_asked_about_as_well(
+    odds: float | None, judges: bool, shown: list[str]
+) -> None:
+    source = Quotation("a.txt", "A", "", "", 1, 0, 14, "The ship sank.", 0.5)
+    likely = Likely(BagOfWordsEncoder().encode_query, [source])
+    generator = ScriptedGenerator()
+    if odds is not None:
+        generator.odds = lambda messages: odds
+    check = Check(likely, Request("fact", "ship"), [source], judges=judges)
+    told = [check.written(Draft((), "It was the ship that sank."))]
+    told += check.judged(generator, lambda: False) if judges else []
+    assert [one.draft.outcome for one in told if one.told] == shown
+
+
 def test_what_points_at_a_statement_that_is_not_shown_is_not_shown_either(library: Library) -> None:
     wrong, leaning = "Emmanuel Macron built the new bridge.", "It is made of stone."
     question = "What is the old bridge of Ravenport?"
@@ -285,6 +328,53 @@ def test_quotes_beside_statements_end_with_a_whole_sentence_and_keep_their_place
     (source,) = beside.sources
     assert beside.text.endswith(".") and text.startswith(beside.text)
     assert source.end - source.start == len(source.text) < len(text)
+
+
+def test_what_is_said_of_something_else_leaves_the_quotation_where_it_is() -> None:
+    text = " ".join(f"Sentence number {n} tells of thing {n} and is not long." for n in range(6))
+    composed = [Quotation("a.txt", "A", "", "", 1, 7, 7 + len(text), text, 0.5)]
+    beside = "Whales sing at night, far out in the cold sea, where ships and sailors seldom come."
+    elsewhere = (replace(composed[0], document_id="b.txt"),)
+    written = [SourcedStatement(f"{beside} {beside}", elsewhere, quoted=False)]
+    assert [one.text for one in with_quotes(written, composed)][1:] == [text]
+    # but what a follow-up is about the model knows better than the search, if it names that
+    where = "Where do whales sing at night?"
+    assert with_quotes(written, composed, before=where) == written
+    assert [one.text for one in with_quotes(written, composed, before="Who met?")][1:] == [text]
+    resting = [replace(written[0], sources=tuple(composed))]
+    assert [one.text for one in with_quotes(resting, composed, before=where)][1:] == [text]
+
+
+@pytest.mark.parametrize(
+    ("told", "left"),
+    [
+        ("The mandate ends in 2025, when a review is due.", "The forum takes no votes."),
+        ("The forum does not take any votes.", "The mandate ends in 2025, with a review."),
+        ("Nobody votes.", "The forum takes no votes. The mandate ends in 2025, with a review."),
+    ],
+)  # fmt: skip
+def test_a_quotation_beside_says_nothing_that_was_said_of_its_first_or_last_sentence(
+    told: str, left: str
+) -> None:
+    text = "The forum takes no votes. The mandate ends in 2025, with a review."
+    composed = [Quotation("a.txt", "A", "", "", 1, 7, 7 + len(text), text, 0.5)]
+    sentences = [
+        replace(composed[0], end=32, text=text[:25]),
+        replace(composed[0], start=33, text=text[26:]),
+    ]
+    written = [SourcedStatement(told, tuple(sentences), quoted=False)]
+    _, beside = with_quotes(written, composed)
+    (source,) = beside.sources
+    assert beside.text == source.text == left
+    assert text[source.start - 7 : source.end - 7] == left
+
+
+def test_a_sentence_that_points_back_is_not_left_without_the_one_before() -> None:
+    text = "The forum takes no votes. That is its strength, say ministers and campaigners in Kyoto."
+    quotation = Quotation("a.txt", "A", "", "", 1, 7, 7 + len(text), text, 0.5)
+    source = replace(quotation, end=32, text=text[:25])
+    said = SourcedStatement("The forum takes no votes.", (source,), quoted=False)
+    assert with_quotes([said], [quotation])[1].text == text
 
 
 def test_a_quotation_is_its_own_statement() -> None:

@@ -1,4 +1,4 @@
-"""What `rag` says of an answer, in the language of the page: known sentences around their names."""
+"""What `rag` says of an answer, in the language that is spoken: known sentences and their names."""
 
 from __future__ import annotations
 
@@ -53,10 +53,22 @@ SENTENCES = (
     gettext_noop("Finished with quotes only: {reason}"),
     gettext_noop("Answered with quotes only: {reason}"),
     gettext_noop("Read without the trained reader: {reason}"),
+    gettext_noop("the language model failed ({how}); it is started again for the next question"),
+    gettext_noop(
+        "the language model was not done after {seconds} s and was stopped; a smaller one is "
+        "faster (--model)"
+    ),
+    gettext_noop(
+        "the language model's process cannot be started ({how}): close other programs and ask again"
+    ),
     gettext_noop("There is nothing to look in: the library or your choice of it is empty."),
     gettext_noop("Every passage was looked at."),
     gettext_noop("One more sentence belongs to this list. Ask for a part of it to read on."),
     gettext_noop("{n} more sentences belong to this list. Ask for a part of it to read on."),
+    gettext_noop(
+        "Your documents are quoted as they are written: a translation cannot be checked against "
+        "its sources."
+    ),
     gettext_noop(
         "Your documents are quoted as they are written: {wanted} would take a larger language "
         "model."
@@ -140,7 +152,6 @@ def _form(value: str) -> str:
 
 def _wanted(value: str) -> str:
     known = {
-        "a translation": gettext("a translation"),
         "simpler words": gettext("simpler words"),
     }
     return known.get(value, value)
@@ -189,8 +200,8 @@ _PLACES: Mapping[str, Callable[[str], str]] = MappingProxyType(
     {
         "asked": _language, "read": _language, "form": _form, "wanted": _wanted,
         "articles": _counted, "documents": _counted, "paragraphs": _counted,
-        "changes": _changes, "listed": _listed, "said": retold, "first": short_date,
-        "last": short_date, "n": _number, "all": _number,
+        "changes": _changes, "listed": _listed, "said": retold, "reason": retold,
+        "first": short_date, "last": short_date, "n": _number, "all": _number,
     }
 )  # fmt: skip
 
