@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Literal
 from urllib.parse import quote
 
 from index.errors import InputError
@@ -17,7 +16,6 @@ from index.library import Library
 from rag.assistant import Assistant
 from rag.evaluation.questions import Question
 
-Format = Literal["trec", "ragas"]
 _DEPTH = 100
 """Passages in a run, for each question."""
 _CONTEXTS = 10

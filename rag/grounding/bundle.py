@@ -31,8 +31,8 @@ UNVOUCHED = "its question, state, notes, scores, times and model names"
 """What only the seal can vouch for."""
 
 
-class Shelf(Protocol):
-    """What is asked of a library; `index.Library` is one."""
+class Corpus(Protocol):
+    """What is asked of a library; `index.Library` is one, what an account may see of it another."""
 
     def document(self, document_id: str, /) -> Document:
         """The document with its text."""
@@ -55,7 +55,7 @@ class Finding:
 
 def make_bundle(
     answer: Answer,
-    library: Shelf,
+    library: Corpus,
     embedding: str = "",
     key: bytes | None = None,
     language: str = "",
@@ -87,7 +87,7 @@ def make_bundle(
     return content | ({"seal": sealing.seal(content, key)} if key else {})
 
 
-def check_bundle(saved: object, library: Shelf, key: bytes | None = None) -> list[Finding]:
+def check_bundle(saved: object, library: Corpus, key: bytes | None = None) -> list[Finding]:
     """Checks everything that a bundle claims.
 
     Args:
@@ -168,7 +168,7 @@ def _document(document_id: str, found: Document | None, sha256: str, title: str)
     return Finding(same, what, "is unchanged" if same else f"has another title, {found.name!r}")
 
 
-def _citation(cited: Citation, found: Document | None, library: Shelf) -> Iterator[Finding]:
+def _citation(cited: Citation, found: Document | None, library: Corpus) -> Iterator[Finding]:
     """Whether its words stand where it says, and under what it says."""
     where = f"{cited.document_id}, characters {cited.start}–{cited.end}"
     what = f"quote {cited.number}"
@@ -186,7 +186,7 @@ def _citation(cited: Citation, found: Document | None, library: Shelf) -> Iterat
     yield Finding(not wrong, f"source {cited.number}", told)
 
 
-def _passage(number: int, read: PassageRead, found: Document | None, library: Shelf) -> Finding:
+def _passage(number: int, read: PassageRead, found: Document | None, library: Corpus) -> Finding:
     """Whether a passage that was read beside the answer is what it says."""
     what, where = f"passage {number}", f"{read.document_id}, characters {read.start}–{read.end}"
     if found is None or read.start < 0 or found.text[read.start : read.end] != read.text:
@@ -195,7 +195,7 @@ def _passage(number: int, read: PassageRead, found: Document | None, library: Sh
     return Finding(not wrong, what, "; ".join(wrong) or f"stands at {where}")
 
 
-def _wrongly_named(one: Citation | PassageRead, found: Document, library: Shelf) -> list[str]:
+def _wrongly_named(one: Citation | PassageRead, found: Document, library: Corpus) -> list[str]:
     """What is said of a place in a document and is not so."""
     wrong = [
         f"the {name} is {is_!r}, not {said!r}"
@@ -264,14 +264,14 @@ def _said_in(text: str, sources: Iterable[str]) -> bool:
     return any(" ".join(text.split()) == " ".join(source.split()) for source in sources)
 
 
-def _document_in(library: Shelf, document_id: str) -> Document | None:
+def _document_in(library: Corpus, document_id: str) -> Document | None:
     try:
         return library.document(document_id)
     except (InputError, KeyError):
         return None
 
 
-def _text(library: Shelf, document_id: str) -> str | None:
+def _text(library: Corpus, document_id: str) -> str | None:
     found = _document_in(library, document_id)
     return found.text if found else None
 

@@ -43,7 +43,7 @@ PasswordOption = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class _Desk:
+class _Administration:
     """What these commands work with."""
 
     session: Session
@@ -57,13 +57,15 @@ class _Desk:
 
 
 @contextmanager
-def _desk(ctx: typer.Context, store: str | None, as_json: bool = False) -> Iterator[_Desk]:
+def _administering(
+    ctx: typer.Context, store: str | None, as_json: bool = False
+) -> Iterator[_Administration]:
     from ui.http.accounts.audit import audit_of
     from ui.http.accounts.store import accounts_of
 
     session = session_of(ctx, store, as_json)
     with session.library(create=True) as library:
-        yield _Desk(session, library, accounts_of(library), audit_of(library))
+        yield _Administration(session, library, accounts_of(library), audit_of(library))
 
 
 @app.command()
@@ -83,13 +85,13 @@ def add(
     store: StoreOption = None,
 ) -> None:
     """Make an account. From the first one on, everybody has to sign in."""
-    with _desk(ctx, store) as desk:
-        first = not desk.accounts
-        password = None if no_password else _new_password(desk.session, name, password_stdin)
-        person = desk.accounts.add(name, role, collection or (), password)
-        desk.note("account added", person, role=role, collections=list(person.collections))
+    with _administering(ctx, store) as admin:
+        first = not admin.accounts
+        password = None if no_password else _new_password(admin.session, name, password_stdin)
+        person = admin.accounts.add(name, role, collection or (), password)
+        admin.note("account added", person, role=role, collections=list(person.collections))
         say(f"{person.name} is {_article(person.role)} and {_sees(person)}")
-        _say_unknown(desk.library, person)
+        _say_unknown(admin.library, person)
         if first:
             say("from now on everybody signs in: start `pilcrow chat` and `serve` anew")
 
@@ -99,9 +101,9 @@ def list_accounts(
     ctx: typer.Context, store: StoreOption = None, as_json: JsonOption = False
 ) -> None:
     """Who has an account, with role and collections, and how they may sign in."""
-    with _desk(ctx, store, as_json) as desk:
-        people = desk.accounts.listed()
-    if desk.session.json:
+    with _administering(ctx, store, as_json) as admin:
+        people = admin.accounts.listed()
+    if admin.session.json:
         shown = ("name", "role", "collections", "has_password", "has_key")
         print_json([{name: asdict(person)[name] for name in shown} for person in people])
         return
@@ -121,15 +123,15 @@ def remove(ctx: typer.Context, name: NameArgument, store: StoreOption = None) ->
     import shutil
 
     from ui.page import feedback
-    from ui.page.conversations import Conversations, drawer_of
+    from ui.page.conversations import Conversations, tables_of
 
-    with _desk(ctx, store) as desk:
-        gone = desk.accounts.remove(name)
-        desk.note("account removed", gone)
-        Conversations(drawer_of(desk.library), gone.id).delete_all()
-        shutil.rmtree(feedback.folder_of(desk.library.path, gone.id), ignore_errors=True)
+    with _administering(ctx, store) as admin:
+        gone = admin.accounts.remove(name)
+        admin.note("account removed", gone)
+        Conversations(tables_of(admin.library), gone.id).delete_all()
+        shutil.rmtree(feedback.folder_of(admin.library.path, gone.id), ignore_errors=True)
         say(f"{gone.name} has no account any more; their conversations are deleted")
-        if not desk.accounts:
+        if not admin.accounts:
             say("there are no accounts left: once started anew, nobody has to sign in")
 
 
@@ -141,10 +143,10 @@ def password(
     store: StoreOption = None,
 ) -> None:
     """Set another password; who signed in with the one before has to do so again."""
-    with _desk(ctx, store) as desk:
-        given = _new_password(desk.session, name, password_stdin)
-        person = desk.accounts.set_password(name, given)
-        desk.note("password changed", person)
+    with _administering(ctx, store) as admin:
+        given = _new_password(admin.session, name, password_stdin)
+        person = admin.accounts.set_password(name, given)
+        admin.note("password changed", person)
         say(f"{person.name} has another password; earlier sessions have ended")
 
 
@@ -160,9 +162,9 @@ def role(
     A reader asks and reads; an editor also adds, tags, collects and removes documents; an admin
     also changes the models.
     """
-    with _desk(ctx, store) as desk:
-        person = desk.accounts.set_role(name, role)
-        desk.note("role changed", person, role=role)
+    with _administering(ctx, store) as admin:
+        person = admin.accounts.set_role(name, role)
+        admin.note("role changed", person, role=role)
         say(f"{person.name} is {_article(person.role)}")
 
 
@@ -176,11 +178,11 @@ def collections(
     store: StoreOption = None,
 ) -> None:
     """Set the collections that somebody may see: these alone, or all where none is named."""
-    with _desk(ctx, store) as desk:
-        person = desk.accounts.set_collections(name, collection or ())
-        desk.note("collections changed", person, collections=list(person.collections))
+    with _administering(ctx, store) as admin:
+        person = admin.accounts.set_collections(name, collection or ())
+        admin.note("collections changed", person, collections=list(person.collections))
         say(f"{person.name} {_sees(person)}")
-        _say_unknown(desk.library, person)
+        _say_unknown(admin.library, person)
 
 
 @app.command()
@@ -194,16 +196,16 @@ def key(
 
     It is shown once, on stdout.
     """
-    with _desk(ctx, store) as desk:
+    with _administering(ctx, store) as admin:
         if end:
-            person = desk.accounts.end_key(name)
-            desk.note("key ended", person)
+            person = admin.accounts.end_key(name)
+            admin.note("key ended", person)
             say(f"{person.name} has no key any more")
             return
-        made = desk.accounts.new_key(name)
-        owner = desk.accounts.by_key(made)
+        made = admin.accounts.new_key(name)
+        owner = admin.accounts.by_key(made)
         assert owner is not None
-        desk.note("key made", owner)
+        admin.note("key made", owner)
         print_text(made)
         say(f"this is the key of {owner.name}, shown this once: “Authorization: Bearer KEY”")
 
@@ -211,8 +213,8 @@ def key(
 @app.command()
 def log(ctx: typer.Context, store: StoreOption = None) -> None:
     """Who changed what, and when: one line of JSON each, the oldest first."""
-    with _desk(ctx, store) as desk:
-        for line in desk.audit.lines():
+    with _administering(ctx, store) as admin:
+        for line in admin.audit.lines():
             print_text(line)
 
 

@@ -166,11 +166,11 @@ def _added(
     from index.sources.fetching import is_address
 
     addresses = [path for path in wanted if is_address(path)]
-    shelves = [path for path in wanted if zotero.is_zotero(path)]
-    if paths := [path for path in wanted if path not in (*addresses, *shelves)]:
+    zoteros = [path for path in wanted if zotero.is_zotero(path)]
+    if paths := [path for path in wanted if path not in (*addresses, *zoteros)]:
         yield library.update(paths, exclude=exclude, collection=collection, progress=progress)
-    for shelf in shelves:
-        yield zotero.add(library, shelf, collection=collection, progress=progress)
+    for place in zoteros:
+        yield zotero.add(library, place, collection=collection, progress=progress)
     if addresses:
         yield web.add(library, addresses, session.fetcher, collection=collection, progress=progress)
 

@@ -37,7 +37,7 @@ from ui.http.accounts.sharing import Shared, SignIn
 from ui.http.body_limit import BodyLimit
 from ui.page.api import PageApi
 from ui.page.chat import AT_ONCE, GRACE, Chat, may_see
-from ui.page.conversations import Conversations, drawer_of
+from ui.page.conversations import Conversations, tables_of
 from ui.page.jobs import JobRunner, OneAtATime
 from ui.page.layout import Services, calls_of, frame_texts, make_page, wrong_passwords
 from ui.page.middleware import uploads
@@ -300,7 +300,7 @@ class Rooms:
         manages = person is None or (person.may_be("admin") and is_whole)
         edits = person is None or (person.may_be("editor") and is_whole)
         conversations = Conversations(
-            drawer_of(library), person.id if person else "", partial(may_see, library)
+            tables_of(library), person.id if person else "", partial(may_see, library)
         )
         quick = options.quick.within(library) if options.quick and person else options.quick
 

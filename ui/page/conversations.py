@@ -19,7 +19,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 from uuid import uuid4
 
 from index import Library
@@ -28,6 +28,7 @@ from index.system.files import open_private
 from index.tokenization import sound, strip_invisible
 from index.types import SearchScope
 from rag.types import Answer
+from ui.http.tables import Statements
 from ui.language.catalogue import gettext, gettext_noop
 
 if TYPE_CHECKING:
@@ -129,13 +130,6 @@ class Listed:
     """When it was last added to, in UTC."""
 
 
-class Statements(Protocol):
-    """Runs statements in one transaction: a connection of SQLite, or of a server."""
-
-    def execute(self, query: str, values: Sequence[Any] = (), /) -> Any:
-        """The cursor of a statement that was run, with `?` for each value."""
-
-
 class ConversationFile:
     """The file in a library's folder; each call opens it anew."""
 
@@ -163,7 +157,7 @@ class ConversationFile:
             yield db
 
 
-def drawer_of(library: Library) -> ConversationFile | PeoplesTables:
+def tables_of(library: Library) -> ConversationFile | PeoplesTables:
     """Where the conversations of a library lie: with it, in its folder or on its server."""
     if isinstance(library.place, Path):
         return ConversationFile(library.place)
@@ -189,14 +183,14 @@ class Conversations:
         owner: str = "",
         may_see: Callable[[Turn], bool] | None = None,
     ) -> None:
-        """Use a folder's file, or another drawer; what was deleted last time goes for good.
+        """Use a folder's file, or other tables; what was deleted last time goes for good.
 
         Args:
             place: where they lie.
             owner: the id of the account whose they are; empty where there are no accounts.
             may_see: whether a turn's answer may still be seen; without it every one may.
         """
-        self._drawer = ConversationFile(place) if isinstance(place, Path) else place
+        self._tables = ConversationFile(place) if isinstance(place, Path) else place
         self._before = f"{owner}:" if owner else ""
         """What stands before the ids of conversations and turns where they lie."""
         self._may_see = may_see
@@ -225,7 +219,7 @@ class Conversations:
     @property
     def tables(self) -> PeoplesTables | None:
         """The tables on a server that they are kept in; None for a file."""
-        return None if isinstance(self._drawer, ConversationFile) else self._drawer
+        return None if isinstance(self._tables, ConversationFile) else self._tables
 
     def listed(self, words: str = "") -> list[Listed]:
         """The conversations whose title, questions or answers hold every word; newest first.
@@ -415,7 +409,7 @@ class Conversations:
         """What a query finds, as far as it can be read."""
         rows: list[tuple[Any, ...]] = []
         with suppress(ConversationsUnusable), self._explained():
-            for row in self._drawer.rows(query, values):
+            for row in self._tables.rows(query, values):
                 rows.append(row)  # one by one: what comes before the damage is sound
         return rows
 
@@ -423,7 +417,7 @@ class Conversations:
     def _writing(self) -> Iterator[Statements]:
         """Statements of one transaction, kept at the end of the block."""
         with self._explained():
-            with self._drawer.writing() as db:
+            with self._tables.writing() as db:
                 yield db
             self.problem = ""
 
@@ -442,7 +436,7 @@ class Conversations:
             free = gettext("Free some space, or make the folder writable for you")
             self.problem = gettext(
                 "conversations cannot be kept in {path} ({reason}). {way}",
-                path=self._drawer.shown,
+                path=self._tables.shown,
                 reason=getattr(error, "strerror", None) or error,
                 way=mend if damaged else free,
             )

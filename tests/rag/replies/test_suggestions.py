@@ -34,7 +34,7 @@ def passages_of(text: str) -> list[Passage]:
 
 
 @dataclass
-class Shelf:
+class Corpus:
     texts: dict[str, str]
 
     def passages(
@@ -125,12 +125,12 @@ def test_german_documents_are_asked_in_german_and_summed_up_in_the_readers_words
         "eis.txt": "Jään paksuus oli suurin talvella.",
     }
     ask = Ask(texts)
-    found = suggestions.opening(Shelf(texts).passages, ask, list(texts))
+    found = suggestions.opening(Corpus(texts).passages, ask, list(texts))
     assert found == ("Wer leitete die Sitzung in Bonn?",)
     answer = ask("Wer leitete die Sitzung in Bonn?")
     titled = replace(answer, citations=(replace(answer.citations[0], title="Am Hafen"),))
     following = suggestions.following(
-        Shelf(texts).passages, ask, titled, summarise="Fassen Sie „{title}“ zusammen"
+        Corpus(texts).passages, ask, titled, summarise="Fassen Sie „{title}“ zusammen"
     )
     assert following == (
         "Wann wurde die Brücke am Hafen gebaut?", "Fassen Sie „Am Hafen“ zusammen",
@@ -139,7 +139,7 @@ def test_german_documents_are_asked_in_german_and_summed_up_in_the_readers_words
 
 def test_the_first_questions_come_from_different_documents_and_are_answerable() -> None:
     ask = Ask(ARTICLES)
-    found = suggestions.opening(Shelf(ARTICLES).passages, ask, list(ARTICLES))
+    found = suggestions.opening(Corpus(ARTICLES).passages, ask, list(ARTICLES))
     assert found == (
         "Who chaired the Leadership Panel in Kyoto?",
         "When was the Global Digital Compact adopted?",
@@ -149,14 +149,14 @@ def test_the_first_questions_come_from_different_documents_and_are_answerable() 
 
 def test_what_cannot_be_answered_is_not_suggested() -> None:
     ask = Ask(ARTICLES, refused=("Who chaired the Leadership Panel in Kyoto?",))
-    found = suggestions.opening(Shelf(ARTICLES).passages, ask, ["panel.txt"])
+    found = suggestions.opening(Corpus(ARTICLES).passages, ask, ["panel.txt"])
     assert found == ("Who welcomed the new Kyoto Declaration of 2023?",)
 
 
 def test_an_interrupted_search_asks_nothing_more() -> None:
     ask = Ask(ARTICLES)
     assert (
-        suggestions.opening(Shelf(ARTICLES).passages, ask, list(ARTICLES), stop=lambda: True) == ()
+        suggestions.opening(Corpus(ARTICLES).passages, ask, list(ARTICLES), stop=lambda: True) == ()
     )
     assert ask.asked == []
 
@@ -164,7 +164,7 @@ def test_an_interrupted_search_asks_nothing_more() -> None:
 def test_follow_ups_lead_on_and_never_back() -> None:
     ask = Ask(ARTICLES)
     answer = ask("Who chaired the Leadership Panel in Kyoto?")
-    found = suggestions.following(Shelf(ARTICLES).passages, ask, answer)
+    found = suggestions.following(Corpus(ARTICLES).passages, ask, answer)
     assert found[0] == "Who welcomed the new Kyoto Declaration of 2023?"
     assert answer.question not in found
 
@@ -187,12 +187,12 @@ def test_what_to_ask_next_stands_near_what_was_read_and_is_not_asked_twice() -> 
     ask = Ask(texts)
     answer = ask("Who chaired the Leadership Panel in Kyoto?")
     # neither another document, nor far away, nor a question that names nothing
-    found = suggestions.following(Shelf(texts).passages, ask, answer)
+    found = suggestions.following(Corpus(texts).passages, ask, answer)
     assert found == (
         "Who welcomed the Kyoto Declaration?", "What do the articles say about Vint Cerf?",
     )  # fmt: skip
     asked = ["who did welcome the Kyoto Declaration"]
-    assert suggestions.following(Shelf(texts).passages, ask, answer, asked=asked) == found[1:]
+    assert suggestions.following(Corpus(texts).passages, ask, answer, asked=asked) == found[1:]
 
 
 @pytest.mark.parametrize(
@@ -211,10 +211,10 @@ def test_names_around_what_was_read_can_be_asked_about(passage: str, name: str) 
     texts = {"a.txt": f"Who was on the Leadership Panel is known.\n\n{passage}"}
     ask = Ask(texts)
     answer = ask("Who was on the Leadership Panel?")
-    found = suggestions.following(Shelf(texts).passages, ask, answer)
+    found = suggestions.following(Corpus(texts).passages, ask, answer)
     assert found == ((f"What do the articles say about {name}?",) if name else ())
 
 
 def test_a_question_to_begin_with_names_what_it_is_about() -> None:
     texts = {"law.txt": "Tomas Lamanauskas proposed the law on April 21."}
-    assert suggestions.opening(Shelf(texts).passages, Ask(texts), ["law.txt"]) == ()
+    assert suggestions.opening(Corpus(texts).passages, Ask(texts), ["law.txt"]) == ()

@@ -18,7 +18,7 @@ from tests.index.storage import postgres_server
 from tests.index.storage.postgres_server import Given, Server
 from tests.support.fakes import BagOfWordsEncoder
 from ui.page import feedback
-from ui.page.conversations import Conversations, Turn, drawer_of, new_key
+from ui.page.conversations import Conversations, Turn, new_key, tables_of
 
 pytestmark = pytest.mark.adapters
 
@@ -46,7 +46,7 @@ def library(address: str) -> Iterator[Library]:
 
 
 def talk(library: Library) -> Conversations:
-    return Conversations(drawer_of(library))
+    return Conversations(tables_of(library))
 
 
 def turn(question: str = "Who came?", **changes: object) -> Turn:

@@ -12,10 +12,10 @@ import secrets
 import sqlite3
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from uuid import uuid4
 
 from index import Library
@@ -24,6 +24,7 @@ from index.system.files import open_private
 from index.tokenization import sound, strip_invisible
 from ui.http.accounts import passwords
 from ui.http.accounts.people import ROLES, Person
+from ui.http.tables import Statements, Tables
 
 FILE = "accounts.sqlite"
 LONGEST_NAME = 64
@@ -45,23 +46,6 @@ CREATE TABLE IF NOT EXISTS accounts (
 
 class AccountsUnusable(PilcrowError):
     """The accounts cannot be read or written; until they can, nobody is let in."""
-
-
-class Statements(Protocol):
-    """Runs statements in one transaction."""
-
-    def execute(self, query: str, values: Sequence[Any] = (), /) -> Any:
-        """The cursor of a statement that was run, with `?` for each value."""
-
-
-class Drawer(Protocol):
-    """Where the accounts lie."""
-
-    def rows(self, query: str, values: Sequence[Any] = ()) -> Iterable[tuple[Any, ...]]:
-        """What a query finds."""
-
-    def writing(self) -> AbstractContextManager[Statements]:
-        """Statements of one transaction, kept at the end of the block."""
 
 
 class AccountFile:
@@ -116,13 +100,13 @@ class AccountFile:
 class Accounts:
     """The accounts of a library. Safe from many threads, processes and machines."""
 
-    def __init__(self, drawer: Drawer) -> None:
+    def __init__(self, tables: Tables) -> None:
         """Those that lie there."""
-        self._drawer = drawer
+        self._tables = tables
 
     def __bool__(self) -> bool:
         """Whether there is any."""
-        return bool(list(self._drawer.rows("SELECT 1 FROM accounts LIMIT 1")))
+        return bool(list(self._tables.rows("SELECT 1 FROM accounts LIMIT 1")))
 
     # --- who there is -----------------------------------------------------------------------
 
@@ -153,7 +137,7 @@ class Accounts:
         """
         called = _called(name)
         query = f"SELECT password, {_COLUMNS} FROM accounts WHERE called = ?"
-        row = next(iter(self._drawer.rows(query, (called,))), None)
+        row = next(iter(self._tables.rows(query, (called,))), None)
         stored = str(row[0]) if row else ""
         right = passwords.is_right(stored, password)
         return _person(row[1:]) if row and right else None
@@ -171,7 +155,7 @@ class Accounts:
         """
         name, role, chosen = _named(name), _role(role), _collections(collections)
         stored = "" if password is None else passwords.hashed(password)
-        with self._drawer.writing() as db:
+        with self._tables.writing() as db:
             if db.execute("SELECT 1 FROM accounts WHERE called = ?", (_called(name),)).fetchone():
                 raise InputError(
                     f"there is an account {name!r} already. See: pilcrow accounts list"
@@ -192,7 +176,7 @@ class Accounts:
             AccountsUnusable: when it cannot be written.
         """
         gone = self._there(name)
-        with self._drawer.writing() as db:
+        with self._tables.writing() as db:
             db.execute("DELETE FROM accounts WHERE id = ?", (gone.id,))
         return gone
 
@@ -222,7 +206,7 @@ class Accounts:
 
     def _set(self, name: str, change: str, value: str) -> Person:
         person = self._there(name)
-        with self._drawer.writing() as db:
+        with self._tables.writing() as db:
             db.execute(f"UPDATE accounts SET {change} WHERE id = ?", (value, person.id))
         return self._there(name)
 
@@ -233,7 +217,7 @@ class Accounts:
         return person
 
     def _people(self, query: str, *values: str) -> list[Person]:
-        return [_person(row) for row in self._drawer.rows(query.format(_COLUMNS), values)]
+        return [_person(row) for row in self._tables.rows(query.format(_COLUMNS), values)]
 
 
 def accounts_of(library: Library) -> Accounts:

@@ -20,7 +20,7 @@ from ui.commands.serving import sign_in_of
 from ui.http.accounts.sharing import SignIn
 from ui.http.accounts.store import accounts_of
 from ui.page import feedback
-from ui.page.conversations import Conversations, Turn, drawer_of, new_key
+from ui.page.conversations import Conversations, Turn, new_key, tables_of
 from ui.page.jobs import JobRunner, OneAtATime
 
 ADA, BOB = "a" * 32, "b" * 32
@@ -54,7 +54,7 @@ def turn(question: str) -> Turn:
 
 @pytest.mark.fault("U7")
 def test_conversations_are_each_accounts_own(library: Library) -> None:
-    ada, bob, nobody = (Conversations(drawer_of(library), owner) for owner in (ADA, BOB, ""))
+    ada, bob, nobody = (Conversations(tables_of(library), owner) for owner in (ADA, BOB, ""))
     first, second, third = turn("Ada asks?"), turn("Bob asks?"), turn("Nobody asks?")
     assert ada.keep("c1", first)
     assert bob.keep("c1", second, replaces=first.key), "the same id, and another conversation"
@@ -77,7 +77,7 @@ def test_conversations_are_each_accounts_own(library: Library) -> None:
     bob.delete("c1")
     assert [t.verdict for t in ada.turns("c1")] == [""]
     assert not ada.restore("c1"), "another's deletion"
-    Conversations(drawer_of(library), ADA)  # a start of hers
+    Conversations(tables_of(library), ADA)  # a start of hers
     assert bob.restore("c1")
     ada.delete_all()
     assert (ada.listed(), len(bob.listed()), len(nobody.listed())) == ([], 1, 1)
@@ -85,7 +85,7 @@ def test_conversations_are_each_accounts_own(library: Library) -> None:
 
 def test_thumbs_are_each_accounts_own(library: Library) -> None:
     for owner, key in ((ADA, "k1"), (BOB, "k2"), ("", "k3")):
-        tables = Conversations(drawer_of(library), owner).tables
+        tables = Conversations(tables_of(library), owner).tables
         answer = turn("Who came?").answer
         assert answer is not None
         feedback.record(library.path, key, answer, "up", tables=tables, owner=owner)
