@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -91,21 +92,35 @@ class Assistant:
         Raises:
             ModelMissing: when that model, or that cross-encoder, is not there.
         """
-        self.library = library
         if isinstance(reader, str):
             reader = load_reranker(reader, library.encoder, threads or usable_cores())
-        self._retriever = Retriever(library, reader)
-        self._answerability = Answerability(library)
-        self._composer = Composer(library)
-        self._topics = TopicSearch(library)
-        self._conversation = Conversation(library)
-        self._threads, self._gpu_layers = threads or usable_cores(), gpu_layers
+        self._threads, self._gpu_layers, self._judge = threads or usable_cores(), gpu_layers, judge
         if generator == "default":
             choice = self._default_choice(model)
         else:
             choice = ModelChoice(generator, named=True)
         self._model = CurrentModel(choice)
-        self._generation = Generation(library, self._model, judges=judge)
+        self._look_in(library, reader)
+
+    def _look_in(self, library: Library, reader: Reranker | None) -> None:
+        """Answer from this library, whose passages are read again by `reader`."""
+        self.library = library
+        self._retriever = Retriever(library, reader)
+        self._answerability = Answerability(library)
+        self._composer = Composer(library)
+        self._topics = TopicSearch(library)
+        self._conversation = Conversation(library)
+        self._generation = Generation(library, self._model, judges=self._judge)
+
+    def within(self, library: Library) -> Assistant:
+        """The same assistant, with the same models, for another view of the library.
+
+        Args:
+            library: what alone it looks at: what one of several people may see.
+        """
+        other = copy(self)
+        other._look_in(library, self._retriever.reranker)
+        return other
 
     def _default_choice(self, model: str | None) -> ModelChoice:
         from rag.llm.client import default_choice

@@ -6,6 +6,7 @@ import re
 import tomllib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -64,6 +65,19 @@ class Settings(BaseSettings):
     """A network of one's own whose pages may be added too; else only those of public addresses."""
     trusted_proxy: IPvAnyNetwork | None = None
     """Address or network of a proxy before the page, believed when it says who asks."""
+    account_header: str = ""
+    """The header in which that proxy names the account of whoever has signed in there."""
+    account_default_role: Literal["", "reader", "editor", "admin"] = ""
+    """What somebody may be whom the proxy names and who has no account yet; empty for nothing."""
+
+    @field_validator("account_header")
+    @classmethod
+    def _is_a_header(cls, name: str) -> str:
+        if name and not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,63}", name):
+            raise ValueError("it is no name of a header, like X-Forwarded-User")
+        if name.lower() in ("authorization", "cookie", "host", "origin"):
+            raise ValueError("browsers and programs send this header themselves")
+        return name
 
     @field_validator("password")
     @classmethod

@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 
 from index.errors import PilcrowError
 from index.system.offline import stay_offline
-from ui.commands import articles, care, model, questions, serving
+from ui.commands import accounts, articles, care, model, questions, serving
 from ui.commands.session import JsonOption, Parts, Session, StoreOption, say
 
 INTERRUPTED = 130
@@ -95,6 +95,7 @@ app.command("eval")(care.evaluate)
 app.command()(care.verify)
 app.command()(care.doctor)
 app.add_typer(model.app, name="model")
+app.add_typer(accounts.app, name="accounts")
 
 
 def main() -> None:

@@ -25,7 +25,8 @@ LIBRARY_APPLICATION = 0x50494C43
 """'PILC', in SQLite's application_id."""
 # Everything that a library's folder holds, whoever wrote it; names that begin so are ours.
 _LIBRARYS = (LIBRARY_FILE, "conversations", "vectors.cache", "words.cache", "write.lock",
-             "writer.json", "feedback", "seal.key", "uploads", "incoming", "fetched")  # fmt: skip
+             "writer.json", "feedback", "seal.key", "uploads", "incoming", "fetched", "accounts",
+             "audit.jsonl")  # fmt: skip
 _NEW = ".new"
 _MAKING = "making-"
 _STALE = 3600.0

@@ -60,8 +60,8 @@ DEMANDS = (
     _demand(
         "age",
         r"\bhow old (?:is|was|are|were)\b|\bwhat age\b|\bage of\b",
-        r"\b(?:aged?|years?[- ]old|born|birthday|centur(?:y|ies)|founded|built"
-        r"|\d+-year-old)\b",
+        r"\b(?:aged?|(?:year|month|week|day)s?[- ]old|born|birthday|centur(?:y|ies)|founded"
+        r"|built|\d+-year-old)\b",
     ),
     _demand(
         "measure",

@@ -23,6 +23,7 @@ shorter one is one unless it begins the question: "wen was", but "did anyone die
 _SHORTEST = 5
 """Letters: shorter words are as near to each other as to what was meant."""
 _WORD = re.compile(r"[^\W\d_]+")
+_QUOTED = re.compile('["“”„«»「][^"“”„«»「」]+["“”«»」]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ def correct(
     """The question with each word the library does not know read as the nearest one it does.
 
     A word that everybody writes is no mistake, though the library may lack it: "Who fixed it?".
+    Nor is what stands in quotation marks: so a word is searched for as it is typed.
 
     Args:
         question: as typed.
@@ -54,12 +56,15 @@ def correct(
     """
     everyday = STOP_WORDS if language == "en" else _everyday(language)
     told = {word.lower() for word in _WORD.findall(topic)}
+    meant_so = [found.span() for found in _QUOTED.finditer(question)]
     changes: list[tuple[str, str]] = []
 
     def read(match: re.Match[str]) -> str:
         typed = match.group()
         word = typed.lower()
         if word in known or word in everyday or word not in told:
+            return typed
+        if any(begin < match.start() < end for begin, end in meant_so):
             return typed
         if (len(word) >= _WHOLE or match.start()) and is_word(word):
             return typed

@@ -142,6 +142,15 @@ P10 | two writers choose the same new id for different files | both documents ar
 P11 | two change the same documents in opposite order | one waits for the other; nothing is lost
 P12 | the server's clock jumps while articles are embedded | embedded again at worst, then whole
 P13 | the server is down when an answer is to be kept | said once, remembered, kept with the next
+U1 | a wrong password, a name that nobody has, a key that is none | same words, as long; then a wait
+U2 | an account removed, its password changed, while signed in | its next request is refused
+U3 | a proxy's header forged from elsewhere, sent twice, no proxy named | nobody's; refused at start
+U4 | the accounts locked or damaged | nobody is let in, one line; all is well again when they are
+U5 | names that break lines or turn them around in what is noted | one line of ASCII each
+U6 | the disk is full where changes are noted | told once; changes are made, questions answered
+U7 | the id of another's conversation, answer, tab, upload, stream | as if it were not there
+U8 | a scope, filter or id that names what one may not see | as if it were not there
+U9 | a reader's or an editor's request for what their role may not | refused; nothing changes
 R1 | a worker of an import on Ray is killed | another one does its parcel; each document once
 R2 | an import on Ray is killed | the next goes on; what was written is unchanged
 R3 | no cluster, no encoder on a worker, no ray installed | one line with the way out; nothing lost
@@ -204,7 +213,8 @@ def table() -> str:
         "# Faults, and what then happens",
         "",
         "Written by `make faults` from the marks in the tests; do not edit. C are documents, D",
-        "questions and answers, E the model and the page, G the border, P a library on a server;",
+        "questions and answers, E the model and the page, G the border, P a library on a server,",
+        "U people who share one;",
         "storage in files (A, B) is held by",
         "`index/storage/test_write_faults.py`, `index/test_library_damage.py` and",
         "`index/test_library_machine.py`.",

@@ -79,7 +79,9 @@ def _extracted(method: str, path: Path, **keywords: Any) -> Iterator[str]:
 def said_by_the_server() -> tuple[set[str], set[str]]:
     """The texts of the code and the templates; the nouns that are counted in them."""
     texts, nouns = {DISAGREE, NOT_FOUND, *fixed.SAID}, set[str]()
-    for path in (*CODE, *TERMINAL):
+    # what an account may not is said on the page, to programs and to agents
+    refusals = PAGE.parent / "http" / "accounts" / "permitted.py"
+    for path in (*CODE, *TERMINAL, refusals):
         texts.update(_extracted("python", path, gettext=_ONE, gettext_noop=_ONE))
         nouns.update(_extracted("python", path, plural=_SECOND))
     for path in TEMPLATES:

@@ -27,6 +27,9 @@ from ui.api.links import Links, seal_of
 from ui.api.mcp_server import build_mcp
 from ui.api.metrics import Metrics
 from ui.api.service import Service
+from ui.http.accounts.people import asked_by
+from ui.http.accounts.permitted import require
+from ui.http.accounts.sharing import Shared, SignIn
 from ui.http.attempts import ATTEMPTS
 from ui.http.body_limit import MOST_BYTES, BodyLimit
 
@@ -38,7 +41,7 @@ log = logging.getLogger(__name__)
 _DESCRIPTION = """Ask your own articles; every statement points at the sentences it rests on.
 `start` and `end` of a citation count characters of the document's text (`GET /v1/documents/ID`):
 `text[start:end]` is the quote, always. With PILCROW_API_KEY every request needs it as
-bearer key."""
+bearer key; where there are accounts each has a key of its own (`pilcrow accounts key NAME`)."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class ApiOptions:
     """Where it is served, for the links that agents get."""
     allow_changes: bool = False
     """Whether agents may change the library."""
+    accounts: SignIn | None = None
+    """How people sign in who have accounts; None where there are none."""
     stateless: bool = False
     """Whether any other process may get an agent's next request; else its session is remembered."""
     attempts: int = ATTEMPTS
@@ -70,8 +75,9 @@ def build_api(
         options: how it is served.
         metrics: counts what is asked, here and wherever else it was handed; new ones when None.
     """
-    service = Service(assistant, library, metrics)
-    seal = sealing.key_of(library, create=True) if options.key else None
+    shared = Shared(assistant, library, options.accounts) if options.accounts else None
+    service = Service(assistant, library, metrics, shared)
+    seal = sealing.key_of(library, create=True) if options.key or shared else None
 
     def links_of(request: Request) -> Links:
         base = f"{request.url.scheme}://{request.headers.get('host', '')}"
@@ -85,7 +91,7 @@ def build_api(
     # the guard before everything has looked at Host and Origin
     unguarded = TransportSecuritySettings(enable_dns_rebinding_protection=False)
     mcp_routes = agents.streamable_http_app(
-        transport_security=unguarded, stateless_http=options.stateless
+        transport_security=unguarded, stateless_http=options.stateless or shared is not None
     ).routes
 
     @asynccontextmanager
@@ -100,15 +106,18 @@ def build_api(
     app.include_router(completion_routes(service, links_of))
     app.include_router(answer_routes(service, links_of))
     app.include_router(document_routes(service))
-    _add_small_routes(app, service, seal, guarded=options.key is not None)
+    guarded = options.key is not None or shared is not None
+    _add_small_routes(app, service, seal, shared, guarded=guarded)
     app.router.routes.extend(mcp_routes)
     handle_errors(app)
     app.add_middleware(BodyLimit, most=_most_bytes, refusal=_too_long)
-    app.add_middleware(Guard, key=options.key, attempts=options.attempts)
+    app.add_middleware(Guard, key=options.key, attempts=options.attempts, shared=shared)
     return app
 
 
-def _add_small_routes(app: FastAPI, service: Service, seal: bytes | None, *, guarded: bool) -> None:
+def _add_small_routes(
+    app: FastAPI, service: Service, seal: bytes | None, shared: Shared | None, *, guarded: bool
+) -> None:
     @app.get("/health", tags=["Server"], summary="Is it there?")
     async def health() -> Response:
         """Says `ok`; needs no key."""
@@ -121,7 +130,7 @@ def _add_small_routes(app: FastAPI, service: Service, seal: bytes | None, *, gua
         Needs no key; where there is one, strangers are told neither number nor reason.
         """
         try:
-            change = await service.work(lambda: service.library.change)
+            change = await service.work(lambda: service.whole.change)
         except PilcrowError as error:
             if not guarded:
                 raise
@@ -133,6 +142,7 @@ def _add_small_routes(app: FastAPI, service: Service, seal: bytes | None, *, gua
     @app.get("/metrics", tags=["Server"], summary="Counters for Prometheus")
     async def metrics() -> Response:
         """Questions, their states, the time of each stage, memory."""
+        require(service.library, "admin", all_of_it=True)
         documents = await service.work(lambda: service.library.stats().documents)
         text = service.metrics.text(documents)
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
@@ -140,10 +150,13 @@ def _add_small_routes(app: FastAPI, service: Service, seal: bytes | None, *, gua
     @app.get("/read/{id:path}", include_in_schema=False)
     async def read(id: str, given: Request) -> Response:
         """What a citation's link opens where there is no page: the article as plain text."""
-        sealed = given.query_params.get("seal", "")
-        if seal and not hmac.compare_digest(sealed.encode(), seal_of(id, seal).encode()):
+        sealed, by = (given.query_params.get(name, "") for name in ("seal", "by"))
+        person = await service.work(lambda: shared.accounts.by_id(by)) if shared else None
+        right = seal is None or hmac.compare_digest(sealed.encode(), seal_of(id, seal, by).encode())
+        if not right or (shared and person is None):
             raise ApiError(403, "this link was not made by this Pilcrow", "forbidden")
-        record, document = await service.work(lambda: held(service, id))
+        with asked_by(person):
+            record, document = await service.work(lambda: held(service, id))
         del record
         return PlainTextResponse(document.text.encode("utf-8", "replace"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
+from contextvars import copy_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,7 +39,6 @@ _NEWS = 50
 def document_routes(service: Service) -> APIRouter:
     """The addresses of documents."""
     router = APIRouter(tags=["Documents"])
-    library = service.library
 
     @router.get("/v1/documents", summary="List documents")
     async def listed(
@@ -46,7 +46,7 @@ def document_routes(service: Service) -> APIRouter:
         offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
     ) -> Response:
         """Every document, by id."""
-        records = await service.work(library.documents)
+        records = await service.work(lambda: service.library.documents())
         shown = [document_dict(record) for record in records[offset : offset + limit]]
         return Json({"object": "list", "data": shown, "total": len(records)})
 
@@ -140,7 +140,7 @@ async def _rebuilding(service: Service, wanted: RebuildRequest) -> AsyncGenerato
         with suppress(RuntimeError):  # the server has ended meanwhile
             from_thread.run_sync(send.close, token=loop)
 
-    threading.Thread(target=work, daemon=True).start()
+    threading.Thread(target=copy_context().run, args=(work,), daemon=True).start()
     try:
         with receive:
             async for message in receive:

@@ -17,6 +17,7 @@ from index.errors import (
     ModelMissing,
     PilcrowError,
 )
+from ui.http.accounts.people import NotPermitted
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 
 _STATUS: tuple[tuple[type[PilcrowError], int, str], ...] = (
     (InputError, 400, "invalid_value"),
+    (NotPermitted, 403, "not_permitted"),
     (LibraryMissing, 404, "library_missing"),
     (LibraryBusy, 409, "library_busy"),
     (LibraryUnwritable, 507, "library_unwritable"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from rag.types import Answer, Citation
+from ui.http.accounts.people import asking
 
 _WORDS = 6
 """Words at each end of a quote by which a browser finds it (text fragments)."""
@@ -29,7 +30,12 @@ class Links:
         place = {"start": start, "end": end}
         if self.page:
             return f"{self.base}/#{urlencode({'read': document_id, **place}, quote_via=quote)}"
-        given = {**place, **({"seal": seal_of(document_id, self.key)} if self.key else {})}
+        given: dict[str, object] = {**place}
+        if self.key:
+            person = asking()
+            by = person.id if person else ""
+            given |= {"by": by} if by else {}
+            given["seal"] = seal_of(document_id, self.key, by)
         fragment = _fragment(text)
         return f"{self.base}/read/{quote(document_id, safe='/')}?{urlencode(given)}{fragment}"
 
@@ -42,9 +48,17 @@ class Links:
         return {citation.number: self.to_citation(citation) for citation in answer.citations}
 
 
-def seal_of(document_id: str, key: bytes) -> str:
-    """What shows that a link to this document was made here."""
-    return hmac.new(key, b"read\0" + document_id.encode(), hashlib.sha256).hexdigest()[:32]
+def seal_of(document_id: str, key: bytes, by: str = "") -> str:
+    """What shows that a link to this document was made here.
+
+    Args:
+        document_id: which document.
+        key: the library's.
+        by: the id of the account that it was made for: it opens what that account may see.
+    """
+    read = b"read\0" + (f"{by}\0".encode("utf-8", "replace") if by else b"")
+    made = hmac.new(key, read + document_id.encode("utf-8", "replace"), hashlib.sha256)
+    return made.hexdigest()[:32]
 
 
 def _fragment(text: str) -> str:

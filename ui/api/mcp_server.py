@@ -146,7 +146,7 @@ def _add_reading_tools(server: MCPServer[Any], service: Service, links: Links) -
 
 
 def _records(service: Service) -> Callable[[], list[Any]]:
-    return service.library.documents
+    return lambda: service.library.documents()
 
 
 def _add_ask(server: MCPServer[Any], service: Service, links: Links) -> None:

@@ -8,6 +8,7 @@ from index import Library
 from index.system.offline import stay_offline
 from rag import Assistant
 from ui.api.app import ApiOptions, build_api
+from ui.http.accounts.sharing import SignIn
 from ui.http.server import address_of, listen, make_server, require_key
 
 
@@ -20,6 +21,7 @@ def serve_api(
     key: str | None = None,
     trusted_proxy: str = "",
     allow_changes: bool = False,
+    accounts: SignIn | None = None,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve programs until it is interrupted.
@@ -32,23 +34,25 @@ def serve_api(
         key: What every program has to know.
         trusted_proxy: Address or network of a proxy that is believed where a request comes from.
         allow_changes: Whether agents may change the library.
+        accounts: How people sign in who have accounts; None where there are none.
         on_ready: Called with the address once it answers.
 
     Raises:
         PilcrowError: The address is open to others without a key, or the port is taken.
     """
     stay_offline()
-    require_key(host, key)
+    require_key(host, key or accounts)
     listening = listen(host, port)
     address = address_of(host, listening.getsockname()[1])
-    options = ApiOptions(key=key, address=address, allow_changes=allow_changes)
+    options = ApiOptions(key=key, address=address, allow_changes=allow_changes, accounts=accounts)
     app = build_api(assistant, library, options)
 
     def ready() -> None:
         if on_ready:
             on_ready(address)
 
-    make_server(app, ready, trusted_proxy).run(sockets=[listening])
+    header = accounts.header if accounts else ""
+    make_server(app, ready, trusted_proxy, header).run(sockets=[listening])
 
 
 def serve_mcp(

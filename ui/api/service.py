@@ -28,6 +28,8 @@ from rag.types import Answer
 from ui.api.errors import ApiError, unknown_document
 from ui.api.metrics import Metrics
 from ui.api.scope import Filters, scope_of
+from ui.http.accounts.permitted import require
+from ui.http.accounts.sharing import Share, Shared
 from ui.page import upload_copies
 from ui.page.middleware.uploads import bare, clear
 
@@ -54,16 +56,36 @@ class Service:
     """Answers questions from a library, and changes it."""
 
     def __init__(
-        self, assistant: Assistant, library: Library, metrics: Metrics | None = None
+        self,
+        assistant: Assistant,
+        library: Library,
+        metrics: Metrics | None = None,
+        shared: Shared | None = None,
     ) -> None:
-        """Answer with `assistant` from `library`, and count it."""
-        self.assistant = assistant
-        self.library = library
+        """Answer with `assistant` from `library`, and count it; for those alone who share it."""
+        self.whole = library
+        """All of the library: for its state and its files, never for what is answered."""
+        self._everybodys = Share(assistant, library)
+        self._shared = shared
         self.metrics = metrics or Metrics()
         self._seats = threading.Semaphore(AT_ONCE)
         self._changing = threading.Lock()
         clear(library.path / _RECEIVED)  # what a killed one has left there
         self._threads: tuple[anyio.CapacityLimiter, anyio.CapacityLimiter] | None = None
+
+    @property
+    def assistant(self) -> Assistant:
+        """Who answers whoever asks."""
+        return self._share.assistant
+
+    @property
+    def library(self) -> Library:
+        """The library as whoever asks may use it."""
+        return self._share.library
+
+    @property
+    def _share(self) -> Share:
+        return self._shared.now() if self._shared else self._everybodys
 
     # --- asking ---------------------------------------------------------------------------
 
@@ -135,6 +157,7 @@ class Service:
         Raises:
             LibraryUnwritable: when the disk refuses what is put there.
         """
+        require(self.library, "editor")
         folder = self.library.path / _RECEIVED / uuid.uuid4().hex
         try:
             make_folder(folder)
@@ -165,7 +188,7 @@ class Service:
                 if paths:
                     report = self.library.update(paths, folder=home)
             finally:  # what could not be read is nobody's: whoever sent it has it still
-                upload_copies.discard(self.library, map(str, paths))
+                upload_copies.discard(self.whole, map(str, paths))
             same = tuple(id_ for _, id_ in parcel.held)
             failed = tuple(replace(failure, path=bare(failure.path)) for failure in report.failed)
             report = replace(
@@ -180,11 +203,12 @@ class Service:
             ApiError: when there is none.
             LibraryBusy: when something else changes the library.
         """
+        require(self.library, "editor")
         with self._alone():
             if all(record.id != document_id for record in self.library.documents()):
                 raise unknown_document(document_id)
             receipt = self.library.remove([document_id])
-            upload_copies.discard(self.library, [origin.path for origin in receipt.origins])
+            upload_copies.discard(self.whole, [origin.path for origin in receipt.origins])
             return receipt
 
     def rebuild(

@@ -19,11 +19,11 @@ from index.system.offline import stay_offline
 from rag import Assistant
 from ui.api.app import ApiOptions, build_api
 from ui.http.attempts import ATTEMPTS
-from ui.http.server import address_of, listen, require_key, server_config
+from ui.http.server import address_of, behind_proxy, listen, require_key, server_config
 from ui.terminal import clean, harmless_output
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
+    from starlette.types import ASGIApp
 
 FINISHING = 20
 """Seconds that a worker which is to go has for answers it has begun; then whoever waits for one
@@ -39,8 +39,9 @@ class Worker:
     open: Callable[[], tuple[Assistant, Library]]
     """What it answers with and from."""
     options: ApiOptions
+    trusted_proxy: str = ""
 
-    def __call__(self) -> FastAPI:
+    def __call__(self) -> ASGIApp:
         """The application, open and warm: whoever asks first waits for nothing."""
         from uvicorn.config import STARTUP_FAILURE
 
@@ -55,6 +56,9 @@ class Worker:
             raise SystemExit(STARTUP_FAILURE) from None
         app = build_api(assistant, library, self.options)
         app.state.output = output  # as long as the process lives
+        accounts = self.options.accounts
+        if accounts and accounts.header:
+            return behind_proxy(app, self.trusted_proxy, accounts.header)
         return app
 
 
@@ -84,16 +88,18 @@ def serve_by_many(
     from uvicorn.config import STARTUP_FAILURE
     from uvicorn.supervisors import Multiprocess
 
-    require_key(host, worker.options.key)
+    require_key(host, worker.options.key or worker.options.accounts)
     listening = listen(host, port)
     address = address_of(host, listening.getsockname()[1])
     # each worker counts for itself, and a guesser's requests come to any of them
     options = replace(
         worker.options, address=address, stateless=True, attempts=max(1, ATTEMPTS // count)
     )
-    worker = replace(worker, options=options)
+    worker = replace(worker, options=options, trusted_proxy=trusted_proxy)
+    # where a header is believed each worker sees to the proxy itself
+    outer_proxy = "" if options.accounts and options.accounts.header else trusted_proxy
     config = server_config(
-        worker, trusted_proxy, factory=True, workers=count, timeout_graceful_shutdown=FINISHING,
+        worker, outer_proxy, factory=True, workers=count, timeout_graceful_shutdown=FINISHING,
         timeout_worker_healthcheck=_STARTING,
     )  # fmt: skip
 

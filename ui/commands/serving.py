@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rag import Assistant
     from rag.settings import Settings
     from ui.api.metrics import Metrics
+    from ui.http.accounts.sharing import SignIn
     from ui.page.app import PageOptions
     from ui.page.models import ModelOptions
 
@@ -45,6 +46,36 @@ _EMPTY = gettext_noop(
 def secret(value: SecretStr | None) -> str | None:
     """A secret as it is compared."""
     return value.get_secret_value() if value else None
+
+
+def sign_in_of(settings: Settings, library: Library) -> SignIn | None:
+    """How people sign in to a library that has accounts; None where it has none.
+
+    As soon as there is an account everybody signs in, without being asked to by an option: one that
+    is forgotten at some start would open what is one person's to all.
+
+    Raises:
+        InputError: when the settings do not fit together.
+    """
+    from index.errors import InputError
+    from ui.http.accounts.sharing import SignIn
+    from ui.http.accounts.store import accounts_of
+
+    header = settings.account_header
+    if not header and not accounts_of(library):
+        return None
+    if header and not settings.trusted_proxy:
+        raise InputError(
+            f"PILCROW_ACCOUNT_HEADER={header} needs PILCROW_TRUSTED_PROXY=ADDRESS: the proxy that "
+            "alone is believed who asks"
+        )
+    if settings.password or settings.api_key:
+        name = "PILCROW_PASSWORD" if settings.password else "PILCROW_API_KEY"
+        raise InputError(
+            f"this library has accounts, so {name} would be a way around them: unset it. Programs "
+            "have keys of their own: pilcrow accounts key NAME"
+        )
+    return SignIn(header, settings.account_default_role)
 
 
 def chat(
@@ -75,7 +106,8 @@ def chat(
     """Serve the page where you ask and read.
 
     With PILCROW_PASSWORD set, the page asks for it. Programs are answered at the same address, as
-    by `pilcrow serve`; where there is a password they need PILCROW_API_KEY.
+    by `pilcrow serve`; where there is a password they need PILCROW_API_KEY. Where there are
+    accounts (`pilcrow accounts`) everybody signs in.
     """
     session = session_of(ctx, store, False)
     spoken = session.language
@@ -88,11 +120,12 @@ def chat(
         assistant = session.parts.make_assistant(library, settings, no_model)
         if hint := "" if no_model or assistant.missing or get else larger_model_hint(settings):
             say(hint)
+        accounts = sign_in_of(settings, library)
         with harmless_output():
             session.parts.serve(
                 assistant,
                 library,
-                options=_page_options(session, settings, assistant, library, models),
+                options=_page_options(session, settings, assistant, library, models, accounts),
                 host=settings.host,
                 port=settings.port,
                 open_browser=browser,
@@ -128,6 +161,7 @@ def _page_options(
     assistant: Assistant,
     library: Library,
     models: ModelOptions,
+    accounts: SignIn | None,
 ) -> PageOptions:
     """What else the page gets than what answers and what it answers from."""
     import seeds
@@ -142,13 +176,18 @@ def _page_options(
         sends_to=assistant.sends_to,
         fetcher=session.fetcher,
         models=models,
-        beside=_api_beside(settings, assistant, library, metrics),
+        beside=_api_beside(settings, assistant, library, metrics, accounts),
         answered=partial(metrics.answered, "page"),
+        accounts=accounts,
     )
 
 
 def _api_beside(
-    settings: Settings, assistant: Assistant, library: Library, metrics: Metrics
+    settings: Settings,
+    assistant: Assistant,
+    library: Library,
+    metrics: Metrics,
+    accounts: SignIn | None,
 ) -> Starlette | None:
     """What answers programs at the page's address; None where nobody could tell who they are."""
     from ui.api.app import ApiOptions, build_api
@@ -157,7 +196,8 @@ def _api_beside(
     key = secret(settings.api_key)
     if settings.password and not key:  # whom the page asks for it, a program may not pass by
         return None
-    options = ApiOptions(key=key, page=True, address=address_of(settings.host, settings.port))
+    address = address_of(settings.host, settings.port)
+    options = ApiOptions(key=key, page=True, address=address, accounts=accounts)
     return build_api(assistant, library, options, metrics)
 
 
@@ -191,7 +231,7 @@ def serve(
     """Serve programs: OpenAI-compatible and native HTTP.
 
     The schema is at /openapi.json. With PILCROW_API_KEY set, every request needs it as bearer key;
-    without it only this computer is answered.
+    without it only this computer is answered. Where there are accounts each has a key of its own.
     """
     session = session_of(ctx, store, False)
     settings = settings_of(session, model, gpu_layers)
@@ -250,6 +290,7 @@ def _serve_programs(
     with session.library(create=True) as library:
         if not library.documents():
             say("the library is empty: add articles with `pilcrow add ARTICLES` or POST them")
+        accounts = sign_in_of(settings, library)
         assistant = session.parts.make_assistant(library, settings, no_model)
         if assistant.missing:
             say(f"answers are quotes only: {assistant.missing}")
@@ -266,6 +307,7 @@ def _serve_programs(
                 port=port,
                 key=secret(settings.api_key),
                 allow_changes=allow_changes,
+                accounts=accounts,
                 on_ready=ready,
                 trusted_proxy=str(settings.trusted_proxy or ""),
             )
@@ -285,6 +327,7 @@ def _serve_by_many(
     with session.library(create=True) as library:  # what is wrong with it is told once, and here
         if not library.documents():
             say("the library is empty: add articles with `pilcrow add ARTICLES` or POST them")
+        accounts = sign_in_of(settings, library)
         if missing := session.parts.make_assistant(library, settings, no_model).missing:
             say(f"answers are quotes only: {missing}")
     each = settings.model_copy(update={"threads": max(1, settings.threads // workers)})
@@ -296,7 +339,7 @@ def _serve_by_many(
         session.parts.serve_by_many(
             partial(_opened, session, each, no_model),
             workers,
-            options=ApiOptions(key=secret(settings.api_key)),
+            options=ApiOptions(key=secret(settings.api_key), accounts=accounts),
             host=host or settings.host,
             port=port,
             on_ready=ready,

@@ -91,6 +91,12 @@ def _confirm(question: str) -> bool:
     return typer.confirm(clean(question), err=True)
 
 
+def _ask_password(question: str) -> str:
+    """Asks for a password twice, unseen, until it is the same."""
+    given: str = typer.prompt(clean(question), hide_input=True, confirmation_prompt=True, err=True)
+    return given
+
+
 @dataclass(frozen=True)
 class Parts:
     """How the commands get their library, assistant and page; a test hands in its own."""
@@ -102,6 +108,7 @@ class Parts:
     serve_mcp: Callable[..., None] = _serve_mcp
     serve_by_many: Callable[..., None] = _serve_by_many
     confirm: Callable[[str], bool] = _confirm
+    ask_password: Callable[[str], str] = _ask_password
     at_terminal: Callable[[], bool] = _at_terminal
     is_read: Callable[[], bool] = _is_read
 

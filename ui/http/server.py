@@ -6,14 +6,17 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from index.errors import PilcrowError
+from index.errors import InputError, PilcrowError
 from index.system.offline import is_loopback
+from ui.http.accounts.proxy import OnlyFromProxy
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 
-def make_server(app: ASGIApp, ready: Callable[[], None], trusted_proxy: str) -> Any:
+def make_server(
+    app: ASGIApp, ready: Callable[[], None], trusted_proxy: str, account_header: str = ""
+) -> Any:
     """The web server, an unstarted `uvicorn.Server`; calls `ready` once it answers."""
     import uvicorn
 
@@ -22,7 +25,31 @@ def make_server(app: ASGIApp, ready: Callable[[], None], trusted_proxy: str) -> 
             await super().startup(sockets)
             ready()
 
+    if account_header:
+        return Server(server_config(behind_proxy(app, trusted_proxy, account_header), ""))
     return Server(server_config(app, trusted_proxy))
+
+
+def behind_proxy(app: ASGIApp, trusted_proxy: str, account_header: str) -> ASGIApp:
+    """The application, told by a proxy alone who asks and from where.
+
+    Args:
+        app: believes both.
+        trusted_proxy: address or network of the proxy.
+        account_header: in which it says whose account it is.
+
+    Raises:
+        InputError: when no proxy is trusted, so that anybody could say to be anybody.
+    """
+    from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+    if not trusted_proxy:
+        raise InputError(
+            f"whoever sends {account_header} could be anybody: name the proxy that alone may, "
+            "PILCROW_TRUSTED_PROXY=ADDRESS"
+        )
+    told: Any = ProxyHeadersMiddleware(app, trusted_hosts=trusted_proxy)  # type: ignore[arg-type]
+    return OnlyFromProxy(told, account_header, trusted_proxy)
 
 
 def server_config(app: Any, trusted_proxy: str, **options: Any) -> Any:
@@ -48,8 +75,8 @@ def server_config(app: Any, trusted_proxy: str, **options: Any) -> Any:
     )
 
 
-def require_key(host: str, key: str | None) -> None:
-    """Refuse to answer others than this computer without a key.
+def require_key(host: str, key: object) -> None:
+    """Refuse to answer others than this computer without a key, or accounts that have keys.
 
     Raises:
         PilcrowError: when that is what would happen.

@@ -37,6 +37,7 @@ from rag.reader import gate
 from rag.replies.library_map import LIMITS as MAP_LIMITS
 from rag.replies.library_map import MapTopic, topics_of
 from rag.types import Answer
+from ui.http.accounts.people import Person
 from ui.language.catalogue import ENGLISH, gettext, gettext_noop, number, plural, spoken
 from ui.page import chat, export, feedback, upload_copies
 from ui.page.chat import Chat
@@ -84,6 +85,8 @@ class PageApi:
         samples: bool = False,
         watches: FolderWatches | None = None,
         more: Mapping[str, Callable[[Given], Reply]] = MappingProxyType({}),
+        person: Person | None = None,
+        signs_out: bool = True,
     ) -> None:
         """Serve from these.
 
@@ -97,7 +100,11 @@ class PageApi:
             samples: whether there are articles to try it with.
             watches: keep folders up to date; None where none may be named.
             more: what else may be asked for, by name.
+            person: whose they are; None where there are no accounts.
+            signs_out: whether they sign out here, and not where a proxy let them in.
         """
+        self._person = person
+        self._signs_out = signs_out
         self._watches = watches
         self._headings: tuple[int, Counter[str]] | None = None
         """The documents' headings, with the state of the library that has them."""
@@ -159,6 +166,7 @@ class PageApi:
         return {
             "documents": len(records),
             "change": change,
+            "person": self._who(),
             "slots": {
                 "library": self._rows(records, given),
                 "collections": panes.collections(records, str(given.get("collection", ""))),
@@ -168,6 +176,13 @@ class PageApi:
                 "places": self._places(),
             },
         }
+
+    def _who(self) -> dict[str, str] | None:
+        """Whose page this is, for what it shows of its controls; None without accounts."""
+        if (person := self._person) is None:
+            return None
+        part, way = "some" if person.collections else "all", "logout" if self._signs_out else ""
+        return {"name": person.name, "role": person.role, "part": part, "out": way}
 
     def folders(self) -> list[Path]:
         """The folders that were added where they are."""
@@ -555,7 +570,8 @@ class PageApi:
         if verdict == turn.verdict and not why:  # the same thumb again takes it back
             verdict = ""
         tables, path = self._conversations.tables, self._library.path
-        feedback.record(path, turn.key, self._answer(given), verdict, why, tables)
+        owner = self._person.id if self._person else ""
+        feedback.record(path, turn.key, self._answer(given), verdict, why, tables, owner)
         self._conversations.rate(turn.key, verdict)
         noted = gettext("Noted, with the library.")
         if tables is None:

@@ -11,10 +11,13 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -28,11 +31,14 @@ from index.system.files import make_folder
 from index.system.offline import stay_offline
 from rag import Assistant
 from rag.types import Answer
+from ui.http.accounts.people import Person, asking
+from ui.http.accounts.sessions import Sessions
+from ui.http.accounts.sharing import Shared, SignIn
 from ui.http.body_limit import BodyLimit
 from ui.page.api import PageApi
-from ui.page.chat import GRACE, Chat
+from ui.page.chat import AT_ONCE, GRACE, Chat, may_see
 from ui.page.conversations import Conversations, drawer_of
-from ui.page.jobs import JobRunner
+from ui.page.jobs import JobRunner, OneAtATime
 from ui.page.layout import Services, calls_of, frame_texts, make_page, wrong_passwords
 from ui.page.middleware import uploads
 from ui.page.middleware.body_limit import most_bytes
@@ -41,6 +47,7 @@ from ui.page.middleware.file_data import FileDataGate
 from ui.page.middleware.login_throttle import LoginThrottle
 from ui.page.middleware.page_language import PageLanguage
 from ui.page.middleware.page_policy import PagePolicy
+from ui.page.middleware.people_gate import PeopleGate
 from ui.page.middleware.security import SecurityHeaders
 from ui.page.models import ModelOptions, Models
 from ui.page.suggester import Suggester
@@ -52,6 +59,8 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).parent / "assets"
 _ASSETS_AT = "/pilcrow"
+_MOST_ROOMS = 500
+"""People whose services are kept at hand; those of others are made anew."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +88,8 @@ class PageOptions:
     """What answers programs at the same address; it starts and ends with the page."""
     answered: Callable[[Answer], None] | None = None
     """Told of every question that the page has answered."""
+    accounts: SignIn | None = None
+    """How people sign in who have accounts; None where there are none, and all are one person."""
 
 
 # --- the page -------------------------------------------------------------------------------------
@@ -104,15 +115,22 @@ def build_app(
     stay_offline()  # before gradio is imported, and with it the hub library
     incoming = _folder_for_uploads(library)
     gr = _import_gradio()
-    services = build_services(assistant, library, options)
-    services.jobs.tidy()
+    shared = Shared(assistant, library, options.accounts) if options.accounts else None
+    rooms = Rooms(assistant, library, options, shared)
+    rooms.frame.jobs.tidy()
+    sessions = Sessions(shared) if shared else None
+    by_proxy = shared is not None and bool(shared.sign_in.header)
+    password_of: Any = ("pilcrow", password) if password else None
+    if sessions is not None and not by_proxy:
+        password_of = sessions.check
     files = assets_address()
-    page = make_page(gr, services)
+    page = make_page(gr, rooms.frame, rooms.now)
     app: FastAPI = gr.mount_gradio_app(
-        _app_with_assets(services, options.beside, files),
+        _app_with_assets(rooms, options.beside, files),
         page,
         path="/",
-        auth=("pilcrow", password) if password else None,
+        auth=password_of,
+        auth_dependency=_name_of_who_asks if by_proxy else None,
         auth_message=wrong_passwords(),
         allowed_paths=[],
         max_file_size="20mb",
@@ -124,20 +142,24 @@ def build_app(
         theme=_theme(gr),
         head=panes.head(files),
     )
+    if sessions is not None and not by_proxy:
+        app.routes[-1].app.tokens = sessions  # type: ignore[attr-defined]
     app.add_middleware(uploads.UploadLimit, folder=incoming)
     app.add_middleware(FileDataGate, folder=incoming)
     app.add_middleware(CallGate, calls=calls_of(gr, page))
+    if shared is not None and sessions is not None:
+        app.add_middleware(PeopleGate, shared=shared, sessions=sessions)
     app.add_middleware(LoginThrottle, clock=clock)
     app.add_middleware(BodyLimit, most=most_bytes)
-    app.add_middleware(PageLanguage, texts=lambda: frame_texts(services))
+    app.add_middleware(PageLanguage, texts=lambda: frame_texts(rooms.frame))
     policy = PagePolicy(_template(gr), panes.first_script(f"{files}/reload.js"))
     # a tunnel or a proxy that nobody named would lead strangers to where folders can be named
-    any_host = bool(password) and not options.by_path
+    any_host = bool(password or shared) and not options.by_path
     app.add_middleware(SecurityHeaders, any_host=any_host, files=files, policy=policy)
     return app
 
 
-def _app_with_assets(services: Services, beside: Starlette | None, files: str) -> FastAPI:
+def _app_with_assets(rooms: Rooms, beside: Starlette | None, files: str) -> FastAPI:
     """An application that serves our files at an address, and runs what is behind the page."""
     from fastapi import FastAPI
     from fastapi.responses import FileResponse
@@ -147,13 +169,9 @@ def _app_with_assets(services: Services, beside: Starlette | None, files: str) -
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with _running(beside):
-            services.models.begin()
+            rooms.models.begin()
             yield
-        services.models.close()
-        services.watches.close()
-        services.chat.close()
-        services.suggester.close()
-        services.jobs.tidy()
+        rooms.close()
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.mount(files, GZipMiddleware(StaticFiles(directory=ASSETS)))
@@ -212,42 +230,121 @@ def _folder_for_uploads(library: Library) -> Path:
     return incoming
 
 
+def _name_of_who_asks(_: object) -> str | None:
+    """What Gradio calls whoever has signed in at a proxy."""
+    person = asking()
+    return person.name if person else None
+
+
+class Rooms:
+    """What stands behind the page: for everybody the same, or for each who has an account."""
+
+    def __init__(
+        self, assistant: Assistant, library: Library, options: PageOptions, shared: Shared | None
+    ) -> None:
+        """Make what all of them have in common."""
+        self._assistant = assistant
+        self._library = library
+        self._options = options
+        self._shared = shared
+        self._others = OneAtATime()
+        self._seats = threading.Semaphore(AT_ONCE)
+        self._lock = threading.Lock()
+        self._made: OrderedDict[tuple[object, ...], Services] = OrderedDict()
+        self._runner = JobRunner(library, options.fetcher, self._others)
+        self._watches = FolderWatches(library)
+        self.models = Models(
+            assistant, library, options.models, here=options.by_path, jobs=self._runner,
+            people=shared is not None,
+        )  # fmt: skip
+        self.frame = self._services(None, assistant, library, self._runner)
+        """Those of nobody: where there are accounts, what the page's frame is drawn from."""
+
+    def now(self) -> Services:
+        """Those of whoever asks; everybody's where there are no accounts.
+
+        Raises:
+            NotPermitted: when there are, and nobody has signed in.
+        """
+        if self._shared is None:
+            return self.frame
+        person, share = asking(), self._shared.now()
+        assert person is not None
+        key = person.id, person.name, person.role, person.collections
+        with self._lock:
+            if key not in self._made:
+                runner = JobRunner(share.library, self._options.fetcher, self._others)
+                self._made[key] = self._services(person, share.assistant, share.library, runner)
+            self._made.move_to_end(key)
+            while len(self._made) > _MOST_ROOMS:
+                _, oldest = self._made.popitem(last=False)
+                oldest.chat.close()
+            return self._made[key]
+
+    def close(self) -> None:
+        """End what is under way."""
+        self.models.close()
+        self._watches.close()
+        with self._lock:
+            rooms = [self.frame, *self._made.values()]
+        for services in rooms:
+            services.chat.close()
+        for services in rooms:
+            services.suggester.close()
+        self._runner.tidy()
+
+    def _services(
+        self, person: Person | None, assistant: Assistant, library: Library, runner: JobRunner
+    ) -> Services:
+        options, is_whole = self._options, not (person and person.collections)
+        manages = person is None or (person.may_be("admin") and is_whole)
+        edits = person is None or (person.may_be("editor") and is_whole)
+        conversations = Conversations(
+            drawer_of(library), person.id if person else "", partial(may_see, library)
+        )
+        quick = options.quick.within(library) if options.quick and person else options.quick
+
+        def ask(question: str) -> Answer:
+            assert quick is not None
+            *_, last = quick.stream(question)
+            return last
+
+        chat = Chat(
+            assistant,
+            library,
+            conversations,
+            grace=options.grace,
+            unread=lambda: runner.unread,
+            answered=options.answered,
+            seats=self._seats,
+        )
+        suggester = Suggester(
+            library, ask if quick else None, busy=lambda: runner.anybody_busy or chat.busy,
+            kept=is_whole,
+        )  # fmt: skip
+        by_path = options.by_path and manages
+        api = PageApi(
+            library,
+            conversations,
+            runner,
+            suggester,
+            talk=chat,
+            notice=options.notice,
+            samples=options.samples is not None and edits,
+            watches=self._watches if by_path else None,
+            more=self.models.requests,
+            person=person,
+            signs_out=not (options.accounts and options.accounts.header),
+        )
+        return Services(
+            chat, runner, api, suggester, self._watches, self.models,
+            options.samples if edits else None, by_path, options.sends_to, library.elsewhere,
+        )  # fmt: skip
+
+
 def build_services(assistant: Assistant, library: Library, options: PageOptions) -> Services:
-    """What stands behind the page of a library, connected."""
-    conversations, runner = Conversations(drawer_of(library)), JobRunner(library, options.fetcher)
-    quick = options.quick
-
-    def ask(question: str) -> Answer:
-        assert quick is not None
-        *_, last = quick.stream(question)
-        return last
-
-    watches = FolderWatches(library)
-    chat = Chat(
-        assistant,
-        library,
-        conversations,
-        grace=options.grace,
-        unread=lambda: runner.unread,
-        answered=options.answered,
-    )
-    suggester = Suggester(library, ask if quick else None, busy=lambda: runner.busy or chat.busy)
-    models = Models(assistant, library, options.models, here=options.by_path, jobs=runner)
-    api = PageApi(
-        library,
-        conversations,
-        runner,
-        suggester,
-        talk=chat,
-        notice=options.notice,
-        samples=options.samples is not None,
-        watches=watches if options.by_path else None,
-        more=models.requests,
-    )
-    return Services(
-        chat, runner, api, suggester, watches, models, options.samples, options.by_path,
-        options.sends_to, library.elsewhere,
-    )  # fmt: skip
+    """What stands behind the page of a library without accounts, connected."""
+    return Rooms(assistant, library, options, None).frame
 
 
 def _theme(gr: Any) -> Any:

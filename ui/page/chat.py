@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from index import Library
@@ -21,6 +21,7 @@ from index.errors import PilcrowError
 from index.tokenization import sound
 from rag import Assistant
 from rag.types import Answer, Citation
+from ui.http.accounts.permitted import PermittedLibrary
 from ui.language.catalogue import gettext, gettext_noop, short_date, speaking, spoken, steps_in
 from ui.page.conversations import FILTERS, Conversations, Phase, Scope, Turn, new_key
 from ui.page.views import answers, facets
@@ -146,6 +147,7 @@ class Chat:
         grace: float = GRACE,
         unread: Callable[[], int] = lambda: 0,
         answered: Callable[[Answer], None] | None = None,
+        seats: threading.Semaphore | None = None,
     ) -> None:
         """Answer questions.
 
@@ -156,6 +158,7 @@ class Chat:
             grace: seconds that an answer goes on after its page has gone.
             unread: how many files are being read and cannot be found yet.
             answered: told of every whole answer.
+            seats: for so many at once, whoever asks; `AT_ONCE` when None.
         """
         self._unread = unread
         self._answered = answered
@@ -167,7 +170,7 @@ class Chat:
         """Conversations of which it was said that they are not kept."""
         self._live: dict[str, _Live] = {}
         """The turns that are being answered, by key."""
-        self._seats = threading.Semaphore(AT_ONCE)
+        self._seats = seats or threading.Semaphore(AT_ONCE)
 
     @property
     def busy(self) -> bool:
@@ -360,6 +363,38 @@ class Chat:
             if not run.evidence_seen and (new.headline or new.citations or new.passages):
                 run.evidence_seen.append(run.seconds)  # drawing it took its time as well
             yield new, beside
+
+
+def may_see(library: Library, turn: Turn) -> bool:
+    """Whether whoever a library is shown to may see a turn as it was kept.
+
+    Where their collections have become fewer since, or documents went into others, an answer that
+    rests on one of those is not shown again; nor a reply that lists one by its name.
+    """
+    if not isinstance(library, PermittedLibrary) or library.part.is_whole:
+        return True
+    held = {record.id for record in library.documents()}
+    answer = turn.answer
+    named = {*turn.scope.documents, *_document_ids(asdict(answer) if answer else None)}
+    if not named <= held:
+        return False
+    if answer is None or answer.citations:
+        return True
+    hidden = (name_of(r) for r in library.whole.documents() if r.id not in held)
+    said = "\n".join((answer.text, *answer.options, *answer.notes, *answer.missing))
+    return not any(name in said for name in hidden)
+
+
+def _document_ids(value: Any) -> Iterator[str]:
+    """Every document that is named by its id somewhere in plain values."""
+    if isinstance(value, dict):
+        if isinstance(id_ := value.get("document_id"), str):
+            yield id_
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return
+    for part in value:
+        yield from _document_ids(part)
 
 
 def drawn(turn: Turn, number: int, meta: answers.TurnMeta, library: Library) -> str:

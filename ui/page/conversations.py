@@ -1,9 +1,11 @@
 """Conversations, kept in one SQLite file in the library's folder, or beside a library on a server.
 
 Each turn holds its whole answer as JSON, sources and quotes included, so that it reads the same
-when the documents it was drawn from have changed or gone. A library has one owner: whoever may
-open the page sees all its conversations. What is deleted can be taken back until the next deletion
-or the next start; then it is overwritten on disk (`secure_delete`).
+when the documents it was drawn from have changed or gone. Without accounts whoever may open the
+page sees all conversations; with them each account has its own: its id stands before the ids of its
+conversations and turns, so that nothing which is asked for by an id can be another's. What is
+deleted can be taken back until the next deletion or the next start; then it is overwritten on disk
+(`secure_delete`).
 """
 
 from __future__ import annotations
@@ -12,9 +14,9 @@ import json
 import sqlite3
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
@@ -35,6 +37,7 @@ FILE = "conversations.sqlite"
 LONGEST_TITLE = 120
 """Characters."""
 DAMAGED = gettext_noop("What was kept of this answer is damaged. Ask again.")
+WITHHELD = gettext_noop("This answer is from documents that your account may not see now.")
 # Conversations, and turns of each, that are remembered while they cannot be kept.
 _MOST_UNKEPT, _MOST_TURNS = 50, 200
 _OLDEST = datetime.fromtimestamp(0, UTC)
@@ -180,16 +183,44 @@ class Conversations:
     remembered until it can be, or until the program ends; asking and answering go on.
     """
 
-    def __init__(self, place: Path | ConversationFile | PeoplesTables) -> None:
-        """Use a folder's file, or another drawer; what was deleted last time goes for good."""
+    def __init__(
+        self,
+        place: Path | ConversationFile | PeoplesTables,
+        owner: str = "",
+        may_see: Callable[[Turn], bool] | None = None,
+    ) -> None:
+        """Use a folder's file, or another drawer; what was deleted last time goes for good.
+
+        Args:
+            place: where they lie.
+            owner: the id of the account whose they are; empty where there are no accounts.
+            may_see: whether a turn's answer may still be seen; without it every one may.
+        """
         self._drawer = ConversationFile(place) if isinstance(place, Path) else place
+        self._before = f"{owner}:" if owner else ""
+        """What stands before the ids of conversations and turns where they lie."""
+        self._may_see = may_see
         self._unkept: dict[str, list[tuple[Turn, str]]] = {}
         """By conversation: turns that are not in the file, each with what it takes the place of."""
         self._lock = threading.Lock()
         self.problem = ""
         """Why conversations cannot be kept at present, with the way out; empty when they can."""
         with suppress(ConversationsUnusable), self._writing() as db:
-            db.execute("DELETE FROM conversations WHERE deleted = 1")
+            db.execute(f"DELETE FROM conversations WHERE deleted = 1 AND {self._mine}", self._form)
+
+    @property
+    def _mine(self) -> str:
+        """The condition of SQL that a conversation is of this owner, with one place for `_form`."""
+        return "id LIKE ?" if self._before else "id NOT LIKE ?"
+
+    @property
+    def _form(self) -> tuple[str]:
+        return (f"{self._before}%" if self._before else "%:%",)
+
+    def _id(self, id_: str) -> str:
+        """An id as it lies; what nobody could have been given names nothing."""
+        given = sound(id_)
+        return f"{self._before}{given}" if ":" not in given else ""
 
     @property
     def tables(self) -> PeoplesTables | None:
@@ -202,37 +233,58 @@ class Conversations:
         Those that cannot be read are left out; `problem` says why.
         """
         wanted = words.casefold().split()
-        rows = self._rows("SELECT id, title, updated FROM conversations WHERE deleted = 0")
-        texts = defaultdict[str, list[str]](list)
-        for id_, question, answer in (
-            self._rows("SELECT conversation, question, words FROM turns") if wanted else ()
-        ):
-            texts[id_].append(f"{question} {answer}")
+        rows = self._rows(
+            f"SELECT id, title, updated FROM conversations WHERE deleted = 0 AND {self._mine}",
+            *self._form,
+        )
+        texts = self._said() if wanted else defaultdict[str, list[str]](list)
+        skip = len(self._before)
         listed = {
-            id_: Listed(id_, str(title), when(updated) or _OLDEST)
+            id_[skip:]: Listed(id_[skip:], str(title), when(updated) or _OLDEST)
             for id_, title, updated in rows
             if all(word in f"{title} {' '.join(texts[id_])}".casefold() for word in wanted)
         }
         for id_, waiting in self._waiting():
             asked = " ".join(
-                f"{t.question} {t.answer.text if t.answer else ''}" for t, _ in waiting
+                f"{t.question} {t.answer.text if t.answer else ''}"
+                for t in (self._seen(turn) for turn, _ in waiting)
             )
             if all(word in asked.casefold() for word in wanted):
                 title = listed[id_].title if id_ in listed else shortened(waiting[0][0].question)
                 listed[id_] = Listed(id_, title, datetime.now(UTC))
         return sorted(listed.values(), key=lambda row: row.updated, reverse=True)
 
+    def _said(self) -> defaultdict[str, list[str]]:
+        """What was asked, and answered as far as it may be seen, by conversation as it lies."""
+        said = defaultdict[str, list[str]](list)
+        query = "SELECT conversation, key, question, words, kept FROM turns WHERE conversation"
+        like = self._mine.removeprefix("id")
+        for id_, key, question, words, kept in self._rows(query + like, *self._form):
+            turn = self._shown(read_turn(key, question, kept, "")) if self._may_see else None
+            seen = turn is None or turn.answer is not None
+            said[id_].append(f"{question} {words if seen else ''}")
+        return said
+
+    def _shown(self, turn: Turn) -> Turn:
+        """A turn from where it lies, as its owner may see it now."""
+        return self._seen(replace(turn, key=turn.key[len(self._before) :]))
+
+    def _seen(self, turn: Turn) -> Turn:
+        if self._may_see is None or self._may_see(turn):
+            return turn
+        return replace(turn, answer=None, phase="failed", problem=WITHHELD, scope=Scope())
+
     def turns(self, conversation: str) -> list[Turn]:
         """The turns of a conversation in order; empty when there is no such conversation."""
         rows = self._rows(
             "SELECT t.key, t.question, t.kept, t.verdict FROM turns t JOIN conversations c"
             " ON c.id = t.conversation WHERE c.id = ? AND c.deleted = 0 ORDER BY t.position",
-            sound(conversation),
+            self._id(conversation),
         )
-        turns = [read_turn(*row) for row in rows]
+        turns = [self._shown(read_turn(*row)) for row in rows]
         for turn, replaced in dict(self._waiting()).get(conversation, ()):
             at = next((n for n, old in enumerate(turns) if old.key == replaced), len(turns))
-            turns[at : at + 1] = [turn]
+            turns[at : at + 1] = [self._seen(turn)]
         return turns
 
     def turn(self, key: str) -> Turn | None:
@@ -240,16 +292,16 @@ class Conversations:
         for _, waiting in self._waiting():
             for turn, _ in reversed(waiting):
                 if turn.key == key:
-                    return turn
+                    return self._seen(turn)
         rows = self._rows(
-            "SELECT key, question, kept, verdict FROM turns WHERE key = ?", sound(key)
+            "SELECT key, question, kept, verdict FROM turns WHERE key = ?", self._id(key)
         )
-        return read_turn(*rows[0]) if rows else None
+        return self._shown(read_turn(*rows[0])) if rows else None
 
     def title(self, conversation: str) -> str:
         """What a conversation is called; empty when there is no such conversation."""
         rows = self._rows(
-            "SELECT title FROM conversations WHERE id = ? AND deleted = 0", sound(conversation)
+            "SELECT title FROM conversations WHERE id = ? AND deleted = 0", self._id(conversation)
         )
         waiting = dict(self._waiting()).get(conversation)
         return str(rows[0][0]) if rows else shortened(waiting[0][0].question) if waiting else ""
@@ -272,7 +324,8 @@ class Conversations:
             try:
                 with self._writing() as db:
                     for unkept, replaced in waiting:
-                        _insert(db, conversation, unkept, replaced)
+                        kept = replace(unkept, key=self._id(unkept.key))
+                        _insert(db, self._id(conversation), kept, self._id(replaced))
             except ConversationsUnusable:
                 self._remember(conversation, waiting)
                 return False
@@ -286,7 +339,7 @@ class Conversations:
             ConversationsUnusable: when it cannot be written.
         """
         with self._writing() as db:
-            db.execute("UPDATE turns SET verdict = ? WHERE key = ?", (verdict, sound(key)))
+            db.execute("UPDATE turns SET verdict = ? WHERE key = ?", (verdict, self._id(key)))
 
     def rename(self, conversation: str, title: str) -> None:
         """Give a conversation another title; an empty one changes nothing.
@@ -298,7 +351,7 @@ class Conversations:
             with self._writing() as db:
                 db.execute(
                     "UPDATE conversations SET title = ? WHERE id = ?",
-                    (title, sound(conversation)),
+                    (title, self._id(conversation)),
                 )
 
     def delete(self, conversation: str) -> None:
@@ -311,16 +364,19 @@ class Conversations:
             forgotten = self._unkept.pop(conversation, None)
         try:
             with self._writing() as db:
-                id_ = (sound(conversation),)
-                db.execute("DELETE FROM conversations WHERE deleted = 1 AND id != ?", id_)
-                db.execute("UPDATE conversations SET deleted = 1 WHERE id = ?", id_)
+                id_ = self._id(conversation)
+                db.execute(
+                    f"DELETE FROM conversations WHERE deleted = 1 AND id != ? AND {self._mine}",
+                    (id_, *self._form),
+                )
+                db.execute("UPDATE conversations SET deleted = 1 WHERE id = ?", (id_,))
         except ConversationsUnusable:
             if forgotten is None:  # it was in the file, and still is
                 raise
 
     def restore(self, conversation: str) -> bool:
         """Take the last deletion back; False when it is too late or cannot be done."""
-        id_ = (sound(conversation),)
+        id_ = (self._id(conversation),)
         with suppress(ConversationsUnusable):
             if self._rows("SELECT 1 FROM conversations WHERE id = ? AND deleted = 1", *id_):
                 with self._writing() as db:
@@ -329,6 +385,15 @@ class Conversations:
                     )
                     return bool(done.rowcount == 1)
         return False
+
+    def delete_all(self) -> None:
+        """Delete every conversation of this owner for good.
+
+        Raises:
+            ConversationsUnusable: when it cannot be written.
+        """
+        with self._writing() as db:
+            db.execute(f"DELETE FROM conversations WHERE {self._mine}", self._form)
 
     def _waiting(self) -> list[tuple[str, list[tuple[Turn, str]]]]:
         """What is not in the file, by conversation."""

@@ -15,7 +15,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from index.errors import LibraryUnwritable
-from index.system.files import replacing
+from index.system.files import make_folder, replacing
 from rag.types import Answer
 from ui.language.catalogue import gettext
 from ui.page.conversations import Verdict
@@ -36,6 +36,7 @@ def record(
     verdict: Verdict,
     why: str = "",
     tables: PeoplesTables | None = None,
+    owner: str = "",
 ) -> None:
     """Write a verdict down, in place of an earlier one on the same answer.
 
@@ -46,22 +47,30 @@ def record(
         verdict: empty to take an earlier one back.
         why: it is found wrong, one of `REASONS`; empty where nobody says.
         tables: of a library on a server.
+        owner: the id of the account whose verdict it is; empty where there are no accounts.
 
     Raises:
         LibraryUnwritable: when the disk refuses.
     """
     try:
+        if owner:
+            make_folder(folder := folder_of(folder, owner))
         with _writing:
             for name, wanted in ((GOOD, "up"), (WRONG, "down")):
                 entry = _entry(key, answer, verdict, why) if verdict == wanted else None
                 if tables is None:
                     _write(folder / name, key, entry)
                 else:
-                    lines = _kept_there(tables, key, wanted, entry)
+                    lines = _kept_there(tables, key, wanted, entry, owner)
                     _write_lines(folder / name, lines)
     except OSError as error:
         words = gettext("this could not be noted ({reason}); try again", reason=error.strerror)
         raise LibraryUnwritable(words) from error
+
+
+def folder_of(folder: Path, owner: str) -> Path:
+    """Where the files of one account's verdicts are, in a library's folder."""
+    return folder / "feedback" / owner
 
 
 def _entry(key: str, answer: Answer, verdict: Verdict, why: str) -> dict[str, Any]:
@@ -86,9 +95,10 @@ def _write(path: Path, key: str, entry: dict[str, Any] | None) -> None:
 
 
 def _kept_there(
-    tables: PeoplesTables, key: str, verdict: str, entry: dict[str, Any] | None
+    tables: PeoplesTables, key: str, verdict: str, entry: dict[str, Any] | None, owner: str
 ) -> list[bytes]:
-    """All that was found good, or wrong, once a verdict is written down on the server."""
+    """All that its owner found good, or wrong, once a verdict is written down on the server."""
+    key, mine = (f"{owner}:{key}", "LIKE") if owner else (key, "NOT LIKE")
     with tables.writing() as db:
         db.execute("DELETE FROM feedback WHERE key = ? AND verdict = ?", (key, verdict))
         if entry:
@@ -97,8 +107,8 @@ def _kept_there(
                 "SET verdict = excluded.verdict, entry = excluded.entry",
                 (key, verdict, json.dumps(entry)),
             )
-    query = "SELECT entry FROM feedback WHERE verdict = ? ORDER BY key"
-    return [line.encode() for (line,) in tables.rows(query, (verdict,))]
+    query = f"SELECT entry FROM feedback WHERE verdict = ? AND key {mine} ? ORDER BY key"
+    return [line.encode() for (line,) in tables.rows(query, (verdict, f"{owner or '%'}:%"))]
 
 
 def _write_lines(path: Path, lines: list[bytes]) -> None:

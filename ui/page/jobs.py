@@ -23,6 +23,7 @@ from index.sources import again, web, zotero
 from index.sources.fetching import Fetcher
 from index.system.roots import look
 from index.types import FailedFile, Progress, Receipt, UpdateReport
+from ui.http.accounts.permitted import require, whole
 from ui.language.catalogue import gettext, plural
 from ui.page import upload_copies
 from ui.page.middleware.file_data import is_upload
@@ -62,24 +63,64 @@ class _Task:
     stage_from: int = 0
 
 
-class JobRunner:
-    """Runs one change of the library at a time in a thread and says how far it is."""
+class OneAtATime:
+    """What the runners of several people have in common: one of them works at a time."""
 
-    def __init__(self, library: Library, fetcher: Fetcher | None = None) -> None:
-        """Work on `library`; `fetcher` asks the web for addresses that somebody types."""
+    def __init__(self) -> None:
+        """Nobody works."""
+        self.lock = threading.Lock()
+        self.over = threading.Event()
+        self.over.set()
+        self.taking_in = threading.Lock()
+        self.pending: set[str] = set()
+        """Copies that were taken in and wait to be indexed."""
+        self.removed: dict[int, frozenset[str]] = {}
+        """By runner: files of the documents that its person removed last, and may take back."""
+        self.replaced: dict[str, int] = {}
+        """By the name of a file that was replaced: the runner that may put it back."""
+
+
+class JobRunner:
+    """Runs one change of the library at a time in a thread and says how far it is.
+
+    Where several people share the library each has one: what is done, and can be undone, by one of
+    them is not shown to the others.
+    """
+
+    def __init__(
+        self, library: Library, fetcher: Fetcher | None = None, others: OneAtATime | None = None
+    ) -> None:
+        """Work on `library`.
+
+        Args:
+            library: what is changed, as whoever changes it may see it.
+            fetcher: asks the web for addresses that somebody types.
+            others: what is shared with other people's runners; nothing when None.
+        """
         self._library = library
         self._fetcher = fetcher or Fetcher()
-        self._lock = threading.Lock()
+        self._others = others or OneAtATime()
+        self._lock = self._others.lock
         self._view: jobs.JobView | None = None
         self._over = threading.Event()
         self._over.set()
         self._cancel = threading.Event()
-        self._taking_in = threading.Lock()
-        self._pending: set[str] = set()
-        """Copies that were taken in and wait to be indexed."""
+        self._taking_in = self._others.taking_in
+        self._pending = self._others.pending
         self._jobs = 0
-        self._replaced: tuple[str, ...] = ()
+        self._own_replaced: tuple[str, ...] = ()
         """Names of the files that were replaced last."""
+
+    @property
+    def _replaced(self) -> tuple[str, ...]:
+        """Names of the files that were replaced last, and by nobody else since."""
+        mine = self._others.replaced
+        return tuple(name for name in self._own_replaced if mine.get(name) == id(self))
+
+    @_replaced.setter
+    def _replaced(self, names: tuple[str, ...]) -> None:
+        self._own_replaced = names
+        self._others.replaced.update(dict.fromkeys(names, id(self)))
 
     def rebuild(self) -> Iterator[jobs.JobView]:
         """Reads every place that was ever added again; yields progress until it is over."""
@@ -147,6 +188,7 @@ class JobRunner:
             replacing: names of files that are to take the place of those called so.
             collection: what they are put into; empty for none.
         """
+        require(self._library, "editor")
         incoming = self._library.path / "incoming"
         own = [file for file in dict.fromkeys(files) if is_upload(file, incoming)]
         strangers = [Path(file).name for file in files if file not in own]
@@ -172,7 +214,9 @@ class JobRunner:
         folder = upload_copies.folder_of(self._library)
         with self._taking_in:
             held = {record.content_hash: record.id for record in self._library.documents()}
-            upload_copies.forget_replaced(self._library)
+            upload_copies.forget_replaced(self._library, self._replaced)
+            if whole(self._library) is not self._library:  # of others' files no name is taken
+                replacing = set(replacing).intersection(self.taken_names)
             parcel = upload_copies.take_in(files, folder, held, replacing)
             self._pending.update(str(folder / name) for name in parcel.names)
             self._replaced = parcel.replaced
@@ -203,7 +247,7 @@ class JobRunner:
         self._task.replaced = bool(self._replaced)
         upload_copies.put_back(folder, set(parcel.replaced) - set(self._replaced))
         # and it is nobody's: whoever sent it has it still
-        upload_copies.discard(self._library, map(str, paths))
+        upload_copies.discard(whole(self._library), map(str, paths))
         return replace(report, failed=(*report.failed, *failed))
 
     def put_back(self) -> UpdateReport:
@@ -316,9 +360,9 @@ class JobRunner:
         with self._alone():
             receipt = self._library.remove(document_ids)
             with self._taking_in:
-                upload_copies.tidy(
-                    self._library, self._pending | {origin.path for origin in receipt.origins}
-                )
+                self._others.removed[id(self)] = frozenset(o.path for o in receipt.origins)
+                kept = self._pending.union(*self._others.removed.values())
+                upload_copies.tidy(whole(self._library), kept)
             return receipt
 
     def tag(self, document_ids: Iterable[str], tag: str, *, remove: bool) -> tuple[str, ...]:
@@ -355,6 +399,13 @@ class JobRunner:
 
     def watch(self) -> Iterator[jobs.JobView]:
         """The work under way, if any, until it is over; about ten looks a second."""
+        with self._lock:
+            is_anothers = self.anybody_busy and not self.busy
+        if is_anothers:
+            title = gettext("Waiting: somebody else changes the library just now")
+            yield jobs.JobView(title, self._jobs)
+            self._others.over.wait(1)
+            return
         while (view := self._view) is not None:
             # rows are put together when they are looked at, not for each of ten thousand reports
             yield replace(view, rows=tuple(self._task.rows.values()))
@@ -368,12 +419,17 @@ class JobRunner:
 
     @property
     def busy(self) -> bool:
-        """Whether something is under way."""
+        """Whether something of this runner's is under way."""
         return not self._over.is_set()
+
+    @property
+    def anybody_busy(self) -> bool:
+        """Whether something is under way, whoever began it."""
+        return not self._others.over.is_set()
 
     def _alone(self) -> threading.Lock:
         """The right to change something quickly, when nothing is under way."""
-        if self.busy:
+        if self.anybody_busy:
             raise LibraryBusy(gettext("the library is being changed; try again when that is done"))
         return self._lock
 
@@ -396,8 +452,9 @@ class JobRunner:
 
     def _begin(self, title: str, task: _Task) -> bool:
         with self._lock:
-            if self.busy:
+            if self.anybody_busy:
                 return False
+            self._others.over.clear()
             self._over.clear()
             self._cancel.clear()
             self._task = task
@@ -428,7 +485,9 @@ class JobRunner:
             problem = gettext("Something went wrong inside Pilcrow; the terminal says more.")
             outcome = {"problem": problem}
         self._view = replace(self._view, running=False, rate=None, eta=None, **outcome)
-        self._over.set()
+        with self._lock:
+            self._over.set()
+            self._others.over.set()
 
     def _note_ended(self, report: UpdateReport) -> None:
         """Each file of a report as it ended."""

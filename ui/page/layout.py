@@ -21,6 +21,7 @@ from index.sources.watching import FolderWatches
 from index.sources.zotero import is_zotero
 from index.system.roots import settled
 from index.tokenization import sound
+from ui.http.accounts.people import PERSON, NotPermitted, steps_for
 from ui.http.attempts import ATTEMPTS, PAUSE
 from ui.language.catalogue import gettext, language_of, steps_in
 from ui.page.api import PageApi
@@ -129,13 +130,19 @@ def wrong_passwords() -> str:
     )
 
 
-def make_page(gr: Any, services: Services) -> Any:
-    """The page, an unmounted `gradio.Blocks`: three panes and their wiring."""
+def make_page(gr: Any, frame: Services, now: Callable[[], Services]) -> Any:
+    """The page, an unmounted `gradio.Blocks`: three panes and their wiring.
+
+    Args:
+        gr: Gradio.
+        frame: what the frame is drawn from, the same for everybody.
+        now: the services of whoever asks.
+    """
 
     def ask(request: object) -> dict[str, Any]:  # Gradio takes functions, not methods
-        return services.api.ask(request)
+        return now().api.ask(request)
 
-    texts = frame_texts(services)
+    texts = frame_texts(frame)
     with gr.Blocks(title="Pilcrow", fill_width=True, analytics_enabled=False) as page:
         run = gr.State(None)
         gr.HTML(  # through this the page's script reaches the API
@@ -155,8 +162,8 @@ def make_page(gr: Any, services: Services) -> Any:
                 _html(gr, "beside", panes.slot("beside"))
                 _html(gr, "past-sources", panes.slot("past-sources"))
                 sources = _html(gr, "current-sources", **texts["current-sources"])
-        _wire_chat(gr, services.chat, run, request_box, sources, left, centre)
-        _wire_jobs(gr, page, services, request_box, left)
+        _wire_chat(gr, now, run, request_box, sources, left, centre)
+        _wire_jobs(gr, page, now, request_box, left)
     # whoever is one too many is told so by `Chat`, in words, so Gradio's own queue refuses nobody
     page.max_threads = 2 * AT_ONCE
     page.state_session_capacity = _SESSIONS
@@ -241,7 +248,7 @@ _WITH_REQUEST = "(question, request, run) => [question, window.pilcrow.askReques
 
 def _wire_chat(
     gr: Any,
-    chat: Chat,
+    now: Callable[[], Services],
     run: Any,
     request_box: Any,
     sources: Any,
@@ -256,12 +263,12 @@ def _wire_chat(
         asked = request.question or typed
         if not (asked.strip() or request.again) or (run and not run.over.is_set()):
             return [gr.skip()] * 3
-        return chat.begin(asked, request)
+        return now().chat.begin(asked, request)
 
-    def answer(run: Run | None) -> Iterator[Sequence[Any]]:
+    def answer(run: Run | None) -> Generator[Sequence[Any], None, None]:
         # what has not changed is said again: for each `skip` Gradio keeps a component for good
         beside = answers.no_sources()
-        for turn, fresh in chat.answer(run):
+        for turn, fresh in now().chat.answer(run):
             beside = beside if fresh is None else fresh
             if run and run.left.is_set():
                 yield [gr.skip()] * 2
@@ -278,7 +285,9 @@ def _wire_chat(
         **_QUIET,
     )
     # all at once: the evidence is for everybody, and only the model takes one after the other
-    answering = begun.success(answer, run, [current, sources], concurrency_limit=None, **_QUIET)
+    answering = begun.success(
+        _for_its_visitor(gr, answer), run, [current, sources], concurrency_limit=None, **_QUIET
+    )
     centre["stop"].click(lambda run: run and run.stop.set(), run, None, queue=False, **_QUIET)
     _wire_leaving(gr, [left["new"].click, left["leave"].click], answering, run, current, sources)
 
@@ -310,39 +319,45 @@ _WITH_LEFT_OUT = "(files, request) => [files, window.pilcrow.leftOut()]"
 
 
 def _wire_jobs(
-    gr: Any, page: Any, services: Services, request_box: Any, left: dict[str, Any]
+    gr: Any, page: Any, now: Callable[[], Services], request_box: Any, left: dict[str, Any]
 ) -> None:
     """Adding, rebuilding, cancelling; a page that is opened meanwhile sees the work under way."""
-    runner = services.jobs
 
-    def draw(views: Iterator[jobs.JobView]) -> Iterator[str]:
-        for view in views:
-            yield jobs.draw(view)
+    def draw(views: Callable[[JobRunner], Iterator[jobs.JobView]]) -> Iterator[str]:
+        try:
+            for view in views(now().jobs):
+                yield jobs.draw(view)
+        except NotPermitted as error:
+            refused = gettext("Nothing was changed")
+            yield jobs.draw(jobs.JobView(refused, running=False, problem=str(error)))
 
     # generator functions, not lambdas: Gradio streams only what it can see is one
     def open_page() -> Generator[str, None, None]:
         yield ""
-        if runner.busy:
-            yield from draw(runner.watch())
+        if now().jobs.busy:
+            yield from draw(lambda runner: runner.watch())
 
     def add(uploaded: list[str], left_out: str) -> Generator[tuple[Any, str], None, None]:
         left, replacing = uploads.left_behind(left_out), uploads.to_replace(left_out)
         into = uploads.collection_of(left_out)
-        for drawn in draw(runner.add(uploaded, left, replacing, into)):
+        for drawn in draw(lambda runner: runner.add(uploaded, left, replacing, into)):
             yield None, drawn
 
     def add_samples() -> Generator[str, None, None]:
-        if services.samples:
-            yield from draw(runner.add_folder(services.samples))
+        if samples := now().samples:
+            yield from draw(lambda runner: runner.add_folder(samples))
 
     def add_place(sent: str) -> Generator[str, None, None]:
-        yield from draw(added_place(services, sent))
+        yield from draw(lambda _: added_place(now(), sent))
 
     def renew() -> Generator[str, None, None]:
-        yield from draw(runner.rebuild())
+        yield from draw(lambda runner: runner.rebuild())
+
+    def cancel() -> None:
+        now().jobs.cancel()
 
     def spoken(steps: Callable[..., Generator[Any, None, None]]) -> Any:
-        return _in_its_language(gr, steps)
+        return _for_its_visitor(gr, steps)
 
     job, shown = left["job"], {"concurrency_limit": None, **_QUIET}
     page.load(spoken(open_page), None, job, **shown)
@@ -352,7 +367,7 @@ def _wire_jobs(
     left["samples"].click(spoken(add_samples), None, job, **shown)
     left["place"].click(spoken(add_place), request_box, job, js=_WITH_PLACE, **shown)
     left["rebuild"].click(spoken(renew), None, job, **shown)
-    left["cancel"].click(runner.cancel, None, None, queue=False, **_QUIET)
+    left["cancel"].click(cancel, None, None, queue=False, **_QUIET)
 
 
 def added_place(services: Services, sent: str) -> Iterator[jobs.JobView]:
@@ -371,8 +386,8 @@ def added_place(services: Services, sent: str) -> Iterator[jobs.JobView]:
         services.watches.begin(place.folder)
 
 
-def _in_its_language(gr: Any, steps: Callable[..., Generator[Any, None, None]]) -> Any:
-    """A function of Gradio's queue whose steps speak the language of whoever asks.
+def _for_its_visitor(gr: Any, steps: Callable[..., Generator[Any, None, None]]) -> Any:
+    """A function of Gradio's queue whose steps are for whoever asks, in their language.
 
     What waits in the queue runs apart from the request that put it there; Gradio hands that in.
     """
@@ -380,7 +395,8 @@ def _in_its_language(gr: Any, steps: Callable[..., Generator[Any, None, None]]) 
 
     def in_language(*given: Any) -> Generator[Any, None, None]:
         *inputs, request = given
-        yield from steps_in(language_of(request.headers), steps(*inputs))
+        person = request.request.scope.get(PERSON)
+        yield from steps_for(person, steps_in(language_of(request.headers), steps(*inputs)))
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     names = [*(f"input_{number}" for number in range(count)), "request"]

@@ -3,7 +3,7 @@
 One words answers, the other one, the encoder, reads articles and questions.
 
 A model is fetched when a person asks for it, here or as Pilcrow is started; nothing else fetches.
-Only whoever sits at this computer may change anything.
+Only whoever sits at this computer may change anything; where there are accounts, an admin.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from rag.llm.catalogue.entries import BUNDLED, CatalogueEntry, entries, entry_na
 from rag.llm.catalogue.folder import ModelFolder, Speed
 from rag.llm.catalogue.mirrors import Mirror
 from rag.llm.catalogue.speed import PROMPT_TOKENS, FirstWord, first_word
+from ui.http.accounts.people import asking
 from ui.language.catalogue import decimal, gettext, gettext_noop
 from ui.page.jobs import JobRunner
 from ui.page.views import machine
@@ -59,6 +60,8 @@ _ENCODER_NAMED = gettext_noop(
 _PASSAGES_A_SECOND = 10
 """That another encoder embeds, about, on two cores."""
 _ELSEWHERE = gettext_noop("Another language model is chosen at the computer that Pilcrow runs on.")
+
+_ADMINS = gettext_noop("Models are chosen by who administers the accounts.")
 
 
 def _silent(_: str) -> None:
@@ -117,6 +120,7 @@ class Models:
         *,
         here: bool,
         jobs: JobRunner | None = None,
+        people: bool = False,
     ) -> None:
         """Look after the model of `assistant`; nothing is fetched before it is asked for.
 
@@ -126,11 +130,13 @@ class Models:
             options: None where nothing can be changed.
             here: whether whoever sees the page sits at this computer.
             jobs: who embeds articles anew; without one the encoder stays.
+            people: whether there are accounts: then admins may change it, wherever they are.
         """
         self._assistant = assistant
         self._library = library
         self._options = options
         self._here = here
+        self._people = people
         self._jobs = jobs
         self._embedding = 0
         """The number of the job that embeds anew, or did last."""
@@ -219,6 +225,8 @@ class Models:
 
     def _stop_encoder(self, given: Given) -> Reply:
         """Go on with the encoder as it is."""
+        if reason := self._encoder_fixed():
+            raise InputError(reason)
         if self._jobs and self._embedded_anew():
             self._jobs.cancel()
         return self._panel(given)
@@ -235,15 +243,23 @@ class Models:
         """Why nothing can be changed here; empty when it can."""
         if self._options is None or self._options.named:
             return gettext(_NAMED)
-        if not self._here:
-            return gettext(_ELSEWHERE)
+        if reason := self._refused():
+            return reason
         return "" if can_run() else self._assistant.missing or "llama-cpp-python is not installed"
 
     def _encoder_fixed(self) -> str:
         """Why the encoder cannot be changed here; empty when it can."""
         if self._options is None or self._options.encoder_named or self._jobs is None:
             return gettext(_ENCODER_NAMED)
-        return "" if self._here else gettext(_ELSEWHERE)
+        return self._refused()
+
+    def _refused(self) -> str:
+        """Why whoever asks may change nothing; empty when they may."""
+        if not self._people:
+            return "" if self._here else gettext(_ELSEWHERE)
+        person = asking()
+        is_admin = person is not None and person.may_be("admin") and not person.collections
+        return "" if is_admin else gettext(_ADMINS)
 
     def _encoders(self) -> list[machine.OtherEncoder]:
         """The encoders that can take the place of the one that is used."""

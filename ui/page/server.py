@@ -77,7 +77,8 @@ def page_server(
 
     The arguments, and what is raised, are those of `serve`.
     """
-    if not password and not is_loopback(host):
+    accounts = options.accounts if options else None
+    if not password and not accounts and not is_loopback(host):
         raise PilcrowError(
             f"{host} can be reached by others: give a password, or serve on 127.0.0.1."
         )
@@ -89,4 +90,5 @@ def page_server(
     app: ASGIApp = build_app(assistant, library, password=password, options=options)
     if options.beside:
         app = Beside(app, options.beside)
-    return make_server(app, lambda: on_ready(address), trusted_proxy), listening
+    header = accounts.header if accounts else ""
+    return make_server(app, lambda: on_ready(address), trusted_proxy, header), listening

@@ -33,8 +33,17 @@ class Suggester:
         ask: Callable[[str], Answer] | None,
         *,
         busy: Callable[[], bool] = lambda: False,
+        kept: bool = True,
     ) -> None:
-        """Suggest what `ask` can answer; nothing when it is None. Pause the search while `busy`."""
+        """Suggest what `ask` can answer; nothing when it is None.
+
+        Args:
+            library: what is asked about.
+            ask: answers with quotes only.
+            busy: whether the search is to pause.
+            kept: whether what was found is kept for the next start, with the library.
+        """
+        self._kept = kept
         self._library = library
         self._ask = ask
         self._busy = busy
@@ -134,6 +143,8 @@ class Suggester:
         return hashlib.sha256(listing.encode("utf-8", "replace")).hexdigest() if records else ""
 
     def _load(self, state: str) -> tuple[str, ...]:
+        if not self._kept:
+            return ()
         try:
             saved = json.loads(Path(self._library.path / FILE).read_text(encoding="utf-8"))
             return tuple(map(str, saved["questions"])) if saved["state"] == state else ()
@@ -141,6 +152,8 @@ class Suggester:
             return ()
 
     def _save(self, state: str, questions: tuple[str, ...]) -> None:
+        if not self._kept:
+            return
         try:
             with replacing(self._library.path / FILE) as file:
                 file.write(json.dumps({"state": state, "questions": questions}).encode())

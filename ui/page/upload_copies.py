@@ -101,9 +101,11 @@ def put_back(folder: Path, names: Iterable[str]) -> list[Path]:
     return there
 
 
-def forget_replaced(library: Library) -> None:
-    """Deletes what was kept aside; from now on no replacement can be undone."""
-    for path in folder_of(library).glob(".*.before"):
+def forget_replaced(library: Library, names: Iterable[str] | None = None) -> None:
+    """Deletes what was kept aside of files of these names, or of all; none can be put back then."""
+    folder = folder_of(library)
+    kept = folder.glob(".*.before") if names is None else (_aside(folder / n) for n in names)
+    for path in kept:
         with suppress(OSError):
             path.unlink()
 

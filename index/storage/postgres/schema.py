@@ -89,7 +89,16 @@ CREATE INDEX turns_in_order ON turns (conversation, position);
 CREATE TABLE feedback (key text PRIMARY KEY, verdict text NOT NULL, entry text NOT NULL);
 CREATE TABLE secrets (name text PRIMARY KEY, secret bytea NOT NULL);
 """
-MIGRATIONS = (_TRUTH + _AS_THEY_ARE, _WORDS, _CATALOGUE, _PEOPLE)
+# Who may use it, where there are accounts, and who changed what.
+_ACCOUNTS = """
+CREATE TABLE accounts (
+    id text PRIMARY KEY, called text NOT NULL UNIQUE, name text NOT NULL, role text NOT NULL,
+    collections text NOT NULL, password text NOT NULL, key text NOT NULL, session bigint NOT NULL,
+    made text NOT NULL
+);
+CREATE TABLE audit (number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, line text NOT NULL);
+"""
+MIGRATIONS = (_TRUTH + _AS_THEY_ARE, _WORDS, _CATALOGUE, _PEOPLE, _ACCOUNTS)
 """What turns a schema of each version, 0 being an empty one, into the next."""
 
 

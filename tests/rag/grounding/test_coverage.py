@@ -28,6 +28,7 @@ from rag.query.text_features import content_stems
         ("how old is Ann Olsen", "Ann Olsen leads the body.", "age"),
         ("how old is Ann Olsen", "Ann Olsen, aged 50, leads it.", ""),
         ("how old is Ann Olsen", "Ann Olsen has led it since 2020.", "age"),
+        ("how old was it then", "It was six months old.", ""),
         ("how long is the cable in km?", "The cable broke off Abidjan.", "measure"),
         ("how long is the cable in km?", "It is 90 km long.", ""),
         ("Who is the head of the AI Office?", "The AI Office watches them.", "head"),

@@ -23,6 +23,14 @@ def test_a_mistyped_word_is_read_as_it_was_meant() -> None:
     assert ("convetion", "convention") in read.changes
 
 
+@pytest.mark.parametrize("marks", ['""', "“”", "„“", "«»", "「」"])
+def test_what_stands_in_quotation_marks_is_meant_as_it_is_typed(marks: str) -> None:
+    question = f"when was the {marks[0]}Malbo convetion{marks[1]} adoptd"
+    read = correct(question, KNOWN, question, nothing)
+    assert read.text == f"when was the {marks[0]}Malbo convetion{marks[1]} adopted"
+    assert read.changes == (("adoptd", "adopted"),)
+
+
 def test_what_is_far_from_every_word_stays() -> None:
     question = "what do they say about starlink"
     assert correct(question, KNOWN, question, nothing).changes == ()

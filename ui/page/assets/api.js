@@ -46,7 +46,8 @@ export async function ask(name, more = {}) {
   const request = { ...more, name };
   const reply = (await call(request)) ?? (READ_ONLY.has(name) ? await call(request) : null);
   if (!reply) {
-    if (await isThere()) toast(gettext("Pilcrow does not answer. Is it still running?"));
+    if (await hasEnded()) location.reload();
+    else if (await isThere()) toast(gettext("Pilcrow does not answer. Is it still running?"));
     else lose();
     return null;
   }
@@ -68,6 +69,16 @@ export async function ask(name, more = {}) {
 async function isThere() {
   try {
     return (await fetch("theme.css", { cache: "no-store" })).ok;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether there are accounts and this one's session has ended: then the page is its login form. */
+async function hasEnded() {
+  if (!document.body.dataset.role) return false;
+  try {
+    return (await fetch("gradio_api/queue/data", { method: "HEAD" })).status === 401;
   } catch {
     return false;
   }

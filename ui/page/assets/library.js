@@ -107,6 +107,7 @@ export async function listLibrary() {
   const reply = await ask("library", listed());
   if (!reply) return followFolders();
   change = reply.change;
+  if (reply.person) greet(reply.person);
   drawn();
   void findInText();
   followFolders();
@@ -118,6 +119,19 @@ export async function listLibrary() {
   document.body.classList.toggle("empty-library", nothing);
   pollsLeft = 40;
   void lookForSuggestions();
+}
+
+/**
+ * Shows whose page this is, and by the style sheet no more controls than their account may use.
+ * @param {{ name: string, role: string, part: string, out: string }} person
+ */
+function greet({ name, role, part, out }) {
+  Object.assign(document.body.dataset, { role, part });
+  if (byId("account")) return;
+  const link = Object.assign(document.createElement(out ? "a" : "span"), { id: "account", className: "meta", dir: "auto" });
+  if (out) link.setAttribute("href", out);
+  link.textContent = out ? gettext("Sign out {name}", { name }) : name;
+  document.querySelector(".where-it-runs").append("·", link);
 }
 
 // --- folders that keep themselves up to date -------------------------------------------------------

@@ -12,6 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from ui.http.accounts.people import asking
+from ui.page.middleware.people_gate import own
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -62,14 +65,18 @@ class CallGate:
             body = await Request(scope, receive).body()
         except ClientDisconnect:  # a closed tab is nobody's mistake
             return
+        given: Any = None
         try:
-            fits = check(json.loads(body.decode()))  # Gradio, too, reads UTF-8 only
+            given = json.loads(body.decode())  # Gradio, too, reads UTF-8 only
+            fits = check(given)
         except (ValueError, RecursionError):
             fits = False
         if not fits:
             refusal = PlainTextResponse("The page makes no such request. Reload it.", 400)
             await refusal(scope, receive, send)
             return
+        if (person := asking()) and "session_hash" in given:
+            body = json.dumps(given | {"session_hash": own(person, given["session_hash"])}).encode()
         read = False
 
         async def again() -> Message:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from index.tokenization import sound
+from ui.http.accounts.people import asking
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -151,7 +152,9 @@ def is_upload(path: str, folder: Path) -> bool:
 
 
 def _visitor(scope: Scope) -> str:
-    """Who asks, as far as can be seen: by the log-in; without a password all are the same."""
+    """Who asks, as far as can be seen: by account or log-in; without either all are the same."""
+    if person := asking():
+        return person.id
     from starlette.requests import HTTPConnection
 
     cookies = HTTPConnection(scope).cookies.items()
