@@ -18,7 +18,7 @@ from index import Library
 from index.errors import InputError
 from index.types import Document, Passage
 from rag.grounding import sealing
-from rag.grounding.bundle import Shelf, check_bundle, make_bundle
+from rag.grounding.bundle import Corpus, check_bundle, make_bundle
 from rag.types import Answer, Citation, PassageRead, Statement
 from tests.support.page_fakes import HOSTILE, make_library, write_articles
 from ui.page import export
@@ -54,16 +54,16 @@ def answer(said: str = "More than 9,000 people registered.", quote: str = QUOTE)
     )  # fmt: skip
 
 
-def saved_by(shelf: Shelf, key: bytes | None = KEY) -> Any:
+def saved_by(shelf: Corpus, key: bytes | None = KEY) -> Any:
     """An export, as it comes back from its file."""
     return json.loads(export.as_json(make_bundle(answer(), shelf, "e", key)))
 
 
-def failed(saved: object, shelf: Shelf, key: bytes | None = None) -> list[str]:
+def failed(saved: object, shelf: Corpus, key: bytes | None = None) -> list[str]:
     return [one.what for one in check_bundle(saved, shelf, key) if not one.ok]
 
 
-def unvouched(saved: object, shelf: Shelf, key: bytes | None = None) -> list[str]:
+def unvouched(saved: object, shelf: Corpus, key: bytes | None = None) -> list[str]:
     return [one.what for one in check_bundle(saved, shelf, key) if not one.vouched]
 
 
