@@ -22,7 +22,7 @@ class PriorWeights:
     """When the talk has been about other documents."""
     wrong_time: float = 0.2
     """When it is not of the time asked about."""
-    wrong_ordinal: float = 0.2
+    wrong_ordinal: float = 0.01
     """When it is about the first and the third is asked for."""
 
 
