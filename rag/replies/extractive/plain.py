@@ -22,7 +22,7 @@ def plain_runs(request: Request, sentences: Sequence[RankedSentence]) -> list[Qu
     """
     if not sentences:
         return []
-    best = sentences[0].score
+    best, claim = sentences[0].score, request.task == "yes_no"
     if request.count:
         budget = min(composition.LIMITS.sentence * request.count, composition.LIMITS.explain)
         return composition.runs(sentences, budget, most=1)
@@ -32,11 +32,13 @@ def plain_runs(request: Request, sentences: Sequence[RankedSentence]) -> list[Qu
             composition.LIMITS.explain,
             composition.LIMITS.beside,
             composition.LIMITS.beside_share,
+            claim=claim,
         )
     if request.task == "fact" and best >= composition.LIMITS.certain:
         return composition.runs(sentences, composition.LIMITS.fact, most=1)
-    if request.task == "yes_no":  # what speaks for a claim and what denies it stand apart
-        return _for_and_against(sentences)
+    if claim:  # what speaks for it and what denies it stand apart
+        words = composition.LIMITS.claim
+        return with_beside(sentences, words, words, 0.0, claim=True)
     if request.wants_value and best < composition.LIMITS.undecided:
         return with_beside(
             sentences,
@@ -67,36 +69,36 @@ def runs_across(sentences: Sequence[RankedSentence]) -> list[Quotation]:
     return made
 
 
-def _for_and_against(sentences: Sequence[RankedSentence]) -> list[Quotation]:
-    """The run that speaks to a claim best, and the best of the others, or one that denies."""
-    made = composition.runs(sentences, composition.LIMITS.claim, most=1)
-    denied = any(TextFeatures(run.text).negations for run in made)
-
-    def weight(sentence: RankedSentence) -> float:
-        same = any(sentence.hit.document_id == run.document_id for run in made)
-        return LIMITS.denial if same and not denied and sentence.features.negations else 1.0
-
-    rest = [
-        replace(sentence, score=joint_score(sentence) * weight(sentence))
-        for sentence in sentences
-        if not any(run.holds(sentence) for run in made)
-    ]
-    rest.sort(key=lambda sentence: -sentence.score)
-    return made + composition.runs(rest, composition.LIMITS.claim, most=1, told=made)
-
-
 def with_beside(
-    sentences: Sequence[RankedSentence], budget: int, beside: int, share: float
+    sentences: Sequence[RankedSentence],
+    budget: int,
+    beside: int,
+    share: float,
+    *,
+    claim: bool = False,
 ) -> list[Quotation]:
     """The run around the best sentence, and the one around the best of the others.
 
     What the ranking has overlooked, the search may have seen.
+
+    Args:
+        sentences: best first.
+        budget: words of the first run.
+        beside: words of the other.
+        share: of the best sentence's score, that another one needs.
+        claim: whether the best one speaks to a claim, beside which what denies something counts.
     """
     made = composition.runs(sentences, budget, most=1)
+    open_ = claim and not any(TextFeatures(run.text).negations for run in made)
+
+    def weight(sentence: RankedSentence) -> float:
+        same = any(sentence.hit.document_id == run.document_id for run in made)
+        return LIMITS.denial if open_ and same and sentence.features.negations else 1.0
+
     rest = [
-        replace(sentence, score=joint_score(sentence))
+        replace(sentence, score=joint_score(sentence) * weight(sentence))
         for sentence in sentences
-        if sentence.score >= share * sentences[0].score
+        if (weight(sentence) > 1.0 or sentence.score >= share * sentences[0].score)
         and not any(run.holds(sentence) for run in made)
     ]
     rest.sort(key=lambda sentence: -sentence.score)
