@@ -10,7 +10,7 @@ from index.embedding.encoder import CONTEXT_PIECES, Encoder
 from index.formats import registry
 from index.ingest.discovery import SourceFile, content_hash
 from index.ingest.progress import RunProgress
-from index.splitting import CHUNKER, TooManyParts, passages
+from index.languages.splitting import CHUNKER, TooManyParts, passages
 from index.types import NO_CARD, CatalogueCard, Document, Passage
 
 

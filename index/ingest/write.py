@@ -14,7 +14,7 @@ from index.ingest.discovery import DocumentIds, SourceFile, Survey
 from index.ingest.embed import BatchEmbedder, VectorsGone
 from index.ingest.parse import ParsedFile
 from index.ingest.progress import RunProgress
-from index.splitting import CHUNKER
+from index.languages.splitting import CHUNKER
 from index.storage.store import Snapshot, Store, Transaction
 
 # How often a batch is embedded when another writer takes vectors away that were to serve again.

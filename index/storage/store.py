@@ -17,7 +17,7 @@ from typing import Protocol
 
 from index.embedding.encoder import Encoder, EncoderIdentity, PassageVectors, Vector
 from index.errors import LibraryMismatch
-from index.splitting import CHUNKER
+from index.languages.splitting import CHUNKER
 from index.storage.postgres.address import Place
 from index.storage.records import DocumentLocation, NewContent, StoredPassage
 from index.types import NO_CARD, CatalogueCard, Document, DocumentRecord, Ids, SearchScope

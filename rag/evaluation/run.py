@@ -12,7 +12,7 @@ from typing import Literal
 
 from index import Library
 from index.errors import InputError
-from index.splitting import paragraphs
+from index.languages.splitting import paragraphs
 from index.types import Hit
 from rag.assistant import Assistant
 from rag.evaluation import metrics

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from index.splitting import sentences
+from index.languages.splitting import sentences
 from index.types import Span
 from rag.types import Citation, Draft, SourcedStatement, Statement, Verified
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from index.embedding.encoder import SentenceTransformerEncoder
 from index.formats.registry import read_here
-from index.splitting import paragraphs, sentences
+from index.languages.splitting import paragraphs, sentences
 from rag.grounding.verification.attribution import Attributor
 from rag.grounding.verification.comparison import NAMES
 from rag.training.progress import report

@@ -41,8 +41,8 @@ from reportlab.platypus import Paragraph, Spacer
 import seeds
 from index import Library, UpdateReport
 from index.formats.registry import _PICTURES, parse, read_here
+from index.languages.splitting import passages
 from index.sources.watching import watch
-from index.splitting import passages
 from tests.benchmarks.bench_library import timed
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.made import outlook, pdf_files

@@ -35,8 +35,8 @@ from index.embedding.encoder import (
     SentenceTransformerEncoder,
 )
 from index.embedding.projection import WIDTH
+from index.languages.splitting import CHUNKER
 from index.search.vector_cache import VectorCache
-from index.splitting import CHUNKER
 from index.storage.records import NewContent
 from index.storage.sqlite.snapshot import SQLiteSnapshot
 from index.types import EVERYWHERE, Document, Passage, SearchScope, Sentence
@@ -254,7 +254,7 @@ def embedded(encoder: Asked, path: Path) -> None:
     """Reading, splitting and embedding an article, without a library."""
     from index.formats.registry import parse, read_bytes
     from index.ingest.embed import embeddable
-    from index.splitting import passages
+    from index.languages.splitting import passages
 
     document = parse(path.name, read_bytes(path), path.suffix)
     room = encoder.identity.max_pieces - 2 - encoder.count(document.title)

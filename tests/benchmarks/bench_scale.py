@@ -36,9 +36,9 @@ from index import Library
 from index.embedding.encoder import Encoder, EncoderIdentity, PassageVectors, QuestionVectors
 from index.embedding.projection import WIDTH
 from index.errors import LibraryMissing
+from index.languages.splitting import CHUNKER
 from index.languages.stemming import any_of, match_forms
 from index.search import ranking
-from index.splitting import CHUNKER
 from index.storage.records import NewContent
 from index.storage.sqlite.snapshot import SQLiteSnapshot
 from index.types import Document, Passage, Sentence

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from index.formats.registry import read_here
-from index.splitting import paragraphs, sentences
+from index.languages.splitting import paragraphs, sentences
 from rag.grounding.support import MIN_SUPPORT, support
 from rag.grounding.verification.attribution import judgement
 from rag.grounding.verification.contradiction import find_contradiction

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from index import Library
 from index.embedding.encoder import SentenceTransformerEncoder
 from index.formats.registry import Unreadable, parse
-from index.splitting import passages
+from index.languages.splitting import passages
 from index.types import Document
 from rag import Assistant, QuestionError
 from rag.grounding.citations import StatementParser, number_citations, text_of

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from index import Hit, Library
-from index.splitting import sentences
+from index.languages.splitting import sentences
 from index.types import EVERYWHERE, SearchScope, Span
 from rag.grounding.citations import ProseParser
 from rag.grounding.composition import leans_on_previous

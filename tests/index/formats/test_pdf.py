@@ -18,7 +18,7 @@ from index import InputError, Library
 from index.formats.pdf import picture
 from index.formats.pdf.page_text import PageText
 from index.formats.pdf.reading import opened, read
-from index.splitting import paragraphs, sentences
+from index.languages.splitting import paragraphs, sentences
 from index.storage.sqlite.database import WORDS_AS_THEY_STAND
 from index.types import Document, Span
 from tests.support.fakes import BagOfWordsEncoder

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from index import Library
 from index.embedding.encoder import Encoder
-from index.splitting import CHUNKER
+from index.languages.splitting import CHUNKER
 from index.storage.codec import checksum
 from index.storage.document_seals import DOCUMENT_COLUMNS, DOCUMENT_TABLES
 from index.storage.postgres.address import parse_address

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import seeds
 from index import Library
-from index.splitting import sentences
+from index.languages.splitting import sentences
 from index.types import Span
 from rag import Assistant
 from rag.grounding.injection import looks_like_injection

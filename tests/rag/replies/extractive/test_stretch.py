@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.splitting import passages
+from index.languages.splitting import passages
 from index.types import Document
 from rag.replies.extractive.stretch import stretched
 from rag.types import Quotation

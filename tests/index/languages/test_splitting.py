@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from index.formats.plain.text import plain
-from index.splitting import Most, TooManyParts, paragraphs, passages, sentences
+from index.languages.splitting import Most, TooManyParts, paragraphs, passages, sentences
 from index.types import Document, Sentence, Span
 
 SEEDS = Path(__file__).resolve().parents[2] / "seeds" / "articles"
