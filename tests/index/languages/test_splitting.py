@@ -14,7 +14,7 @@ from index.formats.plain.text import plain
 from index.languages.splitting import Most, TooManyParts, paragraphs, passages, sentences
 from index.types import Document, Sentence, Span
 
-SEEDS = Path(__file__).resolve().parents[2] / "seeds" / "articles"
+SEEDS = Path(__file__).resolve().parents[3] / "seeds" / "articles"
 
 TEXTS = st.text(
     st.one_of(
