@@ -155,7 +155,8 @@ class Answerability:
         if len(request.parts) > 1:  # what asks several things is answered piece by piece
             return None
         unclear = not question.previous and only_points(request)
-        if not unclear and decision.state != "not_found":
+        specified = clarity.says_which_one(question.text)
+        if not unclear and decision.state != "not_found" and not specified:
             unclear = clarity.is_unclear(
                 self._library, question, first.hits, first.ranking, first.scope
             )

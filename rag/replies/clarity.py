@@ -38,6 +38,7 @@ _DEFINITE = re.compile(
     r"\b(?i:the|this|that|these|those)\s+(?!(?:first|second|third|last|next|most|least|only)\b)"
     r"[^\WA-Z]\w*"
 )
+_WHICH_ONE = re.compile(r"\b(?i:the)\s+[^\WA-Z]\w*\s+(?:of|on|about|between|against|with)\s+\w")
 _THIS = re.compile(r"\b(?:this|these)\s+\w+", re.IGNORECASE)
 _PRONOUN = re.compile(r"\b(?:he|she|it|they|his|her|its|their|him|them)\b", re.IGNORECASE)
 
@@ -67,6 +68,16 @@ def is_unclear(
     standard = (features - fitted.mean) / fitted.scale
     logit = float(standard @ fitted.weights) + fitted.bias
     return bool(1.0 / (1.0 + np.exp(-logit)) >= fitted.threshold)
+
+
+def says_which_one(question: str) -> bool:
+    """Whether a question says itself what its first "the" is: "the talks on data"."""
+    first = _DEFINITE.search(question)
+    return (
+        first is not None
+        and _WHICH_ONE.match(question, first.start()) is not None
+        and not _PRONOUN.search(question)
+    )
 
 
 def pointer_of(question: str) -> str:

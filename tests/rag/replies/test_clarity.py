@@ -9,7 +9,7 @@ import pytest
 from index import Library
 from rag import Assistant
 from rag.query.question import analyze
-from rag.replies.clarity import NAMES, clarity_features, pointer_of
+from rag.replies.clarity import NAMES, clarity_features, pointer_of, says_which_one
 from rag.types import Ranking
 from tests.support.fakes import BagOfWordsEncoder
 from tests.support.seeded import seeded_copy
@@ -26,6 +26,20 @@ from tests.support.seeded import seeded_copy
 )
 def test_a_question_points_by_a_pronoun_or_by_a_common_noun(question: str, pointer: str) -> None:
     assert pointer_of(question) == pointer
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("Who steered the talks on the digital charter?", True),
+        ("Who won the battle of the ford?", True),
+        ("Who steered the talks?", False),
+        ("Who steered it, and the talks on the charter?", False),
+        ("What did the minister say about this type of talks?", False),
+    ],
+)
+def test_a_common_noun_may_be_told_apart_by_what_follows_it(question: str, said: bool) -> None:
+    assert says_which_one(question) is said
 
 
 def test_features_say_what_a_question_lacks(tmp_path: Path) -> None:
