@@ -26,7 +26,7 @@ from rag.grounding.short_answer import short_answer
 from rag.llm.current import CurrentModel, ModelChoice, is_capable
 from rag.llm.generator import Generator
 from rag.query import task_classifier
-from rag.query.follow_ups import History
+from rag.query.follow_ups import History, asked_of_another
 from rag.query.question import Question, analyze, check_history, checked_question
 from rag.query.short_forms import (
     full_name,
@@ -270,7 +270,8 @@ class Assistant:
 
     def _understood(self, text: str, history: History) -> Question:
         """The question; what asks what a document is about, by its title, asks for a summary."""
-        asked = analyze(text, history, self._vectors(text))
+        meant = asked_of_another(text, history) or text
+        asked = analyze(text, history, self._vectors(meant))
         request = with_title(asked.request, lambda words: bool(self._topics.titled(words)))
         return replace(asked, request=request)
 

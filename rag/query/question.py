@@ -101,12 +101,16 @@ def analyze(text: str, history: History = (), vectors: QuestionVectors | None = 
     Args:
         text: as typed.
         history: earlier turns, oldest first.
-        vectors: of the text, by the encoder that `task_classifier` was fitted with; None without.
+        vectors: of the text, or of what `asked_of_another` makes of it, by the encoder that
+            `task_classifier` was fitted with; None without.
     """
     if again := asked_of_another(text, history):
         previous, last_answer = history[-1]
         return replace(
-            analyze(again), previous=previous, last_answer=last_answer, history=tuple(history)
+            analyze(again, vectors=vectors),
+            previous=previous,
+            last_answer=last_answer,
+            history=tuple(history),
         )
     code = language_in_talk(text, history)
     request = understand(text, follow_up=bool(history), vectors=vectors)

@@ -38,7 +38,7 @@ _DEFINITE = re.compile(
     r"\b(?i:the|this|that|these|those)\s+(?!(?:first|second|third|last|next|most|least|only)\b)"
     r"[^\WA-Z]\w*"
 )
-_WHICH_ONE = re.compile(r"\b(?i:the)\s+[^\WA-Z]\w*\s+(?:of|on|about|between|against|with)\s+\w")
+_SPECIFIED = re.compile(r"\b(?i:the)\s+[^\WA-Z]\w*\s+(?:of|on|about|between|against|with)\s+\w")
 _THIS = re.compile(r"\b(?:this|these)\s+\w+", re.IGNORECASE)
 _PRONOUN = re.compile(r"\b(?:he|she|it|they|his|her|its|their|him|them)\b", re.IGNORECASE)
 
@@ -75,7 +75,7 @@ def says_which_one(question: str) -> bool:
     first = _DEFINITE.search(question)
     return (
         first is not None
-        and _WHICH_ONE.match(question, first.start()) is not None
+        and _SPECIFIED.match(question, first.start()) is not None
         and not _PRONOUN.search(question)
     )
 

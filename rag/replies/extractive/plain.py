@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from rag.grounding import composition
 from rag.query.task import Request
-from rag.query.text_features import TextFeatures
+from rag.query.text_features import features_of
 from rag.replies.extractive.limits import LIMITS
 from rag.types import Quotation, RankedSentence
 
@@ -89,7 +89,7 @@ def with_beside(
         claim: whether the best one speaks to a claim, beside which what denies something counts.
     """
     made = composition.runs(sentences, budget, most=1)
-    open_ = claim and not any(TextFeatures(run.text).negations for run in made)
+    open_ = claim and not any(features_of(run.text).negations for run in made)
 
     def weight(sentence: RankedSentence) -> float:
         same = any(sentence.hit.document_id == run.document_id for run in made)
